@@ -1,0 +1,57 @@
+// What a caller can ask of generation and what comes back. Names follow transformers' GenerationConfig.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace galago {
+
+/// How the next token is chosen and when to stop. The defaults are greedy decoding.
+struct GenerateOptions {
+  int64_t max_new_tokens = 256;   ///< at least 1
+  float temperature = 0;          ///< 0: greedy; else logits are divided by it before sampling
+  int64_t top_k = 0;              ///< keep the k most likely tokens; 0: off
+  float top_p = 1;                ///< keep the smallest set whose probability reaches this; 1: off
+  float min_p = 0;                ///< drop tokens less likely than this times the likeliest; 0: off
+  float repetition_penalty = 1;   ///< above 1 makes tokens of prompt and answer less likely; 1: off
+  uint64_t seed = 0;              ///< of the sampler; the same seed gives the same answer
+  std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
+  bool keep_special = false;      ///< special tokens stay visible in the text
+};
+
+/// Why the answer ended.
+enum class FinishReason { stop, length, cancelled };
+const char* to_string(FinishReason reason) noexcept;
+
+/// One streamed piece of an answer.
+struct StreamPiece {
+  std::string_view text;  ///< whole UTF-8; may be empty
+  int32_t token_id = -1;  ///< the token that made it certain; -1 for the last flush
+};
+/// Called as text becomes certain; return false to stop cleanly (FinishReason::cancelled).
+using StreamCallback = std::function<bool(const StreamPiece&)>;
+
+/// Milliseconds spent in each stage of one request.
+struct Timings {
+  double load_ms = 0;
+  double decode_image_ms = 0;
+  double preprocess_ms = 0;
+  double vision_ms = 0;
+  double connector_ms = 0;
+  double prefill_ms = 0;
+  double first_token_ms = 0;  ///< from the start of the request to the first token
+  double decode_ms = 0;
+  double tokens_per_second = 0;  ///< of decoding, without prefill
+};
+
+/// Tokens of one request.
+struct Usage {
+  int64_t prompt_tokens = 0;
+  int64_t image_tokens = 0;
+  int64_t completion_tokens = 0;
+};
+
+}  // namespace galago

@@ -1,0 +1,40 @@
+// The published limits: what galago refuses before it allocates anything. docs/errors.md lists them for
+// users.
+#pragma once
+
+#include <cstdint>
+
+namespace galago::limits {
+
+/// safetensors: the JSON header, as the reference implementation limits it.
+inline constexpr int64_t kSafetensorsHeaderBytes = 100'000'000;
+/// Any JSON file of a model directory (config, index, chat template).
+inline constexpr int64_t kConfigBytes = 16 << 20;
+/// tokenizer.json, which holds vocabulary and merges.
+inline constexpr int64_t kTokenizerBytes = 256 << 20;
+/// Nesting depth of any JSON document.
+inline constexpr int kJsonDepth = 64;
+/// Dimensions of a tensor, and shards of a checkpoint.
+inline constexpr int kTensorRank = 8;
+inline constexpr int kShards = 1024;
+/// An image file, and the pixels it may decode to: Pillow refuses more than twice its MAX_IMAGE_PIXELS of
+/// 89478485.
+inline constexpr int64_t kImageBytes = 256 << 20;
+inline constexpr int64_t kImagePixels = 178'956'970;
+/// One side of an image, as JPEG allows.
+inline constexpr int64_t kImageSide = 65535;
+/// Images in one prompt.
+inline constexpr int kImagesPerPrompt = 256;
+/// A prompt's text and a chat template's source and output.
+inline constexpr int64_t kPromptBytes = 16 << 20;
+inline constexpr int64_t kTemplateBytes = 1 << 20;
+/// Steps and nesting depth of a chat template's evaluation.
+inline constexpr int64_t kTemplateSteps = 1'000'000;
+inline constexpr int kTemplateDepth = 64;
+/// Sizes in a config: layers, widths, heads, vocabulary, positions.
+inline constexpr int64_t kConfigLayers = 1024;
+inline constexpr int64_t kConfigWidth = 1 << 20;
+inline constexpr int64_t kConfigVocabulary = 1 << 24;
+inline constexpr int64_t kConfigPositions = 1 << 24;
+
+}  // namespace galago::limits

@@ -1,0 +1,136 @@
+// Element types, conversion to float, and aligned owned tensors.
+#include "core/tensor.h"
+
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/checked.h"
+#include "galago/error.h"
+
+namespace galago {
+namespace {
+
+struct DTypeRow {
+  DType dtype;
+  const char* name;
+  int64_t bytes;
+};
+
+constexpr std::array<DTypeRow, 10> kDTypes = {{{DType::f32, "F32", 4},
+                                               {DType::f16, "F16", 2},
+                                               {DType::bf16, "BF16", 2},
+                                               {DType::f64, "F64", 8},
+                                               {DType::u8, "U8", 1},
+                                               {DType::i8, "I8", 1},
+                                               {DType::i16, "I16", 2},
+                                               {DType::i32, "I32", 4},
+                                               {DType::i64, "I64", 8},
+                                               {DType::boolean, "BOOL", 1}}};
+
+float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+// IEEE 754 binary16 to binary32; subnormals are exact because 2^-24 multiples fit a float.
+float from_f16(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
+  const uint32_t exponent = (bits >> 10) & 0x1f;
+  const uint32_t mantissa = bits & 0x3ff;
+  if (exponent == 0) {
+    const float value = static_cast<float>(mantissa) * 0x1p-24f;
+    return sign ? -value : value;
+  }
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
+  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+}
+
+template <class T>
+T load(const std::byte* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);  // tensors in a file need not be aligned
+  return value;
+}
+
+}  // namespace
+
+int64_t size_of(DType dtype) noexcept { return kDTypes[static_cast<size_t>(dtype)].bytes; }
+const char* to_string(DType dtype) noexcept { return kDTypes[static_cast<size_t>(dtype)].name; }
+
+std::optional<DType> dtype_from_name(std::string_view name) noexcept {
+  for (const DTypeRow& row : kDTypes)
+    if (name == row.name) return row.dtype;
+  return std::nullopt;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::optional<int64_t> element_count(const Shape& shape) noexcept {
+  int64_t count = 1;
+  for (const int64_t size : shape) {
+    if (size < 0) return std::nullopt;
+    const auto product = checked_mul(count, size);
+    if (!product) return std::nullopt;
+    count = *product;
+  }
+  return count;
+}
+
+void to_floats(const TensorView& view, int64_t begin, int64_t count, float* out) {
+  const std::byte* from = view.data + begin * size_of(view.dtype);
+  switch (view.dtype) {
+    case DType::f32:
+      std::memcpy(out, from, static_cast<size_t>(count) * sizeof(float));
+      return;
+    case DType::bf16:
+      for (int64_t i = 0; i < count; ++i) out[i] = from_bf16(load<uint16_t>(from + 2 * i));
+      return;
+    case DType::f16:
+      for (int64_t i = 0; i < count; ++i) out[i] = from_f16(load<uint16_t>(from + 2 * i));
+      return;
+    default:
+      throw Error(ErrorCode::model_unsupported, {.where = "weights",
+                                                 .got = std::string("dtype ") + to_string(view.dtype),
+                                                 .expected = "F32, F16 or BF16"});
+  }
+}
+
+void to_floats(const TensorView& view, float* out) { to_floats(view, 0, view.count(), out); }
+
+float element(const TensorView& view, int64_t i) {
+  float value;
+  to_floats(view, i, 1, &value);
+  return value;
+}
+
+Tensor::Tensor(Shape shape) : shape_(std::move(shape)) {
+  const auto count = element_count(shape_);
+  const auto bytes = count ? checked_mul<int64_t>(*count, sizeof(float)) : std::nullopt;
+  constexpr int64_t kAlign = 64;
+  const auto padded = bytes ? checked_add(*bytes, kAlign - 1) : std::nullopt;
+  void* memory = nullptr;
+  if (padded)
+    memory = std::aligned_alloc(kAlign, static_cast<size_t>(std::max(kAlign, *padded / kAlign * kAlign)));
+  if (!memory)
+    throw Error(ErrorCode::resource,
+                {.where = "memory for a tensor " + to_string(shape_), .got = "no memory"});
+  size_ = *count;
+  data_.reset(static_cast<float*>(memory));
+}
+
+void Tensor::Free::operator()(float* p) const noexcept { std::free(p); }
+
+Matrix Tensor::matrix() {
+  const int64_t cols = shape_.empty() ? 1 : shape_.back();
+  return {data_.get(), cols == 0 ? 0 : size_ / cols, cols};
+}
+
+ConstMatrix Tensor::matrix() const {
+  const int64_t cols = shape_.empty() ? 1 : shape_.back();
+  return {data_.get(), cols == 0 ? 0 : size_ / cols, cols};
+}
+
+}  // namespace galago

@@ -1,0 +1,119 @@
+// Shapes, element types and the views that stations hand to each other.
+// Floats are row-major; a Matrix is a view of rows that others own, a Tensor owns its floats.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace galago {
+
+/// The element types that occur in checkpoints and traces.
+enum class DType { f32, f16, bf16, f64, u8, i8, i16, i32, i64, boolean };
+
+/// Bytes of one element.
+int64_t size_of(DType dtype) noexcept;
+/// The safetensors name, e.g. "F32", "BF16", "I64".
+const char* to_string(DType dtype) noexcept;
+/// The type of a safetensors name; nothing when it is unknown.
+std::optional<DType> dtype_from_name(std::string_view name) noexcept;
+
+/// Sizes of a tensor's dimensions, outermost first.
+using Shape = std::vector<int64_t>;
+
+/// "[2, 3]".
+std::string to_string(const Shape& shape);
+/// The product of the sizes; nothing on overflow or a negative size.
+std::optional<int64_t> element_count(const Shape& shape) noexcept;
+
+/// A read-only tensor in somebody else's memory, e.g. in a memory-mapped checkpoint.
+/// `data` is null for a tensor that a checkpoint lacks (the loader reports it before anything runs).
+struct TensorView {
+  DType dtype = DType::f32;
+  Shape shape;
+  const std::byte* data = nullptr;
+
+  int64_t count() const { return element_count(shape).value_or(0); }
+};
+
+/// The tensors of one linear layer y = x W^T + b: weight [out, in], bias [out] or null.
+struct LinearView {
+  TensorView weight;
+  TensorView bias;
+};
+
+/// The tensors of a layer norm: weight [n], bias [n].
+struct NormView {
+  TensorView weight;
+  TensorView bias;
+};
+
+/// Element i of a view as a float; the view may hold f32, f16 or bf16.
+float element(const TensorView& view, int64_t i);
+/// All elements as floats, written to out[0..count).
+void to_floats(const TensorView& view, float* out);
+/// Elements [begin, begin+count) as floats.
+void to_floats(const TensorView& view, int64_t begin, int64_t count, float* out);
+
+/// A read-only view of rows of floats; row i begins at data + i * stride.
+struct ConstMatrix {
+  const float* data = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;
+
+  ConstMatrix() = default;
+  ConstMatrix(const float* d, int64_t r, int64_t c) : data(d), rows(r), cols(c), stride(c) {}
+  ConstMatrix(const float* d, int64_t r, int64_t c, int64_t s) : data(d), rows(r), cols(c), stride(s) {}
+  const float* row(int64_t i) const { return data + i * stride; }
+  /// Rows [begin, begin + count).
+  ConstMatrix slice_rows(int64_t begin, int64_t count) const { return {row(begin), count, cols, stride}; }
+  /// Columns [begin, begin + count) of every row.
+  ConstMatrix slice_cols(int64_t begin, int64_t count) const { return {data + begin, rows, count, stride}; }
+};
+
+/// A writable view of rows of floats.
+struct Matrix {
+  float* data = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;
+
+  Matrix() = default;
+  Matrix(float* d, int64_t r, int64_t c) : data(d), rows(r), cols(c), stride(c) {}
+  Matrix(float* d, int64_t r, int64_t c, int64_t s) : data(d), rows(r), cols(c), stride(s) {}
+  operator ConstMatrix() const { return {data, rows, cols, stride}; }
+  float* row(int64_t i) const { return data + i * stride; }
+  Matrix slice_rows(int64_t begin, int64_t count) const { return {row(begin), count, cols, stride}; }
+  Matrix slice_cols(int64_t begin, int64_t count) const { return {data + begin, rows, count, stride}; }
+};
+
+/// Floats that own their memory, 64-byte aligned, uninitialised; allocation failure is Error{resource}.
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(Shape shape);
+
+  const Shape& shape() const { return shape_; }
+  int64_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  float* data() { return data_.get(); }
+  const float* data() const { return data_.get(); }
+  /// The tensor as rows of its last dimension.
+  Matrix matrix();
+  ConstMatrix matrix() const;
+
+ private:
+  struct Free {
+    void operator()(float* p) const noexcept;
+  };
+  Shape shape_;
+  int64_t size_ = 0;
+  std::unique_ptr<float[], Free> data_;
+};
+
+}  // namespace galago

@@ -1,0 +1,40 @@
+// Scratch memory for forward passes: taken in stack order, given back by scope, kept for the next call.
+// After the first pass of a given size no further allocation happens.
+#pragma once
+
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace galago {
+
+/// An arena of float matrices. Not thread-safe: one workspace belongs to one running request.
+class Workspace {
+ public:
+  /// rows x cols uninitialised floats, 64-byte aligned rows start where cols allow it; Error{resource} when
+  /// memory is out.
+  Matrix matrix(int64_t rows, int64_t cols);
+  /// Bytes held at present; the arena never shrinks.
+  int64_t bytes() const;
+
+  /// Everything taken while a Frame lives is given back when it ends.
+  class Frame {
+   public:
+    explicit Frame(Workspace& workspace);
+    ~Frame();
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+
+   private:
+    Workspace& workspace_;
+    size_t chunk_;
+    int64_t used_;
+  };
+
+ private:
+  std::vector<Tensor> chunks_;
+  size_t chunk_ = 0;  // the chunk that is being filled
+  int64_t used_ = 0;  // floats used of it
+};
+
+}  // namespace galago

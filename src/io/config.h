@@ -1,0 +1,127 @@
+// The typed contents of a Hugging Face model directory's JSON files.
+// In: config.json, preprocessor_config.json, processor_config.json, generation_config.json. Out: structs
+// whose fields carry the Hugging Face names. Both spellings that occur in the wild are read; a default is
+// stated at its line. Reference: transformers 5.18 Idefics3Config, SmolVLMConfig, LlamaConfig,
+// Idefics3ImageProcessor, GenerationConfig.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace galago {
+
+/// vision_config: the SigLIP encoder.
+struct VisionConfig {
+  int64_t hidden_size = 0;
+  int64_t intermediate_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t num_attention_heads = 0;
+  int64_t num_channels = 3;
+  int64_t image_size = 0;  ///< pixels
+  int64_t patch_size = 0;  ///< pixels
+  float layer_norm_eps = 0;
+  std::string hidden_act;
+
+  /// Patches on one side of a full tile.
+  int64_t patches_per_side() const { return image_size / patch_size; }
+};
+
+/// rope_scaling / rope_parameters: how the rotary frequencies follow from theta.
+struct RopeConfig {
+  float rope_theta = 10000.0F;
+  std::string rope_type = "default";  ///< "default", "linear", "llama3"
+  float factor = 1.0F;
+  float low_freq_factor = 1.0F;
+  float high_freq_factor = 4.0F;
+  int64_t original_max_position_embeddings = 0;
+};
+
+/// text_config: a Llama-like decoder.
+struct TextConfig {
+  std::string model_type;
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t intermediate_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t num_attention_heads = 0;
+  int64_t num_key_value_heads = 0;
+  int64_t head_dim = 0;
+  int64_t max_position_embeddings = 0;
+  float rms_norm_eps = 0;
+  std::string hidden_act;
+  RopeConfig rope;
+  bool attention_bias = false;
+  bool mlp_bias = false;
+};
+
+/// config.json of a vision-language model.
+struct ModelConfig {
+  std::string model_type;
+  std::vector<std::string> architectures;
+  VisionConfig vision;
+  TextConfig text;
+  int64_t image_token_id = -1;
+  int64_t scale_factor = 0;
+  bool tie_word_embeddings = false;
+};
+
+/// Pillow's resampling filters, by its numbers.
+enum class Resample { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3 };
+
+/// preprocessor_config.json: what happens to an image before the tower.
+struct PreprocessorConfig {
+  bool do_convert_rgb = true;
+  bool do_resize = true;
+  int64_t size_longest_edge = 0;  ///< pixels
+  Resample resample = Resample::lanczos;
+  bool do_image_splitting = true;
+  int64_t max_image_size_longest_edge = 0;  ///< pixels: the side of a tile
+  bool do_rescale = true;
+  double rescale_factor = 1.0 / 255;
+  bool do_normalize = true;
+  std::array<double, 3> image_mean{0.5, 0.5, 0.5};
+  std::array<double, 3> image_std{0.5, 0.5, 0.5};
+  bool do_pad = true;
+};
+
+/// processor_config.json: rows that one tile takes in the prompt; absent in some directories.
+struct ProcessorConfig {
+  std::optional<int64_t> image_seq_len;
+};
+
+/// generation_config.json (or the fields of config.json where that file is absent).
+struct GenerationConfig {
+  std::vector<int32_t> eos_token_id;
+  std::optional<int32_t> pad_token_id;
+  std::optional<int32_t> bos_token_id;
+};
+
+/// The settings of one model directory.
+struct ModelDirectory {
+  std::filesystem::path path;
+  ModelConfig model;
+  PreprocessorConfig preprocessor;
+  ProcessorConfig processor;
+  GenerationConfig generation;
+};
+
+/// Parses one file's text; `where` names it in errors. Error{model_invalid} names the field, what it held and
+/// what is allowed; Error{model_unsupported} for a model_type that no model file registers is the registry's
+/// to throw.
+ModelConfig parse_model_config(std::string_view json, const std::string& where);
+PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::string& where);
+ProcessorConfig parse_processor_config(std::string_view json, const std::string& where);
+/// `model_json` is config.json's text, whose token ids are the fallback; `json` is empty when the file is
+/// absent.
+GenerationConfig parse_generation_config(std::string_view json, std::string_view model_json,
+                                         const std::string& where);
+
+/// Reads a directory's settings. Error{not_found} when the directory or config.json is missing.
+ModelDirectory read_model_directory(const std::filesystem::path& path);
+
+}  // namespace galago

@@ -1,0 +1,72 @@
+// Binding weights by checkpoint name with the shape a module expects; all faults are reported at once.
+// A module asks its Scope: scope.sub("self_attn").linear("q_proj", {d, d}). The Binder remembers what was
+// asked; finish() throws one Error{model_invalid} that lists every missing, mis-shaped and unused tensor.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+#include "io/safetensors.h"
+
+namespace galago {
+
+class Scope;
+
+/// Sizes of a linear layer's weight: [out, in].
+struct LinearShape {
+  int64_t out = 0;
+  int64_t in = 0;
+};
+
+enum class Bias { no, yes };
+
+/// Collects requests and faults of one load. The checkpoint must outlive it.
+class Binder {
+ public:
+  explicit Binder(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+
+  /// The scope of names without prefix.
+  Scope root();
+  /// A name (or, ending in '.', a prefix) that may stay unused; why is for the reader of the model file.
+  void waive(std::string name_or_prefix);
+  /// Throws Error{model_invalid} listing all missing, mis-shaped and unused tensors (at most 40 lines, then a
+  /// count).
+  void finish(const std::string& where) const;
+
+ private:
+  friend class Scope;
+  TensorView request(const std::string& name, const Shape& expected);
+
+  const Checkpoint& checkpoint_;
+  std::set<std::string> used_;
+  std::vector<std::string> waived_;
+  std::vector<std::string> faults_;
+};
+
+/// A prefix of tensor names. Cheap to copy.
+class Scope {
+ public:
+  Scope(Binder& binder, std::string prefix) : binder_(&binder), prefix_(std::move(prefix)) {}
+
+  /// This prefix followed by name and a dot.
+  Scope sub(const std::string& name) const;
+  /// sub(name).sub(index): an entry of a module list.
+  Scope sub(const std::string& name, int64_t index) const;
+  /// A tensor of that exact shape; a view with null data when it is missing or of another shape (noted for
+  /// finish()).
+  TensorView tensor(const std::string& name, const Shape& expected) const;
+  /// NAME.weight [out, in] and, with Bias::yes, NAME.bias [out].
+  LinearView linear(const std::string& name, LinearShape shape, Bias bias = Bias::no) const;
+  /// NAME.weight [n] and NAME.bias [n].
+  NormView norm(const std::string& name, int64_t n) const;
+  /// Whether the checkpoint has prefix + name (for choosing once, at load, in src/models only).
+  bool has(const std::string& name) const;
+
+ private:
+  Binder* binder_;
+  std::string prefix_;
+};
+
+}  // namespace galago

@@ -1,0 +1,129 @@
+// The seam between stations and machines: every arithmetic operation of a forward pass, by name.
+// In: views of rows of floats and prepared weights. Out: rows of floats. No station sees threads or
+// instruction sets. Each kernel has a scalar twin in kernels/reference that defines it; kernels/cpu holds the
+// fast ones.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/tensor.h"
+
+namespace galago::kernels {
+
+/// Elementwise functions that a linear layer may apply to its result.
+enum class Activation {
+  none,
+  gelu_tanh,   ///< 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), "gelu_pytorch_tanh"
+  gelu_erf,    ///< 0.5 x (1 + erf(x / sqrt 2)), "gelu"
+  quick_gelu,  ///< x sigmoid(1.702 x), "quick_gelu"
+  silu,        ///< x sigmoid(x), "silu"
+  relu,        ///< max(x, 0), "relu"
+};
+
+/// The weights of y = x W^T + b, prepared once at load for the products of this machine.
+/// Takes float32, float16 or bfloat16 and computes in float32. Const after construction.
+class Linear {
+ public:
+  Linear() = default;
+  /// view.weight [out, in], view.bias [out] or null data. A view with null weight data gives an empty Linear.
+  explicit Linear(const LinearView& view);
+
+  int64_t in_features() const { return in_; }
+  int64_t out_features() const { return out_; }
+  bool empty() const { return out_ == 0; }
+
+  /// Row-major [out, in] float weights and [out] bias (null when absent); what the scalar twin reads.
+  const float* weight() const { return weight_.data(); }
+  const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
+  /// What the fast kernels keep beside the plain weights (e.g. oneDNN's packed copy); null when none.
+  struct Prepared;
+  const Prepared* prepared() const { return prepared_.get(); }
+
+ private:
+  int64_t in_ = 0;
+  int64_t out_ = 0;
+  Tensor weight_;
+  Tensor bias_;
+  std::shared_ptr<const Prepared> prepared_;
+};
+
+/// What happens to x W^T + b before it is stored: activation first, then the residual is added.
+struct Epilogue {
+  Activation activation = Activation::none;
+  ConstMatrix residual;  ///< same shape as y; may be y itself; empty when data is null
+};
+
+/// y = activation(x W^T + b) + residual; x [n, in], y [n, out].
+void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {});
+
+/// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.
+void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
+
+/// y = x / sqrt(mean(x^2) + eps) * weight, row by row; weight [cols]. y may be x.
+void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y);
+
+/// How the columns of q, k and v divide into heads; query head h reads key head h / (heads / kv_heads).
+struct HeadLayout {
+  int64_t heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;
+  float scale = 0;  ///< factor on q . k
+};
+
+/// Full attention among n rows: out = softmax(q k^T * scale + mask) v, head by head.
+/// q, out [n, heads*head_dim]; k, v [n, kv_heads*head_dim]. key_mask: n bytes, 0 hides a key; empty = all
+/// visible. A row whose keys are all hidden is undefined in the reference too; callers keep at least one key.
+void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+               std::span<const uint8_t> key_mask, Matrix out);
+
+/// The keys and values of one sequence: positions [0, length), row p holds all kv heads of position p.
+struct CacheView {
+  const float* keys = nullptr;    ///< [length, kv_heads*head_dim]
+  const float* values = nullptr;  ///< same shape
+  int64_t stride = 0;             ///< floats from one position to the next
+};
+
+/// One row of queries for causal attention: it sees positions [first, last] of its cache.
+struct CausalRow {
+  CacheView cache;
+  int64_t first = 0;
+  int64_t last = 0;
+};
+
+/// Causal attention of rows over their caches: out[i] = softmax(q[i] K^T * scale) V over positions
+/// rows[i].first..last. q, out [n, heads*head_dim]; rows has n entries, of any mixture of sequences.
+void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out);
+
+/// Rotary position embedding in place, the "rotate half" form: for pair (j, j + d/2) of every head of row i,
+/// angle = positions[i] * inv_freq[j]. x [n, heads*head_dim], inv_freq [head_dim/2]. cos and sin are scaled
+/// by `scale`. The angle is rounded to float before cos and sin, as the reference does.
+void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
+          float scale);
+
+/// out = silu(gate) * up, elementwise; same shapes. out may be gate.
+void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
+
+/// out = a + b, elementwise; same shapes. out may be a.
+void add(ConstMatrix a, ConstMatrix b, Matrix out);
+
+/// out = x * factor; out may be x.
+void scale(ConstMatrix x, float factor, Matrix out);
+
+/// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
+void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out);
+
+/// Threads that the kernels use; 0 asks for the number of processors. Affects the whole process.
+void set_threads(int threads);
+int threads();
+
+/// Which implementation runs: chosen once at start by what the machine has.
+enum class Backend { reference, cpu };
+Backend backend();
+/// For tests and for finding a fault: every later call uses this one.
+void set_backend(Backend backend);
+/// E.g. "cpu: oneDNN 2.6.3, AVX3_ZEN4" or "reference".
+const char* backend_name();
+
+}  // namespace galago::kernels

@@ -1,0 +1,58 @@
+// Chat templates: the subset of Jinja that the supported models' templates use, with a step and depth budget.
+// In: a template's source and messages. Out: prompt segments; text that a user typed stays marked as the
+// user's. Reference: transformers 5.18 utils/chat_template_utils.py (trim_blocks, lstrip_blocks,
+// raise_exception), Jinja 3.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/segment.h"
+
+namespace galago {
+
+/// One part of a message: an image placeholder or a text.
+struct ContentPart {
+  enum class Type { text, image } type = Type::text;
+  std::string text;
+};
+
+/// One message of a conversation.
+struct ChatMessage {
+  std::string role;  ///< "system", "user", "assistant"
+  std::vector<ContentPart> content;
+};
+
+/// What a template sees beside the messages.
+struct TemplateContext {
+  bool add_generation_prompt = true;
+  std::string bos_token;
+  std::string eos_token;
+};
+
+/// A parsed template; immutable, cheap to copy.
+class ChatTemplate {
+ public:
+  /// chat_template.jinja, chat_template.json or tokenizer_config.json's chat_template, in transformers' order
+  /// of preference. Error{not_found} when none has one.
+  static ChatTemplate from_directory(const std::filesystem::path& directory);
+  /// Error{model_invalid} with line and what was expected when the source is malformed;
+  /// Error{model_unsupported} names a construct outside the subset.
+  static ChatTemplate from_source(std::string_view source, const std::string& where);
+
+  /// The prompt. Error{model_invalid} when the budget is exceeded or an operation fails; Error{input_invalid}
+  /// with the template's own words when it calls raise_exception.
+  Segments render(const std::vector<ChatMessage>& messages, const TemplateContext& context) const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// bos_token and eos_token as tokenizer_config.json / special_tokens_map.json name them; empty when absent.
+TemplateContext read_template_context(const std::filesystem::path& directory);
+
+}  // namespace galago

@@ -1,0 +1,65 @@
+// Byte-level BPE from tokenizer.json. In: UTF-8 text in segments. Out: token ids, and back.
+// Reference: the `tokenizers` library (normalizers, pre-tokenizers, BPE, added tokens, decoders of the
+// supported families).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/segment.h"
+
+namespace galago {
+
+/// Immutable and thread-safe after construction; cheap to copy.
+class Tokenizer {
+ public:
+  /// tokenizer.json of a model directory. Error{not_found}, Error{model_invalid}, Error{model_unsupported}.
+  static Tokenizer from_directory(const std::filesystem::path& directory);
+  /// The text of a tokenizer.json; `where` names it in errors.
+  static Tokenizer from_json(std::string_view json, const std::string& where);
+
+  /// Token ids of the joined text. Added tokens are recognised in control segments only, unless
+  /// parse_special. Segment borders are otherwise invisible: the text is split and merged as one string.
+  /// Error{input_invalid} on malformed UTF-8, Error{input_too_large} over limits::kPromptBytes.
+  std::vector<int32_t> encode(const Segments& segments, bool parse_special = false) const;
+  /// One control segment.
+  std::vector<int32_t> encode(std::string_view text) const;
+
+  /// The text of ids, malformed UTF-8 replaced by U+FFFD as the reference does. Ids out of range are
+  /// Error{input_invalid}.
+  std::string decode(std::span<const int32_t> ids, bool skip_special) const;
+
+  int64_t vocab_size() const;  ///< one more than the largest id
+  std::optional<int32_t> token_to_id(std::string_view token) const;
+  /// The raw bytes that a token stands for (a special token's own text); empty for an unused id.
+  std::string token_bytes(int32_t id) const;
+  bool is_special(int32_t id) const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Turns a stream of tokens into text that is whole UTF-8 at every step: bytes of an unfinished character
+/// wait.
+class StreamDecoder {
+ public:
+  StreamDecoder(const Tokenizer& tokenizer, bool skip_special);
+  /// The text that became certain with this token; often empty inside a multi-byte character.
+  std::string push(int32_t id);
+  /// What is still held back, malformed bytes replaced by U+FFFD.
+  std::string finish();
+
+ private:
+  Tokenizer tokenizer_;
+  bool skip_special_;
+  std::string pending_;
+};
+
+}  // namespace galago
