@@ -22,31 +22,35 @@ enum class Activation {
   relu,        ///< max(x, 0), "relu"
 };
 
-/// The weights of y = x W^T + b, prepared once at load for the products of this machine.
-/// Takes float32, float16 or bfloat16 and computes in float32. Const after construction.
+/// The weights of y = x W^T + b, as they lie in the checkpoint: float32, float16 or bfloat16, computed in
+/// float32. Nothing is copied but the bias, so the memory behind the view must outlive the Linear. The fast
+/// kernels pack a copy of their own when a product of many rows first needs one. Safe to use from several
+/// threads.
 class Linear {
  public:
   Linear() = default;
   /// view.weight [out, in], view.bias [out] or null data. A view with null weight data gives an empty Linear.
+  /// Error{model_unsupported} for another element type, Error{internal} for other shapes.
   explicit Linear(const LinearView& view);
 
   int64_t in_features() const { return in_; }
   int64_t out_features() const { return out_; }
   bool empty() const { return out_ == 0; }
 
-  /// Row-major [out, in] float weights and [out] bias (null when absent); what the scalar twin reads.
-  const float* weight() const { return weight_.data(); }
+  /// Row-major [out, in], in the checkpoint's element type.
+  const TensorView& weight() const { return weight_; }
+  /// [out] floats; null when there is none.
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
-  /// What the fast kernels keep beside the plain weights (e.g. oneDNN's packed copy); null when none.
+  /// What the fast kernels keep beside the checkpoint's weights; its content is theirs.
   struct Prepared;
-  const Prepared* prepared() const { return prepared_.get(); }
+  Prepared* prepared() const { return prepared_.get(); }
 
  private:
   int64_t in_ = 0;
   int64_t out_ = 0;
-  Tensor weight_;
+  TensorView weight_;
   Tensor bias_;
-  std::shared_ptr<const Prepared> prepared_;
+  std::shared_ptr<Prepared> prepared_;
 };
 
 /// What happens to x W^T + b before it is stored: activation first, then the residual is added.
@@ -55,7 +59,7 @@ struct Epilogue {
   ConstMatrix residual;  ///< same shape as y; may be y itself; empty when data is null
 };
 
-/// y = activation(x W^T + b) + residual; x [n, in], y [n, out].
+/// y = activation(x W^T + b) + residual; x [n, in], y [n, out]. y must not overlap x.
 void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {});
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.

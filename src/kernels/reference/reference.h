@@ -1,5 +1,6 @@
 // The scalar twins: plain loops that define what each kernel computes. Never deleted, never tuned.
-// Same signatures as kernels.h; sums run in the order of the columns, in float unless the comment says otherwise.
+// Same signatures as kernels.h. Sums run in the order of the columns and in double, so that a difference
+// between a twin and a fast kernel is the fast kernel's rounding.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -13,7 +14,8 @@ void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y);
 void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
                std::span<const uint8_t> key_mask, Matrix out);
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out);
-void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim, float scale);
+void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
+          float scale);
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
 void add(ConstMatrix a, ConstMatrix b, Matrix out);
 void scale(ConstMatrix x, float factor, Matrix out);

@@ -1,0 +1,158 @@
+// The seam's other side: checks the shapes of every call and hands it to the implementation in use.
+// In: calls of kernels.h. Out: calls of kernels/reference or kernels/cpu. A wrong shape is a bug:
+// Error{internal}.
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+
+#include "galago/error.h"
+#include "kernels/cpu/cpu.h"
+#include "kernels/kernels.h"
+#include "kernels/reference/reference.h"
+
+namespace galago::kernels {
+namespace {
+
+/// One implementation of every kernel.
+struct Table {
+  Backend backend;
+  const char* (*name)();
+  decltype(&reference::linear) linear;
+  decltype(&reference::layer_norm) layer_norm;
+  decltype(&reference::rms_norm) rms_norm;
+  decltype(&reference::attention) attention;
+  decltype(&reference::attention_cached) attention_cached;
+  decltype(&reference::rope) rope;
+  decltype(&reference::silu_mul) silu_mul;
+  decltype(&reference::add) add;
+  decltype(&reference::scale) scale;
+  decltype(&reference::gather_rows) gather_rows;
+};
+
+const char* reference_name() { return "reference"; }
+
+constexpr Table kReference = {Backend::reference,
+                              reference_name,
+                              reference::linear,
+                              reference::layer_norm,
+                              reference::rms_norm,
+                              reference::attention,
+                              reference::attention_cached,
+                              reference::rope,
+                              reference::silu_mul,
+                              reference::add,
+                              reference::scale,
+                              reference::gather_rows};
+
+constexpr Table kCpu = {Backend::cpu,
+                        reference_name,
+                        reference::linear,
+                        reference::layer_norm,
+                        reference::rms_norm,
+                        reference::attention,
+                        reference::attention_cached,
+                        reference::rope,
+                        reference::silu_mul,
+                        reference::add,
+                        reference::scale,
+                        reference::gather_rows};
+
+std::atomic<const Table*> current = &kCpu;
+std::atomic<int> thread_count = 0;
+
+const Table& table() { return *current.load(std::memory_order_relaxed); }
+
+void require(bool holds, const char* kernel) {
+  if (!holds)
+    throw Error(ErrorCode::internal, {.where = std::string("kernels::") + kernel,
+                                      .got = "arguments of different shapes",
+                                      .expected = "shapes as kernels.h states them"});
+}
+
+bool same_shape(ConstMatrix a, ConstMatrix b) { return a.rows == b.rows && a.cols == b.cols; }
+
+bool fits(const HeadLayout& layout, ConstMatrix q, ConstMatrix out) {
+  return layout.head_dim > 0 && layout.kv_heads > 0 && layout.heads % layout.kv_heads == 0 &&
+         q.cols == layout.heads * layout.head_dim && same_shape(q, out);
+}
+
+}  // namespace
+
+void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
+  require(!layer.empty() && x.cols == layer.in_features() && y.cols == layer.out_features() &&
+              x.rows == y.rows && (!epilogue.residual.data || same_shape(epilogue.residual, y)),
+          "linear");
+  if (x.rows > 0) table().linear(x, layer, y, epilogue);
+}
+
+void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {
+  require(same_shape(x, y), "layer_norm");
+  table().layer_norm(x, weight, bias, eps, y);
+}
+
+void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) {
+  require(same_shape(x, y), "rms_norm");
+  table().rms_norm(x, weight, eps, y);
+}
+
+void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+               std::span<const uint8_t> key_mask, Matrix out) {
+  require(fits(layout, q, out) && same_shape(k, v) && k.cols == layout.kv_heads * layout.head_dim &&
+              (key_mask.empty() || std::ssize(key_mask) == k.rows),
+          "attention");
+  if (q.rows > 0 && k.rows > 0) table().attention(q, k, v, layout, key_mask, out);
+}
+
+void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+  require(fits(layout, q, out) && std::ssize(rows) == q.rows &&
+              std::all_of(rows.begin(), rows.end(),
+                          [](const CausalRow& row) { return row.first >= 0 && row.first <= row.last; }),
+          "attention_cached");
+  if (q.rows > 0) table().attention_cached(q, rows, layout, out);
+}
+
+void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
+          float scale) {
+  require(head_dim > 0 && head_dim % 2 == 0 && x.cols % head_dim == 0 && std::ssize(positions) == x.rows &&
+              std::ssize(inv_freq) == head_dim / 2,
+          "rope");
+  table().rope(x, positions, inv_freq, head_dim, scale);
+}
+
+void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
+  require(same_shape(gate, up) && same_shape(gate, out), "silu_mul");
+  table().silu_mul(gate, up, out);
+}
+
+void add(ConstMatrix a, ConstMatrix b, Matrix out) {
+  require(same_shape(a, b) && same_shape(a, out), "add");
+  table().add(a, b, out);
+}
+
+void scale(ConstMatrix x, float factor, Matrix out) {
+  require(same_shape(x, out), "scale");
+  table().scale(x, factor, out);
+}
+
+void gather_rows(const TensorView& table_view, std::span<const int32_t> ids, Matrix out) {
+  require(table_view.shape.size() == 2 && out.cols == table_view.shape[1] && std::ssize(ids) == out.rows,
+          "gather_rows");
+  table().gather_rows(table_view, ids, out);
+}
+
+void set_threads(int threads) { thread_count = std::max(threads, 0); }
+
+int threads() {
+  const int count = thread_count.load(std::memory_order_relaxed);
+  return count > 0 ? count : omp_get_num_procs();
+}
+
+Backend backend() { return table().backend; }
+
+void set_backend(Backend backend) { current = backend == Backend::cpu ? &kCpu : &kReference; }
+
+const char* backend_name() { return table().name(); }
+
+}  // namespace galago::kernels
