@@ -31,6 +31,9 @@ inline constexpr int64_t kTemplateBytes = 1 << 20;
 /// Steps and nesting depth of a chat template's evaluation.
 inline constexpr int64_t kTemplateSteps = 1'000'000;
 inline constexpr int kTemplateDepth = 64;
+/// Stop strings of one request, and the bytes of each.
+inline constexpr int kStopStrings = 64;
+inline constexpr int64_t kStopBytes = 4096;
 /// Sizes in a config: layers, widths, heads, vocabulary, positions.
 inline constexpr int64_t kConfigLayers = 1024;
 inline constexpr int64_t kConfigWidth = 1 << 20;

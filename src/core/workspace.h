@@ -2,6 +2,8 @@
 // After the first pass of a given size no further allocation happens.
 #pragma once
 
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "core/tensor.h"
@@ -14,6 +16,13 @@ class Workspace {
   /// rows x cols uninitialised floats, 64-byte aligned rows start where cols allow it; Error{resource} when
   /// memory is out.
   Matrix matrix(int64_t rows, int64_t cols);
+  /// `count` uninitialised values of a trivial type, from the same arena.
+  template <class T>
+  requires std::is_trivially_copyable_v<T> std::span<T> array(int64_t count) {
+    static_assert(alignof(T) <= 64);
+    const int64_t floats = (static_cast<int64_t>(sizeof(T)) + 3) / 4;
+    return {reinterpret_cast<T*>(matrix(count, floats).data), static_cast<size_t>(count)};
+  }
   /// Bytes held at present; the arena never shrinks.
   int64_t bytes() const;
 

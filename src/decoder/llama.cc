@@ -1,0 +1,178 @@
+// The decoder's forward pass; shapes at the right edge. See the header for sources.
+#include "decoder/llama.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "decoder/rope.h"
+#include "galago/error.h"
+
+namespace galago {
+namespace {
+
+Bias bias_if(bool has) { return has ? Bias::yes : Bias::no; }
+
+void check_place(const RowPlace& place, const KvCache& cache, int64_t expected) {
+  const std::string where = "decoder: sequence " + std::to_string(place.sequence);
+  if (place.position != expected)
+    throw Error(ErrorCode::internal, {.where = where,
+                                      .got = "position " + std::to_string(place.position),
+                                      .expected = std::to_string(expected)});
+  if (expected >= cache.capacity())
+    throw Error(ErrorCode::input_too_large,
+                {.where = where,
+                 .got = "position " + std::to_string(expected),
+                 .expected = "at most " + std::to_string(cache.capacity()) + " positions"});
+}
+
+// Every row continues its sequence; the cache is told the new lengths.
+void advance(std::span<const RowPlace> places, KvCache& cache) {
+  for (const RowPlace& place : places) {
+    if (place.sequence < 0 || place.sequence >= cache.sequences())
+      throw Error(ErrorCode::internal, {.where = "decoder: sequence",
+                                        .got = std::to_string(place.sequence),
+                                        .expected = "below " + std::to_string(cache.sequences())});
+    check_place(place, cache, cache.length(place.sequence));
+    cache.set_length(place.sequence, place.position + 1);
+  }
+}
+
+}  // namespace
+
+RmsNorm::RmsNorm(const TensorView& view, float epsilon) : eps(epsilon) {
+  if (!view.data) return;
+  weight = Tensor(view.shape);
+  to_floats(view, weight.data());
+}
+
+void RmsNorm::forward(ConstMatrix x, Matrix y) const { kernels::rms_norm(x, weight.data(), eps, y); }
+
+LlamaAttention::LlamaAttention(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope)
+    : inv_freq_(inv_freq) {
+  const int64_t d = config.hidden_size;
+  const int64_t q = config.num_attention_heads * config.head_dim;
+  const int64_t kv = config.num_key_value_heads * config.head_dim;
+  const Bias bias = bias_if(config.attention_bias);
+  layout_ = {.heads = config.num_attention_heads,
+             .kv_heads = config.num_key_value_heads,
+             .head_dim = config.head_dim,
+             .scale = 1.0F / std::sqrt(static_cast<float>(config.head_dim))};
+  q_proj_ = kernels::Linear(scope.linear("q_proj", {q, d}, bias));
+  k_proj_ = kernels::Linear(scope.linear("k_proj", {kv, d}, bias));
+  v_proj_ = kernels::Linear(scope.linear("v_proj", {kv, d}, bias));
+  o_proj_ = kernels::Linear(scope.linear("o_proj", {d, q}, bias));
+}
+
+void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& batch, ConstMatrix residual,
+                             Matrix y, Workspace& workspace) const {
+  Workspace::Frame frame(workspace);
+  const Matrix q = workspace.matrix(x.rows, q_proj_.out_features());  // [n, heads*d]
+  const Matrix k = workspace.matrix(x.rows, k_proj_.out_features());  // [n, kv_heads*d]
+  const Matrix v = workspace.matrix(x.rows, v_proj_.out_features());  // [n, kv_heads*d]
+  kernels::linear(x, q_proj_, q);
+  kernels::linear(x, k_proj_, k);
+  kernels::linear(x, v_proj_, v);
+  kernels::rope(q, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
+  kernels::rope(k, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
+
+  KvCache& cache = *batch.cache;
+  const std::span<kernels::CausalRow> rows = workspace.array<kernels::CausalRow>(x.rows);
+  for (int64_t i = 0; i < x.rows; ++i) {
+    const RowPlace place = batch.places[static_cast<size_t>(i)];
+    std::copy_n(k.row(i), k.cols, cache.key(layer, place.sequence, place.position));
+    std::copy_n(v.row(i), v.cols, cache.value(layer, place.sequence, place.position));
+    rows[static_cast<size_t>(i)] = {
+        .cache = cache.view(layer, place.sequence), .first = 0, .last = place.position};
+  }
+  const Matrix mixed = workspace.matrix(x.rows, q.cols);  // [n, heads*d]
+  kernels::attention_cached(q, rows, layout_, mixed);
+  kernels::linear(mixed, o_proj_, y, {.residual = residual});  // [n, D]
+}
+
+LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
+  if (config.hidden_act != "silu")
+    throw Error(
+        ErrorCode::model_unsupported,
+        {.where = "config.json: text_config.hidden_act", .got = config.hidden_act, .expected = "silu"});
+  const int64_t d = config.hidden_size;
+  const int64_t f = config.intermediate_size;
+  const Bias bias = bias_if(config.mlp_bias);
+  gate_proj_ = kernels::Linear(scope.linear("gate_proj", {f, d}, bias));
+  up_proj_ = kernels::Linear(scope.linear("up_proj", {f, d}, bias));
+  down_proj_ = kernels::Linear(scope.linear("down_proj", {d, f}, bias));
+}
+
+void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
+  Workspace::Frame frame(workspace);
+  const Matrix gate = workspace.matrix(x.rows, gate_proj_.out_features());  // [n, intermediate]
+  const Matrix up = workspace.matrix(x.rows, up_proj_.out_features());
+  kernels::linear(x, gate_proj_, gate);
+  kernels::linear(x, up_proj_, up);
+  kernels::silu_mul(gate, up, gate);
+  kernels::linear(gate, down_proj_, y, {.residual = residual});  // [n, D]
+}
+
+LlamaLayer::LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope)
+    : input_layernorm_(scope.tensor("input_layernorm.weight", {config.hidden_size}), config.rms_norm_eps),
+      self_attn_(config, inv_freq, scope.sub("self_attn")),
+      post_attention_layernorm_(scope.tensor("post_attention_layernorm.weight", {config.hidden_size}),
+                                config.rms_norm_eps),
+      mlp_(config, scope.sub("mlp")) {}
+
+void LlamaLayer::forward(Matrix x, int64_t layer, const DecoderBatch& batch, Workspace& workspace) const {
+  Workspace::Frame frame(workspace);
+  const Matrix normed = workspace.matrix(x.rows, x.cols);  // [n, D]
+  input_layernorm_.forward(x, normed);
+  self_attn_.forward(normed, layer, batch, x, x, workspace);
+  post_attention_layernorm_.forward(x, normed);
+  mlp_.forward(normed, x, x, workspace);
+}
+
+LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head)
+    : config_(config), inv_freq_(rope_inverse_frequencies(config.rope, config.head_dim)) {
+  const Shape table{config.vocab_size, config.hidden_size};
+  embed_tokens_ = text.tensor("embed_tokens.weight", table);
+  layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i)
+    layers_.emplace_back(config, inv_freq_, text.sub("layers", i));
+  norm_ = RmsNorm(text.tensor("norm.weight", {config.hidden_size}), config.rms_norm_eps);
+  lm_head_ =
+      kernels::Linear({.weight = tied ? embed_tokens_ : head.tensor("lm_head.weight", table), .bias = {}});
+}
+
+KvCache LlamaDecoder::make_cache(int64_t sequences, int64_t capacity) const {
+  return {config_.num_hidden_layers, config_.num_key_value_heads * config_.head_dim, sequences, capacity};
+}
+
+void LlamaDecoder::embed(std::span<const int32_t> ids, Matrix out) const {
+  for (const int32_t id : ids)
+    if (id < 0 || id >= config_.vocab_size)
+      throw Error(ErrorCode::input_invalid,
+                  {.where = "token id",
+                   .got = std::to_string(id),
+                   .expected = "below the vocabulary's " + std::to_string(config_.vocab_size)});
+  kernels::gather_rows(embed_tokens_, ids, out);
+}
+
+void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache,
+                           Workspace& workspace, Matrix hidden) const {
+  Workspace::Frame frame(workspace);
+  advance(places, cache);
+  const std::span<int32_t> positions = workspace.array<int32_t>(embeds.rows);
+  std::transform(places.begin(), places.end(), positions.begin(),
+                 [](const RowPlace& p) { return p.position; });
+  const DecoderBatch batch{.positions = positions, .places = places, .cache = &cache};
+
+  const Matrix x = workspace.matrix(embeds.rows, embeds.cols);  // [n, D]
+  for (int64_t i = 0; i < embeds.rows; ++i) std::copy_n(embeds.row(i), embeds.cols, x.row(i));
+  for (size_t layer = 0; layer < layers_.size(); ++layer)
+    layers_[layer].forward(x, static_cast<int64_t>(layer), batch, workspace);
+  norm_.forward(x, hidden);  // [n, D]
+}
+
+void LlamaDecoder::logits(ConstMatrix hidden, Matrix logits) const {
+  kernels::linear(hidden, lm_head_, logits);
+}
+
+}  // namespace galago

@@ -1,0 +1,112 @@
+// A Llama-like decoder: grouped-query attention, rotary positions, RMS norm, SwiGLU, tied or untied head.
+// In: rows of embeddings [n, D], each with its sequence and position. Out: hidden rows [n, D], logits on
+// request. Reference: transformers 5.18 LlamaModel / LlamaForCausalLM (modeling_llama.py).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/workspace.h"
+#include "decoder/kv_cache.h"
+#include "io/config.h"
+#include "io/weights.h"
+#include "kernels/kernels.h"
+
+namespace galago {
+
+/// Where a row belongs. Rows of one sequence come in the order of their positions, which continue its cache.
+struct RowPlace {
+  int32_t sequence = 0;
+  int32_t position = 0;
+};
+
+/// weight of an RMS norm, as floats.
+struct RmsNorm {
+  Tensor weight;
+  float eps = 0;
+
+  RmsNorm() = default;
+  RmsNorm(const TensorView& view, float epsilon);
+  void forward(ConstMatrix x, Matrix y) const;
+};
+
+/// The rows of one call: what every layer needs to know about them.
+struct DecoderBatch {
+  std::span<const int32_t> positions;
+  std::span<const RowPlace> places;
+  KvCache* cache = nullptr;
+};
+
+/// Self-attention of one layer over the cache.
+class LlamaAttention {
+ public:
+  LlamaAttention(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope);
+  /// y = o_proj(attention(x)) + residual; stores the rows' keys and values first. x, y [n, D].
+  void forward(ConstMatrix x, int64_t layer, const DecoderBatch& batch, ConstMatrix residual, Matrix y,
+               Workspace& workspace) const;
+
+ private:
+  kernels::HeadLayout layout_;
+  std::span<const float> inv_freq_;
+  kernels::Linear q_proj_, k_proj_, v_proj_, o_proj_;
+};
+
+/// The gated feed-forward part of one layer.
+class LlamaMlp {
+ public:
+  LlamaMlp(const TextConfig& config, const Scope& scope);
+  /// y = down(silu(gate(x)) * up(x)) + residual.
+  void forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const;
+
+ private:
+  kernels::Linear gate_proj_, up_proj_, down_proj_;
+};
+
+/// One pre-norm decoder layer.
+class LlamaLayer {
+ public:
+  LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope);
+  /// In place on x [n, D].
+  void forward(Matrix x, int64_t layer, const DecoderBatch& batch, Workspace& workspace) const;
+
+ private:
+  RmsNorm input_layernorm_;
+  LlamaAttention self_attn_;
+  RmsNorm post_attention_layernorm_;
+  LlamaMlp mlp_;
+};
+
+/// The decoder. Const after construction, safe to share between threads; each caller brings cache and
+/// workspace.
+class LlamaDecoder {
+ public:
+  /// text: the prefix of embed_tokens, layers and norm; head: the prefix of lm_head.weight, unused when tied.
+  LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head);
+  // Layers keep views of inv_freq_, so the decoder stays where it was made.
+  LlamaDecoder(const LlamaDecoder&) = delete;
+  LlamaDecoder& operator=(const LlamaDecoder&) = delete;
+
+  const TextConfig& config() const { return config_; }
+  /// A cache for `sequences` sequences of `capacity` positions.
+  KvCache make_cache(int64_t sequences, int64_t capacity) const;
+  /// Embedding rows of ids; Error{input_invalid} for an id outside the vocabulary. out [ids, D].
+  void embed(std::span<const int32_t> ids, Matrix out) const;
+  /// The one entry: rows in, final-norm hidden rows out. embeds, hidden [n, D]; one place for each row.
+  /// Error{internal} when a place does not continue its sequence, Error{input_too_large} past the cache's
+  /// capacity.
+  void forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache, Workspace& workspace,
+               Matrix hidden) const;
+  /// logits [n, vocab] of hidden rows [n, D].
+  void logits(ConstMatrix hidden, Matrix logits) const;
+
+ private:
+  TextConfig config_;
+  TensorView embed_tokens_;  // [V, D], read row by row from the mapped file
+  std::vector<float> inv_freq_;
+  std::vector<LlamaLayer> layers_;
+  RmsNorm norm_;
+  kernels::Linear lm_head_;
+};
+
+}  // namespace galago

@@ -1,0 +1,39 @@
+// What a vision tower is to the rest of the engine: pixels in, one vector per patch out.
+// The interface is small so that any tower (SigLIP here, others later) fits behind the adapter.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/tensor.h"
+#include "core/workspace.h"
+
+namespace galago {
+
+/// A batch of tiles of one size, normalised, with the patches that hold picture and not padding.
+struct PixelBatch {
+  Tensor pixels;                    ///< [N, 3, H, W]
+  std::vector<uint8_t> patch_mask;  ///< [N, H/p * W/p], 0 = padding; empty = all picture
+};
+
+/// What a tower may yield. A tower for a vision-language model fills last_hidden_state.
+struct TowerOutput {
+  std::optional<Tensor> last_hidden_state;  ///< [N, P, C]
+  std::optional<Tensor> pooler_output;      ///< [N, C]
+};
+
+/// A frozen vision encoder: const after construction, safe to share between threads.
+class VisionTower {
+ public:
+  virtual ~VisionTower() = default;
+  /// pixels: tiles [begin, begin + count) of the batch.
+  virtual TowerOutput forward(const PixelBatch& batch, int64_t begin, int64_t count,
+                              Workspace& workspace) const = 0;
+  /// Pixels on one side of a patch.
+  virtual int64_t patch_size() const = 0;
+  /// C, the width of one patch's vector.
+  virtual int64_t hidden_size() const = 0;
+};
+
+}  // namespace galago
