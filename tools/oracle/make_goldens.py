@@ -14,9 +14,9 @@ from reference import Oracle
 
 NO_SPLIT = {"do_image_splitting": False}
 
-# golden: model directory, question, pictures, and where wanted system, options, given
+# golden: model directory, question, pictures, and where wanted system, options, given pixels, all_pixels kept
 GOLDENS = {
-    "smolvlm_tiles": ("smolvlm_tiles", "What is in this image?", ["shapes_100x80.png"], {}),
+    "smolvlm_tiles": ("smolvlm_tiles", "What is in this image?", ["shapes_100x80.png"], {"all_pixels": True}),
     "two_images": ("smolvlm_tiles", "Compare the two images.", ["shapes_37x90.png", "shapes_300x60.jpg"], {}),
     "no_split": ("smolvlm_tiles", "How many stars are there?", ["shapes_640x488.jpg"], {"options": NO_SPLIT}),
     "text_only": ("smolvlm_tiles", "What colour is the house in 2024?", [], {}),
@@ -28,6 +28,12 @@ GOLDENS = {
         {"options": NO_SPLIT, "given": True},
     ),
     "tied_head": ("tied_head", "Compare the two images.", ["shapes_100x80.png", "shapes_37x90.png"], {}),
+    "grid25_llama3": (
+        "grid25_llama3",
+        "Where is the bicycle?",
+        ["shapes_37x90.png"],
+        {"system": "You are a helpful assistant."},
+    ),
 }
 
 
@@ -62,10 +68,11 @@ def main():
             continue
         oracle = Oracle(arguments.data / "models" / model)
         paths = [arguments.data / "pictures" / picture for picture in pictures]
-        question = {"prompt": prompt, "image_paths": paths, "options": extra.get("options")}
+        question = {"prompt": prompt, "image_paths": paths, **extra}
         side = oracle.model.config.vision_config.image_size
-        given = padded_tiles(paths, side) if extra.get("given") else None
-        print(name, make(oracle, model, arguments.data / "goldens" / name, question, given=given))
+        given = padded_tiles(paths, side) if question.pop("given", False) else None
+        keep = question.pop("all_pixels", None)
+        print(name, make(oracle, model, arguments.data / "goldens" / name, question, keep_pixels=keep, given=given))
 
 
 if __name__ == "__main__":

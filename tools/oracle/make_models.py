@@ -80,7 +80,26 @@ MODELS = {
         "dtype": torch.bfloat16,
         "old_spelling": True,
     },
+    # A 25x25 grid, where the position ids of a full tile are not the identity, unshuffle 5, Llama 3's rotary scaling
+    # (one frequency kept, one blended, the rest slowed), heads wider than hidden_size / heads, two end-of-text ids.
+    "grid25_llama3": {
+        "seed": 4,
+        "vocab": 400,
+        "image_tags": False,
+        "scale": 5,
+        "vision": dict(hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+                       image_size=100, patch_size=4),
+        "text": dict(hidden_size=40, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, head_dim=12,
+                     num_key_value_heads=2, max_position_embeddings=512,
+                     rope_parameters=dict(rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0,
+                                          high_freq_factor=4.0, original_max_position_embeddings=64)),
+        "longest_edge": 200,
+        "dtype": torch.float32,
+        "two_eos": True,
+    },
 }
+# The same weights as smolvlm_tiles in several files with an index; its goldens hold for both.
+MODELS["sharded"] = {**MODELS["smolvlm_tiles"], "shard_size": "200KB"}
 
 
 # Attention looks at few rows and carries much from them: random decoders with softer attention repeat themselves.
@@ -125,7 +144,8 @@ def fill(model, seed, quiet_rows=(), logit_std=2.0):
 def config_for(spec, ids):
     """The typed configuration of one entry of MODELS. ids: token text -> id."""
     text = dict(spec["text"])
-    text["rope_parameters"] = {"rope_type": "default", "rope_theta": text.pop("rope_theta")}
+    if "rope_theta" in text:
+        text["rope_parameters"] = {"rope_type": "default", "rope_theta": text.pop("rope_theta")}
     text.update(model_type="llama", vocab_size=spec["vocab"], rms_norm_eps=1e-5, hidden_act="silu",
                 pad_token_id=ids["<|im_end|>"], bos_token_id=1, eos_token_id=2)
     kind = SmolVLMConfig if spec.get("smolvlm") else Idefics3Config
@@ -156,10 +176,15 @@ def write_model(name, spec, folder):
     model = AutoModelForImageTextToText.from_config(config_for(spec, ids))
     fill(model, spec["seed"], quiet_ids(ids))
     model.to(spec["dtype"])
-    generation = dict(bos_token_id=0, eos_token_id=ids["<end_of_utterance>"], pad_token_id=ids["<|im_end|>"])
+    eos = ids["<end_of_utterance>"]
+    if spec.get("two_eos"):
+        eos = [eos, ids["<|im_end|>"]]
+    generation = dict(bos_token_id=0, eos_token_id=eos, pad_token_id=ids["<|im_end|>"])
     for key, value in generation.items():
         setattr(model.generation_config, key, value)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, max_shard_size=spec.get("shard_size", "1GB"))
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)
     old = spec.get("old_spelling", False)
     tiny_tokenizer.write(tokenizer, folder, CHAT_TEMPLATE, old)
     write_processor(spec, folder)

@@ -15,7 +15,7 @@ from transformers.image_utils import load_image
 from transformers.models.idefics3.processing_idefics3 import Idefics3Processor
 
 PINNED = {"transformers": "5.18.0", "torch": "2.13.0"}
-PIXELS_LIMIT = 1_000_000  # bytes of float pixels kept in a trace unless asked for
+PIXELS_LIMIT = 200_000  # bytes of float pixels kept in a trace unless asked for
 
 
 def check_versions():
