@@ -14,7 +14,6 @@ PICTURES = {
     "shapes_37x90.png": (37, 90, 2, 20),
     "shapes_300x60.jpg": (300, 60, 3, 6),
     "shapes_640x488.jpg": (640, 488, 4, 4),
-    "shapes_52x20.png": (52, 20, 5, 15),
 }
 
 
