@@ -14,8 +14,11 @@ inline constexpr int64_t kConfigBytes = 16 << 20;
 inline constexpr int64_t kTokenizerBytes = 256 << 20;
 /// Nesting depth of any JSON document.
 inline constexpr int kJsonDepth = 64;
-/// Dimensions of a tensor, and shards of a checkpoint.
+/// Values (numbers, texts, lists, objects) of any JSON document; the largest tokenizers have about 2 million.
+inline constexpr int64_t kJsonValues = 8'000'000;
+/// Dimensions of a tensor, tensors of a file, and shards of a checkpoint.
 inline constexpr int kTensorRank = 8;
+inline constexpr int64_t kTensors = 100'000;
 inline constexpr int kShards = 1024;
 /// An image file, and the pixels it may decode to: Pillow refuses more than twice its MAX_IMAGE_PIXELS of
 /// 89478485.
@@ -23,6 +26,9 @@ inline constexpr int64_t kImageBytes = 256 << 20;
 inline constexpr int64_t kImagePixels = 178'956'970;
 /// One side of an image, as JPEG allows.
 inline constexpr int64_t kImageSide = 65535;
+/// Tiles that one image may be cut into, and the pixels in all of them.
+inline constexpr int64_t kImageTiles = 8192;
+inline constexpr int64_t kTilePixels = 2 * kImagePixels;
 /// Images in one prompt.
 inline constexpr int kImagesPerPrompt = 256;
 /// A prompt's text and a chat template's source and output.

@@ -1,6 +1,7 @@
 // Element types, conversion to float, and aligned owned tensors.
 #include "core/tensor.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
@@ -122,6 +123,20 @@ Tensor::Tensor(Shape shape) : shape_(std::move(shape)) {
 }
 
 void Tensor::Free::operator()(float* p) const noexcept { std::free(p); }
+
+void Tensor::reshape(Shape shape) {
+  if (element_count(shape) != size_)
+    throw Error(ErrorCode::internal, {.where = "reshape",
+                                      .got = to_string(shape),
+                                      .expected = "as many elements as " + to_string(shape_)});
+  shape_ = std::move(shape);
+}
+
+Tensor Tensor::copy() const {
+  Tensor out(shape_);
+  std::copy_n(data(), size_, out.data());
+  return out;
+}
 
 Matrix Tensor::matrix() {
   const int64_t cols = shape_.empty() ? 1 : shape_.back();

@@ -103,6 +103,10 @@ class Tensor {
   bool empty() const { return size_ == 0; }
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
+  /// The same floats under another shape of the same count (a bug in galago otherwise).
+  void reshape(Shape shape);
+  /// A second tensor with the same contents.
+  Tensor copy() const;
   /// The tensor as rows of its last dimension.
   Matrix matrix();
   ConstMatrix matrix() const;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/cancelled.h"
 #include "galago/error.h"
 
 namespace galago {
@@ -98,10 +99,7 @@ Tensor VisionTowerAdapter::forward(const PixelBatch& batch, Workspace& workspace
     check_output(output, count, patches);
     std::copy_n(output.last_hidden_state->data(), count * patches * width,
                 features.data() + begin * patches * width);
-    if (progress && !progress(begin + count, tiles))
-      throw Error(ErrorCode::timeout, {.where = "image encoding",
-                                       .got = "stopped after tile " + std::to_string(begin + count) + " of " +
-                                              std::to_string(tiles)});
+    if (progress && !progress(begin + count, tiles)) throw Cancelled{};
   }
   return features;
 }

@@ -28,7 +28,7 @@ struct AdapterOptions {
   int64_t tiles_per_call = 1;    ///< tiles that go through the tower together
 };
 
-/// Tiles done and tiles in all; return false to stop (the adapter throws Error{timeout}).
+/// Tiles done and tiles in all; return false to stop (the adapter throws Cancelled).
 using TileProgress = std::function<bool(int64_t done, int64_t total)>;
 
 /// Runs a frozen tower. Const, safe to share between threads.

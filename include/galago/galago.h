@@ -1,0 +1,116 @@
+// galago's public C++ API: load a Hugging Face model directory, ask a question about images, read the answer.
+// Every function throws galago::Error (galago/error.h) and nothing else on bad input.
+//
+//   auto model = galago::Model::load("models/demo");
+//   auto answer = model.ask({.prompt = "What is in the picture?", .images =
+//   {galago::Image::open("cat.png")}});
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "galago/error.h"
+#include "galago/options.h"
+
+namespace galago {
+
+/// The library's version, e.g. "0.1.0".
+const char* version() noexcept;
+
+/// A decoded picture. Cheap to copy, immutable.
+class Image {
+ public:
+  /// A JPEG, PNG, WebP, BMP or GIF file (first frame), told by its content. Errors: not_found, input_invalid,
+  /// input_too_large, unsupported_media.
+  static Image open(const std::filesystem::path& file);
+  /// The same for a file held in memory; `name` appears in errors.
+  static Image from_bytes(std::span<const std::byte> bytes, const std::string& name = "image");
+  /// width x height x 3 bytes, row by row, red first. Error{input_invalid} when the size does not fit the
+  /// bytes.
+  static Image from_rgb(int64_t width, int64_t height, std::span<const uint8_t> pixels);
+
+  int64_t width() const;
+  int64_t height() const;
+  /// The pixels, height x width x 3.
+  std::span<const uint8_t> pixels() const;
+
+ private:
+  friend class Model;
+  struct Data;
+  explicit Image(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  std::shared_ptr<const Data> data_;
+};
+
+/// How a model is loaded.
+struct LoadOptions {
+  int threads = 0;             ///< 0: one per processor; holds for the whole process
+  std::string dtype = "auto";  ///< arithmetic and weights: "auto" and "f32" are float32
+};
+
+/// How far a long request has come.
+struct Progress {
+  int64_t tiles_done;  ///< image tiles encoded so far, over all images
+  int64_t tiles_total;
+  int64_t prompt_tokens;  ///< that the decoder reads once all tiles are done
+};
+/// Called from the asking thread; return false to stop (the answer's finish_reason is cancelled).
+using ProgressCallback = std::function<bool(const Progress&)>;
+
+/// One question. Images stand before the text in the prompt, in their order.
+struct Request {
+  std::string prompt;                ///< the user's text, UTF-8
+  std::vector<Image> images;         ///< may be empty
+  std::string system;                ///< a system message; empty: none
+  GenerateOptions options;           ///< sampling, limits, stop texts
+  std::optional<bool> split_images;  ///< cut images into tiles; unset: as preprocessor_config.json says
+  bool parse_special = false;        ///< special tokens in prompt and system are control tokens, not text
+  StreamCallback on_text;            ///< called with each piece of the answer; return false to stop
+  ProgressCallback on_progress;      ///< called after each group of tiles
+};
+
+/// How one image was cut and what it costs.
+struct ImageInfo {
+  int64_t width = 0;  ///< pixels of the picture
+  int64_t height = 0;
+  int64_t rows = 0;  ///< tile grid, 0 x 0 when not split
+  int64_t cols = 0;
+  int64_t tiles = 0;   ///< encoded tiles, the global image included
+  int64_t tokens = 0;  ///< image tokens in the prompt
+};
+
+/// What came out of one request.
+struct Answer {
+  std::string text;
+  std::vector<int32_t> token_ids;         ///< generated, the end token included where one was chosen
+  std::vector<int32_t> prompt_token_ids;  ///< the whole prompt after expansion
+  FinishReason finish_reason = FinishReason::length;
+  std::vector<ImageInfo> images;
+  Usage usage;
+  Timings timings;
+};
+
+/// A loaded model. Cheap to copy; const and safe to use from several threads at once.
+class Model {
+ public:
+  /// A Hugging Face model directory as it is. Errors: not_found, model_invalid, model_unsupported, resource.
+  static Model load(const std::filesystem::path& directory, const LoadOptions& options = {});
+
+  /// Answers one request. Prompt and context length are checked before any work is done.
+  Answer ask(const Request& request) const;
+  /// The tile grid and token count that an image of this size would get; no pixel is touched.
+  ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;
+
+ private:
+  struct State;
+  explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace galago

@@ -1,0 +1,55 @@
+// See the header; each function is one step of docs/architecture.md.
+#include "models/pipeline.h"
+
+#include <algorithm>
+
+#include "core/limits.h"
+#include "galago/error.h"
+#include "generate/options.h"
+#include "pack/pack.h"
+
+namespace galago {
+
+PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std::span<const ImageSize> sizes,
+                          std::optional<bool> split) {
+  if (sizes.size() > limits::kImagesPerPrompt)
+    throw Error(ErrorCode::input_too_large,
+                {.where = "images in one prompt",
+                 .got = std::to_string(sizes.size()),
+                 .expected = "at most " + std::to_string(limits::kImagesPerPrompt)});
+  PlannedPrompt plan;
+  plan.preprocessing = frontend.preprocessing(split);
+  std::vector<TileGrid> grids;
+  for (const ImageSize& size : sizes) {
+    plan.images.push_back(frontend.plan(size, plan.preprocessing));
+    plan.tiles += plan.images.back().tiles;
+    grids.push_back(plan.images.back().grid);
+  }
+  plan.ids = frontend.prompt_ids(text, grids);
+  plan.image_tokens =
+      count_placeholders(plan.ids, static_cast<int32_t>(frontend.settings().model.image_token_id));
+  token_budget(static_cast<int64_t>(plan.ids.size()), frontend.settings().model.text.max_position_embeddings,
+               1);
+  return plan;
+}
+
+PixelBatch prepare_image(const Frontend& frontend, const RgbImage& image, const PreprocessorConfig& config) {
+  return frontend.pixels(make_tiles(image, config), config);
+}
+
+Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,
+                   std::span<const Tensor> image_rows) {
+  const LlamaDecoder& decoder = engine.decoder();
+  const int64_t width = decoder.config().hidden_size;
+  int64_t count = 0;
+  for (const Tensor& rows : image_rows) count += rows.shape()[0];
+  Tensor all({count, width});
+  float* next = all.data();
+  for (const Tensor& rows : image_rows) next = std::copy_n(rows.data(), rows.size(), next);
+  Tensor embeds({static_cast<int64_t>(ids.size()), width});  // [L, D]
+  decoder.embed(ids, embeds.matrix());
+  pack(ids, static_cast<int32_t>(frontend.settings().model.image_token_id), all.matrix(), embeds.matrix());
+  return embeds;
+}
+
+}  // namespace galago

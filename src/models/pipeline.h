@@ -1,0 +1,36 @@
+// The way of an image, step by step: the same steps for an answer, for a trace and for a check.
+// In: a frontend, an engine, pictures and words. Out: ids, image rows and one packed sequence of rows.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "image/image.h"
+#include "models/engine.h"
+#include "models/frontend.h"
+
+namespace galago {
+
+/// A request after planning: everything known before the first pixel is touched.
+struct PlannedPrompt {
+  PreprocessorConfig preprocessing;
+  std::vector<ImagePlan> images;
+  std::vector<int32_t> ids;  ///< [L]
+  int64_t image_tokens = 0;
+  int64_t tiles = 0;
+};
+
+/// Plans images and writes the prompt. Error{input_too_large} for too many images, or when the prompt leaves
+/// no room for an answer in the context.
+PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std::span<const ImageSize> sizes,
+                          std::optional<bool> split);
+
+/// Tiles of one image, ready for the tower.
+PixelBatch prepare_image(const Frontend& frontend, const RgbImage& image, const PreprocessorConfig& config);
+
+/// Rows [L, D]: the embeddings of ids with the images' rows ([R_i, D] each) in their places.
+Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,
+                   std::span<const Tensor> image_rows);
+
+}  // namespace galago
