@@ -68,6 +68,7 @@ struct ModelConfig {
   int64_t image_token_id = -1;
   int64_t scale_factor = 0;
   bool tie_word_embeddings = false;
+  std::string dtype;  ///< as saved, e.g. "bfloat16"; empty when absent. Each tensor's own type decides
 };
 
 /// Pillow's resampling filters, by its numbers.
@@ -116,9 +117,9 @@ struct ModelDirectory {
 ModelConfig parse_model_config(std::string_view json, const std::string& where);
 PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::string& where);
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& where);
-/// `model_json` is config.json's text, whose token ids are the fallback; `json` is empty when the file is
-/// absent.
-GenerationConfig parse_generation_config(std::string_view json, std::string_view model_json,
+/// `json` is nothing when the file is absent; then the token ids of config.json, whose text `model_json` is,
+/// or of its text_config count.
+GenerationConfig parse_generation_config(std::optional<std::string_view> json, std::string_view model_json,
                                          const std::string& where);
 
 /// Reads a directory's settings. Error{not_found} when the directory or config.json is missing.

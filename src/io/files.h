@@ -1,7 +1,10 @@
-// Whole files, read or memory-mapped, with a limit.
+// Whole files: read or memory-mapped with a limit, and written so that a reader never sees half of one.
+// In: paths. Out: bytes, or Error with the system's words. Only regular files are read (symbolic links are
+// followed, since the Hugging Face cache is made of them): a pipe or device would block or never end.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -13,9 +16,11 @@ namespace galago {
 /// named) or Error{input_invalid} when it is not a regular file.
 std::string read_text_file(const std::filesystem::path& path, int64_t limit);
 
-/// A read-only memory map of a regular file; the bytes stay valid while the object lives. Movable.
+/// A read-only memory map of a regular file; the bytes stay valid while the object or a copy of it lives.
+/// Its length is the file's at the time of opening: replace a model file by renaming, never by shortening it.
 class MappedFile {
  public:
+  /// Error{not_found}, Error{input_invalid} when it is not a regular file, Error{resource}.
   explicit MappedFile(const std::filesystem::path& path);
   std::span<const std::byte> bytes() const;
   const std::filesystem::path& path() const { return path_; }
@@ -26,8 +31,28 @@ class MappedFile {
   std::shared_ptr<const Mapping> mapping_;
 };
 
-/// Writes bytes to path through a temporary file beside it and a rename; Error{output_io} with the system's
-/// words.
+/// A file that appears under its name only when it is complete: a temporary file beside it, then a rename.
+/// Every fault is Error{output_io}; the temporary file goes away with the object.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  /// Flushes to the disk and gives the file its name; nothing may be written afterwards.
+  void commit();
+
+ private:
+  [[noreturn]] void fail(int error) const;
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+};
+
+/// Writes all of a file through AtomicFile. Error{output_io}.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 }  // namespace galago

@@ -21,18 +21,22 @@ class Watch {
   Watch(const std::string& where, const JsonRules& rules) : where_(where), rules_(rules) {}
 
   bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start) {
-      if (depth >= rules_.max_depth)
-        throw Error(ErrorCode::input_too_large,
-                    {.where = where_,
-                     .got = "JSON nested deeper than " + std::to_string(rules_.max_depth),
-                     .expected = "at most " + std::to_string(rules_.max_depth) + " nested values"});
-    }
+    const bool opens =
+        event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    if (opens && depth >= rules_.max_depth) refuse("JSON nested deeper than ", rules_.max_depth);
+    if ((opens || event == Json::parse_event_t::value) && ++values_ > rules_.max_values)
+      refuse("more JSON values than ", rules_.max_values);
     if (rules_.refuse_duplicate_keys) check_key(event, parsed);
     return true;
   }
 
  private:
+  void refuse(const std::string& what, int64_t limit) const {
+    throw Error(ErrorCode::input_too_large, {.where = where_,
+                                             .got = what + std::to_string(limit),
+                                             .expected = "at most " + std::to_string(limit)});
+  }
+
   void check_key(Json::parse_event_t event, const Json& parsed) {
     if (event == Json::parse_event_t::object_start) open_objects_.emplace_back();
     if (event == Json::parse_event_t::object_end) open_objects_.pop_back();
@@ -46,6 +50,7 @@ class Watch {
 
   const std::string& where_;
   const JsonRules& rules_;
+  int64_t values_ = 0;
   std::vector<std::unordered_set<std::string>> open_objects_;
 };
 
@@ -108,6 +113,11 @@ std::string describe(const Json& value) {
 void JsonField::fail(const std::string& expected, const std::string& hint) const {
   throw Error(ErrorCode::model_invalid,
               {.where = where_, .got = describe(*value_), .expected = expected, .hint = hint});
+}
+
+void JsonField::unsupported(const std::string& expected) const {
+  throw Error(ErrorCode::model_unsupported,
+              {.where = where_, .got = describe(*value_), .expected = expected});
 }
 
 std::string JsonField::child(const std::string& name) const {

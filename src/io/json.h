@@ -19,17 +19,20 @@ using Json = nlohmann::json;
 /// What parse_json accepts.
 struct JsonRules {
   int64_t max_bytes = limits::kConfigBytes;
-  int max_depth = limits::kJsonDepth;  ///< nested arrays and objects
+  int max_depth = limits::kJsonDepth;        ///< nested arrays and objects
+  int64_t max_values = limits::kJsonValues;  ///< numbers, texts, lists and objects
   /// Otherwise the last of several equal keys counts, as in Python.
   bool refuse_duplicate_keys = false;
 };
 
 /// Parses a whole UTF-8 text; `where` (a file name) opens every error text. Error{input_too_large} over
-/// max_bytes or max_depth; Error{model_invalid} for anything that is not JSON, with line and column.
+/// max_bytes, max_depth or max_values; Error{model_invalid} for anything that is not JSON, with line and
+/// column.
 Json parse_json(std::string_view text, const std::string& where, const JsonRules& rules = {});
 
 /// A value of a parsed document and the way to it, for errors: "config.json: text_config.hidden_size".
-/// Refers to the document, which must outlive it. Every fault is Error{model_invalid}.
+/// Refers to the document, which must outlive it. Every fault of a read is
+/// Error{model_invalid}.
 class JsonField {
  public:
   /// The document itself; `where` is its file name.
@@ -59,6 +62,8 @@ class JsonField {
   const std::string& where() const { return where_; }
   /// Throws Error{model_invalid}: where, what the value is, and what would have been right.
   [[noreturn]] void fail(const std::string& expected, const std::string& hint = {}) const;
+  /// The same for a well-formed value that galago does not run: Error{model_unsupported}.
+  [[noreturn]] void unsupported(const std::string& expected) const;
 
  private:
   std::string child(const std::string& name) const;

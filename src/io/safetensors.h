@@ -2,7 +2,7 @@
 // data. In: one file, or a directory with model.safetensors or model.safetensors.index.json. Out: views into
 // the memory map. Everything is checked before use: header length, JSON depth, shapes, overflow, offsets,
 // overlaps, gaps, shard paths. Reference: https://github.com/huggingface/safetensors (format section of its
-// README).
+// README; Metadata::validate for the rule that tensors lie without gaps).
 #pragma once
 
 #include <filesystem>
@@ -15,14 +15,16 @@
 
 namespace galago {
 
-/// The tensors of one or several safetensors files, memory-mapped. Views live as long as this object (cheap
-/// to copy).
+/// The tensors of one or several safetensors files, memory-mapped. Views live as long as this object or a
+/// copy of it (cheap to copy: the maps are shared). Data need not be aligned to its element size.
 class Checkpoint {
  public:
   Checkpoint() = default;
-  /// One .safetensors file. Error{model_invalid} for anything malformed, Error{not_found}.
+  /// One .safetensors file. Error{model_invalid} for anything malformed, Error{model_unsupported} for an
+  /// element type that galago does not know, Error{input_too_large} over a published limit, Error{not_found}.
   static Checkpoint open_file(const std::filesystem::path& file);
-  /// A model directory: model.safetensors, or the shards of model.safetensors.index.json.
+  /// A model directory: model.safetensors, else the shards of model.safetensors.index.json (the order of
+  /// transformers). Error{model_unsupported} when it holds weights in another format only.
   static Checkpoint open_directory(const std::filesystem::path& directory);
 
   /// The tensor of that name, or null.
@@ -40,6 +42,7 @@ class Checkpoint {
 
   std::vector<MappedFile> maps_;
   std::map<std::string, TensorView> tensors_;
+  std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;
 };
 
@@ -49,7 +52,9 @@ struct NamedTensor {
   TensorView view;
 };
 
-/// Writes a safetensors file atomically (names sorted as given). Error{output_io}.
+/// Writes a safetensors file atomically, larger elements first and then by name as the reference does, which
+/// keeps every tensor aligned. Error{output_io}; a name given twice or a view without data is
+/// Error{internal}.
 void write_safetensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
