@@ -12,14 +12,15 @@ namespace galago {
 /// How the next token is chosen and when to stop. The defaults are greedy decoding.
 struct GenerateOptions {
   int64_t max_new_tokens = 256;   ///< at least 1
-  float temperature = 0;          ///< 0: greedy; else logits are divided by it before sampling
+  double temperature = 0;         ///< 0: greedy; else logits are divided by it before sampling
   int64_t top_k = 0;              ///< keep the k most likely tokens; 0: off
-  float top_p = 1;                ///< keep the smallest set whose probability reaches this; 1: off
-  float min_p = 0;                ///< drop tokens less likely than this times the likeliest; 0: off
-  float repetition_penalty = 1;   ///< above 1 makes tokens of prompt and answer less likely; 1: off
+  double top_p = 1;               ///< keep the smallest set whose probability reaches this; 1: off
+  double min_p = 0;               ///< drop tokens less likely than this times the likeliest; 0: off
+  double repetition_penalty = 1;  ///< above 1 makes tokens of prompt and answer less likely; 1: off
   uint64_t seed = 0;              ///< of the sampler; the same seed gives the same answer
   std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
   bool keep_special = false;      ///< special tokens stay visible in the text
+  int64_t prefill_chunk = 0;      ///< prompt rows that go through the decoder at once; 0: all of them
 };
 
 /// Why the answer ended.
