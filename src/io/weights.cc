@@ -48,7 +48,8 @@ void Binder::finish(const std::string& where) const {
       lines.push_back("unused " + printable(name) + " " + to_string(view.shape));
   if (lines.empty()) return;
 
-  std::string list = std::to_string(lines.size()) + " faults in the weights";
+  std::string list =
+      std::to_string(lines.size()) + (lines.size() == 1 ? " fault" : " faults") + " in the weights";
   for (size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) list += "\n  " + lines[i];
   if (lines.size() > kMostLines) list += "\n  and " + std::to_string(lines.size() - kMostLines) + " more";
   throw Error(ErrorCode::model_invalid,

@@ -1,0 +1,160 @@
+// Reading, mapping and atomic writing of files: contents, limits, what is refused, what stays behind.
+#include "io/files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "support.h"
+
+namespace galago {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_of;
+using test::TemporaryDirectory;
+using testing::HasSubstr;
+
+std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+size_t count_entries(const fs::path& directory) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+size_t open_descriptors() { return count_entries("/proc/self/fd"); }
+
+TEST(ReadTextFile, ReadsWholeFilesUpToTheLimit) {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.add("a.json", std::string_view("ab\0c", 4));
+  EXPECT_EQ(read_text_file(file, 4), std::string("ab\0c", 4));
+  EXPECT_EQ(read_text_file(directory.add("empty", ""), 0), "");
+  const Error error = error_of([&] { read_text_file(file, 3); });
+  EXPECT_EQ(error.code(), ErrorCode::input_too_large);
+  EXPECT_THAT(error.what(), HasSubstr("a.json: got at least 4 bytes, expected at most 3"));
+}
+
+TEST(ReadTextFile, RefusesTheSizeOfAHugeSparseFileBeforeReading) {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.add("huge", "");
+  ASSERT_EQ(::truncate(file.c_str(), int64_t{1} << 40), 0);
+  const test::AllocationWatch watch;
+  EXPECT_EQ(error_of([&] { read_text_file(file, 1 << 20); }).code(), ErrorCode::input_too_large);
+  EXPECT_LT(watch.total(), 1 << 16);
+}
+
+TEST(ReadTextFile, SaysWhyAFileCannotBeRead) {
+  const TemporaryDirectory directory;
+  const Error missing = error_of([&] { read_text_file(directory.path() / "no.json", 10); });
+  EXPECT_EQ(missing.code(), ErrorCode::not_found);
+  EXPECT_THAT(missing.what(), HasSubstr("no.json: got No such file or directory"));
+  EXPECT_EQ(error_of([&] { read_text_file(directory.path(), 10); }).code(), ErrorCode::input_invalid);
+  EXPECT_EQ(error_of([&] { read_text_file("/dev/zero", 10); }).code(), ErrorCode::input_invalid);
+  const fs::path below_file = directory.add("file", "x") / "y";
+  EXPECT_EQ(error_of([&] { read_text_file(below_file, 10); }).code(), ErrorCode::not_found);
+  const fs::path with_nul = directory.path() / std::string("file\0x", 6);
+  EXPECT_EQ(error_of([&] { read_text_file(with_nul, 10); }).code(), ErrorCode::not_found);
+  // A pipe without a writer would block an ordinary open for ever.
+  const fs::path pipe = directory.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(error_of([&] { read_text_file(pipe, 10); }).code(), ErrorCode::input_invalid);
+}
+
+TEST(MappedFile, MapsAndKeepsTheBytesWhileACopyLives) {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.add("a.bin", "hello");
+  std::optional<MappedFile> first(std::in_place, file);
+  const MappedFile second = *first;
+  first.reset();
+  fs::remove(file);
+  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(second.bytes().data()), 5), "hello");
+  EXPECT_EQ(second.path(), file);
+}
+
+TEST(MappedFile, HandlesAnEmptyFile) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(MappedFile(directory.add("empty", "")).bytes().empty());
+}
+
+TEST(MappedFile, RefusesWhatIsNotARegularFile) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(error_of([&] { MappedFile map(directory.path()); }).code(), ErrorCode::input_invalid);
+  EXPECT_EQ(error_of([&] { MappedFile map(directory.path() / "no"); }).code(), ErrorCode::not_found);
+}
+
+TEST(MappedFile, LeaksNoDescriptor) {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.add("a.bin", "hello");
+  const size_t before = open_descriptors();
+  for (int i = 0; i < 20; ++i) {
+    const MappedFile map(file);
+    EXPECT_EQ(open_descriptors(), before);
+    error_of([&] { MappedFile refused(directory.path()); });
+    error_of([&] { read_text_file(file, 1); });
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(AtomicFile, ReplacesAFileAndLeavesNothingElse) {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.add("out", "old");
+  write_file_atomically(file, as_bytes("new content"));
+  EXPECT_EQ(read_text_file(file, 100), "new content");
+  write_file_atomically(file, {});
+  EXPECT_EQ(read_text_file(file, 100), "");
+  EXPECT_EQ(count_entries(directory.path()), 1u);
+}
+
+TEST(AtomicFile, ShowsNothingBeforeCommit) {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.add("out", "old");
+  {
+    AtomicFile out(file);
+    out.write(as_bytes("half"));
+    EXPECT_EQ(read_text_file(file, 100), "old");
+  }
+  EXPECT_EQ(read_text_file(file, 100), "old");
+  EXPECT_EQ(count_entries(directory.path()), 1u);
+}
+
+TEST(AtomicFile, WritesThroughASymbolicLink) {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.add("real", "old");
+  const fs::path link = directory.path() / "link";
+  fs::create_symlink("real", link);
+  write_file_atomically(link, as_bytes("new"));
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(read_text_file(file, 100), "new");
+}
+
+TEST(AtomicFile, SaysWhyAFileCannotBeWritten) {
+  const TemporaryDirectory directory;
+  const Error missing = error_of([&] { write_file_atomically(directory.path() / "no" / "out", {}); });
+  EXPECT_EQ(missing.code(), ErrorCode::output_io);
+  EXPECT_THAT(missing.what(), HasSubstr("No such file or directory"));
+  EXPECT_EQ(error_of([&] { write_file_atomically(directory.path(), {}); }).code(), ErrorCode::output_io);
+  // A device must not be replaced by a file of its name.
+  EXPECT_EQ(error_of([&] { write_file_atomically("/dev/null", {}); }).code(), ErrorCode::output_io);
+}
+
+TEST(AtomicFile, RemovesTheTemporaryFileWhenTheDiskIsFull) {
+  const TemporaryDirectory directory;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{1000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string content(5000, 'x');
+  const Error error = error_of([&] { write_file_atomically(directory.path() / "out", as_bytes(content)); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(error.code(), ErrorCode::output_io);
+  EXPECT_THAT(error.what(), HasSubstr("File too large"));
+  EXPECT_EQ(count_entries(directory.path()), 0u);
+}
+
+}  // namespace
+}  // namespace galago
