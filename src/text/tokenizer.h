@@ -31,6 +31,11 @@ class Tokenizer {
   /// One control segment.
   std::vector<int32_t> encode(std::string_view text) const;
 
+  /// Ids with what the tokenizer puts around a whole prompt (a start token in Llama's family, nothing in
+  /// SmolVLM's). A prompt that begins with the start token already, because its template wrote it, is left as
+  /// it is.
+  std::vector<int32_t> add_special_tokens(std::vector<int32_t> ids) const;
+
   /// The text of ids, malformed UTF-8 replaced by U+FFFD as the reference does. Ids out of range are
   /// Error{input_invalid}.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const;
@@ -42,24 +47,27 @@ class Tokenizer {
   bool is_special(int32_t id) const;
 
  private:
+  friend class StreamDecoder;
   struct Impl;
   std::shared_ptr<const Impl> impl_;
 };
 
 /// Turns a stream of tokens into text that is whole UTF-8 at every step: bytes of an unfinished character
-/// wait.
+/// wait. All texts joined, finish() included, are decode() of all ids.
 class StreamDecoder {
  public:
   StreamDecoder(const Tokenizer& tokenizer, bool skip_special);
+  StreamDecoder(StreamDecoder&&) noexcept;
+  StreamDecoder& operator=(StreamDecoder&&) noexcept;
+  ~StreamDecoder();
   /// The text that became certain with this token; often empty inside a multi-byte character.
   std::string push(int32_t id);
   /// What is still held back, malformed bytes replaced by U+FFFD.
   std::string finish();
 
  private:
-  Tokenizer tokenizer_;
-  bool skip_special_;
-  std::string pending_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace galago

@@ -1,0 +1,33 @@
+// The normalizers of a tokenizer file: text rewritten before it is cut into words.
+// In: the "normalizer" field, text with the marks of its origin. Out: rewritten text, marks kept.
+// Reference: `tokenizers` normalizers (NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip,
+// StripAccents, ByteLevel, Sequence).
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "io/json.h"
+#include "text/marked_text.h"
+
+namespace galago {
+
+/// Immutable, thread-safe.
+class Normalizer {
+ public:
+  /// No normalizer: the text as it is.
+  Normalizer() = default;
+  /// Error{model_invalid} on a malformed field, Error{model_unsupported} for another type.
+  static Normalizer from_json(const JsonField& field);
+
+  MarkedText operator()(MarkedText text) const;
+  bool empty() const { return steps_.empty(); }
+
+ private:
+  using Step = std::function<MarkedText(MarkedText)>;
+  void add(const JsonField& field, int depth);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace galago

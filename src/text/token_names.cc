@@ -1,0 +1,33 @@
+#include "text/token_names.h"
+
+#include "io/files.h"
+#include "io/json.h"
+
+namespace galago {
+namespace {
+
+/// A token given as a string or as an object with "content"; empty when absent.
+std::string token_text(const JsonField& file, const std::string& key) {
+  const auto field = file.find(key);
+  if (!field) return {};
+  return field->value().is_object() ? field->at("content").string() : field->string();
+}
+
+}  // namespace
+
+TokenNames read_token_names(const std::filesystem::path& directory) {
+  TokenNames names;
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    const std::filesystem::path path = directory / name;
+    if (!std::filesystem::exists(path)) continue;
+    const Json document = parse_json(read_text_file(path, limits::kConfigBytes), path.string());
+    const JsonField file(document, path.string());
+    if (names.bos.empty()) names.bos = token_text(file, "bos_token");
+    if (names.eos.empty()) names.eos = token_text(file, "eos_token");
+    if (const auto add = file.find("add_bos_token"); add && !names.add_bos) names.add_bos = add->boolean();
+    if (const auto add = file.find("add_eos_token"); add && !names.add_eos) names.add_eos = add->boolean();
+  }
+  return names;
+}
+
+}  // namespace galago

@@ -1,0 +1,206 @@
+// The stages in order: find added tokens, normalize the text between them, cut it into pieces, merge each
+// piece.
+#include "text/tokenizer.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "galago/error.h"
+#include "io/files.h"
+#include "io/json.h"
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/detokenizer.h"
+#include "text/marked_text.h"
+#include "text/normalizer.h"
+#include "text/post_processor.h"
+#include "text/pretokenizer.h"
+#include "text/token_names.h"
+#include "text/unicode.h"
+
+namespace galago {
+
+struct Tokenizer::Impl {
+  std::string where;
+  Bpe bpe;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  AddedTokens added;
+  Detokenizer detokenizer;
+  PostProcessor post;
+  std::unordered_map<std::string, int32_t> added_ids;
+
+  /// What decoding knows of an id.
+  struct Entry {
+    std::string text;  ///< as the decoder sees it
+    std::string bytes;
+    bool used = false;
+    bool special = false;
+  };
+  std::vector<Entry> entries;
+
+  explicit Impl(const JsonField& field);
+  void fill_entries();
+  const Entry& entry(int32_t id) const;
+  std::optional<int32_t> id_of(std::string_view token) const;
+  void read_config(const std::filesystem::path& directory);
+};
+
+Tokenizer::Impl::Impl(const JsonField& field) : where(field.where()), bpe(Bpe::from_json(field.at("model"))) {
+  if (const auto f = field.find("normalizer")) normalizer = Normalizer::from_json(*f);
+  if (const auto f = field.find("pre_tokenizer")) pre_tokenizer = PreTokenizer::from_json(*f);
+  if (const auto f = field.find("added_tokens")) added = AddedTokens(*f, bpe, normalizer);
+  if (const auto f = field.find("decoder")) detokenizer = Detokenizer::from_json(*f);
+  if (const auto f = field.find("post_processor")) post = PostProcessor::from_json(*f);
+  for (const AddedToken& token : added.all()) added_ids.emplace(token.content, token.id);
+  std::unordered_set<int32_t> special;
+  for (const AddedToken& token : added.all())
+    if (token.special) special.insert(token.id);
+  bpe.reserve(std::move(special));
+  fill_entries();
+  for (const auto* side : {&post.prefix, &post.suffix})
+    for (const int32_t id : *side)
+      if (std::cmp_greater_equal(id, entries.size()))
+        field.at("post_processor").fail("ids of the vocabulary", std::to_string(id) + " is not one");
+}
+
+void Tokenizer::Impl::fill_entries() {
+  int32_t largest = -1;
+  for (const auto& [token, id] : bpe.vocabulary()) largest = std::max(largest, id);
+  for (const AddedToken& token : added.all()) largest = std::max(largest, token.id);
+  entries.resize(static_cast<size_t>(largest + 1));
+  for (const auto& [token, id] : bpe.vocabulary())
+    entries[static_cast<size_t>(id)] = {token, detokenizer.bytes_of(token), true, false};
+  std::unordered_set<std::string> special;
+  for (const AddedToken& token : added.all()) {
+    entries[static_cast<size_t>(token.id)] = {token.decoded, token.content, true, false};
+    if (token.special) special.insert(token.content);
+  }
+  // The reference asks by text, after normalization: so do we.
+  for (const AddedToken& token : added.all())
+    entries[static_cast<size_t>(token.id)].special = special.contains(token.decoded);
+}
+
+const Tokenizer::Impl::Entry& Tokenizer::Impl::entry(int32_t id) const {
+  if (id < 0 || std::cmp_greater_equal(id, entries.size()))
+    throw Error(ErrorCode::input_invalid,
+                {.where = "token id",
+                 .got = std::to_string(id),
+                 .expected = "0 to " + std::to_string(int64_t(entries.size()) - 1)});
+  return entries[static_cast<size_t>(id)];
+}
+
+std::optional<int32_t> Tokenizer::Impl::id_of(std::string_view token) const {
+  if (const auto found = added_ids.find(std::string(token)); found != added_ids.end()) return found->second;
+  return bpe.id_of(token);
+}
+
+/// add_bos_token and add_eos_token, where tokenizer_config.json has them, replace the post-processor.
+void Tokenizer::Impl::read_config(const std::filesystem::path& directory) {
+  const TokenNames names = read_token_names(directory);
+  if (!names.add_bos && !names.add_eos) return;
+  const auto ids = [&](bool wanted, const std::string& token) {
+    std::vector<int32_t> out;
+    if (!wanted || token.empty()) return out;
+    const auto id = id_of(token);
+    if (!id)
+      throw Error(ErrorCode::model_invalid, {.where = (directory / "tokenizer_config.json").string(),
+                                             .got = "the start or end token " + in_quotes(token),
+                                             .expected = "a token of tokenizer.json"});
+    out.push_back(*id);
+    return out;
+  };
+  post.prefix = ids(names.add_bos.value_or(false), names.bos);
+  post.suffix = ids(names.add_eos.value_or(false), names.eos);
+}
+
+Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "tokenizer.json";
+  const std::string text = read_text_file(file, limits::kTokenizerBytes);
+  const Json document = parse_json(text, file.string(), {.max_bytes = limits::kTokenizerBytes});
+  auto impl = std::make_shared<Impl>(JsonField(document, file.string()));
+  impl->read_config(directory);
+  Tokenizer made;
+  made.impl_ = std::move(impl);
+  return made;
+}
+
+Tokenizer Tokenizer::from_json(std::string_view json, const std::string& where) {
+  const Json document = parse_json(json, where, {.max_bytes = limits::kTokenizerBytes});
+  Tokenizer made;
+  made.impl_ = std::make_shared<Impl>(JsonField(document, where));
+  return made;
+}
+
+std::vector<int32_t> Tokenizer::encode(const Segments& segments, bool parse_special) const {
+  int64_t bytes = 0;
+  for (const Segment& segment : segments) bytes += static_cast<int64_t>(segment.text.size());
+  if (bytes > limits::kPromptBytes)
+    throw Error(ErrorCode::input_too_large, {.where = "prompt",
+                                             .got = std::to_string(bytes) + " bytes",
+                                             .expected = "at most " + std::to_string(limits::kPromptBytes)});
+  for (const Segment& segment : segments) unicode::require_well_formed(segment.text, "prompt");
+  std::vector<int32_t> ids;
+  for (PromptPart& part : impl_->added.cut(MarkedText(segments), impl_->normalizer, parse_special)) {
+    if (part.token) {
+      ids.push_back(*part.token);
+      continue;
+    }
+    for (const Piece& piece : impl_->pre_tokenizer({std::move(part.text), part.at_start}))
+      impl_->bpe.encode(piece.text, ids);
+  }
+  return ids;
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
+  return encode(Segments{{std::string(text), false}});
+}
+
+std::vector<int32_t> Tokenizer::add_special_tokens(std::vector<int32_t> ids) const {
+  const auto& [prefix, suffix] = impl_->post;
+  const bool there = ids.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), ids.begin());
+  if (there && !prefix.empty()) return ids;
+  ids.insert(ids.begin(), prefix.begin(), prefix.end());
+  ids.insert(ids.end(), suffix.begin(), suffix.end());
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  StreamDecoder stream(*this, skip_special);
+  std::string text;
+  for (const int32_t id : ids) text += stream.push(id);
+  return text + stream.finish();
+}
+
+int64_t Tokenizer::vocab_size() const { return static_cast<int64_t>(impl_->entries.size()); }
+
+std::optional<int32_t> Tokenizer::token_to_id(std::string_view token) const { return impl_->id_of(token); }
+
+std::string Tokenizer::token_bytes(int32_t id) const { return impl_->entry(id).bytes; }
+
+bool Tokenizer::is_special(int32_t id) const { return impl_->entry(id).special; }
+
+struct StreamDecoder::State {
+  std::shared_ptr<const Tokenizer::Impl> tokenizer;
+  bool skip_special = false;
+  Detokenizer::Stream stream;
+};
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
+    : state_(new State{tokenizer.impl_, skip_special, tokenizer.impl_->detokenizer.stream()}) {}
+StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
+StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
+StreamDecoder::~StreamDecoder() = default;
+
+std::string StreamDecoder::push(int32_t id) {
+  const Tokenizer::Impl::Entry& entry = state_->tokenizer->entry(id);
+  if (!entry.used || (entry.special && state_->skip_special)) return {};
+  return state_->stream.push(entry.text);
+}
+
+std::string StreamDecoder::finish() { return state_->stream.finish(); }
+
+}  // namespace galago
