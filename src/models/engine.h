@@ -2,7 +2,8 @@
 // In: pixel batches and rows. Out: features of each station, so that a trace can look at all of them.
 #pragma once
 
-#include <memory>
+#include <cstdint>
+#include <vector>
 
 #include "core/workspace.h"
 #include "decoder/llama.h"
@@ -27,6 +28,10 @@ class Engine {
   virtual ImageFeatures encode(const PixelBatch& batch, Workspace& workspace,
                                const TileProgress& progress) const = 0;
   virtual const LlamaDecoder& decoder() const = 0;
+  /// Which row of the position table each patch takes, [N, P]: for a trace.
+  virtual std::vector<int32_t> position_ids(const PixelBatch& batch) const = 0;
+  /// Pixels on one side of a patch.
+  virtual int64_t patch_size() const = 0;
 };
 
 }  // namespace galago

@@ -34,6 +34,14 @@ struct ImagePlan {
   int64_t tokens = 0;  ///< image tokens in the prompt, one for each image row
 };
 
+/// One station as `galago inspect` shows it.
+struct StationShape {
+  std::string name;
+  std::string input;  ///< shape with its letters filled in
+  std::string output;
+  std::vector<std::string> prefixes;  ///< of the checkpoint names that belong to it
+};
+
 /// The weight-free half of a model; const and thread-safe after construction.
 class Frontend {
  public:
@@ -49,6 +57,8 @@ class Frontend {
   /// Token ids of prompt().
   std::vector<int32_t> prompt_ids(const PromptText& text, std::span<const TileGrid> grids) const;
 
+  /// The stations in order, with this model's numbers.
+  virtual std::vector<StationShape> stations() const = 0;
   /// Grid, tiles and tokens of an image; touches no pixels.
   virtual ImagePlan plan(ImageSize size, const PreprocessorConfig& config) const = 0;
   /// Normalised pixels and patch masks of one image's tiles.

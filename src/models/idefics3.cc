@@ -36,6 +36,24 @@ class Idefics3Frontend final : public Frontend {
                                (image ? std::to_string(*image) : "which it lacks")});
   }
 
+  std::vector<StationShape> stations() const override {
+    const ModelConfig& m = settings().model;
+    const auto text = [](std::initializer_list<int64_t> sizes) { return to_string(Shape(sizes)).substr(1); };
+    const int64_t side = m.vision.patches_per_side();
+    const std::string tiles = "[N, " + text({3, m.vision.image_size, m.vision.image_size});
+    const std::string patches = "[N, " + text({side * side, m.vision.hidden_size});
+    const std::string rows = "[N, " + text({rows_per_tile_, m.text.hidden_size});
+    const std::string sequence = "[L, " + text({m.text.hidden_size});
+    return {{"image", "file", tiles, {}},
+            {"vision tower", tiles, patches, {"model.vision_model."}},
+            {"connector", patches, rows, {"model.connector."}},
+            {"hidden align", rows, rows + " (identity)", {}},
+            {"embedding", "ids [L]", sequence, {"model.text_model.embed_tokens."}},
+            {"pack", rows + " + " + sequence, sequence, {}},
+            {"text backbone", sequence, sequence, {"model.text_model.layers.", "model.text_model.norm."}},
+            {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head."}}};
+  }
+
   ImagePlan plan(ImageSize size, const PreprocessorConfig& config) const override {
     const TileGrid grid = plan_tiles(size, config);
     return {.grid = grid, .tiles = grid.tiles(), .tokens = image_token_count(grid, rows_per_tile_)};
@@ -58,9 +76,9 @@ class Idefics3Frontend final : public Frontend {
 class Idefics3Engine final : public Engine {
  public:
   Idefics3Engine(const ModelConfig& config, Binder& binder)
-      : adapter_(std::make_shared<const SiglipTower>(config.vision,
-                                                     binder.root().sub("model").sub("vision_model")),
-                 adapter_options(config)),
+      : tower_(std::make_shared<const SiglipTower>(config.vision,
+                                                   binder.root().sub("model").sub("vision_model"))),
+        adapter_(tower_, adapter_options(config)),
         connector_(binder.root().sub("model").sub("connector"), config.vision.hidden_size,
                    config.scale_factor, config.text.hidden_size),
         align_(config.text.hidden_size),
@@ -81,6 +99,10 @@ class Idefics3Engine final : public Engine {
   }
 
   const LlamaDecoder& decoder() const override { return decoder_; }
+  std::vector<int32_t> position_ids(const PixelBatch& batch) const override {
+    return tower_->position_ids(batch);
+  }
+  int64_t patch_size() const override { return tower_->patch_size(); }
 
  private:
   static AdapterOptions adapter_options(const ModelConfig& config) {
@@ -92,6 +114,7 @@ class Idefics3Engine final : public Engine {
             .tiles_per_call = std::max<int64_t>(1, kRowsPerTowerCall / patches)};
   }
 
+  std::shared_ptr<const SiglipTower> tower_;
   VisionTowerAdapter adapter_;
   Idefics3Connector connector_;
   HiddenAlign align_;

@@ -126,27 +126,40 @@ SiglipTower::SiglipTower(const VisionConfig& config, const Scope& scope)
   post_layernorm_ = LayerNorm(scope.norm("post_layernorm", config.hidden_size), config.layer_norm_eps);
 }
 
+std::vector<int32_t> SiglipTower::position_ids(const PixelBatch& batch, int64_t tile) const {
+  const int64_t grid_h = batch.pixels.shape()[2] / config_.patch_size;
+  const int64_t grid_w = batch.pixels.shape()[3] / config_.patch_size;
+  const int64_t patches = grid_h * grid_w;
+  const std::vector<uint8_t> all_picture(batch.patch_mask.empty() ? static_cast<size_t>(patches) : 0, 1);
+  const auto mask = batch.patch_mask.empty() ? std::span<const uint8_t>(all_picture)
+                                             : std::span(batch.patch_mask).subspan(tile * patches, patches);
+  return vision_position_ids(mask, grid_h, grid_w, config_.patches_per_side());
+}
+
+std::vector<int32_t> SiglipTower::position_ids(const PixelBatch& batch) const {
+  std::vector<int32_t> ids;
+  for (int64_t t = 0; t < batch.pixels.shape()[0]; ++t) {
+    const std::vector<int32_t> tile = position_ids(batch, t);
+    ids.insert(ids.end(), tile.begin(), tile.end());
+  }
+  return ids;
+}
+
 // rows [P, C] = patch embedding + position embedding of one tile.
 void SiglipTower::embed_patches(const PixelBatch& batch, int64_t tile, Matrix rows,
                                 Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Shape& shape = batch.pixels.shape();  // [N, 3, H, W]
   const int64_t p = config_.patch_size;
-  const int64_t grid_h = shape[2] / p;
-  const int64_t grid_w = shape[3] / p;
   const float* pixels = batch.pixels.data() + tile * shape[1] * shape[2] * shape[3];
   const Matrix patches = workspace.matrix(rows.rows, shape[1] * p * p);  // [P, 3*p*p]
   unfold_patches(pixels, shape[1], shape[2], shape[3], p, patches);
-  const std::vector<uint8_t> all_picture(batch.patch_mask.empty() ? static_cast<size_t>(rows.rows) : 0, 1);
-  const auto mask = batch.patch_mask.empty()
-                        ? std::span<const uint8_t>(all_picture)
-                        : std::span(batch.patch_mask).subspan(tile * rows.rows, rows.rows);
-  const std::vector<int32_t> ids = vision_position_ids(mask, grid_h, grid_w, config_.patches_per_side());
+  const std::vector<int32_t> ids = position_ids(batch, tile);
   const Matrix positions = workspace.matrix(rows.rows, rows.cols);  // [P, C]
   const ConstMatrix table = position_embedding_.matrix();
   for (int64_t i = 0; i < rows.rows; ++i)
     std::copy_n(table.row(ids[static_cast<size_t>(i)]), rows.cols, positions.row(i));
-  kernels::linear(patches, patch_embedding_, rows, {.residual = positions});
+  kernels::linear(patches, patch_embedding_, rows, {.residual = positions});  // [P, C]
 }
 
 TowerOutput SiglipTower::forward(const PixelBatch& batch, int64_t begin, int64_t count,

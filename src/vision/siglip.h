@@ -62,10 +62,13 @@ class SiglipTower final : public VisionTower {
 
   TowerOutput forward(const PixelBatch& batch, int64_t begin, int64_t count,
                       Workspace& workspace) const override;
+  /// Position ids [N, P] of a batch's patches.
+  std::vector<int32_t> position_ids(const PixelBatch& batch) const;
   int64_t patch_size() const override { return config_.patch_size; }
   int64_t hidden_size() const override { return config_.hidden_size; }
 
  private:
+  std::vector<int32_t> position_ids(const PixelBatch& batch, int64_t tile) const;
   void embed_patches(const PixelBatch& batch, int64_t tile, Matrix rows, Workspace& workspace) const;
 
   VisionConfig config_;

@@ -1,0 +1,158 @@
+// See the header. POSIX: signals, isatty, /proc/self/exe.
+#include "console.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <iterator>
+
+#include "core/limits.h"
+#include "image/resize.h"
+
+namespace galago::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupt_seen = 0;
+
+void on_interrupt(int) { interrupt_seen = 1; }
+
+std::string read_stdin(int64_t limit, const std::string& what) {
+  std::string text;
+  char buffer[65536];
+  while (const size_t n = std::fread(buffer, 1, sizeof buffer, stdin)) {
+    text.append(buffer, n);
+    if (static_cast<int64_t>(text.size()) > limit)
+      throw Error(ErrorCode::input_too_large, {.where = "standard input (" + what + ")",
+                                               .got = "more than " + std::to_string(limit) + " bytes"});
+  }
+  return text;
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written) throw Error(ErrorCode::output_io, {.where = "standard output", .got = std::strerror(errno)});
+}
+
+void print_json(const nlohmann::ordered_json& value) {
+  print(value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+nlohmann::ordered_json error_json(const Error& error) {
+  return {{"error",
+           {{"code", to_string(error.code())},
+            {"message", error.what()},
+            {"where", error.where()},
+            {"got", error.got()},
+            {"expected", error.expected()},
+            {"hint", error.hint()}}}};
+}
+
+int report(const Error& error, bool json) {
+  if (json && error.code() != ErrorCode::output_io) print_json(error_json(error));
+  std::cerr << "galago: " << to_string(error.code()) << ": " << error.what() << "\n";
+  return exit_code(error.code());
+}
+
+void catch_interrupt() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESETHAND;  // the second Ctrl-C ends the process at once
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupted() { return interrupt_seen != 0; }
+
+std::filesystem::path demo_model() {
+  std::error_code error;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const char* place : {"../models/demo", "../share/galago/models/demo"})
+    if (const auto path = (folder / place).lexically_normal(); std::filesystem::exists(path / "config.json"))
+      return path;
+  throw Error(ErrorCode::not_found, {.where = "the demo model",
+                                     .got = "none beside " + folder.string(),
+                                     .expected = "models/demo or share/galago/models/demo",
+                                     .hint = "name a model directory with -m"});
+}
+
+Image open_image(const std::string& file) {
+  if (file != "-") return Image::open(file);
+  const std::string bytes = read_stdin(limits::kImageBytes, "image");
+  return Image::from_bytes(std::as_bytes(std::span(bytes)), "standard input");
+}
+
+std::string prompt_text(const std::string& text) {
+  return text == "-" ? read_stdin(limits::kPromptBytes, "prompt") : text;
+}
+
+StatusLine::StatusLine(bool wanted) : on_(wanted && isatty(STDERR_FILENO)) {}
+
+void StatusLine::show(const std::string& text) {
+  if (!on_) return;
+  std::cerr << "\r\033[K" << text << std::flush;
+  shown_ = true;
+}
+
+void StatusLine::clear() {
+  if (shown_) std::cerr << "\r\033[K" << std::flush;
+  shown_ = false;
+}
+
+std::string render_image(const Image& image, int columns) {
+  const RgbImage full{.width = image.width(),
+                      .height = image.height(),
+                      .pixels = {image.pixels().begin(), image.pixels().end()}};
+  const int64_t width = std::min<int64_t>(columns, std::max<int64_t>(1, image.width()));
+  const int64_t height = std::clamp<int64_t>(width * image.height() / image.width(), 2, 2 * columns) / 2 * 2;
+  const RgbImage small = resize(full, width, height, Resample::bicubic);
+  std::string text;
+  const auto colour = [&](const char* kind, const uint8_t* p) {
+    text += std::string("\033[") + kind + ";2;" + std::to_string(p[0]) + ";" + std::to_string(p[1]) + ";" +
+            std::to_string(p[2]) + "m";
+  };
+  for (int64_t y = 0; y + 1 < height; y += 2) {
+    for (int64_t x = 0; x < width; ++x) {
+      colour("38", small.row(y) + x * 3);
+      colour("48", small.row(y + 1) + x * 3);
+      text += "\u2580";  // upper half block: foreground above, background below
+    }
+    text += "\033[0m\n";
+  }
+  return text;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string grouped(int64_t value) {
+  std::string digits = std::to_string(value);
+  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<size_t>(i), ",");
+  return digits;
+}
+
+}  // namespace galago::cli

@@ -1,0 +1,62 @@
+// Output, progress, interruption and defaults shared by the subcommands.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "galago/galago.h"
+
+namespace galago::cli {
+
+/// Writes to stdout and flushes; Error{output_io} when the reader is gone or the disk is full.
+void print(std::string_view text);
+/// The value as one line of JSON; malformed UTF-8 is replaced.
+void print_json(const nlohmann::ordered_json& value);
+/// A shape as a JSON list.
+nlohmann::ordered_json error_json(const Error& error);
+
+/// Reports one failure: a line on stderr and, when `json`, an object on stdout. Returns the exit code.
+int report(const Error& error, bool json);
+
+/// From here on Ctrl-C asks for a clean stop; a second one ends the process at once.
+void catch_interrupt();
+bool interrupted();
+/// Exit code after Ctrl-C, as shells expect it.
+inline constexpr int kInterruptedExit = 130;
+
+/// The model that ships with galago: beside the build folder or under share/. Error{not_found} with a hint.
+std::filesystem::path demo_model();
+
+/// A picture from a file, or from standard input for "-".
+Image open_image(const std::string& file);
+/// The text itself, or all of standard input for "-".
+std::string prompt_text(const std::string& text);
+
+/// One status line on stderr, rewritten in place; silent when stderr is no terminal.
+class StatusLine {
+ public:
+  explicit StatusLine(bool wanted);
+  ~StatusLine() { clear(); }
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
+  void show(const std::string& text);
+  void clear();
+
+ private:
+  bool on_;
+  bool shown_ = false;
+};
+
+/// The picture in the terminal as coloured half blocks, at most `columns` wide.
+std::string render_image(const Image& image, int columns);
+
+/// A text table: columns padded to their widest cell.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+/// 1234567 -> "1,234,567".
+std::string grouped(int64_t value);
+
+}  // namespace galago::cli

@@ -1,0 +1,74 @@
+// galago on the command line. In: a subcommand and its flags. Out: answers; exit codes after sysexits(3).
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <exception>
+#include <new>
+#include <string_view>
+
+#include "commands.h"
+#include "console.h"
+
+namespace {
+
+constexpr const char* kAbout =
+    "galago answers questions about pictures with small vision-language models (SmolVLM, Idefics3),\n"
+    "straight from a Hugging Face model directory.\n";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  galago run --image photo.jpg -p \"What is in the picture?\"\n"
+    "  galago run -m SmolVLM-256M-Instruct --image page.png -p \"What is the title?\" --stats\n"
+    "  galago inspect -m SmolVLM-256M-Instruct --image photo.jpg\n"
+    "\n"
+    "Exit codes: 0 done, 64 usage, 65 bad input, 66 not found, 70 a bug in galago, 71 out of memory,\n"
+    "74 output failed, 78 bad or unsupported model, 130 interrupted.\n"
+    "`galago COMMAND --help` explains a command.\n";
+
+int run(const galago::cli::Action& action, bool json) {
+  using galago::Error;
+  using galago::ErrorCode;
+  try {
+    return action();
+  } catch (const Error& error) {
+    return galago::cli::report(error, json);
+  } catch (const std::bad_alloc&) {
+    return galago::cli::report(Error(ErrorCode::resource, {.where = "memory", .got = "no more to be had"}),
+                               json);
+  } catch (const std::exception& error) {
+    return galago::cli::report(
+        Error(ErrorCode::internal,
+              {.where = error.what(), .hint = "this is a bug in galago: please report it"}),
+        json);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is Error{output_io}, not a silent death
+  CLI::App app{kAbout, "galago"};
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("galago ") + galago::version());
+  galago::cli::Action action;
+  galago::cli::add_run(app, action);
+  galago::cli::add_inspect(app, action);
+  galago::cli::add_trace(app, action);
+  galago::cli::add_verify(app, action);
+  const bool json =
+      std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    return run(
+        [&]() -> int {
+          throw galago::Error(
+              galago::ErrorCode::usage,
+              {.where = error.what(), .hint = "galago --help shows the commands and their flags"});
+        },
+        json);
+  }
+  return run(action, json);
+}

@@ -1,0 +1,194 @@
+// galago run: one question about any number of pictures; the answer streams to stdout.
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "commands.h"
+#include "console.h"
+
+namespace galago::cli {
+namespace {
+
+struct RunFlags {
+  std::string model;
+  std::vector<std::string> images;
+  std::string prompt;
+  LoadOptions load;
+  Request request;
+  bool no_split = false;
+  bool split = false;
+  bool json = false;
+  bool stats = false;
+  bool show_image = false;
+};
+
+nlohmann::ordered_json image_json(const std::string& path, const ImageInfo& info) {
+  return {{"path", path},      {"width", info.width}, {"height", info.height}, {"rows", info.rows},
+          {"cols", info.cols}, {"tiles", info.tiles}, {"tokens", info.tokens}};
+}
+
+nlohmann::ordered_json answer_json(const RunFlags& flags, const Answer& answer) {
+  auto images = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < answer.images.size(); ++i)
+    images.push_back(image_json(flags.images[i], answer.images[i]));
+  const Timings& t = answer.timings;
+  return {{"text", answer.text},
+          {"token_ids", answer.token_ids},
+          {"prompt_token_ids", answer.prompt_token_ids},
+          {"finish_reason", to_string(answer.finish_reason)},
+          {"images", images},
+          {"usage",
+           {{"prompt_tokens", answer.usage.prompt_tokens},
+            {"image_tokens", answer.usage.image_tokens},
+            {"completion_tokens", answer.usage.completion_tokens}}},
+          {"timings",
+           {{"load_ms", t.load_ms},
+            {"decode_image_ms", t.decode_image_ms},
+            {"preprocess_ms", t.preprocess_ms},
+            {"vision_ms", t.vision_ms},
+            {"connector_ms", t.connector_ms},
+            {"prefill_ms", t.prefill_ms},
+            {"first_token_ms", t.first_token_ms},
+            {"decode_ms", t.decode_ms},
+            {"tokens_per_second", t.tokens_per_second}}}};
+}
+
+std::string fixed(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", value);
+  return text;
+}
+
+std::string stats_text(const Answer& answer) {
+  const Timings& t = answer.timings;
+  std::string text;
+  for (const ImageInfo& i : answer.images)
+    text += "image " + std::to_string(i.width) + "x" + std::to_string(i.height) + ": " +
+            (i.rows ? std::to_string(i.rows) + "x" + std::to_string(i.cols) + " tiles + the whole image"
+                    : std::string("one tile")) +
+            ", " + std::to_string(i.tokens) + " tokens\n";
+  text +=
+      table({{"load", fixed(t.load_ms) + " ms"},
+             {"decode image", fixed(t.decode_image_ms) + " ms"},
+             {"preprocess", fixed(t.preprocess_ms) + " ms"},
+             {"vision tower", fixed(t.vision_ms) + " ms"},
+             {"connector", fixed(t.connector_ms) + " ms"},
+             {"prefill", fixed(t.prefill_ms) + " ms", std::to_string(answer.usage.prompt_tokens) + " tokens"},
+             {"first token", fixed(t.first_token_ms) + " ms"},
+             {"decode", fixed(t.decode_ms) + " ms",
+              std::to_string(answer.usage.completion_tokens) + " tokens, " + fixed(t.tokens_per_second) +
+                  " tokens/s"}});
+  return text;
+}
+
+void show_picture(const RunFlags& flags, const std::string& path, const Image& image) {
+  if (!flags.show_image) return;
+  const std::string line =
+      path + ": " + std::to_string(image.width()) + "x" + std::to_string(image.height()) + "\n";
+  print((isatty(STDOUT_FILENO) ? render_image(image, 56) : std::string()) + line);
+}
+
+int run(RunFlags& flags) {
+  if (flags.no_split) flags.request.split_images = false;
+  if (flags.split) flags.request.split_images = true;
+  flags.request.prompt = prompt_text(flags.prompt);
+  for (const std::string& path : flags.images) {
+    flags.request.images.push_back(open_image(path));
+    if (!flags.json) show_picture(flags, path, flags.request.images.back());
+  }
+  catch_interrupt();
+  StatusLine status(!flags.json);
+  status.show("loading the model");
+  const Model model =
+      Model::load(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model), flags.load);
+  flags.request.on_progress = [&](const Progress& p) {
+    status.show(p.tiles_done < p.tiles_total
+                    ? "encoding tile " + std::to_string(p.tiles_done) + " of " + std::to_string(p.tiles_total)
+                    : "reading " + std::to_string(p.prompt_tokens) + " prompt tokens");
+    return !interrupted();
+  };
+  flags.request.on_text = [&](const StreamPiece& piece) {
+    status.clear();
+    if (!flags.json && !piece.text.empty()) print(piece.text);
+    return !interrupted();
+  };
+  status.show("reading the prompt");
+  const Answer answer = model.ask(flags.request);
+  status.clear();
+  if (flags.json)
+    print_json(answer_json(flags, answer));
+  else
+    print("\n");
+  if (flags.stats) std::fputs(stats_text(answer).c_str(), stderr);
+  return answer.finish_reason == FinishReason::cancelled ? kInterruptedExit : 0;
+}
+
+void add_sampling(CLI::App& command, GenerateOptions& options) {
+  const char* group = "Answer";
+  command.add_option("-n,--max-new-tokens", options.max_new_tokens, "Stop after this many tokens")
+      ->group(group)
+      ->capture_default_str();
+  command.add_option("--temp", options.temperature, "Temperature; 0 always takes the likeliest token")
+      ->group(group)
+      ->capture_default_str();
+  command.add_option("--top-k", options.top_k, "Sample among the k likeliest tokens; 0: all")->group(group);
+  command
+      .add_option("--top-p", options.top_p,
+                  "Sample among the likeliest tokens that together reach this probability")
+      ->group(group);
+  command.add_option("--min-p", options.min_p, "Drop tokens less likely than this times the likeliest")
+      ->group(group);
+  command
+      .add_option("--repetition-penalty", options.repetition_penalty,
+                  "Above 1: say the same thing less often")
+      ->group(group);
+  command.add_option("--seed", options.seed, "The same seed gives the same answer")
+      ->group(group)
+      ->capture_default_str();
+  command.add_option("--stop", options.stop, "End the answer before this text; may be given several times")
+      ->group(group)
+      ->allow_extra_args(false);
+  command.add_flag("--keep-special", options.keep_special, "Show special tokens in the answer")->group(group);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* command = app.add_subcommand("run", "Answer a question about pictures");
+  command->add_option("-m,--model", flags->model,
+                      "Model directory (default: the demo model that ships with galago)");
+  command
+      ->add_option("-i,--image", flags->images,
+                   "A JPEG, PNG, WebP, BMP or GIF file, or - for standard input; may be given several times")
+      ->allow_extra_args(false);
+  command->add_option("-p,--prompt", flags->prompt, "The question, or - to read it from standard input")
+      ->required();
+  command->add_option("--system", flags->request.system, "A system message before the question");
+  command->add_flag("--parse-special", flags->request.parse_special,
+                    "Treat special tokens in the question as control tokens instead of text");
+  auto* no_split =
+      command->add_flag("--no-split", flags->no_split, "Encode each picture as one tile: faster, coarser");
+  command
+      ->add_flag("--split", flags->split,
+                 "Cut pictures into tiles even if the model's settings say otherwise")
+      ->excludes(no_split);
+  add_sampling(*command, flags->request.options);
+  command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print one JSON object instead of streaming text");
+  command->add_flag("--stats", flags->stats, "Print tile grids and the time of every stage to stderr");
+  command->add_flag("--show-image", flags->show_image,
+                    "Print the picture too, in colour when stdout is a terminal");
+  command->footer(
+      "Examples:\n"
+      "  galago run --image photo.jpg -p \"What is in the picture?\"\n"
+      "  galago run -m DIR -i a.png -i b.png -p \"What differs?\" --temp 0.7 --top-p 0.9 --seed 1\n"
+      "  curl -s URL | galago run -i - -p \"Read the text.\" --json\n");
+  command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace galago::cli

@@ -1,0 +1,137 @@
+// galago trace writes every station's tensor of one run; galago verify compares a run with one of
+// transformers.
+#include <cstdio>
+#include <memory>
+
+#include "commands.h"
+#include "console.h"
+#include "kernels/kernels.h"
+#include "models/registry.h"
+#include "models/trace.h"
+#include "models/verify.h"
+
+namespace galago::cli {
+namespace {
+
+struct TraceFlags {
+  std::string model;
+  std::vector<std::string> images;
+  std::string output;
+  std::string golden;
+  TraceRequest request;
+  bool no_split = false;
+  bool json = false;
+  int threads = 0;
+};
+
+struct Loaded {
+  std::unique_ptr<const Frontend> frontend;
+  Checkpoint checkpoint;
+  std::unique_ptr<const Engine> engine;
+};
+
+Loaded load(const TraceFlags& flags) {
+  kernels::set_threads(flags.threads);
+  Loaded loaded;
+  loaded.frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
+  loaded.checkpoint = Checkpoint::open_directory(loaded.frontend->settings().path);
+  loaded.engine = load_engine(*loaded.frontend, loaded.checkpoint);
+  return loaded;
+}
+
+int run_trace_command(TraceFlags& flags) {
+  for (const std::string& path : flags.images) flags.request.images.push_back(load_image(path));
+  if (flags.no_split) flags.request.split = false;
+  StatusLine status(true);
+  status.show("tracing every station");
+  const Loaded loaded = load(flags);
+  const Trace trace = run_trace(*loaded.frontend, *loaded.engine, flags.request);
+  write_trace(flags.output, trace);
+  status.clear();
+  std::vector<std::vector<std::string>> rows;
+  for (const TraceTensor& tensor : trace)
+    rows.push_back({tensor.name, to_string(tensor.dtype), to_string(tensor.shape)});
+  print(table(rows));
+  return 0;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2e", value);
+  return text;
+}
+
+std::string bound_text(const StationResult& r) {
+  if (r.measure == Measure::exact) return "exact";
+  return number(r.limit) + (r.measure == Measure::relative ? " relative" : " absolute");
+}
+
+int run_verify_command(const TraceFlags& flags) {
+  StatusLine status(!flags.json);
+  status.show("running the golden's question through every station");
+  const Loaded loaded = load(flags);
+  const auto results = verify(*loaded.frontend, *loaded.engine, flags.golden);
+  status.clear();
+  bool all_hold = !results.empty();
+  auto json = nlohmann::ordered_json::array();
+  std::vector<std::vector<std::string>> rows = {
+      {"station", "shape", "max abs", "max rel", "bound", "result"}};
+  for (const StationResult& r : results) {
+    all_hold = all_hold && r.holds;
+    const bool exact = r.measure == Measure::exact;
+    const std::string verdict = r.given ? "given" : r.holds ? "holds" : "FAILS " + r.mismatch;
+    rows.push_back({r.station, to_string(r.shape), exact ? "-" : number(r.max_abs),
+                    exact ? "-" : number(r.max_rel), r.given ? "-" : bound_text(r), verdict});
+    json.push_back({{"station", r.station},
+                    {"shape", r.shape},
+                    {"max_abs", r.max_abs},
+                    {"max_rel", r.max_rel},
+                    {"bound", bound_text(r)},
+                    {"given", r.given},
+                    {"holds", r.holds},
+                    {"mismatch", r.mismatch}});
+  }
+  if (flags.json)
+    print_json({{"holds", all_hold}, {"stations", json}});
+  else
+    print(table(rows));
+  return all_hold ? 0 : 1;
+}
+
+}  // namespace
+
+void add_trace(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<TraceFlags>();
+  CLI::App* command =
+      app.add_subcommand("trace", "Write every station's tensor of one greedy run as safetensors");
+  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("-i,--image", flags->images, "A picture; may be given several times")
+      ->allow_extra_args(false);
+  command->add_option("-p,--prompt", flags->request.text.prompt, "The question")->required();
+  command->add_option("--system", flags->request.text.system, "A system message");
+  command->add_flag("--parse-special", flags->request.text.parse_special,
+                    "Special tokens in the question are control");
+  command->add_flag("--no-split", flags->no_split, "Encode each picture as one tile");
+  command->add_option("-n,--max-new-tokens", flags->request.max_new_tokens, "Greedy tokens")
+      ->capture_default_str();
+  command->add_option("-o,--output", flags->output, "The safetensors file to write")->required();
+  command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command->callback([flags, &action] { action = [flags] { return run_trace_command(*flags); }; });
+}
+
+void add_verify(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<TraceFlags>();
+  CLI::App* command =
+      app.add_subcommand("verify", "Compare a run with one made by transformers, station by station");
+  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("--golden", flags->golden, "Directory that tools/oracle/make_golden.py wrote")
+      ->required();
+  command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->footer("Exit code 0 only if every station holds its bound, 1 if one does not.\n");
+  command->callback([flags, &action] { action = [flags] { return run_verify_command(*flags); }; });
+}
+
+}  // namespace galago::cli

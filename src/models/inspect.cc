@@ -1,0 +1,25 @@
+// Sums tensors by prefix; only the header's shapes are read.
+#include "models/inspect.h"
+
+#include <algorithm>
+
+namespace galago {
+
+std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint) {
+  std::vector<StationSize> rows;
+  for (StationShape& shape : frontend.stations()) rows.push_back({.shape = std::move(shape)});
+  rows.push_back({.shape = {.name = "other", .input = {}, .output = {}, .prefixes = {""}}});
+  for (const auto& [name, view] : checkpoint.tensors()) {
+    const auto owner = std::find_if(rows.begin(), rows.end(), [&](const StationSize& row) {
+      return std::any_of(row.shape.prefixes.begin(), row.shape.prefixes.end(),
+                         [&](const std::string& prefix) { return name.starts_with(prefix); });
+    });
+    owner->tensors += 1;
+    owner->parameters += view.count();
+    owner->bytes += view.count() * size_of(view.dtype);
+  }
+  if (rows.back().tensors == 0) rows.pop_back();
+  return rows;
+}
+
+}  // namespace galago

@@ -1,0 +1,141 @@
+// The stations in order, each result copied into the trace as it appears.
+#include "models/trace.h"
+
+#include <cstring>
+#include <utility>
+
+#include "generate/fallback.h"
+#include "io/safetensors.h"
+#include "models/pipeline.h"
+#include "models/sequence.h"
+
+namespace galago {
+namespace {
+
+template <class T>
+TraceTensor trace_tensor(std::string name, DType dtype, Shape shape, const T* data, int64_t count) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(data);
+  return {.name = std::move(name),
+          .dtype = dtype,
+          .shape = std::move(shape),
+          .bytes = {bytes, bytes + count * static_cast<int64_t>(sizeof(T))}};
+}
+
+TraceTensor trace_tensor(std::string name, const Tensor& tensor) {
+  return trace_tensor(std::move(name), DType::f32, tensor.shape(), tensor.data(), tensor.size());
+}
+
+TraceTensor trace_ids(std::string name, std::span<const int32_t> ids, Shape shape) {
+  const std::vector<int64_t> wide(ids.begin(), ids.end());
+  return trace_tensor(std::move(name), DType::i64, std::move(shape), wide.data(),
+                      static_cast<int64_t>(wide.size()));
+}
+
+// Appends along the first dimension: tensors of several images become one.
+void append(Trace& trace, TraceTensor tensor) {
+  for (TraceTensor& earlier : trace)
+    if (earlier.name == tensor.name) {
+      earlier.shape[0] += tensor.shape[0];
+      earlier.bytes.insert(earlier.bytes.end(), tensor.bytes.begin(), tensor.bytes.end());
+      return;
+    }
+  trace.push_back(std::move(tensor));
+}
+
+// Tower to image rows for one batch of tiles.
+Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, Trace& trace) {
+  Workspace workspace;
+  append(trace, trace_tensor("pixel_values", batch.pixels));
+  const std::vector<int32_t> ids = engine.position_ids(batch);
+  const int64_t tiles = batch.pixels.shape()[0];
+  append(trace, trace_ids("vision_position_ids", ids, {tiles, static_cast<int64_t>(ids.size()) / tiles}));
+  ImageFeatures features = engine.encode(batch, workspace, {});
+  append(trace, trace_tensor("vision_last_hidden_state", features.vision_last_hidden_state));
+  append(trace, trace_tensor("connector_output", features.connector_output));
+  append(trace, trace_tensor("image_rows", features.image_rows));
+  return std::move(features.image_rows);
+}
+
+PixelBatch given_batch(const Engine& engine, const GivenPixels& given) {
+  PixelBatch batch{.pixels = given.pixels.copy(), .patch_mask = {}};
+  const Shape& shape = given.pixels.shape();
+  if (!given.attention_mask.empty())
+    batch.patch_mask =
+        patch_mask_from_pixels(given.attention_mask, shape[0], shape[2], shape[3], engine.patch_size());
+  return batch;
+}
+
+std::vector<Tensor> trace_images(const Frontend& frontend, const Engine& engine, const TraceRequest& request,
+                                 const PreprocessorConfig& preprocessing, Trace& trace) {
+  std::vector<Tensor> rows;
+  if (request.given) {
+    rows.push_back(trace_encoding(engine, given_batch(engine, *request.given), trace));
+    return rows;
+  }
+  for (const RgbImage& image : request.images) {
+    const Tiles tiles = make_tiles(image, preprocessing);
+    append(trace, trace_tensor("pixel_values_u8", DType::u8, {tiles.count, 3, tiles.height, tiles.width},
+                               tiles.pixels.data(), static_cast<int64_t>(tiles.pixels.size())));
+    // Every tile of the preprocessor is full, so its mask is 1 everywhere.
+    const std::vector<uint8_t> mask(static_cast<size_t>(tiles.count * tiles.height * tiles.width), 1);
+    append(trace, trace_tensor("pixel_attention_mask", DType::u8, {tiles.count, tiles.height, tiles.width},
+                               mask.data(), static_cast<int64_t>(mask.size())));
+    rows.push_back(trace_encoding(engine, frontend.pixels(tiles, preprocessing), trace));
+  }
+  return rows;
+}
+
+Tensor prompt_logits(const LlamaDecoder& decoder, const Tensor& embeds) {
+  const int64_t length = embeds.shape()[0];
+  DecoderSequence sequence(decoder);
+  sequence.begin(length);
+  Tensor hidden(embeds.shape());
+  sequence.forward(embeds.matrix(), hidden.matrix());
+  Tensor logits({length, decoder.config().vocab_size});
+  decoder.logits(hidden.matrix(), logits.matrix());
+  return logits;
+}
+
+}  // namespace
+
+const TraceTensor* find(const Trace& trace, const std::string& name) {
+  for (const TraceTensor& tensor : trace)
+    if (tensor.name == name) return &tensor;
+  return nullptr;
+}
+
+Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceRequest& request) {
+  std::vector<ImageSize> sizes;
+  for (const RgbImage& image : request.images)
+    sizes.push_back({.width = image.width, .height = image.height});
+  const PlannedPrompt plan = plan_prompt(frontend, request.text, sizes, request.split);
+  const auto length = static_cast<int64_t>(plan.ids.size());
+
+  Trace trace;
+  const std::vector<Tensor> rows = trace_images(frontend, engine, request, plan.preprocessing, trace);
+  trace.push_back(trace_ids("input_ids", plan.ids, {length}));
+  const Tensor embeds = pack_prompt(frontend, engine, plan.ids, rows);
+  trace.push_back(trace_tensor("inputs_embeds", embeds));
+  trace.push_back(trace_tensor("logits", prompt_logits(engine.decoder(), embeds)));
+
+  DecoderSequence sequence(engine.decoder());
+  CausalBackbone backbone(sequence);
+  TokenizerText text(frontend.tokenizer(), false);
+  GenerateRequest generate;
+  generate.rows = embeds.matrix();
+  generate.ids = plan.ids;
+  generate.end_ids = frontend.settings().generation.eos_token_id;
+  generate.options.max_new_tokens = request.max_new_tokens;
+  const Generation generation = generate_answer({.from_embeds = &backbone}, generate, text);
+  trace.push_back(
+      trace_ids("generated_ids", generation.token_ids, {static_cast<int64_t>(generation.token_ids.size())}));
+  return trace;
+}
+
+void write_trace(const std::filesystem::path& file, const Trace& trace) {
+  std::vector<NamedTensor> tensors;
+  for (const TraceTensor& tensor : trace) tensors.push_back({.name = tensor.name, .view = tensor.view()});
+  write_safetensors(file, tensors);
+}
+
+}  // namespace galago

@@ -1,0 +1,62 @@
+// Every golden of transformers against our run, station by station, with the bounds of models/verify.h.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "kernels/kernels.h"
+#include "models/registry.h"
+#include "models/verify.h"
+
+namespace galago {
+namespace {
+
+struct Case {
+  const char* golden;
+  const char* model;
+  int stations;  // that the golden holds: a golden that lost a tensor must not pass
+  kernels::Backend backend;
+};
+
+std::string data(const std::string& path) { return std::string(GALAGO_TEST_DATA) + "/" + path; }
+
+class Stations : public testing::TestWithParam<Case> {};
+
+TEST_P(Stations, AgreeWithTransformers) {
+  kernels::set_backend(GetParam().backend);
+  const auto frontend = load_frontend(data("models/") + GetParam().model);
+  const Checkpoint checkpoint = Checkpoint::open_directory(frontend->settings().path);
+  const auto engine = load_engine(*frontend, checkpoint);
+  const auto results = verify(*frontend, *engine, data("goldens/") + GetParam().golden);
+  EXPECT_EQ(static_cast<int>(results.size()), GetParam().stations);
+  for (const StationResult& r : results)
+    EXPECT_TRUE(r.holds) << r.station << " " << to_string(r.shape) << ": max abs " << r.max_abs << ", max rel "
+                         << r.max_rel << ", bound " << r.limit << " " << r.mismatch;
+  kernels::set_backend(kernels::Backend::cpu);
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const auto backend : {kernels::Backend::reference, kernels::Backend::cpu}) {
+    all.push_back({"smolvlm_tiles", "smolvlm_tiles", 11, backend});
+    all.push_back({"smolvlm_tiles", "sharded", 11, backend});
+    all.push_back({"grid27_scale3", "grid27_scale3", 11, backend});
+    all.push_back({"grid26_scale2_partial", "grid26_scale2_partial", 10, backend});
+    all.push_back({"grid25_llama3", "grid25_llama3", 10, backend});
+    all.push_back({"tied_head", "tied_head", 10, backend});
+    all.push_back({"two_images", "smolvlm_tiles", 10, backend});
+    all.push_back({"no_split", "smolvlm_tiles", 11, backend});
+    all.push_back({"text_only", "smolvlm_tiles", 4, backend});
+  }
+  return all;
+}
+
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  const bool scalar = info.param.backend == kernels::Backend::reference;
+  return std::string(info.param.golden) + "_" + info.param.model + (scalar ? "_scalar" : "_cpu");
+}
+
+INSTANTIATE_TEST_SUITE_P(Goldens, Stations, testing::ValuesIn(cases()), case_name);
+
+}  // namespace
+}  // namespace galago
