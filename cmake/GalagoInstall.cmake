@@ -1,0 +1,26 @@
+# What `cmake --install` puts where: the library with its headers and CMake package, a pkg-config file, the program,
+# and the demo model in share/galago/models/demo.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/galago)
+install(TARGETS galago EXPORT galago LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+                                     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/galago DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN "*.h")
+install(EXPORT galago NAMESPACE galago:: FILE galagoTargets.cmake DESTINATION ${package_dir})
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/galagoConfig.cmake.in ${PROJECT_BINARY_DIR}/galagoConfig.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/galagoConfig.cmake ${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake
+        DESTINATION ${package_dir})
+
+file(RELATIVE_PATH GALAGO_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/galago.pc.in ${PROJECT_BINARY_DIR}/galago.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/galago.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+if(TARGET galago_cli)
+  install(TARGETS galago_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/galago/models)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

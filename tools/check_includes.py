@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# Holds the house rules that a compiler does not: which station may include which, where third-party headers may
+# appear, and that the library neither prints nor ends the process.
+# In: a source tree. Out: one line "file:line: what is wrong" for each offence; exit 1 when there is any.
+# Usage: python3 tools/check_includes.py [ROOT]
+
+import pathlib
+import re
+import sys
+
+# What each folder of src/ may include besides itself: a folder name, or one header. Every folder may include the
+# public headers, galago/*.
+STATION = {"core", "io", "kernels/kernels.h"}
+EDGES = {
+    "core": set(),
+    "io": {"core"},
+    "kernels": {"core"},
+    "image": STATION,
+    "text": STATION,
+    "vision": STATION,
+    "connector": STATION,
+    "pack": STATION,
+    "decoder": STATION,
+    "generate": STATION,
+    "models": STATION | {"image", "text", "vision", "connector", "pack", "decoder", "generate"},
+}
+
+# The folders in which a third-party header may appear; others are the standard library's and the system's.
+THIRD_PARTY = {
+    r"nlohmann/": {"io"},
+    r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|libexif/": {"image"},
+    r"utf8proc\.h|pcre2\.h": {"text"},
+    r"oneapi/|dnnl|hwy/|omp\.h|immintrin\.h": {"kernels"},
+    r"CLI/|gtest/|gmock/|benchmark/": set(),
+}
+
+FORBIDDEN = re.compile(
+    r"\bstd::(?:cout|cerr|clog)\b"
+    r"|(?<![\w.>])(?:std::)?(?:v?f?printf|puts|fputs|putchar|perror|abort|exit|_Exit|quick_exit|terminate)\s*\("
+)
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
+
+
+def without_comments_and_texts(source):
+    """The code alone, with as many lines as before."""
+    pattern = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+    return pattern.sub(lambda match: "\n" * match.group().count("\n"), source)
+
+
+def include_offence(folder, own, system):
+    """What is wrong with one include of a file in src/FOLDER, or of a public header (folder None)."""
+    if system:
+        for pattern, allowed in THIRD_PARTY.items():
+            if re.match(pattern, system) and folder not in allowed:
+                return f"<{system}> belongs to {', '.join(sorted(allowed)) or 'apps and tests'} only"
+        return None
+    target = own.split("/")[0]
+    if target == "galago":
+        return None
+    if folder is None:
+        return f'public headers include galago/ only, not "{own}"'
+    if target == folder or target in EDGES[folder] or own in EDGES[folder]:
+        return None
+    return f'{folder} must not include "{own}"'
+
+
+def offences_of(path, root):
+    """-> [(line, text)]"""
+    relative = path.relative_to(root)
+    folder = relative.parts[1] if relative.parts[0] == "src" else None
+    if folder is not None and folder not in EDGES:
+        return [(1, f"src/{folder} is not a known station")]
+    source = path.read_text(encoding="utf-8")
+    found = []
+    for number, line in enumerate(source.splitlines(), 1):
+        match = INCLUDE.match(line)
+        offence = include_offence(folder, *match.groups()) if match else None
+        if offence:
+            found.append((number, offence))
+    for number, line in enumerate(without_comments_and_texts(source).splitlines(), 1):
+        match = FORBIDDEN.search(line)
+        if match:
+            found.append((number, f"the library never prints or ends the process: {match.group().strip()}"))
+    return sorted(found)
+
+
+def check(root):
+    """-> ["file:line: text"] for the sources under root."""
+    files = [path for top in ("src", "include") for path in sorted((root / top).rglob("*")) if path.is_file()]
+    lines = []
+    for path in files:
+        if path.suffix in (".h", ".cc"):
+            relative = path.relative_to(root)
+            lines += [f"{relative}:{number}: {text}" for number, text in offences_of(path, root)]
+    if not files:
+        lines.append(f"{root}: no sources under src/ and include/")
+    return lines
+
+
+def main():
+    root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent
+    lines = check(root)
+    for line in lines:
+        print(line)
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
