@@ -1,0 +1,176 @@
+// Which decoder reads a file, and what is the same for all of them: limits, orientation, unknown formats.
+// In: bytes or a path. Out: upright RGB8. The content decides the format; the name is never looked at.
+// Reference: Pillow 12.3 Image.open, transformers 5.18 load_image (exif_transpose, then convert to RGB).
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <new>
+#include <string_view>
+
+#include "core/limits.h"
+#include "galago/error.h"
+#include "image/decoders.h"
+#include "image/image.h"
+#include "image/orientation.h"
+
+namespace galago {
+namespace {
+
+using namespace std::string_view_literals;
+
+struct Decoder {
+  bool (*accepts)(std::string_view bytes);
+  ImageHeader (*header)(const EncodedImage&);
+  RgbImage (*pixels)(const EncodedImage&);
+};
+
+const std::array<Decoder, 5> kDecoders = {{
+    {[](std::string_view b) { return b.starts_with("\xff\xd8\xff"sv); }, read_jpeg_header, decode_jpeg},
+    {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); }, read_png_header, decode_png},
+    {[](std::string_view b) { return b.starts_with("RIFF"sv) && b.substr(0, 12).ends_with("WEBP"sv); },
+     read_webp_header, decode_webp},
+    {[](std::string_view b) { return b.starts_with("GIF87a"sv) || b.starts_with("GIF89a"sv); },
+     read_gif_header, decode_gif},
+    {[](std::string_view b) { return b.starts_with("BM"sv); }, read_bmp_header, decode_bmp},
+}};
+
+/// A format that is recognised only to be named: `magic` at byte `offset`.
+struct KnownFormat {
+  size_t offset;
+  std::string_view magic;
+  const char* name;
+};
+
+constexpr std::array<KnownFormat, 22> kKnownFormats = {{
+    {0, "II*\0"sv, "TIFF"},
+    {0, "MM\0*"sv, "TIFF"},
+    {0, "%PDF"sv, "PDF"},
+    {4, "ftypavi"sv, "AVIF"},
+    {4, "ftypheic"sv, "HEIC"},
+    {4, "ftypheix"sv, "HEIC"},
+    {4, "ftypmif1"sv, "HEIF"},
+    {4, "ftyp"sv, "MP4 or QuickTime video"},
+    {0, "\xff\x0a"sv, "JPEG XL"},
+    {0, "\0\0\0\x0cJXL "sv, "JPEG XL"},
+    {0, "\0\0\0\x0cjP  "sv, "JPEG 2000"},
+    {0, "\xff\x4f\xff\x51"sv, "JPEG 2000"},
+    {0, "\0\0\1\0"sv, "ICO"},
+    {0, "8BPS"sv, "PSD"},
+    {0, "RIFF"sv, "RIFF that is not WebP"},
+    {0, "PK\3\4"sv, "ZIP"},
+    {0, "\x1f\x8b"sv, "gzip"},
+    {0, "qoif"sv, "QOI"},
+    {0, "P5"sv, "PGM"},
+    {0, "P6"sv, "PPM"},
+    {0, "<svg"sv, "SVG"},
+    {0, "\x1a\x45\xdf\xa3"sv, "Matroska or WebM video"},
+}};
+
+bool looks_like_text(std::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t';
+  });
+}
+
+std::string recognise(std::string_view bytes) {
+  for (const KnownFormat& format : kKnownFormats) {
+    if (bytes.size() > format.offset && bytes.substr(format.offset).starts_with(format.magic)) {
+      return format.name;
+    }
+  }
+  return looks_like_text(bytes.substr(0, 512)) ? "text" : "an unknown format";
+}
+
+std::string_view view_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+const Decoder& decoder_for(const EncodedImage& file) {
+  if (file.size() == 0) throw_invalid_image(file.where, "an empty file", "an image");
+  if (file.size() > limits::kImageBytes) {
+    throw Error(ErrorCode::input_too_large,
+                {.where = file.where,
+                 .got = std::to_string(file.size()) + " bytes",
+                 .expected = "at most " + std::to_string(limits::kImageBytes) + " bytes"});
+  }
+  for (const Decoder& decoder : kDecoders) {
+    if (decoder.accepts(view_of(file.bytes))) return decoder;
+  }
+  throw_unsupported_image(file.where, recognise(view_of(file.bytes)), "JPEG, PNG, WebP, GIF or BMP");
+}
+
+}  // namespace
+
+void throw_invalid_image(const std::string& where, const std::string& got, const std::string& expected) {
+  throw Error(ErrorCode::input_invalid, {.where = where, .got = got, .expected = expected});
+}
+
+void throw_unsupported_image(const std::string& where, const std::string& got, const std::string& expected) {
+  throw Error(ErrorCode::unsupported_media, {.where = where, .got = got, .expected = expected});
+}
+
+void check_image_size(ImageSize size, const std::string& where) {
+  const std::string got = std::to_string(size.width) + "x" + std::to_string(size.height) + " pixels";
+  if (size.width < 1 || size.height < 1) throw_invalid_image(where, got, "at least 1x1");
+  if (size.width > limits::kImageSide || size.height > limits::kImageSide ||
+      size.width * size.height > limits::kImagePixels) {
+    throw Error(ErrorCode::input_too_large,
+                {.where = where,
+                 .got = got,
+                 .expected = "edges of at most " + std::to_string(limits::kImageSide) + " and at most " +
+                             std::to_string(limits::kImagePixels) + " pixels"});
+  }
+}
+
+RgbImage blank_image(ImageSize size, const std::string& where) {
+  RgbImage image{.width = size.width, .height = size.height};
+  try {
+    image.pixels.resize(size.width * size.height * 3);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::resource, {.where = where, .got = "no memory for the decoded image"});
+  }
+  return image;
+}
+
+RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where) {
+  const EncodedImage file{bytes, where};
+  const Decoder& decoder = decoder_for(file);
+  const ImageHeader header = decoder.header(file);
+  try {
+    return turn_upright(decoder.pixels(file), header.orientation);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::resource, {.where = where, .got = "no memory to decode the image"});
+  }
+}
+
+ImageSize read_image_size(std::span<const std::byte> bytes, const std::string& where) {
+  const EncodedImage file{bytes, where};
+  const ImageHeader header = decoder_for(file).header(file);
+  return upright_size(header.size, header.orientation);
+}
+
+RgbImage load_image(const std::filesystem::path& file) {
+  const std::string where = file.string();
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(file, failed)) {
+    throw Error(ErrorCode::not_found, {.where = where, .got = "no such file", .expected = "an image file"});
+  }
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(file, failed));
+  if (!failed && size > limits::kImageBytes) {
+    throw Error(ErrorCode::input_too_large,
+                {.where = where,
+                 .got = std::to_string(size) + " bytes",
+                 .expected = "at most " + std::to_string(limits::kImageBytes) + " bytes"});
+  }
+  std::vector<std::byte> bytes(failed ? 0 : size);
+  std::ifstream in(file, std::ios::binary);
+  if (failed || !in.read(reinterpret_cast<char*>(bytes.data()), size)) {
+    throw Error(ErrorCode::not_found, {.where = where, .got = "a file that cannot be read"});
+  }
+  return decode_image(bytes, where);
+}
+
+}  // namespace galago

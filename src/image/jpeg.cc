@@ -1,0 +1,191 @@
+// JPEG through libjpeg-turbo. In: a JPEG file. Out: RGB8: gray repeated, YCbCr converted, CMYK and YCCK as
+// Adobe writes them (inverted). Slow integer DCT and smooth chroma upsampling, as Pillow uses. Data that end
+// before the image does are an error; damage inside the data is decoded as far as libjpeg can, as Pillow
+// does. Reference: Pillow 12.3 JpegImagePlugin.py, libImaging/JpegDecode.c, Convert.c (cmyk2rgb).
+#include <cstddef>
+#include <cstdio>
+
+// jpeglib.h needs the two above.
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "galago/error.h"
+#include "image/decoders.h"
+#include "image/orientation.h"
+
+namespace galago {
+namespace {
+
+// Scans of a progressive file: each costs a pass over the whole image, so a small file could cost hours.
+constexpr int kMostScans = 500;
+constexpr int kExifMarker = JPEG_APP0 + 1;
+constexpr int kTooManyScans = -1;
+
+/// libjpeg's state. libjpeg leaves a failing call by longjmp; only functions without destructors to run may
+/// call it, and they return false.
+struct JpegReader {
+  jpeg_decompress_struct info{};
+  jpeg_error_mgr errors{};
+  jpeg_progress_mgr progress{};
+  std::jmp_buf jump{};
+  int code = 0;
+  bool truncated = false;
+  char message[JMSG_LENGTH_MAX] = {};
+
+  ~JpegReader() { jpeg_destroy_decompress(&info); }
+};
+
+JpegReader& reader_of(j_common_ptr info) { return *static_cast<JpegReader*>(info->client_data); }
+
+[[noreturn]] void on_error(j_common_ptr info) {
+  JpegReader& reader = reader_of(info);
+  reader.code = info->err->msg_code;
+  info->err->format_message(info, reader.message);
+  std::longjmp(reader.jump, 1);
+}
+
+void on_message(j_common_ptr info, int level) {
+  if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) reader_of(info).truncated = true;
+}
+
+void on_progress(j_common_ptr info) {
+  JpegReader& reader = reader_of(info);
+  if (reader.info.input_scan_number <= kMostScans) return;
+  reader.code = kTooManyScans;
+  std::longjmp(reader.jump, 1);
+}
+
+bool read_header(JpegReader& reader, const EncodedImage& file) {
+  reader.info.err = jpeg_std_error(&reader.errors);
+  reader.errors.error_exit = on_error;
+  reader.errors.emit_message = on_message;
+  if (setjmp(reader.jump) != 0) return false;
+  jpeg_create_decompress(&reader.info);
+  reader.progress.progress_monitor = on_progress;
+  reader.info.progress = &reader.progress;
+  jpeg_mem_src(&reader.info, file.data(), static_cast<unsigned long>(file.size()));
+  jpeg_save_markers(&reader.info, kExifMarker, 0xFFFF);
+  jpeg_read_header(&reader.info, TRUE);
+  return true;
+}
+
+// Decodes all rows into `rows`, `stride` bytes apart; stops when the data end before the image.
+bool read_rows(JpegReader& reader, uint8_t* rows, int64_t stride) {
+  if (setjmp(reader.jump) != 0) return false;
+  jpeg_decompress_struct& info = reader.info;
+  info.dct_method = JDCT_ISLOW;
+  info.do_fancy_upsampling = TRUE;
+  info.out_color_space = info.num_components == 1   ? JCS_GRAYSCALE
+                         : info.num_components == 3 ? JCS_RGB
+                                                    : JCS_CMYK;
+  jpeg_start_decompress(&info);
+  while (info.output_scanline < info.output_height && !reader.truncated) {
+    JSAMPROW row = rows + info.output_scanline * stride;
+    jpeg_read_scanlines(&info, &row, 1);
+  }
+  return !reader.truncated;
+}
+
+[[noreturn]] void throw_fault(const JpegReader& reader, const std::string& where) {
+  if (reader.truncated) throw_invalid_image(where, "a truncated JPEG file", "all of the image's data");
+  const std::string message = std::string("libjpeg: ") + reader.message;
+  switch (reader.code) {
+    case kTooManyScans:
+      throw Error(ErrorCode::input_too_large,
+                  {.where = where,
+                   .got = "a progressive JPEG of more than " + std::to_string(kMostScans) + " scans",
+                   .expected = "at most " + std::to_string(kMostScans)});
+    case JERR_OUT_OF_MEMORY:
+      throw Error(ErrorCode::resource, {.where = where, .got = message});
+    case JERR_IMAGE_TOO_BIG:
+      throw Error(ErrorCode::input_too_large, {.where = where, .got = message});
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_BAD_PRECISION:
+    case JERR_ARITH_NOTIMPL:
+    case JERR_CONVERSION_NOTIMPL:
+      throw_unsupported_image(where, message, "a baseline or progressive JPEG of 8 bits");
+    default:
+      throw_invalid_image(where, message, "a JPEG image");
+  }
+}
+
+void open(JpegReader& reader, const EncodedImage& file) {
+  reader.info.client_data = &reader;  // survives jpeg_create_decompress
+  if (!read_header(reader, file)) throw_fault(reader, file.where);
+  check_image_size({reader.info.image_width, reader.info.image_height}, file.where);
+  const int components = reader.info.num_components;
+  if (components != 1 && components != 3 && components != 4) {
+    throw_unsupported_image(file.where, "a JPEG of " + std::to_string(components) + " components",
+                            "1, 3 or 4");
+  }
+}
+
+// Segments of EXIF continue each other; of XMP the last one counts.
+int orientation_of(const JpegReader& reader) {
+  constexpr std::string_view exif_name("Exif\0\0", 6);
+  constexpr std::string_view xmp_name("http://ns.adobe.com/xap/1.0/\0", 29);
+  std::vector<uint8_t> exif;
+  std::string_view xmp;
+  for (jpeg_saved_marker_ptr marker = reader.info.marker_list; marker != nullptr; marker = marker->next) {
+    const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+    if (data.starts_with(exif_name)) exif.insert(exif.end(), data.begin() + exif_name.size(), data.end());
+    if (data.starts_with(xmp_name)) xmp = data.substr(xmp_name.size());
+  }
+  return read_orientation(exif, xmp);
+}
+
+// round(a * b / 255) for bytes.
+int32_t multiply_bytes(int32_t a, int32_t b) {
+  const int32_t product = a * b + 128;
+  return ((product >> 8) + product) >> 8;
+}
+
+void gray_to_rgb(const uint8_t* in, int64_t width, uint8_t* out) {
+  for (int64_t x = 0; x < width; ++x) std::memset(out + x * 3, in[x], 3);
+}
+
+// Adobe stores ink inverted: 255 is no ink.
+void inverted_cmyk_to_rgb(const uint8_t* in, int64_t width, uint8_t* out) {
+  for (int64_t x = 0; x < width; ++x) {
+    const int32_t light = in[x * 4 + 3];
+    for (int64_t c = 0; c < 3; ++c) {
+      const int32_t ink = 255 - in[x * 4 + c];
+      out[x * 3 + c] = static_cast<uint8_t>(std::clamp(light - multiply_bytes(ink, light), 0, 255));
+    }
+  }
+}
+
+}  // namespace
+
+ImageHeader read_jpeg_header(const EncodedImage& file) {
+  JpegReader reader;
+  open(reader, file);
+  return {{reader.info.image_width, reader.info.image_height}, orientation_of(reader)};
+}
+
+RgbImage decode_jpeg(const EncodedImage& file) {
+  JpegReader reader;
+  open(reader, file);
+  RgbImage image = blank_image({reader.info.image_width, reader.info.image_height}, file.where);
+  const int components = reader.info.num_components;
+  if (components == 3) {
+    if (!read_rows(reader, image.pixels.data(), image.width * 3)) throw_fault(reader, file.where);
+    return image;
+  }
+  std::vector<uint8_t> samples(image.width * image.height * components);
+  if (!read_rows(reader, samples.data(), image.width * components)) throw_fault(reader, file.where);
+  for (int64_t y = 0; y < image.height; ++y) {
+    const uint8_t* in = samples.data() + y * image.width * components;
+    if (components == 1) gray_to_rgb(in, image.width, image.row(y));
+    if (components == 4) inverted_cmyk_to_rgb(in, image.width, image.row(y));
+  }
+  return image;
+}
+
+}  // namespace galago

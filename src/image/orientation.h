@@ -1,0 +1,21 @@
+// How the camera was held. In: EXIF and XMP metadata of any format. Out: the orientation 1 to 8, and an image
+// turned upright. Reference: Pillow 12.3 Image.getexif and ImageOps.exif_transpose.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "image/image.h"
+
+namespace galago {
+
+/// The orientation that the metadata states: EXIF's (with or without its "Exif\0\0" prefix), else XMP's, else
+/// 1. Broken metadata states nothing: a picture is never refused for it.
+int read_orientation(std::span<const uint8_t> exif, std::string_view xmp);
+/// The size after turning.
+ImageSize upright_size(ImageSize stored, int orientation);
+/// The image turned as orientation 1 to 8 says.
+RgbImage turn_upright(RgbImage image, int orientation);
+
+}  // namespace galago

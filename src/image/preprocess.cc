@@ -1,0 +1,176 @@
+// The Idefics3 image processor: sizes first (plan_stages), then pixels (make_tiles), then floats (normalise).
+// In: RGB8. Out: tiles [N, 3, S, S], the global image last. Sizes follow Python's arithmetic: true division
+// in double, int() truncates, math.ceil. Reference: transformers 5.18 image_processing_pil_idefics3.py,
+// image_transforms.py (rescale, normalize).
+#include "image/preprocess.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/limits.h"
+#include "galago/error.h"
+#include "image/resize.h"
+
+namespace galago {
+namespace {
+
+// No image is scaled beyond this edge, whatever the config says: a constant of the reference.
+constexpr int64_t kScaledEdge = 4096;
+constexpr int64_t kChannels = 3;
+
+int64_t divide_truncate(int64_t length, double ratio) {
+  return static_cast<int64_t>(static_cast<double>(length) / ratio);
+}
+int64_t multiply_truncate(int64_t length, double ratio) {
+  return static_cast<int64_t>(static_cast<double>(length) * ratio);
+}
+double aspect_ratio(ImageSize size) {
+  return static_cast<double>(size.width) / static_cast<double>(size.height);
+}
+int64_t round_up_to(int64_t length, int64_t multiple) {
+  return static_cast<int64_t>(std::ceil(static_cast<double>(length) / static_cast<double>(multiple))) *
+         multiple;
+}
+
+// The longest edge becomes `edge`, the other keeps the shape and is made even.
+ImageSize scale_to_edge(ImageSize size, int64_t edge) {
+  const double ratio = aspect_ratio(size);
+  if (size.width >= size.height) {
+    const int64_t height = divide_truncate(edge, ratio);
+    return {edge, std::max<int64_t>(height + height % 2, 1)};
+  }
+  const int64_t width = multiply_truncate(edge, ratio);
+  return {std::max<int64_t>(width + width % 2, 1), edge};
+}
+
+// The longest edge is at most kScaledEdge; here nothing is made even.
+ImageSize shrink_below_bound(ImageSize size) {
+  const double ratio = aspect_ratio(size);
+  if (size.width >= size.height && size.width > kScaledEdge) {
+    return {kScaledEdge, std::max<int64_t>(divide_truncate(kScaledEdge, ratio), 1)};
+  }
+  if (size.height > size.width && size.height > kScaledEdge) {
+    return {std::max<int64_t>(multiply_truncate(kScaledEdge, ratio), 1), kScaledEdge};
+  }
+  return size;
+}
+
+// Both edges become multiples of `side`: the longer one is rounded up first, the shorter one follows the
+// shape and is then rounded up, which may stretch the image a little.
+ImageSize snap_to_tiles(ImageSize size, int64_t side) {
+  const double ratio = aspect_ratio(size);
+  if (size.width >= size.height) {
+    const int64_t width = round_up_to(size.width, side);
+    return {width, round_up_to(divide_truncate(width, ratio), side)};
+  }
+  const int64_t height = round_up_to(size.height, side);
+  return {round_up_to(multiply_truncate(height, ratio), side), height};
+}
+
+std::string text_of(ImageSize size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
+
+void check_limits(ImageSize size, const TilePlan& plan) {
+  const int64_t tiles = plan.grid.tiles();
+  if (tiles <= limits::kImageTiles && plan.side * plan.side <= limits::kTilePixels / tiles) return;
+  throw Error(ErrorCode::input_too_large,
+              {.where = "image of " + text_of(size) + " pixels",
+               .got = std::to_string(tiles) + " tiles of " + text_of({plan.side, plan.side}) + " pixels",
+               .expected = "at most " + std::to_string(limits::kImageTiles) + " tiles and " +
+                           std::to_string(limits::kTilePixels) + " pixels in them",
+               .hint = "use a smaller image, or the preprocessor's do_resize"});
+}
+
+// Copies the square at (top, left) into planes [3, side, side].
+void cut_tile(const RgbImage& image, int64_t top, int64_t left, int64_t side, uint8_t* out) {
+  for (int64_t y = 0; y < side; ++y) {
+    const uint8_t* in = image.row(top + y) + left * kChannels;
+    uint8_t* row = out + y * side;
+    for (int64_t x = 0; x < side; ++x) {
+      for (int64_t c = 0; c < kChannels; ++c) row[c * side * side + x] = in[x * kChannels + c];
+    }
+  }
+}
+
+// The float of every byte value in one channel. The reference multiplies in double and rounds to float, then
+// subtracts and divides in float.
+std::array<float, 256> float_of_byte(const PreprocessorConfig& config, int64_t channel) {
+  std::array<float, 256> table{};
+  const auto mean = static_cast<float>(config.image_mean[channel]);
+  const auto deviation = static_cast<float>(config.image_std[channel]);
+  for (int value = 0; value < 256; ++value) {
+    auto pixel = static_cast<float>(value);
+    if (config.do_rescale) pixel = static_cast<float>(value * config.rescale_factor);
+    if (config.do_normalize) pixel = (pixel - mean) / deviation;
+    table[value] = pixel;
+  }
+  return table;
+}
+
+}  // namespace
+
+TilePlan plan_stages(ImageSize size, const PreprocessorConfig& config) {
+  if (size.width < 1 || size.height < 1 || std::max(size.width, size.height) > limits::kImageSide) {
+    throw Error(ErrorCode::input_invalid,
+                {.where = "image size",
+                 .got = text_of(size),
+                 .expected = "1 to " + std::to_string(limits::kImageSide) + " pixels on each edge"});
+  }
+  TilePlan plan;
+  plan.side = config.max_image_size_longest_edge;
+  if (plan.side < 1 || plan.side > limits::kImageSide || (config.do_resize && config.size_longest_edge < 1)) {
+    throw Error(ErrorCode::model_invalid,
+                {.where = "preprocessor_config.json",
+                 .got = "size.longest_edge " + std::to_string(config.size_longest_edge) +
+                        ", max_image_size.longest_edge " + std::to_string(plan.side),
+                 .expected = "lengths of 1 to " + std::to_string(limits::kImageSide) + " pixels"});
+  }
+  plan.scaled = config.do_resize ? shrink_below_bound(scale_to_edge(size, config.size_longest_edge)) : size;
+  const ImageSize one_tile{plan.side, plan.side};
+  plan.snapped = config.do_image_splitting ? snap_to_tiles(plan.scaled, plan.side) : one_tile;
+  if (plan.snapped.width > plan.side || plan.snapped.height > plan.side) {
+    plan.grid = {plan.snapped.height / plan.side, plan.snapped.width / plan.side};
+  }
+  check_limits(size, plan);
+  return plan;
+}
+
+TileGrid plan_tiles(ImageSize size, const PreprocessorConfig& config) {
+  return plan_stages(size, config).grid;
+}
+
+Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
+  const TilePlan plan = plan_stages({image.width, image.height}, config);
+  const RgbImage scaled = resize(image, plan.scaled.width, plan.scaled.height, config.resample);
+  const RgbImage snapped = resize(scaled, plan.snapped.width, plan.snapped.height, config.resample);
+
+  Tiles tiles{.grid = plan.grid, .count = plan.grid.tiles(), .height = plan.side, .width = plan.side};
+  const int64_t tile_bytes = kChannels * plan.side * plan.side;
+  tiles.pixels.resize(tiles.count * tile_bytes);
+  uint8_t* out = tiles.pixels.data();
+  for (int64_t row = 0; row < plan.grid.rows; ++row) {
+    for (int64_t col = 0; col < plan.grid.cols; ++col, out += tile_bytes) {
+      cut_tile(snapped, row * plan.side, col * plan.side, plan.side, out);
+    }
+  }
+  const RgbImage global = resize(snapped, plan.side, plan.side, config.resample);
+  cut_tile(global, 0, 0, plan.side, out);
+  return tiles;
+}
+
+Tensor normalise(const Tiles& tiles, const PreprocessorConfig& config) {
+  Tensor floats({tiles.count, kChannels, tiles.height, tiles.width});
+  const int64_t plane = tiles.height * tiles.width;
+  for (int64_t channel = 0; channel < kChannels; ++channel) {
+    const std::array<float, 256> table = float_of_byte(config, channel);
+    for (int64_t tile = 0; tile < tiles.count; ++tile) {
+      const int64_t begin = (tile * kChannels + channel) * plane;
+      const uint8_t* in = tiles.pixels.data() + begin;
+      float* out = floats.data() + begin;
+      for (int64_t i = 0; i < plane; ++i) out[i] = table[in[i]];
+    }
+  }
+  return floats;
+}
+
+}  // namespace galago

@@ -1,0 +1,64 @@
+// WebP through libwebp's animation decoder. In: a WebP file, still or animated. Out: RGB8 of the first frame
+// on its canvas; alpha is dropped. Reference: Pillow 12.3 WebPImagePlugin.py and _webp.c.
+#include <webp/decode.h>
+#include <webp/demux.h>
+
+#include <memory>
+#include <string_view>
+
+#include "image/decoders.h"
+#include "image/orientation.h"
+
+namespace galago {
+namespace {
+
+struct ReleaseDemuxer {
+  void operator()(WebPDemuxer* demuxer) const { WebPDemuxDelete(demuxer); }
+};
+struct ReleaseDecoder {
+  void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
+};
+
+std::string_view chunk(const WebPDemuxer* demuxer, const char* name) {
+  WebPChunkIterator found;
+  if (WebPDemuxGetChunk(demuxer, name, 1, &found) == 0) return {};
+  const std::string_view data(reinterpret_cast<const char*>(found.chunk.bytes), found.chunk.size);
+  WebPDemuxReleaseChunkIterator(&found);  // the bytes belong to the file
+  return data;
+}
+
+}  // namespace
+
+ImageHeader read_webp_header(const EncodedImage& file) {
+  const WebPData data{file.data(), file.bytes.size()};
+  const std::unique_ptr<WebPDemuxer, ReleaseDemuxer> demuxer(WebPDemux(&data));
+  if (demuxer == nullptr) {
+    throw_invalid_image(file.where, "a truncated or malformed WebP file", "a WebP image");
+  }
+  const ImageSize size{WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH),
+                       WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT)};
+  check_image_size(size, file.where);
+  const std::string_view exif = chunk(demuxer.get(), "EXIF");
+  return {size, read_orientation({reinterpret_cast<const uint8_t*>(exif.data()), exif.size()},
+                                 chunk(demuxer.get(), "XMP "))};
+}
+
+RgbImage decode_webp(const EncodedImage& file) {
+  const WebPData data{file.data(), file.bytes.size()};
+  const std::unique_ptr<WebPAnimDecoder, ReleaseDecoder> decoder(WebPAnimDecoderNew(&data, nullptr));
+  WebPAnimInfo info;
+  uint8_t* rgba = nullptr;  // owned by the decoder
+  int timestamp = 0;
+  if (decoder == nullptr || WebPAnimDecoderGetInfo(decoder.get(), &info) == 0 ||
+      WebPAnimDecoderGetNext(decoder.get(), &rgba, &timestamp) == 0) {
+    throw_invalid_image(file.where, "a malformed WebP frame", "a WebP image");
+  }
+  RgbImage image = blank_image({info.canvas_width, info.canvas_height}, file.where);
+  const int64_t count = image.width * image.height;
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t c = 0; c < 3; ++c) image.pixels[i * 3 + c] = rgba[i * 4 + c];
+  }
+  return image;
+}
+
+}  // namespace galago
