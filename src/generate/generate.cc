@@ -3,25 +3,15 @@
 #include "generate/generate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 
+#include "core/clock.h"
 #include "galago/error.h"
 #include "generate/options.h"
 #include "generate/sampler.h"
 
 namespace galago {
 namespace {
-
-class Stopwatch {
- public:
-  double ms() const {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 void check_rows(const CausalModel& model, const GenerateRequest& request) {
   const Shape expected = {static_cast<int64_t>(request.ids.size()), model.hidden_size()};
@@ -55,7 +45,7 @@ Generation generate(CausalModel& model, const GenerateRequest& request, TokenTex
   AnswerBuilder answer({request.end_ids, options.stop, &request.on_piece}, text);
   Tensor row({1, model.hidden_size()});
 
-  const Stopwatch clock;
+  const Clock clock;
   model.begin(prompt_tokens + budget - 1);
   std::span<const float> logits = prefill(model, request.rows, options.prefill_chunk);
   Timings timings;

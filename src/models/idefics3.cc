@@ -6,7 +6,7 @@
 
 #include "connector/connector.h"
 #include "galago/error.h"
-#include "models/clock.h"
+#include "core/clock.h"
 #include "vision/siglip.h"
 
 namespace galago {

@@ -8,7 +8,7 @@
 #include "generate/fallback.h"
 #include "generate/options.h"
 #include "kernels/kernels.h"
-#include "models/clock.h"
+#include "core/clock.h"
 #include "models/pipeline.h"
 #include "models/registry.h"
 #include "models/sequence.h"
