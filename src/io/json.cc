@@ -1,11 +1,10 @@
-// Parsing uses nlohmann::json's callback, which sees every bracket and key before the document grows: the
-// depth limit and the duplicate check live there. The parser keeps its own stack on the heap.
+// The document is built from nlohmann::json's events, which come from a loop with its own stack, so every
+// bracket, value and key passes the limits before it takes memory. (Its parser with a callback would do the
+// same, but takes time quadratic in the members of an object.)
 #include "io/json.h"
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -14,45 +13,6 @@
 
 namespace galago {
 namespace {
-
-/// Checks each parse event against the rules.
-class Watch {
- public:
-  Watch(const std::string& where, const JsonRules& rules) : where_(where), rules_(rules) {}
-
-  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
-    const bool opens =
-        event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
-    if (opens && depth >= rules_.max_depth) refuse("JSON nested deeper than ", rules_.max_depth);
-    if ((opens || event == Json::parse_event_t::value) && ++values_ > rules_.max_values)
-      refuse("more JSON values than ", rules_.max_values);
-    if (rules_.refuse_duplicate_keys) check_key(event, parsed);
-    return true;
-  }
-
- private:
-  void refuse(const std::string& what, int64_t limit) const {
-    throw Error(ErrorCode::input_too_large, {.where = where_,
-                                             .got = what + std::to_string(limit),
-                                             .expected = "at most " + std::to_string(limit)});
-  }
-
-  void check_key(Json::parse_event_t event, const Json& parsed) {
-    if (event == Json::parse_event_t::object_start) open_objects_.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_objects_.pop_back();
-    if (event != Json::parse_event_t::key) return;
-    const auto& key = parsed.get_ref<const std::string&>();
-    if (!open_objects_.back().insert(key).second)
-      throw Error(ErrorCode::model_invalid, {.where = where_,
-                                             .got = "the key " + in_quotes(key) + " twice in one object",
-                                             .expected = "each key once"});
-  }
-
-  const std::string& where_;
-  const JsonRules& rules_;
-  int64_t values_ = 0;
-  std::vector<std::unordered_set<std::string>> open_objects_;
-};
 
 /// "line 3, column 7" of a byte, counted from 1 as nlohmann::json does.
 std::string position(std::string_view text, size_t byte) {
@@ -72,6 +32,85 @@ std::string reason(std::string_view what) {
   return printable(what, 160);
 }
 
+/// Receives the parser's events and builds the document within the rules.
+class Builder : public Json::json_sax_t {
+ public:
+  Builder(std::string_view text, const std::string& where, const JsonRules& rules)
+      : text_(text), where_(where), rules_(rules) {}
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool string(string_t& value) override { return add(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // no such thing in a text
+
+  bool start_object(size_t) override { return open(Json::object()); }
+  bool start_array(size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(string_t& name) override {
+    const auto [place, fresh] = open_.back()->get_ref<Json::object_t&>().try_emplace(name);
+    if (!fresh && rules_.refuse_duplicate_keys)
+      throw Error(ErrorCode::model_invalid, {.where = where_,
+                                             .got = "the key " + in_quotes(name) + " twice in one object",
+                                             .expected = "each key once"});
+    member_ = &place->second;
+    return true;
+  }
+
+  bool parse_error(size_t byte, const std::string&, const Json::exception& error) override {
+    throw Error(
+        ErrorCode::model_invalid,
+        {.where = where_ + ": " + position(text_, byte), .got = reason(error.what()), .expected = "JSON"});
+  }
+
+  Json take() { return std::move(document_); }
+
+ private:
+  /// Puts a value where the document stands open and gives its place.
+  Json& place(Json value) {
+    if (++values_ > rules_.max_values) refuse("more JSON values than ", rules_.max_values);
+    if (open_.empty()) return document_ = std::move(value);
+    if (open_.back()->is_array()) return open_.back()->emplace_back(std::move(value));
+    return *member_ = std::move(value);
+  }
+
+  bool add(Json value) {
+    place(std::move(value));
+    return true;
+  }
+
+  bool open(Json value) {
+    if (std::cmp_greater_equal(open_.size(), rules_.max_depth))
+      refuse("JSON nested deeper than ", rules_.max_depth);
+    open_.push_back(&place(std::move(value)));
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  [[noreturn]] void refuse(const std::string& what, int64_t limit) const {
+    throw Error(ErrorCode::input_too_large, {.where = where_,
+                                             .got = what + std::to_string(limit),
+                                             .expected = "at most " + std::to_string(limit)});
+  }
+
+  std::string_view text_;
+  const std::string& where_;
+  const JsonRules& rules_;
+  int64_t values_ = 0;
+  Json document_;
+  // An open value does not move: what holds it grows only after it is closed.
+  std::vector<Json*> open_;
+  Json* member_ = nullptr;
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, const JsonRules& rules) {
@@ -83,17 +122,9 @@ Json parse_json(std::string_view text, const std::string& where, const JsonRules
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
     throw Error(ErrorCode::model_invalid,
                 {.where = where, .got = "a NUL byte at offset " + std::to_string(nul), .expected = "JSON"});
-  try {
-    // The callback type is a std::function and would copy the state at each call: hand it a reference.
-    Watch watch(where, rules);
-    return Json::parse(text, std::ref(watch));
-  } catch (const Json::parse_error& error) {
-    throw Error(ErrorCode::model_invalid, {.where = where + ": " + position(text, error.byte),
-                                           .got = reason(error.what()),
-                                           .expected = "JSON"});
-  } catch (const Json::exception& error) {
-    throw Error(ErrorCode::model_invalid, {.where = where, .got = reason(error.what()), .expected = "JSON"});
-  }
+  Builder builder(text, where, rules);
+  Json::sax_parse(text, &builder);
+  return builder.take();
 }
 
 std::string describe(const Json& value) {
