@@ -97,15 +97,17 @@ RopeConfig read_rope(const JsonField& text, int64_t max_positions) {
       rope.rope_theta = static_cast<float>(field->number(1, kMostTheta));
   };
   theta(text);
+  const auto whole_head = [](const JsonField& object) {
+    if (const auto part = object.find("partial_rotary_factor"); part && part->number(0, 1) != 1)
+      part->unsupported("1, all of a head rotated");
+  };
+  whole_head(text);
   const auto scaling = text.find("rope_scaling");
   const bool scaled = scaling && !scaling->value().empty();
   const auto object = scaled ? scaling : text.find("rope_parameters");
   if (!object) return rope;
-  object->expect_object();
   theta(*object);
-  for (const JsonField& place : {text, *object})
-    if (const auto part = place.find("partial_rotary_factor"); part && part->number(0, 1) != 1)
-      part->unsupported("1, all of a head rotated");
+  whole_head(*object);
   const auto type = object->has("rope_type") ? object->find("rope_type") : object->find("type");
   if (!type) return rope;
   rope.rope_type = type->string();

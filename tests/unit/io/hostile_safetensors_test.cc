@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <ostream>
 
 #include "io/safetensors.h"
 #include "support.h"
@@ -28,6 +29,8 @@ struct FileCase {
   const char* names;  ///< the field or fact that the text must hold
   int64_t most_bytes = 1 << 20;
 };
+
+void PrintTo(const FileCase& test, std::ostream* out) { *out << test.name; }
 
 /// A whole header and 8 bytes of data.
 std::function<std::string()> header(const std::string& text) {
@@ -216,6 +219,8 @@ struct IndexCase {
   ErrorCode code;
   const char* names;
 };
+
+void PrintTo(const IndexCase& test, std::ostream* out) { *out << test.name; }
 
 std::string mapped(const std::string& shard) { return R"({"weight_map":{"a":")" + shard + "\"}}"; }
 

@@ -1,0 +1,263 @@
+// Typed configs: each key in both spellings, each default as transformers 5.18 has it, and which of two wins.
+#include "io/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "io/json.h"
+#include "support.h"
+
+namespace galago {
+namespace {
+
+using test::error_of;
+using test::TemporaryDirectory;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+ModelConfig model(const std::string& json) { return parse_model_config(json, "config.json"); }
+
+/// A config with this inside text_config.
+ModelConfig with_text(const std::string& members) {
+  return model(R"({"model_type":"idefics3","text_config":{)" + members + "}}");
+}
+
+TEST(ModelConfig, ReadsSmolVlm256M) {
+  const ModelConfig config = model(R"({
+    "architectures": ["Idefics3ForConditionalGeneration"], "image_token_id": 49190, "model_type": "idefics3",
+    "scale_factor": 4, "tie_word_embeddings": false, "torch_dtype": "bfloat16", "vocab_size": 49280,
+    "text_config": {"head_dim": 64, "hidden_size": 576, "intermediate_size": 1536, "max_position_embeddings": 8192,
+      "model_type": "llama", "num_attention_heads": 9, "num_hidden_layers": 30, "num_key_value_heads": 3,
+      "pixel_shuffle_factor": 4, "rms_norm_eps": 1e-05, "rope_scaling": null, "rope_theta": 100000,
+      "vocab_size": 49280},
+    "vision_config": {"hidden_size": 768, "image_size": 512, "max_image_size": {"longest_edge": 512},
+      "model_type": "idefics3", "num_attention_heads": 12, "num_hidden_layers": 12, "patch_size": 16,
+      "intermediate_size": 3072, "use_base_siglip": true}})");
+  EXPECT_EQ(config.model_type, "idefics3");
+  EXPECT_THAT(config.architectures, ElementsAre("Idefics3ForConditionalGeneration"));
+  EXPECT_EQ(config.image_token_id, 49190);
+  EXPECT_EQ(config.scale_factor, 4);
+  EXPECT_FALSE(config.tie_word_embeddings);
+  EXPECT_EQ(config.dtype, "bfloat16");
+  EXPECT_EQ(config.vision.hidden_size, 768);
+  EXPECT_EQ(config.vision.intermediate_size, 3072);
+  EXPECT_EQ(config.vision.num_hidden_layers, 12);
+  EXPECT_EQ(config.vision.num_attention_heads, 12);
+  EXPECT_EQ(config.vision.patches_per_side(), 32);
+  EXPECT_EQ(config.vision.layer_norm_eps, 1e-6F);
+  EXPECT_EQ(config.vision.hidden_act, "gelu_pytorch_tanh");
+  EXPECT_EQ(config.text.model_type, "llama");
+  EXPECT_EQ(config.text.hidden_size, 576);
+  EXPECT_EQ(config.text.intermediate_size, 1536);
+  EXPECT_EQ(config.text.num_hidden_layers, 30);
+  EXPECT_EQ(config.text.num_attention_heads, 9);
+  EXPECT_EQ(config.text.num_key_value_heads, 3);
+  EXPECT_EQ(config.text.head_dim, 64);
+  EXPECT_EQ(config.text.vocab_size, 49280);
+  EXPECT_EQ(config.text.max_position_embeddings, 8192);
+  EXPECT_EQ(config.text.rms_norm_eps, 1e-5F);
+  EXPECT_EQ(config.text.rope.rope_theta, 100000.0F);
+  EXPECT_EQ(config.text.rope.rope_type, "default");
+}
+
+TEST(ModelConfig, DefaultsAreThoseOfTransformers) {
+  const ModelConfig config = model(R"({"model_type":"idefics3","vision_config":{},"text_config":{}})");
+  EXPECT_EQ(config.scale_factor, 2);
+  EXPECT_FALSE(config.tie_word_embeddings);
+  EXPECT_EQ(config.dtype, "");
+  EXPECT_EQ(config.vision.hidden_size, 1152);
+  EXPECT_EQ(config.vision.intermediate_size, 3072);
+  EXPECT_EQ(config.vision.num_hidden_layers, 12);
+  EXPECT_EQ(config.vision.num_attention_heads, 16);
+  EXPECT_EQ(config.vision.num_channels, 3);
+  EXPECT_EQ(config.vision.image_size, 224);
+  EXPECT_EQ(config.vision.patch_size, 32);
+  EXPECT_EQ(config.text.model_type, "llama");
+  EXPECT_EQ(config.text.vocab_size, 32000);
+  EXPECT_EQ(config.text.hidden_size, 4096);
+  EXPECT_EQ(config.text.intermediate_size, 11008);
+  EXPECT_EQ(config.text.num_hidden_layers, 32);
+  EXPECT_EQ(config.text.num_attention_heads, 32);
+  EXPECT_EQ(config.text.num_key_value_heads, 32);
+  EXPECT_EQ(config.text.head_dim, 128);
+  EXPECT_EQ(config.text.max_position_embeddings, 2048);
+  EXPECT_EQ(config.text.rms_norm_eps, 1e-6F);
+  EXPECT_EQ(config.text.hidden_act, "silu");
+  EXPECT_EQ(config.text.rope.rope_theta, 10000.0F);
+  EXPECT_FALSE(config.text.attention_bias);
+  EXPECT_FALSE(config.text.mlp_bias);
+  EXPECT_EQ(config.image_token_id, -1);  // 128257 is no token of this vocabulary
+}
+
+TEST(ModelConfig, AnAbsentTextConfigHasAnotherEps) {
+  EXPECT_EQ(model(R"({"model_type":"idefics3"})").text.rms_norm_eps, 1e-5F);
+  EXPECT_EQ(model(R"({"model_type":"idefics3","text_config":null})").text.rms_norm_eps, 1e-5F);
+}
+
+TEST(ModelConfig, DerivedDefaultsFollowTheOtherKeys) {
+  const ModelConfig config = with_text(R"("hidden_size":96,"num_attention_heads":6)");
+  EXPECT_EQ(config.text.num_key_value_heads, 6);
+  EXPECT_EQ(config.text.head_dim, 16);
+  EXPECT_EQ(with_text(R"("hidden_size":96,"num_attention_heads":6,"head_dim":20)").text.head_dim, 20);
+}
+
+TEST(ModelConfig, BothSpellingsOfTheImageToken) {
+  EXPECT_EQ(model(R"({"model_type":"x","image_token_index":7})").image_token_id, 7);
+  EXPECT_EQ(model(R"({"model_type":"x","image_token_id":8,"image_token_index":7})").image_token_id, 8);
+  EXPECT_EQ(with_text(R"("vocab_size":128259)").image_token_id, 128257);
+}
+
+TEST(ModelConfig, ThreePlacesOfTheScaleFactor) {
+  EXPECT_EQ(
+      model(R"({"model_type":"x","scale_factor":3,"text_config":{"pixel_shuffle_factor":4}})").scale_factor,
+      3);
+  EXPECT_EQ(model(R"({"model_type":"x","pixel_shuffle_factor":5})").scale_factor, 5);
+  EXPECT_EQ(with_text(R"("pixel_shuffle_factor":4)").scale_factor, 4);
+}
+
+TEST(ModelConfig, TheTopDecidesWhetherTheHeadIsTied) {
+  EXPECT_TRUE(model(R"({"model_type":"x","tie_word_embeddings":true})").tie_word_embeddings);
+  EXPECT_FALSE(with_text(R"("tie_word_embeddings":true)").tie_word_embeddings);
+  EXPECT_FALSE(
+      model(R"({"model_type":"x","tie_word_embeddings":false,"text_config":{"tie_word_embeddings":true}})")
+          .tie_word_embeddings);
+}
+
+TEST(ModelConfig, BothSpellingsOfRope) {
+  EXPECT_EQ(with_text(R"("rope_theta":5e5)").text.rope.rope_theta, 5e5F);
+  EXPECT_EQ(with_text(R"("rope_parameters":{"rope_theta":77.5,"rope_type":"default"})").text.rope.rope_theta,
+            77.5F);
+  EXPECT_EQ(with_text(R"("rope_theta":1e4,"rope_parameters":{"rope_theta":77})").text.rope.rope_theta, 77.0F);
+  // rope_scaling, where it is not empty, goes before rope_parameters, whose theta is then not looked at.
+  const RopeConfig both =
+      with_text(
+          R"("rope_theta":9e3,"rope_scaling":{"type":"linear","factor":2},"rope_parameters":{"rope_theta":77,"rope_type":"default"})")
+          .text.rope;
+  EXPECT_EQ(both.rope_type, "linear");
+  EXPECT_EQ(both.factor, 2.0F);
+  EXPECT_EQ(both.rope_theta, 9000.0F);
+  EXPECT_EQ(with_text(R"("rope_scaling":{},"rope_parameters":{"rope_theta":77})").text.rope.rope_theta,
+            77.0F);
+}
+
+TEST(ModelConfig, ReadsLlama3Rope) {
+  const char* kRope = R"("rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0)";
+  const RopeConfig rope =
+      with_text(std::string(R"("max_position_embeddings":131072,"rope_theta":500000.0,"rope_scaling":{)") +
+                kRope + R"(,"original_max_position_embeddings":8192})")
+          .text.rope;
+  EXPECT_EQ(rope.rope_type, "llama3");
+  EXPECT_EQ(rope.rope_theta, 500000.0F);
+  EXPECT_EQ(rope.factor, 8.0F);
+  EXPECT_EQ(rope.low_freq_factor, 1.0F);
+  EXPECT_EQ(rope.high_freq_factor, 4.0F);
+  EXPECT_EQ(rope.original_max_position_embeddings, 8192);
+  const RopeConfig without =
+      with_text(std::string(R"("max_position_embeddings":1024,"rope_scaling":{)") + kRope + "}").text.rope;
+  EXPECT_EQ(without.original_max_position_embeddings, 1024);
+}
+
+TEST(ModelConfig, ReadsSizesGivenAsPairs) {
+  EXPECT_EQ(model(R"({"model_type":"x","vision_config":{"image_size":[64,64],"patch_size":[8,8]}})")
+                .vision.patches_per_side(),
+            8);
+}
+
+TEST(ModelConfig, IgnoresKeysItDoesNotKnow) {
+  EXPECT_EQ(model(R"({"model_type":"x","perceiver_config":{"hidden_act":5},"future":[{}]})").model_type, "x");
+}
+
+TEST(PreprocessorConfig, ReadsAndDefaults) {
+  const PreprocessorConfig config = parse_preprocessor_config(
+      R"({"do_convert_rgb":true,"do_image_splitting":false,"image_mean":[0.1,0.2,0.3],"image_std":0.25,
+          "max_image_size":{"longest_edge":512},"size":{"longest_edge":2048},"resample":3,
+          "rescale_factor":0.00392156862745098,"do_pad":false})",
+      "p");
+  EXPECT_FALSE(config.do_image_splitting);
+  EXPECT_FALSE(config.do_pad);
+  EXPECT_EQ(config.size_longest_edge, 2048);
+  EXPECT_EQ(config.max_image_size_longest_edge, 512);
+  EXPECT_EQ(config.resample, Resample::bicubic);
+  EXPECT_THAT(config.image_mean, ElementsAre(0.1, 0.2, 0.3));
+  EXPECT_THAT(config.image_std, ElementsAre(0.25, 0.25, 0.25));
+
+  const PreprocessorConfig defaults = parse_preprocessor_config("{}", "p");
+  EXPECT_TRUE(defaults.do_convert_rgb && defaults.do_resize && defaults.do_image_splitting &&
+              defaults.do_rescale && defaults.do_normalize && defaults.do_pad);
+  EXPECT_EQ(defaults.size_longest_edge, 1456);
+  EXPECT_EQ(defaults.max_image_size_longest_edge, 364);
+  EXPECT_EQ(defaults.resample, Resample::lanczos);
+  EXPECT_EQ(defaults.rescale_factor, 1.0 / 255);
+  EXPECT_THAT(defaults.image_mean, ElementsAre(0.5, 0.5, 0.5));
+  EXPECT_THAT(defaults.image_std, ElementsAre(0.5, 0.5, 0.5));
+}
+
+TEST(ProcessorConfig, ReadsTheSpanLength) {
+  EXPECT_EQ(parse_processor_config(R"({"image_seq_len":64,"processor_class":"X"})", "p").image_seq_len, 64);
+  EXPECT_FALSE(parse_processor_config("{}", "p").image_seq_len);
+}
+
+TEST(GenerationConfig, ReadsOneOrSeveralEos) {
+  const char* kModel = R"({"eos_token_id":5})";
+  EXPECT_THAT(
+      parse_generation_config(R"({"eos_token_id":49279,"pad_token_id":2,"bos_token_id":0})", kModel, "g")
+          .eos_token_id,
+      ElementsAre(49279));
+  const GenerationConfig several =
+      parse_generation_config(R"({"eos_token_id":[7,8],"pad_token_id":-1})", kModel, "g");
+  EXPECT_THAT(several.eos_token_id, ElementsAre(7, 8));
+  EXPECT_FALSE(several.pad_token_id);
+  EXPECT_FALSE(several.bos_token_id);
+}
+
+TEST(GenerationConfig, FallsBackToConfigJsonOnlyWithoutAFile) {
+  const char* kModel =
+      R"({"pad_token_id":3,"text_config":{"eos_token_id":[6],"pad_token_id":4,"bos_token_id":1}})";
+  const GenerationConfig absent = parse_generation_config(std::nullopt, kModel, "g");
+  EXPECT_THAT(absent.eos_token_id, ElementsAre(6));
+  EXPECT_EQ(absent.pad_token_id, 3);
+  EXPECT_EQ(absent.bos_token_id, 1);
+  EXPECT_TRUE(parse_generation_config("{}", kModel, "g").eos_token_id.empty());
+  EXPECT_THAT(parse_generation_config(std::nullopt, R"({"eos_token_id":9})", "g").eos_token_id,
+              ElementsAre(9));
+}
+
+class Directory : public testing::Test {
+ protected:
+  Directory() { directory_.add("config.json", R"({"model_type":"idefics3"})"); }
+  ModelDirectory read() const { return read_model_directory(directory_.path()); }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(Directory, TakesTheImageProcessorFromEitherFile) {
+  directory_.add("preprocessor_config.json", R"({"size":{"longest_edge":100}})");
+  EXPECT_EQ(read().preprocessor.size_longest_edge, 100);
+  directory_.add("processor_config.json", R"({"image_seq_len":9})");
+  EXPECT_EQ(read().preprocessor.size_longest_edge, 100);
+  EXPECT_EQ(read().processor.image_seq_len, 9);
+  directory_.add("processor_config.json", R"({"image_processor":{"size":{"longest_edge":200}}})");
+  EXPECT_EQ(read().preprocessor.size_longest_edge, 200);
+}
+
+TEST_F(Directory, ReportsMissingFiles) {
+  const Error error = error_of([&] { read(); });
+  EXPECT_EQ(error.code(), ErrorCode::not_found);
+  EXPECT_THAT(error.what(), HasSubstr("preprocessor_config.json"));
+  const TemporaryDirectory empty;
+  const Error config = error_of([&] { read_model_directory(empty.path()); });
+  EXPECT_EQ(config.code(), ErrorCode::not_found);
+  EXPECT_THAT(config.what(), HasSubstr("config.json"));
+  EXPECT_EQ(error_of([&] { read_model_directory(empty.path() / "no"); }).code(), ErrorCode::not_found);
+}
+
+TEST_F(Directory, DoesNotTakeAnEmptyFileForAnAbsentOne) {
+  directory_.add("preprocessor_config.json", "{}");
+  EXPECT_TRUE(read().generation.eos_token_id.empty());
+  directory_.add("generation_config.json", "");
+  const Error error = error_of([&] { read(); });
+  EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+  EXPECT_THAT(error.what(), HasSubstr("generation_config.json"));
+}
+
+}  // namespace
+}  // namespace galago
