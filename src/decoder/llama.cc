@@ -26,16 +26,24 @@ void check_place(const RowPlace& place, const KvCache& cache, int64_t expected) 
                  .expected = "at most " + std::to_string(cache.capacity()) + " positions"});
 }
 
-// Every row continues its sequence; the cache is told the new lengths.
-void advance(std::span<const RowPlace> places, KvCache& cache) {
+// Every row continues its sequence; the cache is told the new lengths once all rows are known to fit, so that
+// a refused call leaves it as it was.
+void advance(std::span<const RowPlace> places, int64_t rows, KvCache& cache, Workspace& workspace) {
+  if (std::ssize(places) != rows)
+    throw Error(ErrorCode::internal, {.where = "decoder: places",
+                                      .got = std::to_string(places.size()),
+                                      .expected = std::to_string(rows) + ", one for each row"});
+  Workspace::Frame frame(workspace);
+  const std::span<int64_t> lengths = workspace.array<int64_t>(cache.sequences());
+  for (int64_t s = 0; s < cache.sequences(); ++s) lengths[static_cast<size_t>(s)] = cache.length(s);
   for (const RowPlace& place : places) {
     if (place.sequence < 0 || place.sequence >= cache.sequences())
       throw Error(ErrorCode::internal, {.where = "decoder: sequence",
                                         .got = std::to_string(place.sequence),
                                         .expected = "below " + std::to_string(cache.sequences())});
-    check_place(place, cache, cache.length(place.sequence));
-    cache.set_length(place.sequence, place.position + 1);
+    check_place(place, cache, lengths[static_cast<size_t>(place.sequence)]++);
   }
+  for (int64_t s = 0; s < cache.sequences(); ++s) cache.set_length(s, lengths[static_cast<size_t>(s)]);
 }
 
 }  // namespace
@@ -158,7 +166,7 @@ void LlamaDecoder::embed(std::span<const int32_t> ids, Matrix out) const {
 void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache,
                            Workspace& workspace, Matrix hidden) const {
   Workspace::Frame frame(workspace);
-  advance(places, cache);
+  advance(places, embeds.rows, cache, workspace);
   const std::span<int32_t> positions = workspace.array<int32_t>(embeds.rows);
   std::transform(places.begin(), places.end(), positions.begin(),
                  [](const RowPlace& p) { return p.position; });

@@ -94,7 +94,7 @@ class LlamaDecoder {
   void embed(std::span<const int32_t> ids, Matrix out) const;
   /// The one entry: rows in, final-norm hidden rows out. embeds, hidden [n, D]; one place for each row.
   /// Error{internal} when a place does not continue its sequence, Error{input_too_large} past the cache's
-  /// capacity.
+  /// capacity; the cache is then as it was.
   void forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache, Workspace& workspace,
                Matrix hidden) const;
   /// logits [n, vocab] of hidden rows [n, D].

@@ -27,6 +27,9 @@ PixelTransform create_normalize_fn(std::array<double, 3> mean, std::array<double
                   {.where = "normalise: std", .got = std::to_string(s), .expected = "not 0"});
   return [mean, std](const Tensor& pixels) {
     const Shape& shape = pixels.shape();  // [N, 3, H, W]
+    if (shape.size() != 4 || shape[1] != 3)
+      throw Error(ErrorCode::input_invalid,
+                  {.where = "normalise: pixels", .got = to_string(shape), .expected = "[N, 3, H, W]"});
     Tensor out(shape);
     const int64_t plane = shape[2] * shape[3];
     for (int64_t i = 0; i < shape[0] * shape[1]; ++i) {

@@ -16,7 +16,8 @@ namespace galago {
 using PixelTransform = std::function<Tensor(const Tensor& pixels)>;
 
 /// The step (x - mean) / std, channel by channel, for towers whose pixels arrive in 0..1.
-/// Error{model_invalid} when a std is zero or not finite.
+/// Error{model_invalid} when a std is zero or not finite; the step throws Error{input_invalid} for another
+/// shape.
 PixelTransform create_normalize_fn(std::array<double, 3> mean, std::array<double, 3> std);
 
 /// What the adapter does and expects. Zero expectations are not checked.

@@ -117,6 +117,10 @@ void SiglipLayer::forward(Matrix x, int64_t count, std::span<const uint8_t> key_
 SiglipTower::SiglipTower(const VisionConfig& config, const Scope& scope)
     : config_(config),
       patch_embedding_(patch_linear(config, scope.sub("embeddings").sub("patch_embedding"))) {
+  if (config.num_channels != 3)  // the image station makes RGB
+    throw Error(ErrorCode::model_unsupported, {.where = "config.json: vision_config.num_channels",
+                                               .got = std::to_string(config.num_channels),
+                                               .expected = "3"});
   const int64_t positions = config.patches_per_side() * config.patches_per_side();
   const Scope table = scope.sub("embeddings").sub("position_embedding");
   position_embedding_ = floats(table.tensor("weight", {positions, config.hidden_size}));
