@@ -44,7 +44,7 @@ const ConfigCase kModelCases[] = {
     {"DeepNesting", "{\"model_type\":" + std::string(200'000, '['), kTooLarge,
      "got JSON nested deeper than 64"},
     {"DeepUnknownKey", top("\"x\":" + std::string(64, '[') + std::string(64, ']')), kTooLarge,
-     "nested deeper than 64"},
+     "got JSON nested deeper than 64"},
     {"TooLong", "{" + std::string(16 << 20, ' ') + "}", kTooLarge,
      "got 16777218 bytes of JSON, expected at most 16777216"},
     {"ModelTypeMissing", "{}", kInvalid, "model_type: got nothing"},
