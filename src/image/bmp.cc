@@ -150,6 +150,7 @@ Bitmap read_bitmap(const EncodedImage& file) {
 struct Palette {
   std::array<uint8_t, 256 * 3> colors{};  // entries that the file lacks are black
   int64_t bits = 0;                       // bits of one pixel in the data
+  bool black_white = false;
 };
 
 // A palette that is exactly black and white, or the gray ramp, is not a palette to Pillow: pixels are then
@@ -169,8 +170,9 @@ Palette read_palette(const EncodedImage& file, const Bitmap& bitmap) {
     }
   }
   if (!gray) return palette;
-  palette.bits = bitmap.colors == 2 ? 1 : 8;
-  if (palette.bits == 8) {
+  palette.black_white = bitmap.colors == 2;
+  palette.bits = palette.black_white ? 1 : 8;
+  if (!palette.black_white) {
     for (int i = 0; i < 256; ++i) std::memset(palette.colors.data() + i * 3, i, 3);
   }
   return palette;
@@ -240,7 +242,7 @@ void decode_indexed(const EncodedImage& file, const Bitmap& bitmap, RgbImage& im
     std::memcpy(out, palette.colors.data() + index * 3, 3);
   };
   if (bitmap.compression != kRaw) {
-    if (palette.bits == 1 && bitmap.colors == 2 && palette.bits != bitmap.bits) {
+    if (palette.black_white) {
       throw_unsupported_image(file.where, "an RLE BMP in black and white", "RLE with a palette of colours");
     }
     const std::vector<uint8_t> pixels = expand_rle(file, bitmap);

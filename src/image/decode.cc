@@ -3,8 +3,6 @@
 // Reference: Pillow 12.3 Image.open, transformers 5.18 load_image (exif_transpose, then convert to RGB).
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <new>
 #include <string_view>

@@ -1,7 +1,8 @@
 // JPEG through libjpeg-turbo. In: a JPEG file. Out: RGB8: gray repeated, YCbCr converted, CMYK and YCCK as
 // Adobe writes them (inverted). Slow integer DCT and smooth chroma upsampling, as Pillow uses. Data that end
-// before the image does are an error; damage inside the data is decoded as far as libjpeg can, as Pillow
-// does. Reference: Pillow 12.3 JpegImagePlugin.py, libImaging/JpegDecode.c, Convert.c (cmyk2rgb).
+// before the image does are an error, and so are stray markers; other damage inside the data is decoded as
+// far as libjpeg can, as Pillow does. Reference: Pillow 12.3 JpegImagePlugin.py, libImaging/JpegDecode.c,
+// Convert.c (cmyk2rgb).
 #include <cstddef>
 #include <cstdio>
 
@@ -89,7 +90,10 @@ bool read_rows(JpegReader& reader, uint8_t* rows, int64_t stride) {
     JSAMPROW row = rows + info.output_scanline * stride;
     jpeg_read_scanlines(&info, &row, 1);
   }
-  return !reader.truncated;
+  if (reader.truncated) return false;
+  jpeg_finish_decompress(&info);  // a missing end is fine by now, a stray marker is not
+  reader.truncated = false;
+  return true;
 }
 
 [[noreturn]] void throw_fault(const JpegReader& reader, const std::string& where) {

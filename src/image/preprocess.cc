@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <new>
 
 #include "core/limits.h"
 #include "galago/error.h"
@@ -146,7 +147,12 @@ Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
 
   Tiles tiles{.grid = plan.grid, .count = plan.grid.tiles(), .height = plan.side, .width = plan.side};
   const int64_t tile_bytes = kChannels * plan.side * plan.side;
-  tiles.pixels.resize(tiles.count * tile_bytes);
+  try {
+    tiles.pixels.resize(tiles.count * tile_bytes);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::resource,
+                {.where = "make_tiles", .got = "no memory for " + std::to_string(tiles.count) + " tiles"});
+  }
   uint8_t* out = tiles.pixels.data();
   for (int64_t row = 0; row < plan.grid.rows; ++row) {
     for (int64_t col = 0; col < plan.grid.cols; ++col, out += tile_bytes) {
