@@ -4,8 +4,10 @@
 // raise_exception), Jinja 3.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,15 +31,18 @@ struct ChatMessage {
 /// What a template sees beside the messages.
 struct TemplateContext {
   bool add_generation_prompt = true;
-  std::string bos_token;
-  std::string eos_token;
+  std::string bos_token;         ///< empty: the template finds it undefined
+  std::string eos_token;         ///< empty: the template finds it undefined
+  std::optional<int64_t> now{};  ///< the time for strftime_now, seconds since 1970 (UTC); nothing: the clock
 };
 
-/// A parsed template; immutable, cheap to copy.
+/// A parsed template; immutable, cheap to copy. Whether it takes a message's content as a list of parts
+/// (templates of processors) or as a text (templates of text models) is found out when it is made.
 class ChatTemplate {
  public:
-  /// chat_template.jinja, chat_template.json or tokenizer_config.json's chat_template, in transformers' order
-  /// of preference. Error{not_found} when none has one.
+  /// The first that is there, in transformers' order for a processor: chat_template in processor_config.json,
+  /// chat_template.json, chat_template.jinja; then chat_template in tokenizer_config.json (of several named
+  /// templates, "default"). Error{not_found} when none has one.
   static ChatTemplate from_directory(const std::filesystem::path& directory);
   /// Error{model_invalid} with line and what was expected when the source is malformed;
   /// Error{model_unsupported} names a construct outside the subset.
