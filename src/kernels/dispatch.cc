@@ -46,18 +46,9 @@ constexpr Table kReference = {Backend::reference,
                               reference::scale,
                               reference::gather_rows};
 
-constexpr Table kCpu = {Backend::cpu,
-                        reference_name,
-                        reference::linear,
-                        reference::layer_norm,
-                        reference::rms_norm,
-                        reference::attention,
-                        reference::attention_cached,
-                        reference::rope,
-                        reference::silu_mul,
-                        reference::add,
-                        reference::scale,
-                        reference::gather_rows};
+constexpr Table kCpu = {
+    Backend::cpu,          cpu::name, cpu::linear,   cpu::layer_norm, cpu::rms_norm, cpu::attention,
+    cpu::attention_cached, cpu::rope, cpu::silu_mul, cpu::add,        cpu::scale,    cpu::gather_rows};
 
 std::atomic<const Table*> current = &kCpu;
 std::atomic<int> thread_count = 0;

@@ -1,0 +1,169 @@
+// Divides attention into tiles (many rows over the same keys) or single rows (decoding) and these among
+// threads. In: rows of queries, keys and values; out: rows like the queries. A row's result depends on
+// neither the other rows of its kind nor the number of threads: blocks of keys start at fixed positions.
+#include "kernels/cpu/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/parallel.h"
+
+namespace galago::kernels::cpu {
+namespace {
+
+/// Rows over one cache from which packing the keys pays.
+constexpr int64_t kFewestTileRows = 8;
+
+/// Memory of the calling thread that grows to the largest call and stays; not initialised.
+template <int kSlot>
+float* scratch(int64_t floats) {
+  thread_local Tensor memory;
+  if (memory.size() < floats) memory = Tensor({floats});
+  return memory.data();
+}
+
+/// n query rows over the same keys and values.
+struct Job {
+  ConstMatrix q;
+  ConstMatrix keys;    // [count, kv_heads * head_dim]
+  ConstMatrix values;  // same shape
+  const Range* ranges;
+  const float* bias;
+  Matrix out;
+};
+
+void attend_tiles(const Job& job, const HeadLayout& layout) {
+  const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads, count = job.keys.rows;
+  const int64_t tiles = (job.q.rows + kTileRows - 1) / kTileRows;
+  const int64_t blocks = (count + kKeyBlock - 1) / kKeyBlock;
+  const int team = threads_for(tiles * group, std::min(kTileRows, job.q.rows) * count * dim);
+  const int64_t packed = packed_size(count, dim), own = tile_scratch(dim);
+  float* const keys = scratch<0>(2 * packed + team * own);
+  float* const values = keys + packed;
+#pragma omp parallel num_threads(team)
+  for (int64_t kv = 0; kv < layout.kv_heads; ++kv) {
+#pragma omp for schedule(static)
+    for (int64_t b = 0; b < blocks; ++b)
+      pack_head(job.keys.slice_cols(kv * dim, dim), job.values.slice_cols(kv * dim, dim), b * kKeyBlock,
+                std::min((b + 1) * kKeyBlock, count), keys, values);
+#pragma omp for schedule(dynamic)
+    for (int64_t item = 0; item < tiles * group; ++item) {
+      const int64_t begin = (tiles - 1 - item / group) * kTileRows;  // the longest rows first
+      const int64_t rows = std::min(kTileRows, job.q.rows - begin);
+      const int64_t column = (kv * group + item % group) * dim;
+      attend_tile({job.q.slice_rows(begin, rows).slice_cols(column, dim), job.ranges + begin, layout.scale,
+                   job.out.slice_rows(begin, rows).slice_cols(column, dim),
+                   values + packed + omp_get_thread_num() * own},
+                  {keys, values, count, job.bias});
+    }
+  }
+}
+
+/// Joins the partial softmaxes of one query row of one head, in the order of the keys.
+void join(const Partial* partials, const float* sums, int64_t parts, int64_t dim, float* out) {
+  float largest = partials[0].largest, total = 0;
+  for (int64_t p = 1; p < parts; ++p) largest = std::max(largest, partials[p].largest);
+  std::fill_n(out, dim, 0.0f);
+  for (int64_t p = 0; p < parts; ++p) {
+    const float weight = std::exp(partials[p].largest - largest);
+    total += partials[p].sum * weight;
+    for (int64_t c = 0; c < dim; ++c) out[c] += weight * sums[p * dim + c];
+  }
+  for (int64_t c = 0; c < dim; ++c) out[c] /= total;
+}
+
+/// Rows that share too few keys to pack them: one item for each row, head and block of keys.
+void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+  const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads;
+  int64_t parts = 1, longest = 1;
+  for (const CausalRow& row : rows) {
+    parts = std::max(parts, row.last / kKeyBlock - row.first / kKeyBlock + 1);
+    longest = std::max(longest, row.last - row.first + 1);
+  }
+  const int64_t items = q.rows * layout.heads * parts;
+  float* const sums = scratch<1>(items * (dim + 2));
+  auto* const partials = reinterpret_cast<Partial*>(sums + items * dim);
+  const int64_t cost = 2 * dim * longest / parts;
+  parallel_for(items, cost, [&](int64_t begin, int64_t end) {
+    float scores[kKeyBlock];
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t i = item / parts / layout.heads, h = item / parts % layout.heads;
+      const CausalRow& row = rows[static_cast<size_t>(i)];
+      const int64_t block = row.first / kKeyBlock + item % parts;
+      const int64_t first = std::max(row.first, block * kKeyBlock);
+      const int64_t count = std::min(row.last + 1, (block + 1) * kKeyBlock) - first;
+      if (count <= 0) continue;
+      const int64_t offset = first * row.cache.stride + h / group * dim;
+      partials[item] = attend_row(q.row(i) + h * dim, {row.cache.keys + offset, count, dim, row.cache.stride},
+                                  {row.cache.values + offset, count, dim, row.cache.stride}, layout.scale,
+                                  scores, sums + item * dim);
+    }
+  });
+  for (int64_t i = 0; i < q.rows; ++i) {
+    const CausalRow& row = rows[static_cast<size_t>(i)];
+    const int64_t own = row.last / kKeyBlock - row.first / kKeyBlock + 1;
+    for (int64_t h = 0; h < layout.heads; ++h) {
+      const int64_t item = (i * layout.heads + h) * parts;
+      join(partials + item, sums + item * dim, own, dim, out.row(i) + h * dim);
+    }
+  }
+}
+
+bool same_cache(const CacheView& a, const CacheView& b) {
+  return a.keys == b.keys && a.values == b.values && a.stride == b.stride;
+}
+
+}  // namespace
+
+void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+               std::span<const uint8_t> key_mask, Matrix out) {
+  thread_local std::vector<Range> ranges;
+  ranges.assign(static_cast<size_t>(q.rows), {0, k.rows});
+  float* bias = nullptr;
+  if (!key_mask.empty()) {
+    const int64_t padded = (k.rows + kKeyBlock - 1) / kKeyBlock * kKeyBlock;  // read in whole vectors
+    bias = scratch<2>(padded);
+    std::fill_n(bias, padded, 0.0f);
+    for (size_t j = 0; j < key_mask.size(); ++j)
+      if (!key_mask[j]) bias[j] = -std::numeric_limits<float>::infinity();
+  }
+  attend_tiles({q, k, v, ranges.data(), bias, out}, layout);
+}
+
+void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+  thread_local std::vector<Range> ranges;
+  const auto singles = [&](int64_t begin, int64_t end) {
+    if (begin < end)
+      attend_rows(q.slice_rows(begin, end - begin),
+                  rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), layout,
+                  out.slice_rows(begin, end - begin));
+  };
+  int64_t waiting = 0;  // rows from here on that no tile has taken
+  for (int64_t begin = 0, end; begin < q.rows; begin = end) {
+    const CacheView& cache = rows[static_cast<size_t>(begin)].cache;
+    int64_t count = 0;
+    ranges.clear();
+    for (end = begin; end < q.rows && same_cache(rows[static_cast<size_t>(end)].cache, cache); ++end) {
+      const CausalRow& row = rows[static_cast<size_t>(end)];
+      ranges.push_back({row.first, row.last + 1});
+      count = std::max(count, row.last + 1);
+    }
+    if (end - begin < kFewestTileRows) continue;
+    singles(waiting, begin);
+    waiting = end;
+    const int64_t width = layout.kv_heads * layout.head_dim;
+    attend_tiles({q.slice_rows(begin, end - begin),
+                  {cache.keys, count, width, cache.stride},
+                  {cache.values, count, width, cache.stride},
+                  ranges.data(),
+                  nullptr,
+                  out.slice_rows(begin, end - begin)},
+                 layout);
+  }
+  singles(waiting, q.rows);
+}
+
+}  // namespace galago::kernels::cpu

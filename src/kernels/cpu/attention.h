@@ -1,0 +1,56 @@
+// Attention in two shapes: tiles of query rows against packed keys and values (many rows, bound by
+// arithmetic), and single rows against keys and values as they lie (decoding, bound by reading them).
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace galago::kernels::cpu {
+
+inline constexpr int64_t kTileRows = 64;  ///< query rows that share one pass over the keys
+inline constexpr int64_t kKeyBlock =
+    512;  ///< keys whose scores are held at once; a block starts at its multiple
+
+/// One head's keys and values, packed in panels (see tile_attention.cc).
+struct PackedHead {
+  const float* keys;
+  const float* values;
+  int64_t count;      ///< keys
+  const float* bias;  ///< count floats added to the scores (0 or -infinity), or null
+};
+
+/// Keys [begin, end) are visible to a query row.
+struct Range {
+  int64_t begin;
+  int64_t end;
+};
+
+/// At most kTileRows query rows of one head.
+struct Tile {
+  ConstMatrix q;        ///< [rows, head_dim]
+  const Range* ranges;  ///< one for each row
+  float scale;
+  Matrix out;      ///< [rows, head_dim]
+  float* scratch;  ///< tile_scratch(head_dim) floats
+};
+
+/// Floats of a packed head of `count` keys (keys and values alike need this many each).
+int64_t packed_size(int64_t count, int64_t head_dim);
+int64_t tile_scratch(int64_t head_dim);
+/// Packs keys [begin, end) of one head; begin is a multiple of kKeyBlock, and so is end unless it is the
+/// last.
+void pack_head(ConstMatrix keys, ConstMatrix values, int64_t begin, int64_t end, float* packed_keys,
+               float* packed_values);
+void attend_tile(const Tile& tile, const PackedHead& head);
+
+/// Softmax over some of the keys of one query row of one head, before the division by the sum.
+struct Partial {
+  float largest;  ///< of the scores
+  float sum;      ///< of exp(score - largest)
+};
+
+/// One query row of one head against keys and values [rows, head_dim] (at most kKeyBlock rows): out
+/// [head_dim] is the sum of exp(score - largest) v. scratch: kKeyBlock floats.
+Partial attend_row(const float* q, ConstMatrix keys, ConstMatrix values, float scale, float* scratch,
+                   float* out);
+
+}  // namespace galago::kernels::cpu

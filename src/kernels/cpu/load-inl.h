@@ -1,0 +1,54 @@
+// Reading the element types of checkpoints as vectors of floats; memory need not be aligned.
+// Included once per instruction set, from Highway files only.
+#if defined(GALAGO_LOAD_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef GALAGO_LOAD_INL_H
+#undef GALAGO_LOAD_INL_H
+#else
+#define GALAGO_LOAD_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstring>
+
+#include "core/tensor.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galago::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::ScalableTag<float>;
+
+/// Elements of a tensor in a file, by type: how many bytes they take and how to read a vector of them.
+struct F32 {
+  static constexpr int64_t kBytes = 4;
+  static HWY_INLINE hn::Vec<Floats> Load(const std::byte* from) {
+    return hn::LoadU(Floats(), reinterpret_cast<const float*>(from));
+  }
+};
+
+struct Bf16 {
+  static constexpr int64_t kBytes = 2;
+  static HWY_INLINE hn::Vec<Floats> Load(const std::byte* from) {
+    const hn::RebindToUnsigned<Floats> wide;
+    const hn::Rebind<uint16_t, Floats> narrow;
+    const auto bits = hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from));
+    return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
+  }
+};
+
+struct F16 {
+  static constexpr int64_t kBytes = 2;
+  static HWY_INLINE hn::Vec<Floats> Load(const std::byte* from) {
+    const hn::Rebind<uint16_t, Floats> narrow;
+    const hn::Rebind<hwy::float16_t, Floats> half;
+    return hn::PromoteTo(Floats(),
+                         hn::BitCast(half, hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from))));
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace galago::kernels::cpu
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,98 @@
+// Attention of one query row of one head over at most kKeyBlock keys, for decoding: every key and value is
+// read once. In: q [head_dim], keys and values as they lie in the cache. Out: exp-weighted sum of values, not
+// yet divided.
+#include "kernels/cpu/simd.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/row_attention.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <hwy/contrib/math/math-inl.h>
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/load-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galago::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// q . k for kKeys keys that follow each other.
+template <int kKeys>
+HWY_INLINE void Scores(const float* q, ConstMatrix keys, int64_t first, float scale, float* scores) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<Floats> sums[kKeys];
+  for (int k = 0; k < kKeys; ++k) sums[k] = hn::Zero(d);
+  int64_t c = 0;
+  for (; c + lanes <= keys.cols; c += lanes) {
+    const auto qv = hn::LoadU(d, q + c);
+    for (int k = 0; k < kKeys; ++k) sums[k] = hn::MulAdd(qv, hn::LoadU(d, keys.row(first + k) + c), sums[k]);
+  }
+  for (int k = 0; k < kKeys; ++k) {
+    float sum = hn::GetLane(hn::SumOfLanes(d, sums[k]));
+    for (int64_t t = c; t < keys.cols; ++t) sum += q[t] * keys.row(first + k)[t];
+    scores[first + k] = sum * scale;
+  }
+}
+
+/// out[begin .. begin + kVectors vectors) = sum over keys of weight * value.
+template <int kVectors>
+HWY_INLINE void WeightedSum(const float* weights, ConstMatrix values, int64_t begin, float* out) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<Floats> sums[kVectors];
+  for (int v = 0; v < kVectors; ++v) sums[v] = hn::Zero(d);
+  for (int64_t k = 0; k < values.rows; ++k) {
+    const auto weight = hn::Set(d, weights[k]);
+    for (int v = 0; v < kVectors; ++v)
+      sums[v] = hn::MulAdd(weight, hn::LoadU(d, values.row(k) + begin + v * lanes), sums[v]);
+  }
+  for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, out + begin + v * lanes);
+}
+
+Partial AttendRow(const float* q, ConstMatrix keys, ConstMatrix values, float scale, float* scores,
+                  float* out) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), count = keys.rows, dim = keys.cols;
+  int64_t k = 0;
+  for (; k + 4 <= count; k += 4) Scores<4>(q, keys, k, scale, scores);
+  for (; k < count; ++k) Scores<1>(q, keys, k, scale, scores);
+  const float largest = *std::max_element(scores, scores + count);
+  auto sums = hn::Zero(d);
+  const int64_t whole = count - count % lanes;
+  for (k = 0; k < whole; k += lanes) {
+    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + k), hn::Set(d, largest)));
+    hn::StoreU(e, d, scores + k);
+    sums = hn::Add(sums, e);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (; k < count; ++k) sum += scores[k] = std::exp(scores[k] - largest);
+  int64_t c = 0;
+  for (; c + 4 * lanes <= dim; c += 4 * lanes) WeightedSum<4>(scores, values, c, out);
+  for (; c + lanes <= dim; c += lanes) WeightedSum<1>(scores, values, c, out);
+  for (; c < dim; ++c) {
+    out[c] = 0;
+    for (k = 0; k < count; ++k) out[c] += scores[k] * values.row(k)[c];
+  }
+  return {largest, sum};
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace galago::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace galago::kernels::cpu {
+HWY_EXPORT(AttendRow);
+
+Partial attend_row(const float* q, ConstMatrix keys, ConstMatrix values, float scale, float* scratch,
+                   float* out) {
+  return HWY_DYNAMIC_DISPATCH(AttendRow)(q, keys, values, scale, scratch, out);
+}
+
+}  // namespace galago::kernels::cpu
+#endif

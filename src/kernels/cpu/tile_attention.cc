@@ -1,0 +1,203 @@
+// Attention of a tile of query rows of one head, block of keys by block of keys: scores, their exponentials
+// and the weighted sum of values, so that scores never leave the cache. The largest score so far rescales
+// what was summed before, which gives the softmax over all keys (Milakov and Gimelshein, arXiv:1805.02867).
+// Packed order: panels of kPanel = 2 vectors; keys [panel of keys][head_dim][kPanel], values
+// [panel of columns][key][kPanel], both padded with zeros.
+#include "kernels/cpu/simd.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/tile_attention.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include <hwy/contrib/math/math-inl.h>
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/load-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galago::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr int kVectors = 2;  // of a panel
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+constexpr int kBlockRows = 12;  // 24 sums, 2 vectors of b and one of a in 32 registers
+#else
+constexpr int kBlockRows = 6;  // 12 + 2 + 1 in 16 registers
+#endif
+
+int64_t Lanes() { return static_cast<int64_t>(hn::Lanes(Floats())); }
+int64_t Panel() { return kVectors * Lanes(); }
+int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+int64_t PackedSize(int64_t count, int64_t head_dim) {
+  return std::max(RoundUp(count, Panel()) * head_dim, RoundUp(head_dim, Panel()) * RoundUp(count, Panel()));
+}
+
+int64_t TileScratch(int64_t head_dim) {
+  return kTileRows * (head_dim + kKeyBlock + RoundUp(head_dim, Panel()));
+}
+
+void PackHead(ConstMatrix keys, ConstMatrix values, int64_t begin, int64_t end, float* packed_keys,
+              float* packed_values) {
+  const int64_t panel = Panel(), dim = keys.cols;
+  const int64_t padded = RoundUp(keys.rows, panel);
+  for (int64_t first = begin; first < end; first += panel) {
+    float* to = packed_keys + first * dim;
+    const int64_t rows = std::min(panel, keys.rows - first);
+    if (rows < panel) std::fill_n(to, panel * dim, 0.0f);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < dim; ++c) to[c * panel + r] = keys.row(first + r)[c];
+  }
+  for (int64_t first = 0; first < dim; first += panel) {
+    const int64_t cols = std::min(panel, dim - first);
+    for (int64_t r = begin; r < std::min(RoundUp(end, panel), padded); ++r) {
+      float* to = packed_values + first * padded + r * panel;
+      if (r >= keys.rows || cols < panel) std::fill_n(to, panel, 0.0f);
+      if (r < keys.rows) std::memcpy(to, values.row(r) + first, static_cast<size_t>(cols) * sizeof(float));
+    }
+  }
+}
+
+/// c [kRows, one panel] (+)= a [kRows, depth] b [depth, one panel].
+template <int kRows>
+HWY_NOINLINE void Block(ConstMatrix a, int64_t depth, const float* HWY_RESTRICT b, bool accumulate,
+                        Matrix c) {
+  const Floats d;
+  const int64_t lanes = Lanes();
+  hn::Vec<Floats> sums[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kVectors; ++v)
+      sums[r][v] = accumulate ? hn::LoadU(d, c.row(r) + v * lanes) : hn::Zero(d);
+  for (int64_t k = 0; k < depth; ++k, b += kVectors * lanes) {
+    const auto b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + lanes);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      const auto factor = hn::Set(d, a.row(r)[k]);
+      sums[r][0] = hn::MulAdd(factor, b0, sums[r][0]);
+      sums[r][1] = hn::MulAdd(factor, b1, sums[r][1]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], d, c.row(r) + v * lanes);
+}
+
+/// c [rows, panels] (+)= a [rows, depth] times `panels` panels that lie panel_stride floats apart.
+void Multiply(ConstMatrix a, int64_t depth, const float* b, int64_t panels, int64_t panel_stride,
+              bool accumulate, Matrix c) {
+  for (int64_t row = 0; row < a.rows;) {
+    const int64_t left = a.rows - row;
+    const int64_t rows = left >= kBlockRows ? kBlockRows : left >= 4 ? 4 : 1;
+    for (int64_t p = 0; p < panels; ++p) {
+      const ConstMatrix part = a.slice_rows(row, rows);
+      const Matrix to = c.slice_rows(row, rows).slice_cols(p * Panel(), Panel());
+      const float* panel = b + p * panel_stride;
+      if (rows == kBlockRows)
+        Block<kBlockRows>(part, depth, panel, accumulate, to);
+      else if (rows == 4)
+        Block<4>(part, depth, panel, accumulate, to);
+      else
+        Block<1>(part, depth, panel, accumulate, to);
+    }
+    row += rows;
+  }
+}
+
+/// scores[0..width) become exp(score - largest) for the visible ones [begin, end) and 0 for the others.
+/// Returns their sum; `largest` is the largest so far, before and after.
+float Exponentials(float* scores, const float* bias, Range visible, int64_t width, float& largest) {
+  const Floats d;
+  const int64_t lanes = Lanes();
+  constexpr float kHidden = -std::numeric_limits<float>::infinity();
+  const int64_t whole = RoundUp(visible.end, lanes);
+  std::fill(scores, scores + visible.begin, kHidden);
+  std::fill(scores + visible.end, scores + whole, kHidden);
+  auto most = hn::Set(d, largest);
+  for (int64_t c = 0; c < whole; c += lanes) {
+    auto s = hn::LoadU(d, scores + c);
+    if (bias) hn::StoreU(s = hn::Add(s, hn::LoadU(d, bias + c)), d, scores + c);
+    most = hn::Max(most, s);
+  }
+  most = hn::MaxOfLanes(d, most);
+  largest = hn::GetLane(most);
+  auto sum = hn::Zero(d);
+  for (int64_t c = 0; c < whole; c += lanes) {
+    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + c), most));
+    hn::StoreU(e, d, scores + c);
+    sum = hn::Add(sum, e);
+  }
+  std::fill(scores + whole, scores + width, 0.0f);
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+void ScaleInto(const float* from, float factor, int64_t n, float* to) {
+  for (int64_t c = 0; c < n; ++c) to[c] = from[c] * factor;
+}
+
+void AttendTile(const Tile& tile, const PackedHead& head) {
+  const int64_t rows = tile.q.rows, dim = tile.q.cols, panel = Panel();
+  const Matrix q(tile.scratch, rows, dim);
+  const Matrix scores(q.data + kTileRows * dim, rows, kKeyBlock);
+  const Matrix sums(scores.data + kTileRows * kKeyBlock, rows, RoundUp(dim, panel));
+  float largest[kTileRows], total[kTileRows];
+  int64_t first = head.count, last = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    ScaleInto(tile.q.row(r), tile.scale, dim, q.row(r));
+    largest[r] = std::numeric_limits<float>::lowest();
+    total[r] = 0;
+    first = std::min(first, tile.ranges[r].begin);
+    last = std::max(last, tile.ranges[r].end);
+  }
+  std::fill_n(sums.data, rows * sums.cols, 0.0f);
+  const int64_t value_panel = RoundUp(head.count, panel) * panel;
+  for (int64_t key = first / kKeyBlock * kKeyBlock; key < last; key += kKeyBlock) {
+    const int64_t count = std::min(kKeyBlock, last - key), width = RoundUp(count, panel);
+    Multiply(q, dim, head.keys + key * dim, width / panel, panel * dim, false, scores);
+    for (int64_t r = 0; r < rows; ++r) {
+      const Range visible = {std::clamp<int64_t>(tile.ranges[r].begin - key, 0, count),
+                             std::clamp<int64_t>(tile.ranges[r].end - key, 0, count)};
+      if (visible.begin >= visible.end) {
+        std::fill_n(scores.row(r), width, 0.0f);
+        continue;
+      }
+      const float before = largest[r];
+      const float sum =
+          Exponentials(scores.row(r), head.bias ? head.bias + key : nullptr, visible, width, largest[r]);
+      const float shrink = std::exp(before - largest[r]);
+      total[r] = total[r] * shrink + sum;
+      if (shrink != 1) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
+    }
+    Multiply(scores, count, head.values + key * panel, sums.cols / panel, value_panel, true, sums);
+  }
+  for (int64_t r = 0; r < rows; ++r) ScaleInto(sums.row(r), 1 / total[r], dim, tile.out.row(r));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace galago::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace galago::kernels::cpu {
+HWY_EXPORT(PackedSize);
+HWY_EXPORT(TileScratch);
+HWY_EXPORT(PackHead);
+HWY_EXPORT(AttendTile);
+
+int64_t packed_size(int64_t count, int64_t head_dim) {
+  return HWY_DYNAMIC_DISPATCH(PackedSize)(count, head_dim);
+}
+
+int64_t tile_scratch(int64_t head_dim) { return HWY_DYNAMIC_DISPATCH(TileScratch)(head_dim); }
+
+void pack_head(ConstMatrix keys, ConstMatrix values, int64_t begin, int64_t end, float* packed_keys,
+               float* packed_values) {
+  HWY_DYNAMIC_DISPATCH(PackHead)(keys, values, begin, end, packed_keys, packed_values);
+}
+
+void attend_tile(const Tile& tile, const PackedHead& head) { HWY_DYNAMIC_DISPATCH(AttendTile)(tile, head); }
+
+}  // namespace galago::kernels::cpu
+#endif

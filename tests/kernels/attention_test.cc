@@ -1,0 +1,147 @@
+// The fast attentions against their twins: shared key heads, masks, odd head sizes, several blocks of keys,
+// rows of several sequences in one call; and that neither company nor threads change a row.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "kernels/reference/reference.h"
+#include "tolerances.h"
+
+namespace galago::kernels {
+namespace {
+
+using Floats = std::vector<float>;
+
+Floats random_floats(int64_t n, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, 1.5f);
+  Floats values(static_cast<size_t>(n));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+void expect_close(const Floats& got, const Floats& twin, double bound) {
+  for (size_t i = 0; i < got.size(); ++i)
+    ASSERT_LE(std::abs(double{got[i]} - twin[i]), bound * 8)  // 8 bounds the values: 5 deviations and more
+        << "at " << i << ": " << got[i] << " instead of " << twin[i];
+}
+
+void check_full(int64_t n, const HeadLayout& layout, bool masked) {
+  SCOPED_TRACE(testing::Message() << n << " rows, " << layout.heads << "/" << layout.kv_heads << " heads of "
+                                  << layout.head_dim << (masked ? ", masked" : ""));
+  const int64_t cols = layout.heads * layout.head_dim, kv = layout.kv_heads * layout.head_dim;
+  // q, k and v side by side in one matrix, as a fused projection leaves them
+  Floats qkv = random_floats(n * (cols + 2 * kv), 1), fast(static_cast<size_t>(n * cols)), twin = fast;
+  const Matrix all(qkv.data(), n, cols + 2 * kv);
+  std::vector<uint8_t> mask;
+  for (int64_t j = 0; masked && j < n; ++j) mask.push_back(j % 3 != 1);
+  const auto q = all.slice_cols(0, cols), k = all.slice_cols(cols, kv), v = all.slice_cols(cols + kv, kv);
+  attention(q, k, v, layout, mask, {fast.data(), n, cols});
+  reference::attention(q, k, v, layout, mask, {twin.data(), n, cols});
+  expect_close(fast, twin, kAttentionBound);
+}
+
+TEST(FastAttention, Full) {
+  for (const bool masked : {false, true}) {
+    for (const int64_t n : {0, 1, 2, 9, 31, 64, 65, 130}) {
+      check_full(n, {1, 1, 1, 1}, masked);
+      check_full(n, {2, 2, 8, 0.35f}, masked);
+      check_full(n, {6, 2, 72, 0.118f}, masked);
+    }
+    check_full(529, {2, 1, 64, 0.125f}, masked);  // beyond one block of keys
+    check_full(1100, {1, 1, 16, 0.25f}, masked);
+  }
+}
+
+TEST(FastAttention, LargeScoresDoNotOverflow) {
+  Floats q = {100, -100}, k = {100, -100, 50}, v = {1, 2, 3}, out(2);
+  const Matrix all(q.data(), 2, 1);
+  attention(all, {k.data(), 3, 1}, {v.data(), 3, 1}, {1, 1, 1, 10}, {}, {out.data(), 2, 1});
+  EXPECT_FLOAT_EQ(out[0], 1);
+  EXPECT_FLOAT_EQ(out[1], 2);
+}
+
+/// Caches of some sequences and rows of queries over them.
+struct Cached {
+  HeadLayout layout;
+  int64_t length;
+  std::vector<Floats> keys, values;
+  std::vector<CausalRow> rows;
+
+  Cached(const HeadLayout& heads, int64_t positions, int sequences) : layout(heads), length(positions) {
+    const int64_t stride = layout.kv_heads * layout.head_dim + 4;
+    for (int s = 0; s < sequences; ++s) {
+      keys.push_back(random_floats(length * stride, static_cast<uint32_t>(10 + s)));
+      values.push_back(random_floats(length * stride, static_cast<uint32_t>(20 + s)));
+    }
+  }
+  void add(int sequence, int64_t first, int64_t last) {
+    const auto s = static_cast<size_t>(sequence);
+    rows.push_back({{keys[s].data(), values[s].data(), layout.kv_heads * layout.head_dim + 4}, first, last});
+  }
+  int64_t cols() const { return layout.heads * layout.head_dim; }
+  /// Rows [begin, begin + count) alone; queries are the same whatever the cut.
+  Floats run(decltype(&attention_cached) kernel, int64_t begin, int64_t count) const {
+    Floats q = random_floats(static_cast<int64_t>(rows.size()) * cols(), 3),
+           out(static_cast<size_t>(count * cols()));
+    kernel({q.data() + begin * cols(), count, cols()}, {rows.data() + begin, static_cast<size_t>(count)},
+           layout, {out.data(), count, cols()});
+    return out;
+  }
+  void check() const {
+    const auto n = static_cast<int64_t>(rows.size());
+    expect_close(run(attention_cached, 0, n), run(reference::attention_cached, 0, n), kAttentionBound);
+  }
+};
+
+TEST(FastAttention, PrefillOverOneCache) {
+  for (const int64_t n : {1, 7, 8, 40, 65, 200}) {
+    Cached test({6, 2, 20, 0.2f}, 700, 1);
+    for (int64_t i = 0; i < n; ++i) test.add(0, 0, 700 - n + i);
+    test.check();
+  }
+  Cached whole({3, 1, 64, 0.125f}, 600, 1);
+  for (int64_t i = 0; i < 600; ++i) whole.add(0, 0, i);
+  whole.check();
+}
+
+TEST(FastAttention, OneRowOverALongCache) {
+  Cached test({9, 3, 64, 0.125f}, 2000, 1);
+  test.add(0, 0, 1999);
+  test.check();
+  test.rows.clear();
+  test.add(0, 511, 512);
+  test.add(0, 1300, 1300);
+  test.check();
+}
+
+TEST(FastAttention, RowsOfSeveralSequencesAndWindows) {
+  Cached test({4, 2, 24, 0.2f}, 1100, 3);
+  for (int64_t i = 0; i < 3; ++i) test.add(2, 0, i);
+  for (int64_t i = 0; i < 20; ++i) test.add(0, 0, 600 + i);
+  for (int64_t i = 0; i < 12; ++i) test.add(1, 530 + i, 1050 + i);
+  test.add(0, 0, 5);
+  test.add(1, 3, 900);
+  test.check();
+}
+
+TEST(FastAttention, ChunksAndThreadsDoNotChangeARow) {
+  Cached test({6, 2, 32, 0.18f}, 700, 1);
+  for (int64_t i = 0; i < 200; ++i) test.add(0, 0, 450 + i);
+  const Floats whole = test.run(attention_cached, 0, 200);
+  const Floats part = test.run(attention_cached, 77, 50);
+  for (size_t i = 0; i < part.size(); ++i)
+    ASSERT_EQ(part[i], whole[i + static_cast<size_t>(77 * test.cols())]);
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    EXPECT_EQ(test.run(attention_cached, 0, 200), whole);
+    EXPECT_EQ(test.run(attention_cached, 0, 3), test.run(attention_cached, 0, 4 - 1));
+  }
+  set_threads(0);
+}
+
+}  // namespace
+}  // namespace galago::kernels

@@ -1,0 +1,244 @@
+// Every fast kernel against its scalar twin over one list of sizes: odd, tiny, tower and decoder shapes,
+// views with a stride, pointers that are not aligned, zero rows. Bounds are in tolerances.h.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "kernels/reference/reference.h"
+#include "tolerances.h"
+
+namespace galago::kernels {
+namespace {
+
+/// Rows of random floats whose first element is `shift` floats off alignment and whose stride has `gap` more
+/// columns.
+class Rows {
+ public:
+  Rows(int64_t rows, int64_t cols, uint32_t seed, int64_t gap = 0, int64_t shift = 0, float spread = 1)
+      : storage_({rows * (cols + gap) + shift + 1}), view_(storage_.data() + shift, rows, cols, cols + gap) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal(0, spread);
+    for (int64_t i = 0; i < storage_.size(); ++i) storage_.data()[i] = normal(random);
+  }
+  Matrix view() const { return view_; }
+  float& at(int64_t r, int64_t c) const { return view_.row(r)[c]; }
+
+ private:
+  Tensor storage_;
+  Matrix view_;
+};
+
+/// |got - twin| <= bound * size(r, c) for every element.
+template <class Size>
+void expect_close(const Rows& got, const Rows& twin, double bound, const Size& size) {
+  for (int64_t r = 0; r < got.view().rows; ++r)
+    for (int64_t c = 0; c < got.view().cols; ++c)
+      ASSERT_LE(std::abs(double{got.at(r, c)} - twin.at(r, c)), bound * size(r, c))
+          << "row " << r << " column " << c << ": " << got.at(r, c) << " instead of " << twin.at(r, c);
+}
+
+/// Floats rounded to a checkpoint's type, `shift` bytes off alignment.
+std::vector<std::byte> encode(const Rows& rows, DType dtype, size_t shift) {
+  const Matrix view = rows.view();
+  std::vector<std::byte> bytes(shift + static_cast<size_t>(view.rows * view.cols * size_of(dtype)));
+  std::byte* to = bytes.data() + shift;
+  for (int64_t r = 0; r < view.rows; ++r)
+    for (int64_t c = 0; c < view.cols; ++c, to += size_of(dtype)) {
+      const uint32_t bits = std::bit_cast<uint32_t>(rows.at(r, c));
+      // Truncation is a rounding too; float16 gets sign, a clamped exponent and the upper mantissa bits.
+      const int exponent = static_cast<int>(bits >> 23 & 255) - 112;
+      const uint32_t half = exponent <= 0 ? bits >> 16 & 0x8000
+                                          : (bits >> 16 & 0x8000) | static_cast<uint32_t>(exponent) << 10 |
+                                                (bits >> 13 & 0x3ff);
+      const uint16_t narrow = static_cast<uint16_t>(dtype == DType::f16 ? half : bits >> 16);
+      if (dtype == DType::f32)
+        std::memcpy(to, &bits, sizeof bits);
+      else
+        std::memcpy(to, &narrow, sizeof narrow);
+    }
+  return bytes;
+}
+
+struct LinearCase {
+  int64_t rows, in, out;
+  DType dtype = DType::bf16;
+  Activation activation = Activation::none;
+  bool bias = true;
+  int residual = 0;  // 0 none, 1 another matrix, 2 y itself
+  int64_t gap = 0, shift = 0;
+};
+
+void check_linear(const LinearCase& test) {
+  const Rows weight(test.out, test.in, 1), bias(1, test.out, 2);
+  const std::vector<std::byte> bytes = encode(weight, test.dtype, static_cast<size_t>(test.shift));
+  const std::vector<std::byte> bias_bytes = encode(bias, test.dtype, 0);
+  const Linear layer({{test.dtype, {test.out, test.in}, bytes.data() + test.shift},
+                      test.bias ? TensorView{test.dtype, {test.out}, bias_bytes.data()} : TensorView{}});
+  const Rows x(test.rows, test.in, 3, test.gap, test.shift), other(test.rows, test.out, 4, test.gap);
+  const Rows fast(test.rows, test.out, 5, test.gap, test.shift),
+      twin(test.rows, test.out, 5, test.gap, test.shift);
+  const Rows before(test.rows, test.out, 5, test.gap, test.shift);
+  const auto epilogue = [&](const Rows& y) {
+    return Epilogue{test.activation, test.residual == 0   ? ConstMatrix()
+                                     : test.residual == 1 ? ConstMatrix(other.view())
+                                                          : ConstMatrix(y.view())};
+  };
+  linear(x.view(), layer, fast.view(), epilogue(fast));
+  reference::linear(x.view(), layer, twin.view(), epilogue(twin));
+  std::vector<float> floats(static_cast<size_t>(test.out * test.in));
+  to_floats(layer.weight(), floats.data());
+  expect_close(fast, twin, kLinearBound, [&](int64_t r, int64_t c) {
+    double size = std::abs(double{test.bias ? bias.at(0, c) : 0}) + std::abs(double{twin.at(r, c)}) + 1e-3;
+    if (test.residual != 0) size += std::abs(double{(test.residual == 1 ? other : before).at(r, c)});
+    for (int64_t i = 0; i < test.in; ++i)
+      size += std::abs(double{x.at(r, i)} * floats[static_cast<size_t>(c * test.in + i)]);
+    return size;
+  });
+}
+
+TEST(Fast, LinearOverShapes) {
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
+    for (const int64_t rows : {0, 1, 2, 3, 5, 7, 8, 9, 17, 64, 70})
+      for (const auto& [in, out] :
+           {std::pair<int64_t, int64_t>{1, 1}, {3, 5}, {17, 19}, {64, 48}, {100, 130}}) {
+        SCOPED_TRACE(testing::Message() << to_string(dtype) << " " << rows << "x" << in << "x" << out);
+        check_linear({rows, in, out, dtype});
+        check_linear({rows, in, out, dtype, Activation::none, false, 2, 3, 1});
+      }
+}
+
+TEST(Fast, LinearEpilogues) {
+  for (const Activation activation : {Activation::none, Activation::gelu_tanh, Activation::gelu_erf,
+                                      Activation::quick_gelu, Activation::silu, Activation::relu})
+    for (const int64_t rows : {1, 6, 33})
+      for (const int residual : {0, 1, 2})
+        for (const bool bias : {false, true}) {
+          SCOPED_TRACE(testing::Message() << "activation " << static_cast<int>(activation) << " rows " << rows
+                                          << " residual " << residual << " bias " << bias);
+          check_linear({rows, 48, 37, DType::f32, activation, bias, residual, 0, 0});
+          check_linear({rows, 48, 37, DType::bf16, activation, bias, residual, 5, 1});
+        }
+}
+
+TEST(Fast, LinearAtTowerAndDecoderShapes) {
+  check_linear({64, 768, 3072, DType::bf16, Activation::gelu_tanh});
+  check_linear({40, 3072, 768, DType::bf16, Activation::none, true, 2});
+  check_linear({1, 576, 1536, DType::bf16, Activation::none, false});
+  check_linear({3, 1536, 576, DType::f32, Activation::none, false, 2});
+}
+
+TEST(Fast, ActivationsKeepTheirRelativeAccuracy) {
+  const Rows one(1, 1, 0);
+  one.at(0, 0) = 1;
+  const Linear identity({{DType::f32, {1, 1}, reinterpret_cast<const std::byte*>(&one.at(0, 0))}, {}});
+  constexpr int64_t kPoints = 2001;
+  const Rows x(kPoints, 1, 0), fast(kPoints, 1, 0), twin(kPoints, 1, 0);
+  for (int64_t i = 0; i < kPoints; ++i) x.at(i, 0) = static_cast<float>(i - 1000) / 100;
+  for (const Activation activation :
+       {Activation::gelu_tanh, Activation::gelu_erf, Activation::quick_gelu, Activation::silu})
+    for (const int64_t rows : {kPoints, int64_t{1}}) {  // one product, then row by row
+      SCOPED_TRACE(testing::Message() << "activation " << static_cast<int>(activation) << " rows " << rows);
+      for (int64_t i = 0; i < kPoints; i += rows)
+        linear(x.view().slice_rows(i, rows), identity, fast.view().slice_rows(i, rows), {activation, {}});
+      reference::linear(x.view(), identity, twin.view(), {activation, {}});
+      expect_close(fast, twin, kGeluBound, [&](int64_t r, int64_t) { return 0.01 + std::abs(x.at(r, 0)); });
+    }
+}
+
+TEST(Fast, FewRowsAloneAndTogetherAreTheSame) {
+  const Rows weight(33, 50, 1), x(8, 50, 2), together(8, 33, 3), alone(8, 33, 4);
+  const std::vector<std::byte> bytes = encode(weight, DType::bf16, 0);
+  const Linear layer({{DType::bf16, {33, 50}, bytes.data()}, {}});
+  linear(x.view(), layer, together.view());
+  for (int64_t i = 0; i < 8; ++i) linear(x.view().slice_rows(i, 1), layer, alone.view().slice_rows(i, 1));
+  expect_close(alone, together, 0, [](int64_t, int64_t) { return 0; });
+}
+
+TEST(Fast, Norms) {
+  for (const int64_t rows : {0, 1, 5, 300})
+    for (const int64_t cols : {1, 3, 16, 33, 576, 768})
+      for (const int64_t gap : {0, 3}) {
+        SCOPED_TRACE(testing::Message() << rows << "x" << cols << " gap " << gap);
+        const Rows x(rows, cols, 1, gap, 1, 3), weight(1, cols, 2, 0, 1), bias(1, cols, 3);
+        const Rows fast(rows, cols, 4, gap), twin(rows, cols, 4, gap), same(rows, cols, 1, gap, 1, 3);
+        const auto size = [&](int64_t r, int64_t c) { return 1 + std::abs(twin.at(r, c)); };
+        layer_norm(x.view(), &weight.at(0, 0), &bias.at(0, 0), 1e-6f, fast.view());
+        reference::layer_norm(x.view(), &weight.at(0, 0), &bias.at(0, 0), 1e-6f, twin.view());
+        expect_close(fast, twin, kNormBound, size);
+        rms_norm(same.view(), &weight.at(0, 0), 1e-5f, same.view());
+        reference::rms_norm(x.view(), &weight.at(0, 0), 1e-5f, twin.view());
+        expect_close(same, twin, kNormBound, size);
+      }
+}
+
+TEST(Fast, Rope) {
+  for (const auto& [heads, dim] : {std::pair<int64_t, int64_t>{1, 2}, {3, 6}, {9, 64}, {2, 160}})
+    for (const int64_t rows : {0, 1, 100}) {
+      SCOPED_TRACE(testing::Message() << rows << " rows, " << heads << " heads of " << dim);
+      std::vector<float> inv_freq;
+      for (int64_t j = 0; j < dim / 2; ++j)
+        inv_freq.push_back(std::pow(1e5f, -2 * static_cast<float>(j) / static_cast<float>(dim)));
+      std::vector<int32_t> positions;
+      for (int64_t i = 0; i < rows; ++i) positions.push_back(static_cast<int32_t>(i * i * 13));
+      const Rows fast(rows, heads * dim, 1, 2), twin(rows, heads * dim, 1, 2),
+          before(rows, heads * dim, 1, 2);
+      rope(fast.view(), positions, inv_freq, dim, 1.5f);
+      reference::rope(twin.view(), positions, inv_freq, dim, 1.5f);
+      expect_close(fast, twin, kRopeBound, [&](int64_t r, int64_t c) {
+        const int64_t partner = c % dim < dim / 2 ? c + dim / 2 : c - dim / 2;
+        return 1.5 * (std::abs(before.at(r, c)) + std::abs(before.at(r, partner)));
+      });
+    }
+}
+
+TEST(Fast, Elementwise) {
+  for (const int64_t rows : {0, 1, 7, 400})
+    for (const int64_t cols : {1, 5, 33, 1536}) {
+      const Rows a(rows, cols, 1, 1, 0, 4), b(rows, cols, 2, 0, 1), same(rows, cols, 1, 1, 0, 4);
+      const Rows fast(rows, cols, 3), twin(rows, cols, 3);
+      silu_mul(same.view(), b.view(), same.view());
+      reference::silu_mul(a.view(), b.view(), twin.view());
+      expect_close(same, twin, kSiluBound,
+                   [&](int64_t r, int64_t c) { return std::abs(a.at(r, c) * b.at(r, c)); });
+      const auto exact = [](int64_t, int64_t) { return 0; };
+      add(a.view(), b.view(), fast.view());
+      reference::add(a.view(), b.view(), twin.view());
+      expect_close(fast, twin, 0, exact);
+      scale(a.view(), 0.3f, fast.view());
+      reference::scale(a.view(), 0.3f, twin.view());
+      expect_close(fast, twin, 0, exact);
+    }
+}
+
+TEST(Fast, GatherRows) {
+  const Rows table(20, 33, 1);
+  const std::vector<int32_t> ids = {19, 0, 7, 7};
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+    const std::vector<std::byte> bytes = encode(table, dtype, 1);
+    const TensorView view{dtype, {20, 33}, bytes.data() + 1};
+    const Rows fast(4, 33, 2), twin(4, 33, 3);
+    gather_rows(view, ids, fast.view());
+    reference::gather_rows(view, ids, twin.view());
+    expect_close(fast, twin, 0, [](int64_t, int64_t) { return 0; });
+  }
+}
+
+TEST(Seam, BackendAndThreadsAreChosen) {
+  EXPECT_EQ(backend(), Backend::cpu);
+  EXPECT_NE(std::string(backend_name()).find("oneDNN"), std::string::npos);
+  set_backend(Backend::reference);
+  EXPECT_STREQ(backend_name(), "reference");
+  set_backend(Backend::cpu);
+  set_threads(3);
+  EXPECT_EQ(threads(), 3);
+  set_threads(0);
+  EXPECT_GE(threads(), 1);
+}
+
+}  // namespace
+}  // namespace galago::kernels
