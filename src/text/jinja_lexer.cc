@@ -14,7 +14,7 @@ namespace {
 using Kind = Token::Kind;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) { return (c | 0x20) >= 'a' ? (c | 0x20) <= 'z' : c == '_'; }
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_name(char c) { return is_name_start(c) || is_digit(c); }
 
 /// Python's white space, from `at`.
@@ -77,6 +77,10 @@ class Lexer {
 
   bool looking_at(std::string_view what) const { return text_.substr(at_).starts_with(what); }
 
+  bool looking_at(char sign, std::string_view mark) const {
+    return at_ < text_.size() && text_[at_] == sign && text_.substr(at_ + 1).starts_with(mark);
+  }
+
   /// Text up to the next tag, and the tag.
   void data() {
     const size_t tag = next_tag(at_);
@@ -119,8 +123,8 @@ class Lexer {
       const size_t end = at_ + mark.size();
       return trim && end < text_.size() && text_[end] == '\n' ? end + 1 : end;
     }
-    if (looking_at("-" + std::string(mark))) return skip_space(text_, at_ + 1 + mark.size());
-    if (trim && looking_at("+" + std::string(mark))) return at_ + 1 + mark.size();
+    if (looking_at('-', mark)) return skip_space(text_, at_ + 1 + mark.size());
+    if (trim && looking_at('+', mark)) return at_ + 1 + mark.size();
     return std::nullopt;
   }
 

@@ -176,7 +176,7 @@ std::string Value::kind() const {
     std::string operator()(const LoopRef&) const { return "a loop"; }
     std::string operator()(const Function&) const { return "a function"; }
   };
-  if (const auto* undefined = get<Undefined>()) return in_quotes(undefined->name) + ", which is undefined";
+  if (const auto* undefined = get<Undefined>()) return in_quotes(*undefined->name) + ", which is undefined";
   return std::visit(Name{}, data_);
 }
 

@@ -20,7 +20,7 @@ class Value;
 struct Statement;
 
 struct Undefined {
-  std::string name;  ///< what was asked for
+  std::shared_ptr<const std::string> name;  ///< what was asked for
 };
 struct None {};
 
@@ -71,7 +71,9 @@ class Value {
   Value(Data data) : data_(std::move(data)) {}
   /// Text of the template's own.
   static Value text(std::string_view text) { return Value(std::make_shared<const MarkedText>(text)); }
-  static Value undefined(std::string name) { return Value(Undefined{std::move(name)}); }
+  static Value undefined(std::string name) {
+    return Value(Undefined{std::make_shared<const std::string>(std::move(name))});
+  }
 
   template <typename T>
   const T* get() const {
