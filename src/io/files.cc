@@ -117,7 +117,13 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
   static std::atomic<unsigned> counter{0};
   std::error_code ignored;
   // A link keeps its place and its target gets the new content; a device or directory is not replaced.
-  if (std::filesystem::is_symlink(path_, ignored)) path_ = std::filesystem::weakly_canonical(path_, ignored);
+  if (std::filesystem::is_symlink(path_, ignored)) {
+    std::error_code error;
+    path_ = std::filesystem::weakly_canonical(path, error);
+    if (error)
+      throw Error(ErrorCode::output_io,
+                  {.where = path.string(), .got = error.message(), .expected = "a file"});
+  }
   const auto status = std::filesystem::status(path_, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
     throw Error(ErrorCode::output_io, {.where = path.string(),

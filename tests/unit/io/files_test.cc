@@ -136,6 +136,11 @@ TEST(AtomicFile, SaysWhyAFileCannotBeWritten) {
   EXPECT_EQ(missing.code(), ErrorCode::output_io);
   EXPECT_THAT(missing.what(), HasSubstr("No such file or directory"));
   EXPECT_EQ(error_of([&] { write_file_atomically(directory.path(), {}); }).code(), ErrorCode::output_io);
+  const fs::path loop = directory.path() / "loop";
+  fs::create_symlink("loop", loop);
+  const Error looped = error_of([&] { write_file_atomically(loop, {}); });
+  EXPECT_EQ(looped.code(), ErrorCode::output_io);
+  EXPECT_EQ(looped.where(), loop.string());
   // A device must not be replaced by a file of its name.
   EXPECT_EQ(error_of([&] { write_file_atomically("/dev/null", {}); }).code(), ErrorCode::output_io);
 }
