@@ -43,7 +43,8 @@ Value join_filter(const Value& value, const Values& arguments, Meter& meter) {
   const MarkedText between = separator ? to_text(*separator, meter) : MarkedText();
   MarkedText out;
   bool first = true;
-  for (const Value& item : to_items(value, meter)->items) {
+  const Value::List visited = to_items(value, meter);
+  for (const Value& item : visited->items) {
     const MarkedText text =
         to_text(attribute ? path_of(item, arguments.text(1, "attribute", meter).text(), meter) : item, meter);
     meter.text(static_cast<int64_t>(text.size() + between.size()));
@@ -160,7 +161,8 @@ Value map_filter(const Value& value, const Values& arguments, Meter& meter) {
   if (name == "map" || name.starts_with("select") || name.starts_with("reject"))
     if (!by_attribute) meter.unsupported("map() of the filter " + in_quotes(name));
   const Values rest = by_attribute ? Values() : arguments.from(1);
-  for (const Value& item : to_items(value, meter)->items) {
+  const Value::List visited = to_items(value, meter);
+  for (const Value& item : visited->items) {
     Value mapped = by_attribute ? path_of(item, name, meter) : apply_filter(name, item, rest, meter);
     out.push_back(mapped.is_undefined() && otherwise ? *otherwise : std::move(mapped));
   }
@@ -177,7 +179,8 @@ Value select_filter(const std::string& name, const Value& value, const Values& a
   const std::string test = has_test ? arguments.text(test_at, "", meter).text() : "";
   const Values rest = arguments.from(std::min(test_at + 1, arguments.positional.size()));
   std::vector<Value> out;
-  for (const Value& item : to_items(value, meter)->items) {
+  const Value::List visited = to_items(value, meter);
+  for (const Value& item : visited->items) {
     const Value subject = by_attribute ? path_of(item, attribute, meter) : item;
     const bool holds = has_test ? apply_test(test, subject, rest, meter) : subject.truth();
     if (holds == keep) out.push_back(item);

@@ -70,7 +70,8 @@ Value join_items(const MarkedText& separator, const Values& arguments, Meter& me
   if (!items) meter.invalid("join() without a list", "a list");
   MarkedText out;
   bool first = true;
-  for (const Value& item : to_items(*items, meter)->items) {
+  const Value::List visited = to_items(*items, meter);
+  for (const Value& item : visited->items) {
     if (!item.text()) meter.invalid("join() of " + item.kind(), "strings");
     meter.text(static_cast<int64_t>(separator.size() + item.text()->size()));
     if (!first) out.append(separator);

@@ -135,7 +135,8 @@ bool contains(const Value& container, const Value& item, Meter& meter) {
       if (equal(entry.first, item, meter)) return true;
     return false;
   }
-  for (const Value& held : to_items(container, meter)->items)
+  const Value::List visited = to_items(container, meter);
+  for (const Value& held : visited->items)
     if (equal(held, item, meter)) return true;
   return false;
 }

@@ -1,0 +1,142 @@
+// Chat templates against transformers' own environment, the marks of user text, and where a template is looked for.
+// Goldens: tools/oracle/text_templates.py.
+#include "text/chat_template.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "galago/error.h"
+
+namespace galago {
+namespace {
+
+const std::filesystem::path kData = GALAGO_TEST_DATA;
+
+std::vector<ChatMessage> messages_of(const nlohmann::json& list) {
+  std::vector<ChatMessage> messages;
+  for (const auto& entry : list) {
+    ChatMessage message{entry["role"], {}};
+    for (const auto& part : entry["content"]) {
+      const bool image = part["type"] == "image";
+      message.content.push_back({image ? ContentPart::Type::image : ContentPart::Type::text,
+                                 image ? "" : part["text"].get<std::string>()});
+    }
+    messages.push_back(std::move(message));
+  }
+  return messages;
+}
+
+std::vector<ChatMessage> user(const std::string& text) {
+  return {{"user", {{ContentPart::Type::text, text}}}};
+}
+
+TEST(ChatTemplateGolden, RendersAsTheReference) {
+  std::ifstream file(kData / "text" / "templates.json");
+  const auto cases = nlohmann::json::parse(file);
+  ASSERT_GE(cases.size(), 100U);
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c["name"].get<std::string>() + "\n" + c["template"].get<std::string>());
+    const TemplateContext context{c["add_generation_prompt"], "<s>", "</s>", {}};
+    try {
+      const auto chat = ChatTemplate::from_source(c["template"].get<std::string>(), "golden");
+      const std::string text = joined(chat.render(messages_of(c["messages"]), context));
+      EXPECT_EQ(text, c.value("output", "an error: " + c.value("error", "")));
+    } catch (const Error& error) {
+      ASSERT_TRUE(c.contains("error")) << error.what();
+      const bool raised = c["error"] == "raised";
+      EXPECT_EQ(error.code(), raised ? ErrorCode::input_invalid : ErrorCode::model_invalid) << error.what();
+    }
+  }
+}
+
+TEST(ChatTemplateMarks, UserTextKeepsItsMarkThroughEveryOperation) {
+  const struct {
+    const char* source;
+    Segments expected;
+  } cases[] = {
+      {"<u>{{ messages[0].content[0].text }}</u>", {{"<u>", false}, {" a<image>b ", true}, {"</u>", false}}},
+      {"{{ 'x' + messages[0].content[0].text | trim + 'y' }}", {{"x", false}, {"a<image>b", true}, {"y", false}}},
+      {"{{ messages[0].content[0].text.split('<')[1] ~ '!' }}", {{"image>b ", true}, {"!", false}}},
+      {"{{ messages[0].content[0].text[1:3] | upper }}", {{"A<", true}}},
+      {"{{ messages[0].content[0].text | replace('a', '<s>', 1) }}", {{" ", true}, {"<s>", false}, {"<image>b ", true}}},
+      {"{{ 'u' | replace('u', messages[0].content[0].text) }}", {{" a<image>b ", true}}},
+      {"{% set x %}[{{ messages[0].content[0].text }}]{% endset %}{{ x | length }}{{ x }}",
+       {{"13[", false}, {" a<image>b ", true}, {"]", false}}},
+      {"{{ [messages[0].content[0].text, 'z'] | join('-') }}", {{" a<image>b ", true}, {"-z", false}}},
+      {"{{ messages[0].content[0].text | tojson }}", {{"\"", false}, {" a<image>b ", true}, {"\"", false}}},
+      {"{% set ns = namespace(t='') %}{% for c in messages[0].content[0].text %}{% set ns.t = ns.t ~ c %}{% endfor "
+       "%}{{ ns.t }}{{ messages[0].content[0].text and '' }}",
+       {{" a<image>b ", true}}},
+      {"{{ messages[0].content[0].text.title() }}", {{" A<Image>B ", true}}},
+  };
+  for (const auto& c : cases) {
+    const Segments got = ChatTemplate::from_source(c.source, "marks").render(user(" a<image>b "), {});
+    ASSERT_EQ(got.size(), c.expected.size()) << c.source << "\n" << joined(got);
+    for (size_t i = 0; i < got.size(); ++i) {
+      EXPECT_EQ(got[i].text, c.expected[i].text) << c.source;
+      EXPECT_EQ(got[i].user, c.expected[i].user) << c.source << ": " << got[i].text;
+    }
+  }
+}
+
+TEST(ChatTemplateForm, PlainTextTemplatesGetTextAndRefusePictures) {
+  const auto chat = ChatTemplate::from_source("{% for m in messages %}[{{ m['content'] }}]{% endfor %}", "plain");
+  EXPECT_EQ(joined(chat.render(user("hi"), {})), "[hi]");
+  try {
+    chat.render({{"user", {{ContentPart::Type::image, ""}, {ContentPart::Type::text, "hi"}}}}, {});
+    FAIL() << "a picture has no place in this template";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::input_invalid);
+  }
+}
+
+TEST(ChatTemplateForm, TellsTheTimeItIsGiven) {
+  const auto chat = ChatTemplate::from_source("{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}", "time");
+  TemplateContext context;
+  context.now = 951782400;  // 29 February 2000, 00:00 UTC
+  EXPECT_EQ(joined(chat.render(user("!"), context)), "29 Feb 2000!");
+}
+
+/// A directory of its own for one test.
+class TemplateFiles : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(directory_); }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(directory_ / name) << text;
+  }
+  std::string rendered() { return joined(ChatTemplate::from_directory(directory_).render(user("hi"), {})); }
+
+  std::filesystem::path directory_ =
+      std::filesystem::path(testing::TempDir()) /
+      (std::string("galago_template_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+};
+
+TEST_F(TemplateFiles, AreTakenInTheReferencesOrder) {
+  EXPECT_THROW(rendered(), Error);
+  write("tokenizer_config.json", R"({"chat_template": [{"name": "other", "template": "x"},
+                                                       {"name": "default", "template": "tokenizer"}]})");
+  EXPECT_EQ(rendered(), "tokenizer");
+  write("chat_template.jinja", "jinja\n");
+  EXPECT_EQ(rendered(), "jinja");
+  write("chat_template.json", R"({"chat_template": "json"})");
+  EXPECT_EQ(rendered(), "json");
+  write("processor_config.json", R"({"image_seq_len": 64})");
+  EXPECT_EQ(rendered(), "json");
+  write("processor_config.json", R"({"chat_template": "processor"})");
+  EXPECT_EQ(rendered(), "processor");
+}
+
+TEST_F(TemplateFiles, NameTheStartAndEndTokens) {
+  EXPECT_EQ(read_template_context(directory_).bos_token, "");
+  write("special_tokens_map.json", R"({"bos_token": {"content": "<s>"}, "eos_token": "<old>"})");
+  write("tokenizer_config.json", R"({"eos_token": "</s>"})");
+  EXPECT_EQ(read_template_context(directory_).bos_token, "<s>");
+  EXPECT_EQ(read_template_context(directory_).eos_token, "</s>");
+}
+
+}  // namespace
+}  // namespace galago

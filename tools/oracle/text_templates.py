@@ -1,0 +1,311 @@
+# Renders chat templates with transformers' own environment: goldens for the template interpreter.
+# In: the templates and conversations below. Out: a list of cases, each with the rendered text or the kind of error.
+# The templates are our own; they use the constructs of those that supported models ship (SmolVLM, SmolLM2, LLaVA-NeXT,
+# Llama 2 and 3, Mistral, Granite). Reference: transformers 5.18.0 utils/chat_template_utils.py, Jinja 3.1.
+
+import jinja2
+from transformers.utils.chat_template_utils import render_jinja_template
+
+# The template of SmolVLM-256M-Instruct, one line and a line break.
+SMOLVLM = (
+    "<|im_start|>{% for message in messages %}{{message['role'] | capitalize}}"
+    "{% if message['content'][0]['type'] == 'image' %}{{':'}}{% else %}{{': '}}{% endif %}"
+    "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}"
+    "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+CHATML = """\
+{%- if messages[0]['role'] == 'system' -%}
+    {%- set ns = namespace(system=messages[0]['content'], rest=messages[1:]) -%}
+{%- else -%}
+    {%- set ns = namespace(system='You are a small test.', rest=messages) -%}
+{%- endif -%}
+{{- '<|im_start|>system\\n' + ns.system + '<|im_end|>\\n' -}}
+{%- for message in ns.rest -%}
+    {{- '<|im_start|>' + message['role'] + '\\n' + message['content'] | trim + '<|im_end|>' + '\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{- '<|im_start|>assistant\\n' -}}
+{%- endif -%}
+"""
+INST = """\
+{{ bos_token }}{% if messages[0]['role'] == 'system' %}
+{% set loop_messages = messages[1:] %}
+{% set system_message = '<<SYS>>\\n' ~ messages[0]['content'].strip() ~ '\\n<</SYS>>\\n\\n' %}
+{% else %}
+{% set loop_messages = messages %}
+{% set system_message = false %}
+{% endif %}
+{% for message in loop_messages %}
+    {% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+        {{ raise_exception('Roles must alternate user/assistant/user/assistant/...') }}
+    {% endif %}
+    {% if loop.index0 == 0 and system_message != false %}
+        {% set content = system_message + message['content'] %}
+    {% else %}
+        {% set content = message['content'] %}
+    {% endif %}
+    {% if message['role'] == 'user' %}
+        {{ '[INST] ' + content.strip() + ' [/INST]' }}
+    {% elif message['role'] == 'assistant' %}
+        {{ ' ' + content.strip() + ' ' + eos_token }}
+    {% endif %}
+{% endfor %}"""
+HEADERS = """\
+{{- bos_token }}
+{%- if not date_string is defined %}{%- set date_string = "26 Jul 2024" %}{%- endif %}
+{%- if not tools is defined or tools is none %}{%- set tools = [] %}{%- endif %}
+{#- The system message comes first, whatever it is. -#}
+{%- if messages[0]['role'] == 'system' %}
+    {%- if messages[0]['content'] is string %}
+        {%- set system_message = messages[0]['content']|trim %}
+    {%- else %}
+        {%- set system_message = messages[0]['content'][0]['text']|trim %}
+    {%- endif %}
+    {%- set messages = messages[1:] %}
+{%- else %}
+    {%- set system_message = "" %}
+{%- endif %}
+{{- "<|start_header_id|>system<|end_header_id|>\\n\\n" }}
+{{- "Today Date: " + date_string + "\\n\\n" }}
+{{- system_message }}
+{{- "<|eot_id|>" }}
+{%- for message in messages %}
+    {%- if not (message.role == 'ipython' or message.role == 'tool' or 'tool_calls' in message) %}
+        {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}
+        {%- if message['content'] is string %}
+            {{- message['content'] }}
+        {%- else %}
+            {%- for content in message['content'] %}
+                {%- if content['type'] == 'image' %}
+                    {{- '<|image|>' }}
+                {%- elif content['type'] == 'text' %}
+                    {{- content['text'] }}
+                {%- endif %}
+            {%- endfor %}
+        {%- endif %}
+        {{- '<|eot_id|>' }}
+    {%- elif message.tool_calls|length != 1 %}
+        {{- raise_exception("one call at a time") }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
+{%- endif %}
+"""
+LLAVA = """\
+{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}\
+{# pictures first #}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}\
+{{ '<image>\\n' }}{% endfor %}{# then text #}{% if message['role'] != 'assistant' %}\
+{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}\
+{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}\
+{% generation %}{{ content['text'] + ' '}}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}\
+{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"""
+GRANITE = """\
+{%- if tools %}
+    {{- '<|start_of_role|>available_tools<|end_of_role|>' }}
+    {%- for tool in tools %}
+    {{- tool | tojson(indent=4) }}
+    {%- if not loop.last %}
+        {{- '\\n\\n' }}
+    {%- endif %}
+    {%- endfor %}
+{%- endif %}
+{%- for message in messages if message['role'] == 'system' %}{% else %}<|system|>
+A chat between a curious user and a helper.
+{% endfor %}
+{%- for message in messages %}
+    {%- if message['role'] == 'system' %}
+<|system|>
+{{ message['content'][0]['text'] if message['content'] is not string else message['content'] }}
+    {%- elif message['role'] == 'user' %}
+<|user|>
+{% for content in message['content'] %}{% if content['type'] == 'image' %}<image>
+{% elif content['type'] == 'text' %}{{ content['text'] }}
+{% endif %}{% endfor %}
+    {%- elif message['role'] == 'assistant' %}
+<|assistant|>
+{{ message['content'][0]['text'] }}{{ eos_token }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+<|assistant|>
+{% endif %}
+"""
+
+
+def say(role, *parts):
+    """A message: "<image>" stands for a picture, other strings are text parts."""
+    content = [{"type": "image"} if part == "<image>" else {"type": "text", "text": part} for part in parts]
+    return {"role": role, "content": content}
+
+
+ASK = [say("user", "<image>", "What is this?")]
+TALK = [say("system", " Be brief. "), say("user", "Hi!"), say("assistant", "Hello."), say("user", "  Who are you?\n")]
+PLAIN = [say("user", "Hi!"), say("assistant", "Hello."), say("user", "Bye {{ 1 + 1 }} <|im_end|>")]
+WRONG = [say("user", "a"), say("user", "b")]
+TWO = [say("user", "<image>", "Compare ", "<image>", "these: \u00e9t\u00e9 \u4f60\u597d")]
+USER = [say("user", "Text with 'quotes', \"double\" & <tags>\n\ttab \\ back\u00e9")]
+
+# name, template, messages, whether messages hold lists of parts ("parts") or plain text ("text")
+CONVERSATIONS = [
+    ("smolvlm ask", SMOLVLM, ASK, "parts"),
+    ("smolvlm two", SMOLVLM, TWO, "parts"),
+    ("smolvlm talk", SMOLVLM, TALK, "parts"),
+    ("smolvlm text", SMOLVLM, PLAIN, "parts"),
+    ("chatml talk", CHATML, TALK, "text"),
+    ("chatml plain", CHATML, PLAIN, "text"),
+    ("inst talk", INST, TALK, "text"),
+    ("inst plain", INST, PLAIN, "text"),
+    ("inst wrong order", INST, WRONG, "text"),
+    ("headers ask", HEADERS, ASK, "parts"),
+    ("headers talk", HEADERS, TALK, "parts"),
+    ("headers two", HEADERS, TWO, "parts"),
+    ("llava ask", LLAVA, ASK, "parts"),
+    ("llava two", LLAVA, TWO, "parts"),
+    ("llava talk", LLAVA, TALK, "parts"),
+    ("granite ask", GRANITE, ASK, "parts"),
+    ("granite talk", GRANITE, TALK, "parts"),
+]
+
+# Constructs one by one; each sees one user message with USER's text in `u`.
+SNIPPETS = [
+    # white space
+    "a\n{% if true %}\nb\n{% endif %}\nc\n",
+    "a\n   {% if true %}   \nb\n   {% endif %}\nc",
+    "a   {%- if true -%}   b   {%- endif -%}   c",
+    "a\n  {%+ if true +%}\n  b\n  {%+ endif +%}\n c",
+    "  {{ 'x' }}  \n  {{- 'y' -}}  \n  z",
+    "a {# comment #} b\n  {# line #}\nc {#- tight -#} d",
+    "x\n\n{% set y = 1 %}\n\n{{ y }}\n\n\n",
+    "{% raw %}{{ not this }} {% if %}{% endraw %} {{ 'this' }}",
+    "a\r\nb\rc\n{{ 'd\r\ne' }}",
+    "{{ 'a' }}{% if false %}x{% elif true %}\n  y\n{% else %}z{% endif %}",
+    "\u00a0 {%- set a = 1 -%} \u2003 {{ a }}",
+    # values and operators
+    "{{ 1 + 2 * 3 - 4 / 2 }} {{ 7 // 2 }} {{ -7 // 2 }} {{ 7 % 3 }} {{ -7 % 3 }} {{ 2 ** 10 }} {{ -2 ** 2 }}",
+    "{{ 1.5 }} {{ 1e20 }} {{ 0.1 + 0.2 }} {{ 100000.0 }} {{ 1e-7 }} {{ 3.0 // 2 }} {{ 10 / 4 }} {{ 6 / 3 }} {{ 1_000 }}",
+    "{{ true }} {{ False }} {{ none }} {{ None }} {{ true + 1 }} {{ not 0 }} {{ not 'a' }}",
+    "{{ [1, 'two', 3.0, none, true] }} {{ (1,) }} {{ () }} {{ {'a': 1, 'b': [2]} }} {{ ['it\\'s', 'a\"b', 'n\\nl'] }}",
+    "{{ 'a' ~ 1 ~ none ~ [2] }} {{ 'a' + 'b' * 3 }} {{ [1] + [2] * 2 }} {{ 'x' 'y' }}",
+    "{{ 1 < 2 < 3 }} {{ 1 < 3 < 2 }} {{ 'a' < 'b' }} {{ 1 == 1.0 }} {{ '1' == 1 }} {{ [1] == [1] }} {{ 2 >= 2 }} {{ 1 != 2 }}",
+    "{{ 'b' in 'abc' }} {{ 2 in [1, 2] }} {{ 'k' in {'k': 1} }} {{ 3 not in [1, 2] }} {{ 'x' in missing }}",
+    "{{ 0 or 'b' }} {{ 'a' and 'b' }} {{ '' and 1 or 'c' }} {{ not true or true }} {{ none or 0 }}",
+    "{{ 'yes' if 1 else 'no' }} {{ 'yes' if 0 }}| {{ 'a' if false else 'b' if false else 'c' }}",
+    "{{ 'abc'[0] }} {{ 'abc'[-1] }} {{ 'abc'[9] }}| {{ [1, 2, 3][1:] }} {{ 'abcdef'[1:-1:2] }} {{ 'abc'[::-1] }} {{ [1, 2][-5:5] }}",
+    "{{ 'h\u00e9llo \u4f60\u597d'[1] }} {{ 'h\u00e9llo \u4f60\u597d'[6:] }} {{ 'h\u00e9llo'|length }}",
+    "{{ {'a': {'b': [10, 20]}}.a.b[1] }} {{ {'a': 1}['a'] }} {{ {'a': 1}.b }}| {{ [[1, 2], [3]][0].1 }}",
+    "{{ '\\x41\\u00e9\\t|\\101|\\q|\\\\' }} {{ 'a\\\nb' }}",
+    # statements
+    "{% for i in range(3) %}{{ loop.index }}{{ loop.index0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ loop.revindex }},{% endfor %}",
+    "{% for i in [] %}x{% else %}empty{% endfor %} {% for i in [1] %}x{% else %}empty{% endfor %}",
+    "{% for i in range(10) if i % 2 %}{{ i }}/{{ loop.length }} {% endfor %}",
+    "{% for i in range(10) %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 5 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+    "{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }};{% endfor %}{% for k in {'x': 1} %}{{ k }}{% endfor %}",
+    "{% for a, b in [(1, 2), [3, 4]] %}{{ a + b }} {% endfor %}{% for c in 'a\u00e9' %}{{ c }}.{% endfor %}",
+    "{% for i in [1, 2, 3] %}{{ loop.previtem }}<{{ i }}>{{ loop.nextitem }} {{ loop.cycle('a', 'b') }} {% endfor %}",
+    "{% set x = 1 %}{% for i in [1, 2] %}{% set x = x + i %}{{ x }} {% endfor %}{{ x }}",
+    "{% set ns = namespace(n=0, s='') %}{% for i in [1, 2, 3] %}{% set ns.n = ns.n + i %}{% set ns.s = ns.s ~ i %}{% endfor %}{{ ns.n }} {{ ns.s }}",
+    "{% if true %}{% set y = 5 %}{% endif %}{{ y }} {% set a, b = 1, 2 %}{{ a }}{{ b }} {% set t = 1, 2 %}{{ t }}",
+    "{% set block %}  some {{ 'text' }}  {% endset %}[{{ block }}] {% set up | upper | trim %} x {% endset %}[{{ up }}]",
+    "{% macro hello(name, mark='!') %}Hello {{ name }}{{ mark }}{% endmacro %}{{ hello('you') }} {{ hello('me', mark='?') }}",
+    "{% generation %}inside {{ 1 }}{% endgeneration %} outside",
+    "{% for i in range(2) %}{% for j in range(2) %}{{ i }}{{ j }}{{ loop.index }} {% endfor %}{{ loop.index }};{% endfor %}",
+    # filters
+    "[{{ '  a b ' | trim }}] [{{ 'xxaxx' | trim('x') }}] {{ 'aBc dEf' | upper }} {{ 'aBc' | lower }} {{ 'hELLO wORLD' | capitalize }} {{ 'hello big world' | title }}",
+    "{{ [1, 2, 3] | join(', ') }} {{ ['a', 'b'] | join }} {{ [{'n': 1}, {'n': 2}] | join('-', attribute='n') }} {{ 'abc' | join('.') }}",
+    "{{ [3, 1] | first }} {{ [3, 1] | last }} {{ [] | first }}| {{ 'abc' | length }} {{ {'a': 1} | length }} {{ [1, 2] | count }} {{ missing | length }}",
+    "{{ missing | default('d') }} {{ '' | default('d') }}| {{ '' | default('d', true) }} {{ none | d('x') }} {{ 0 | default(5, boolean=true) }}",
+    "{{ u | tojson }} {{ {'b': 1.0, 'a': [none, true, 'x']} | tojson }} {{ [1, {'k': []}] | tojson(indent=2) }}",
+    "{{ {'b': 1, 'a': 2} | tojson(sort_keys=true) }} {{ [1, 2] | tojson(separators=(',', ':')) }} {{ '\u00e9\\x01' | tojson(ensure_ascii=true) }} {{ {1: 2, none: 3} | tojson }}",
+    "{{ 'a-b-c' | replace('-', '+') }} {{ 'a-b-c' | replace('-', '', 1) }} {{ 'abc' | list }} {{ 3 | string + 'x' }} {{ '42' | int + 1 }} {{ 'z' | int(7) }} {{ '3.9' | int }} {{ '2.5' | float }}",
+    "{{ {'a': 1} | items | list }} {{ {'b': 1, 'A': 2} | dictsort }} {{ [1, 2, 3] | reverse | list }} {{ 'abc' | reverse }} {{ -3 | abs }}",
+    "{{ ['a', 'b'] | map('upper') | join }} {{ [{'x': 1}, {'x': 2}] | map(attribute='x') | list }} {{ [1, 2, 3, 4] | select('even') | list }} {{ [1, 0] | reject | list }}",
+    "{{ [{'r': 'a', 'v': 1}, {'r': 'b'}] | selectattr('v', 'defined') | list }} {{ [{'r': 'a'}, {'r': 'b'}] | rejectattr('r', 'equalto', 'a') | map(attribute='r') | first }}",
+    "{{ 'a\nb\n\nc' | indent(2) }}|{{ 'a\nb' | indent(3, first=true) }}",
+    # tests
+    "{{ u is string }} {{ 1 is string }} {{ [] is iterable }} {{ 1 is iterable }} {{ {} is mapping }} {{ [] is sequence }} {{ 'a' is sequence }} {{ none is none }} {{ u is not none }}",
+    "{{ missing is defined }} {{ u is defined }} {{ missing is undefined }} {{ 1 is number }} {{ 1.5 is float }} {{ true is boolean }} {{ true is integer }} {{ 1 is true }} {{ false is false }}",
+    "{{ 4 is even }} {{ 3 is odd }} {{ 9 is divisibleby 3 }} {{ 9 is divisibleby(2) }} {{ 1 is eq 1 }} {{ 2 is gt 1 }} {{ 'a' is in ['a'] }} {{ u.strip is callable }} {{ messages is not string and messages is iterable }}",
+    # methods
+    "[{{ '  a '.strip() }}] [{{ ' a'.lstrip() }}] [{{ 'a '.rstrip() }}] [{{ 'xay'.strip('xy') }}] {{ 'a,b,c'.split(',') }} {{ ' a  b '.split() }} {{ 'a b c'.split(' ', 1) }} {{ 'a b c'.split(None, 1) }}",
+    "{{ 'abc'.startswith('ab') }} {{ 'abc'.endswith(('x', 'c')) }} {{ 'aXb'.upper() }} {{ 'aXb'.lower() }} {{ 'a b'.title() }} {{ 'aBC'.capitalize() }} {{ 'aaa'.replace('a', 'b') }} {{ 'aaa'.replace('a', 'b', 2) }}",
+    "{{ 'abcabc'.find('c') }} {{ 'abc'.find('z') }} {{ 'abcabc'.count('bc') }} {{ ','.join(['a', 'b']) }} {{ 'l1\nl2'.splitlines() }} {{ '12'.isdigit() }} {{ 'prefix'.removeprefix('pre') }}",
+    "{{ {'a': 1}.get('a') }} {{ {'a': 1}.get('b') }} {{ {'a': 1}.get('b', 2) }} {{ {'a': 1}.keys() | list }} {{ {'a': 1}.values() | list }} {{ [1, 2].index(2) }} {{ [1, 1].count(1) }}",
+    "{{ u.split('\\'')[1] }} {{ u[:4] ~ u[-1] }} {{ (u | trim).replace('Text', 'Words') }} {{ 'stra\u00dfe'.upper() }} {{ '\u01c6x'.title() }}",
+    # functions and errors
+    "{{ range(3) | list }} {{ range(1, 10, 4) | list }} {{ range(5, 0, -2) | list }} {{ dict(a=1, b=2) }} {{ namespace(a=1).a }}",
+    "{{ raise_exception('no pictures, please') }}",
+    "{{ missing.attribute }}",
+    "{{ missing + 'x' }}",
+    "{{ 'a' + 1 }}",
+    "{{ none.x }}| {{ 1.5 + '2' }}",
+    "{{ [1, 2].append(3) }}",
+    "{{ 1 / 0 }}",
+    "{{ 'a' < 1 }}",
+    "{{ messages[5].content }}",
+    "{{ 'abc'() }}",
+    "{% for a, b in [1] %}{% endfor %}",
+    "{% for x in none %}{% endfor %}",
+    "{{ range(1000000) }}",
+    "{% if true %}",
+    "{{ 'open }}",
+    "{{ 1 +  }}",
+    "{% endfor %}",
+    "{{ (1, 2 }}",
+    "{{ a b }}",
+    "{# open",
+    "{% set 1 = 2 %}",
+    "{% break %}",
+    "{% for x y %}{% endfor %}",
+    "{{ 'a' | }}",
+    "{{ [1, 2 ]] }}",
+]
+
+
+def plain_text(messages):
+    return [{"role": m["role"], "content": "".join(p.get("text", "") for p in m["content"])} for m in messages]
+
+
+def render(template, messages, form, add_generation_prompt):
+    given = messages if form == "parts" else plain_text(messages)
+    special = {"bos_token": "<s>", "eos_token": "</s>"}
+    try:
+        texts, _ = render_jinja_template(
+            conversations=[given], chat_template=template, add_generation_prompt=add_generation_prompt, **special
+        )
+        return {"output": texts[0]}
+    except (jinja2.TemplateSyntaxError, SyntaxError):
+        return {"error": "syntax"}
+    except jinja2.UndefinedError:
+        return {"error": "undefined"}
+    except jinja2.exceptions.SecurityError:
+        return {"error": "security"}
+    except jinja2.TemplateError:
+        return {"error": "raised"}
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return {"error": "type"}
+
+
+def case(name, template, messages, form, add_generation_prompt):
+    return {
+        "name": name,
+        "template": template,
+        "messages": messages,
+        "form": form,
+        "add_generation_prompt": add_generation_prompt,
+        **render(template, messages, form, add_generation_prompt),
+    }
+
+
+def template_goldens():
+    """All cases: conversations with and without the generation prompt, then the snippets."""
+    cases = []
+    for name, template, messages, form in CONVERSATIONS:
+        for prompt in (True, False):
+            cases.append(case(f"{name}{' +' if prompt else ''}", template, messages, form, prompt))
+    for number, snippet in enumerate(SNIPPETS):
+        # Writing the message at the end shows the interpreter that the template takes lists of parts.
+        template = "{% set u = messages[0]['content'][0]['text'] %}" + snippet
+        cases.append(case(f"snippet {number}", template, USER, "parts", True))
+    return cases
