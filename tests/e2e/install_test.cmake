@@ -37,4 +37,5 @@ string(STRIP "${output}" output)
 if(output STREQUAL "")
   message(FATAL_ERROR "hello said nothing")
 endif()
-run(${prefix}/bin/galago --help)
+# The installed program finds the installed demo model by itself.
+run(${prefix}/bin/galago run --image ${SOURCE}/tests/data/pictures/shapes_100x80.png -p "What is in the picture?" -n 8)
