@@ -1,0 +1,33 @@
+// Damaged, lying and foreign files, most of them made by changing a few bytes of a good one.
+// Out: name, bytes and the error that decode_image owes each.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "galago/error.h"
+
+namespace galago::image_test {
+
+using Bytes = std::string;
+
+struct Hostile {
+  const char* name;
+  Bytes bytes;
+  ErrorCode code;
+};
+
+/// A file of tests/data/images.
+Bytes good(const std::string& name);
+/// The bytes with some of them replaced at a place.
+Bytes patched(Bytes bytes, size_t at, std::string_view with);
+/// The file with bytes replaced at `offset` after the first place where `mark` stands.
+Bytes patched_after(const std::string& name, std::string_view mark, size_t offset, std::string_view with);
+
+/// Files of formats that are not decoded, and of none.
+std::vector<Hostile> foreign_files();
+/// The whole table.
+std::vector<Hostile> all_hostile();
+
+}  // namespace galago::image_test
