@@ -128,7 +128,10 @@ void scale(ConstMatrix x, float factor, Matrix out) {
 }
 
 void gather_rows(const TensorView& table_view, std::span<const int32_t> ids, Matrix out) {
-  require(table_view.shape.size() == 2 && out.cols == table_view.shape[1] && std::ssize(ids) == out.rows,
+  const bool readable =
+      table_view.dtype == DType::f32 || table_view.dtype == DType::f16 || table_view.dtype == DType::bf16;
+  require(readable && table_view.shape.size() == 2 && out.cols == table_view.shape[1] &&
+              std::ssize(ids) == out.rows,
           "gather_rows");
   table().gather_rows(table_view, ids, out);
 }

@@ -4,6 +4,7 @@
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemv.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -16,6 +17,10 @@ HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+/// Bytes by which reading runs ahead of use: rows of weights are too short for the processor to guess the
+/// next.
+constexpr int64_t kAhead = 4096;
 
 /// kRows rows of x against kOuts rows of weights; each of the kRows x kOuts dot products keeps one vector of
 /// partial sums.
@@ -30,7 +35,11 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
   int64_t c = 0;
   for (; c + lanes <= x.cols; c += lanes) {
     hn::Vec<Floats> w[kOuts];
-    for (int o = 0; o < kOuts; ++o) w[o] = Element::Load(weights + o * stride + c * Element::kBytes);
+    for (int o = 0; o < kOuts; ++o) {
+      const std::byte* from = weights + o * stride + c * Element::kBytes;
+      w[o] = Element::Load(from);
+      hwy::Prefetch(from + kAhead);
+    }
     for (int r = 0; r < kRows; ++r) {
       const auto xv = hn::LoadU(d, x.row(r) + c);
       for (int o = 0; o < kOuts; ++o) sums[r][o] = hn::MulAdd(xv, w[o], sums[r][o]);
