@@ -306,6 +306,11 @@ def rle4():
     return bytes([10, 0x12, 0, 0, 0, 6, 0x34, 0x56, 0x78, 0, 4, 0x9A, 0, 0, 7, 0xBC, 3, 0xDD, 0, 1])
 
 
+def rle4_odd():
+    """10x3 with a literal of five, whose last nibble Pillow leaves to be read as the next run."""
+    return bytes([10, 0x12, 0, 0, 0, 5, 0x34, 0x56, 0x70, 0, 0, 0, 10, 0xBC, 0, 1])
+
+
 def bmp_files():
     ramp = b"".join(bytes([i, i, i, 0]) for i in range(256))
     black_white = b"\0\0\0\0\xff\xff\xff\0"
@@ -333,6 +338,7 @@ def bmp_files():
         "rle8": bmp(8, 13, 4, compression=1, palette=bmp_palette(256), data=rle8()),
         "rle8_gray": bmp(8, 13, 4, compression=1, palette=ramp, data=rle8()),
         "rle4": bmp(4, 10, 3, compression=2, palette=bmp_palette(16), data=rle4()),
+        "rle4_odd_literal": bmp(4, 10, 3, compression=2, palette=bmp_palette(16), data=rle4_odd()),
         "v4_header": bmp(24, header=108),
         "no_last_padding": bmp(24, 5, 4)[:-1],
         "1x1": bmp(24, 1, 1),

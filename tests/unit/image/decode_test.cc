@@ -1,6 +1,10 @@
 // Decoding is Pillow's, bit for bit: every picture of tests/data/images against images.json.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
+#include <ostream>
+
 #include "galago/error.h"
 #include "image/image.h"
 #include "image_test_support.h"
@@ -16,6 +20,8 @@ struct ImageGolden {
   int64_t height = 0;
   std::string crc32;
 };
+
+void PrintTo(const ImageGolden& golden, std::ostream* out) { *out << golden.file; }
 
 std::vector<ImageGolden> image_goldens() {
   std::vector<ImageGolden> goldens;
