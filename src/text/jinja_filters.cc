@@ -50,6 +50,7 @@ Value join_filter(const Value& value, const Values& arguments, Meter& meter) {
     meter.text(static_cast<int64_t>(text.size() + between.size()));
     if (!first) out.append(between);
     out.append(text);
+    meter.length(static_cast<int64_t>(out.size()));
     first = false;
   }
   return make_text(std::move(out), meter);
@@ -211,6 +212,7 @@ Value indent_filter(const MarkedText& text, const Values& arguments, Meter& mete
     meter.text(static_cast<int64_t>(lines[i].size() + spaces));
     if (wanted) out.append(std::string(spaces, ' '), false);
     out.append(lines[i]);
+    meter.length(static_cast<int64_t>(out.size()));
   }
   return make_text(std::move(out), meter);
 }

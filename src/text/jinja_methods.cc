@@ -76,6 +76,7 @@ Value join_items(const MarkedText& separator, const Values& arguments, Meter& me
     meter.text(static_cast<int64_t>(separator.size() + item.text()->size()));
     if (!first) out.append(separator);
     out.append(*item.text());
+    meter.length(static_cast<int64_t>(out.size()));
     first = false;
   }
   return make_text(std::move(out), meter);

@@ -137,6 +137,7 @@ MarkedText replace(const MarkedText& text, std::string_view from, const MarkedTe
     meter.text(static_cast<int64_t>(to.size()));
     out.append(text, at, found);
     out.append(to);
+    meter.length(static_cast<int64_t>(out.size()));
     at = found + from.size();
   }
   out.append(text, at, text.size());

@@ -1,5 +1,5 @@
-// Chat templates against transformers' own environment, the marks of user text, and where a template is looked for.
-// Goldens: tools/oracle/text_templates.py.
+// Chat templates against transformers' own environment, the marks of user text, and where a template is
+// looked for. Goldens: tools/oracle/text_templates.py.
 #include "text/chat_template.h"
 
 #include <gtest/gtest.h>
@@ -58,16 +58,19 @@ TEST(ChatTemplateMarks, UserTextKeepsItsMarkThroughEveryOperation) {
     Segments expected;
   } cases[] = {
       {"<u>{{ messages[0].content[0].text }}</u>", {{"<u>", false}, {" a<image>b ", true}, {"</u>", false}}},
-      {"{{ 'x' + messages[0].content[0].text | trim + 'y' }}", {{"x", false}, {"a<image>b", true}, {"y", false}}},
+      {"{{ 'x' + messages[0].content[0].text | trim + 'y' }}",
+       {{"x", false}, {"a<image>b", true}, {"y", false}}},
       {"{{ messages[0].content[0].text.split('<')[1] ~ '!' }}", {{"image>b ", true}, {"!", false}}},
       {"{{ messages[0].content[0].text[1:3] | upper }}", {{"A<", true}}},
-      {"{{ messages[0].content[0].text | replace('a', '<s>', 1) }}", {{" ", true}, {"<s>", false}, {"<image>b ", true}}},
+      {"{{ messages[0].content[0].text | replace('a', '<s>', 1) }}",
+       {{" ", true}, {"<s>", false}, {"<image>b ", true}}},
       {"{{ 'u' | replace('u', messages[0].content[0].text) }}", {{" a<image>b ", true}}},
       {"{% set x %}[{{ messages[0].content[0].text }}]{% endset %}{{ x | length }}{{ x }}",
        {{"13[", false}, {" a<image>b ", true}, {"]", false}}},
       {"{{ [messages[0].content[0].text, 'z'] | join('-') }}", {{" a<image>b ", true}, {"-z", false}}},
       {"{{ messages[0].content[0].text | tojson }}", {{"\"", false}, {" a<image>b ", true}, {"\"", false}}},
-      {"{% set ns = namespace(t='') %}{% for c in messages[0].content[0].text %}{% set ns.t = ns.t ~ c %}{% endfor "
+      {"{% set ns = namespace(t='') %}{% for c in messages[0].content[0].text %}{% set ns.t = ns.t ~ c %}{% "
+       "endfor "
        "%}{{ ns.t }}{{ messages[0].content[0].text and '' }}",
        {{" a<image>b ", true}}},
       {"{{ messages[0].content[0].text.title() }}", {{" A<Image>B ", true}}},
@@ -83,7 +86,8 @@ TEST(ChatTemplateMarks, UserTextKeepsItsMarkThroughEveryOperation) {
 }
 
 TEST(ChatTemplateForm, PlainTextTemplatesGetTextAndRefusePictures) {
-  const auto chat = ChatTemplate::from_source("{% for m in messages %}[{{ m['content'] }}]{% endfor %}", "plain");
+  const auto chat =
+      ChatTemplate::from_source("{% for m in messages %}[{{ m['content'] }}]{% endfor %}", "plain");
   EXPECT_EQ(joined(chat.render(user("hi"), {})), "[hi]");
   try {
     chat.render({{"user", {{ContentPart::Type::image, ""}, {ContentPart::Type::text, "hi"}}}}, {});
@@ -94,7 +98,8 @@ TEST(ChatTemplateForm, PlainTextTemplatesGetTextAndRefusePictures) {
 }
 
 TEST(ChatTemplateForm, TellsTheTimeItIsGiven) {
-  const auto chat = ChatTemplate::from_source("{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}", "time");
+  const auto chat =
+      ChatTemplate::from_source("{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}", "time");
   TemplateContext context;
   context.now = 951782400;  // 29 February 2000, 00:00 UTC
   EXPECT_EQ(joined(chat.render(user("!"), context)), "29 Feb 2000!");
@@ -105,9 +110,7 @@ class TemplateFiles : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(directory_); }
   void TearDown() override { std::filesystem::remove_all(directory_); }
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(directory_ / name) << text;
-  }
+  void write(const std::string& name, const std::string& text) { std::ofstream(directory_ / name) << text; }
   std::string rendered() { return joined(ChatTemplate::from_directory(directory_).render(user("hi"), {})); }
 
   std::filesystem::path directory_ =
