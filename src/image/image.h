@@ -1,7 +1,7 @@
 // Decoded images. In: the bytes of a JPEG, PNG, WebP, BMP or GIF file (content decides, not the name). Out:
-// RGB8. Decoding matches Pillow bit for bit: EXIF orientation applied, then gray, palette, 16-bit, CMYK and
-// alpha (on white) converted as the Idefics3 image processor does. Reference: Pillow 12.3, transformers 5.18
-// convert_to_rgb.
+// RGB8. Decoding matches Pillow bit for bit: EXIF orientation applied, then gray, palette, 16-bit and CMYK
+// converted and alpha dropped, as transformers' load_image and convert_to_rgb do. Reference: Pillow 12.3,
+// transformers 5.18.
 #pragma once
 
 #include <cstddef>
