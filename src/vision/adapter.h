@@ -20,7 +20,7 @@ using PixelTransform = std::function<Tensor(const Tensor& pixels)>;
 /// shape.
 PixelTransform create_normalize_fn(std::array<double, 3> mean, std::array<double, 3> std);
 
-/// What the adapter does and expects. Zero expectations are not checked.
+/// What the adapter does and expects. A zero expectation is filled in: P from the pixels, C from the tower.
 struct AdapterOptions {
   PixelTransform resize;         ///< applied first; empty: none
   PixelTransform normalize;      ///< applied second; empty: none
