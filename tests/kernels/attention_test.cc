@@ -1,6 +1,7 @@
 // The fast attentions against their twins: shared key heads, masks, odd head sizes, several blocks of keys,
 // rows of several sequences in one call; and that neither company nor threads change a row.
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <cmath>
 #include <random>
@@ -128,6 +129,17 @@ TEST(FastAttention, RowsOfSeveralSequencesAndWindows) {
   test.check();
 }
 
+TEST(FastAttention, OlderInstructionSets) {
+  for (const int64_t off : {HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
+    hwy::DisableTargets(off);
+    check_full(600, {2, 1, 72, 0.118f}, true);
+    Cached test({4, 2, 24, 0.2f}, 600, 1);
+    test.add(0, 0, 599);
+    test.check();
+  }
+  hwy::DisableTargets(0);
+}
+
 TEST(FastAttention, ChunksAndThreadsDoNotChangeARow) {
   Cached test({6, 2, 32, 0.18f}, 700, 1);
   for (int64_t i = 0; i < 200; ++i) test.add(0, 0, 450 + i);
@@ -138,7 +150,6 @@ TEST(FastAttention, ChunksAndThreadsDoNotChangeARow) {
   for (const int count : {1, 2, 3}) {
     set_threads(count);
     EXPECT_EQ(test.run(attention_cached, 0, 200), whole);
-    EXPECT_EQ(test.run(attention_cached, 0, 3), test.run(attention_cached, 0, 4 - 1));
   }
   set_threads(0);
 }

@@ -1,6 +1,7 @@
 // Every fast kernel against its scalar twin over one list of sizes: odd, tiny, tower and decoder shapes,
 // views with a stride, pointers that are not aligned, zero rows. Bounds are in tolerances.h.
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <bit>
 #include <cmath>
@@ -226,6 +227,16 @@ TEST(Fast, GatherRows) {
     reference::gather_rows(view, ids, twin.view());
     expect_close(fast, twin, 0, [](int64_t, int64_t) { return 0; });
   }
+}
+
+TEST(Fast, OlderInstructionSets) {
+  for (const int64_t off : {HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
+    hwy::DisableTargets(off);
+    SCOPED_TRACE(off);
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
+      check_linear({7, 45, 21, dtype, Activation::gelu_tanh, true, 1, 3, 1});
+  }
+  hwy::DisableTargets(0);
 }
 
 TEST(Seam, BackendAndThreadsAreChosen) {
