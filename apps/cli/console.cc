@@ -64,7 +64,8 @@ int report(const Error& error, bool json) {
 void catch_interrupt() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
-  action.sa_flags = SA_RESETHAND;  // the second Ctrl-C ends the process at once
+  // The second Ctrl-C ends the process at once; a write that waits for its reader goes on.
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
@@ -151,7 +152,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 std::string grouped(int64_t value) {
   std::string digits = std::to_string(value);
   for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
-    digits.insert(static_cast<size_t>(i), ",");
+    digits.insert(static_cast<size_t>(i), 1, ',');
   return digits;
 }
 

@@ -122,6 +122,27 @@ TraceRequest read_request(const std::filesystem::path& golden, const Trace& refe
   return request;
 }
 
+// The readers are made for model directories; a golden is input, and its faults are input_invalid.
+struct GoldenContent {
+  Trace reference;
+  TraceRequest request;
+};
+
+GoldenContent read_golden(const std::filesystem::path& golden) {
+  try {
+    GoldenContent content;
+    content.reference = read_trace(golden / "trace.safetensors");
+    content.request = read_request(golden, content.reference);
+    return content;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::model_invalid) throw;
+    throw Error(ErrorCode::input_invalid, {.where = error.where(),
+                                           .got = error.got(),
+                                           .expected = error.expected(),
+                                           .hint = error.hint()});
+  }
+}
+
 }  // namespace
 
 const std::vector<Bound>& bounds() {
@@ -155,9 +176,9 @@ std::vector<StationResult> compare(const Trace& ours, const Trace& reference, bo
 
 std::vector<StationResult> verify(const Frontend& frontend, const Engine& engine,
                                   const std::filesystem::path& golden) {
-  const Trace reference = read_trace(golden / "trace.safetensors");
-  const TraceRequest request = read_request(golden, reference);
-  return compare(run_trace(frontend, engine, request), reference, request.given.has_value());
+  const GoldenContent content = read_golden(golden);
+  return compare(run_trace(frontend, engine, content.request), content.reference,
+                 content.request.given.has_value());
 }
 
 }  // namespace galago

@@ -1,0 +1,150 @@
+// Loading weights: everything that does not fit is named at once, before anything runs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model_files.h"
+#include "models/inspect.h"
+
+namespace galago {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Error load_error(const test::ModelCopy& model) {
+  return test::error_of([&] { test::Loaded loaded(model.path()); });
+}
+
+const std::string kProjection = "model.connector.modality_projection.proj.weight";
+const std::string kNorm = "model.text_model.norm.weight";
+const std::string kPatches = "model.vision_model.embeddings.patch_embedding.weight";
+
+TEST(Load, ListsMissingMisshapenAndUnusedTensorsAtOnce) {
+  const test::ModelCopy model;
+  const std::vector<float> extra(6, 0.0F);
+  model.change_weights([&](std::vector<NamedTensor>& tensors) {
+    std::erase_if(tensors, [](const NamedTensor& t) { return t.name == kNorm; });
+    for (NamedTensor& t : tensors)
+      if (t.name == kProjection) std::swap(t.view.shape[0], t.view.shape[1]);
+    for (NamedTensor& t : tensors)
+      if (t.name == kPatches) t.name = "model.vision_model.embeddings.patch_embeding.weight";
+    tensors.push_back(
+        {"model.extra.weight", {DType::f32, {2, 3}, reinterpret_cast<const std::byte*>(extra.data())}});
+  });
+  const Error error = load_error(model);
+  EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+  EXPECT_EQ(error.where(), model.path().string());
+  const std::string what = error.what();
+  EXPECT_THAT(what, HasSubstr("5 faults"));
+  EXPECT_THAT(what, HasSubstr("missing " + kNorm + ", expected [64]"));
+  EXPECT_THAT(what, HasSubstr("missing " + kPatches + ", expected [32, 3, 4, 4]"));
+  EXPECT_THAT(what, HasSubstr("unused model.vision_model.embeddings.patch_embeding.weight [32, 3, 4, 4]"));
+  EXPECT_THAT(what, HasSubstr("shape of " + kProjection + ": got [512, 64], expected [64, 512]"));
+  EXPECT_THAT(what, HasSubstr("unused model.extra.weight [2, 3]"));
+}
+
+TEST(Load, AnUntiedHeadMustBeThere) {
+  const test::ModelCopy model;
+  model.change_weights([](std::vector<NamedTensor>& tensors) {
+    std::erase_if(tensors, [](const NamedTensor& t) { return t.name == "lm_head.weight"; });
+  });
+  EXPECT_THAT(load_error(model).what(), HasSubstr("missing lm_head.weight, expected [512, 64]"));
+}
+
+TEST(Load, ATiedHeadMayBeThereAsACopyOrNot) {
+  const test::ModelCopy model("tied_head");
+  const Checkpoint checkpoint = Checkpoint::open_directory(model.path());
+  const bool has_head = checkpoint.find("lm_head.weight") != nullptr;
+  model.change_weights([&](std::vector<NamedTensor>& tensors) {
+    if (has_head)
+      std::erase_if(tensors, [](const NamedTensor& t) { return t.name == "lm_head.weight"; });
+    else
+      tensors.push_back({"lm_head.weight", *checkpoint.find("model.text_model.embed_tokens.weight")});
+  });
+  EXPECT_NO_THROW(test::Loaded("tied_head"));
+  EXPECT_NO_THROW(test::Loaded(model.path()));
+}
+
+TEST(Load, AConfigWithOneMoreLayerNamesAllItsTensors) {
+  const test::ModelCopy model;
+  model.edit("config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4");
+  const std::string what = load_error(model).what();
+  EXPECT_THAT(what, HasSubstr("9 faults"));
+  EXPECT_THAT(what, HasSubstr("missing model.text_model.layers.3.self_attn.q_proj.weight"));
+  EXPECT_THAT(what, HasSubstr("missing model.text_model.layers.3.mlp.down_proj.weight"));
+}
+
+TEST(Load, AConfigWithOneLayerLessNamesWhatIsLeft) {
+  const test::ModelCopy model;
+  model.edit("config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
+  EXPECT_THAT(load_error(model).what(),
+              HasSubstr("unused model.text_model.layers.2.self_attn.q_proj.weight"));
+}
+
+TEST(Load, RefusesATruncatedFile) {
+  const test::ModelCopy model;
+  const std::string bytes = test::read_bytes(model.path() / "model.safetensors");
+  for (const size_t length : {size_t{0}, size_t{7}, size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
+    model.write("model.safetensors", std::string_view(bytes).substr(0, length));
+    EXPECT_EQ(load_error(model).code(), ErrorCode::model_invalid) << length;
+  }
+}
+
+TEST(Load, RefusesIntegersAsWeights) {
+  const test::ModelCopy model;
+  model.change_weights([](std::vector<NamedTensor>& tensors) {
+    for (NamedTensor& t : tensors)
+      if (t.name == kNorm && size_of(t.view.dtype) == 2) t.view.dtype = DType::i16;
+  });
+  EXPECT_THAT(load_error(model).what(),
+              HasSubstr("type of " + kNorm + ": got I16, expected F32, F16 or BF16"));
+}
+
+TEST(Load, SaysWhichDirectoryHasNoWeights) {
+  const test::ModelCopy model;
+  model.remove("model.safetensors");
+  const Error error = load_error(model);
+  EXPECT_EQ(error.code(), ErrorCode::not_found);
+  EXPECT_THAT(error.what(), HasSubstr("model.safetensors"));
+}
+
+TEST(Inspect, CountsEveryParameterOnceUnderItsStation) {
+  const auto frontend = load_frontend(test::data_path("models/smolvlm_tiles"));
+  const Checkpoint checkpoint = Checkpoint::open_directory(frontend->settings().path);
+  const std::vector<StationSize> rows = inspect(*frontend, checkpoint);
+  int64_t parameters = 0;
+  int64_t bytes = 0;
+  for (const StationSize& row : rows) {
+    EXPECT_NE(row.shape.name, "other");
+    parameters += row.parameters;
+    bytes += row.bytes;
+  }
+  int64_t expected = 0;
+  for (const auto& [name, view] : checkpoint.tensors()) expected += view.count();
+  EXPECT_EQ(parameters, expected);
+  EXPECT_EQ(bytes, checkpoint.bytes());
+  const auto station = [&](const std::string& name) {
+    return *std::find_if(rows.begin(), rows.end(),
+                         [&](const StationSize& r) { return r.shape.name == name; });
+  };
+  EXPECT_EQ(station("connector").parameters, 64 * 32 * 16);
+  EXPECT_EQ(station("connector").shape.input, "[N, 256, 32]");
+  EXPECT_EQ(station("connector").shape.output, "[N, 16, 64]");
+  EXPECT_EQ(station("head").parameters, 512 * 64);
+  EXPECT_EQ(station("image").shape.output, "[N, 3, 64, 64]");
+}
+
+TEST(Inspect, ShowsTensorsOfNoStation) {
+  const test::ModelCopy model;
+  const float extra = 1;
+  model.change_weights([&](std::vector<NamedTensor>& tensors) {
+    tensors.push_back({"odd", {DType::f32, {1}, reinterpret_cast<const std::byte*>(&extra)}});
+  });
+  const auto frontend = load_frontend(model.path());
+  const auto rows = inspect(*frontend, Checkpoint::open_directory(model.path()));
+  EXPECT_EQ(rows.back().shape.name, "other");
+  EXPECT_EQ(rows.back().tensors, 1);
+}
+
+}  // namespace
+}  // namespace galago
