@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "galago/error.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
 
 namespace galago::kernels::cpu {
@@ -159,12 +160,14 @@ void run(const Product& product, ConstMatrix x, const Linear& layer, Matrix y) {
 
 void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, Activation activation, bool accumulate) {
   static ProductCache cache;
-  // oneDNN asks OpenMP how many threads the calling thread may use.
-  if (omp_get_max_threads() != threads()) omp_set_num_threads(threads());
+  // oneDNN asks OpenMP how many threads the calling thread may use; a small product gets one, as a team that
+  // waits for a busy processor costs far more than it saves.
+  const int team = threads_for(x.rows, x.cols * y.cols);
+  if (omp_get_max_threads() != team) omp_set_num_threads(team);
   try {
     std::call_once(layer.prepared()->once, pack, layer);
     run(*cache.get({x.rows, x.cols, y.cols, x.stride, y.stride, activation, layer.bias() != nullptr,
-                    accumulate, threads()}),
+                    accumulate, team}),
         x, layer, y);
   } catch (const dnnl::error& error) {
     throw Error(

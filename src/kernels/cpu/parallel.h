@@ -12,7 +12,7 @@
 namespace galago::kernels::cpu {
 
 /// Elementary operations (a load, a multiply-add) below which a second thread does not pay.
-inline constexpr int64_t kOperationsPerThread = 32'768;
+inline constexpr int64_t kOperationsPerThread = 262'144;
 
 /// Threads worth starting for `items` items of `cost` operations each.
 inline int threads_for(int64_t items, int64_t cost) {
