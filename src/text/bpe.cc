@@ -132,15 +132,22 @@ void Bpe::read_options(const JsonField& field) {
     for (unsigned byte = 0; byte < 256; ++byte) bytes_[byte] = id_of(byte_token(byte));
 }
 
+// Vocabulary and merges have tens of thousands of entries: a JsonField, which carries the way to an entry as
+// text, is made for a faulty one only.
 void Bpe::read_vocabulary(const JsonField& field) {
   field.expect_object();
   ids_.reserve(field.value().size());
   std::unordered_map<int64_t, const std::string*> seen;
+  seen.reserve(field.value().size());
   for (const auto& [token, value] : field.value().items()) {
-    const JsonField entry(value, field.where() + "." + printable(token));
-    const int64_t id = entry.integer(0, kMaxTokenId);
+    const auto entry = [&, &name = token, &held = value] {
+      return JsonField(held, field.where() + "." + printable(name));
+    };
+    const bool fits = value.is_number_unsigned() && value.get<uint64_t>() <= uint64_t{kMaxTokenId};
+    const int64_t id = fits ? value.get<int64_t>() : entry().integer(0, kMaxTokenId);
     const auto [first, fresh] = seen.emplace(id, nullptr);
-    if (!fresh) entry.fail("an id of its own", "the id belongs to " + in_quotes(*first->second) + " already");
+    if (!fresh)
+      entry().fail("an id of its own", "the id belongs to " + in_quotes(*first->second) + " already");
     const auto stored = ids_.emplace(token, static_cast<int32_t>(id)).first;
     first->second = &stored->first;
   }
@@ -149,35 +156,39 @@ void Bpe::read_vocabulary(const JsonField& field) {
 void Bpe::read_merges(const JsonField& field) {
   const size_t count = field.size();
   merges_.reserve(count);
-  size_t rank = 0;
+  int32_t rank = 0;
   for (size_t i = 0; i < count; ++i) {
     const Json& entry = field.value()[i];
+    MergeText merge{i, {}, {}};
     if (entry.is_string()) {
       const std::string_view line = entry.get_ref<const std::string&>();
       if (line.starts_with("#version")) continue;
       const size_t space = line.find(' ');
       if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
         field.at(i).fail("two tokens with one space between them");
-      add_merge(line.substr(0, space), line.substr(space + 1), rank++, field.at(i));
+      merge.left = line.substr(0, space);
+      merge.right = line.substr(space + 1);
     } else {
-      const JsonField pair = field.at(i);
-      if (pair.size() != 2) pair.fail("a pair of tokens");
-      add_merge(pair.at(0).string(), pair.at(1).string(), rank++, pair);
+      const bool pair = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string();
+      if (!pair) field.at(i).fail("a pair of tokens");
+      merge.left = entry[0].get_ref<const std::string&>();
+      merge.right = entry[1].get_ref<const std::string&>();
     }
+    add_merge(merge, rank++, field);
   }
 }
 
-void Bpe::add_merge(std::string_view left, std::string_view right, size_t rank, const JsonField& field) {
+void Bpe::add_merge(const MergeText& merge, int32_t rank, const JsonField& field) {
   const auto known = [&](std::string_view token) {
     const auto id = id_of(token);
-    if (!id) field.fail("tokens of the vocabulary", in_quotes(token) + " is not one");
+    if (!id) field.at(merge.index).fail("tokens of the vocabulary", in_quotes(token) + " is not one");
     return *id;
   };
-  const int32_t a = known(left);
-  const int32_t b = known(right);
-  const int32_t merged = known(std::string(left) + std::string(right));
+  const int32_t a = known(merge.left);
+  const int32_t b = known(merge.right);
+  const int32_t merged = known(std::string(merge.left) + std::string(merge.right));
   // A pair that is listed twice counts with its last rank.
-  merges_[pair_key(a, b)] = {static_cast<int32_t>(rank), merged};
+  merges_[pair_key(a, b)] = {rank, merged};
 }
 
 std::optional<int32_t> Bpe::id_of(std::string_view token) const {

@@ -49,13 +49,19 @@ class Bpe {
     int32_t rank = 0;
     int32_t id = 0;
   };
+  /// Entry `index` of the merges.
+  struct MergeText {
+    size_t index = 0;
+    std::string_view left;
+    std::string_view right;
+  };
   struct Symbol;
   struct Candidate;
   class Merger;
   void read_options(const JsonField& field);
   void read_vocabulary(const JsonField& field);
   void read_merges(const JsonField& field);
-  void add_merge(std::string_view left, std::string_view right, size_t rank, const JsonField& field);
+  void add_merge(const MergeText& merge, int32_t rank, const JsonField& field);
   std::vector<int32_t> characters(std::string_view word) const;
   bool add_bytes(std::string_view character, std::vector<int32_t>& out) const;
 
