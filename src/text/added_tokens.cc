@@ -1,3 +1,6 @@
+// A trie finds the longest token at each byte; a match never leaves the run of bytes that one author wrote.
+// The options of a token (single_word, lstrip, rstrip) apply after the match, as in the reference.
+// Reference: `tokenizers` added_vocabulary.rs.
 #include "text/added_tokens.h"
 
 #include <algorithm>

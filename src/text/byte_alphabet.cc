@@ -1,3 +1,5 @@
+// The alphabet as two tables, made once: 188 printable bytes of Latin-1 stand for themselves, the other 68
+// are U+0100 and up, in the order of the bytes. Reference: bytes_to_unicode in GPT-2's encoder.py.
 #include "text/byte_alphabet.h"
 
 #include <array>

@@ -1,3 +1,6 @@
+// Each decoder is a step that takes fragments of tokens and gives fragments of tokens; a stream owns its
+// steps. A step that needs whole tokens cannot stand behind one that joins them: from_json sees to it.
+// Reference: `tokenizers` decoders.
 #include "text/detokenizer.h"
 
 #include <optional>

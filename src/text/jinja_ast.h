@@ -65,8 +65,8 @@ struct Statement {
     branches,   // branches: if, elif, else
     loop,       // for names in expression if filter: body, else: other
     assign,     // set names = expression, or set name.attribute = expression
-    capture,    // set names[0] followed by a body; filters of the tag are in `expression`, around "capture"
-    macro,      // macro text(names), defaults of the last names in parts
+    capture,    // set names[0] to what body writes; expression: that name with the tag's filters, or null
+    macro,      // macro text(names): body; defaults are those of the last names
     body_only,  // generation: its body
     break_loop,
     continue_loop,

@@ -1,3 +1,6 @@
+// A walk over the tree. Recursion is bounded three times: by the depth of the tree (checked when it was
+// built), by the nesting of values (checked when they are made) and by the nesting of macro calls (checked
+// here). Reference: Jinja 3.1 compiler and runtime.
 #include "text/jinja_interpreter.h"
 
 #include <algorithm>

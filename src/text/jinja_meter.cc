@@ -1,3 +1,5 @@
+// Errors name the template, the line and the limit. Units: steps are visits of a node or items of a list,
+// bytes are those of every text that is made.
 #include "text/jinja_meter.h"
 
 namespace galago::jinja {

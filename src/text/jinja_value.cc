@@ -1,3 +1,5 @@
+// What walks a value (repr, comparison) counts steps: values share parts, so a small one can be long to
+// write. Reference: Python 3 for truth, equality, str and repr.
 #include "text/jinja_value.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Runs are kept joined: neighbours differ in origin, so a text of one author is one run whatever was done to
+// it. In and out: see marked_text.h. Offsets are bytes.
 #include "text/marked_text.h"
 
 #include <algorithm>

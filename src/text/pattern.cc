@@ -1,3 +1,5 @@
+// PCRE2 matches with Unicode properties, as Oniguruma does, within limits of steps and memory. An empty match
+// behind another match is skipped, as Oniguruma's iterator does. In: text. Out: spans in bytes.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/pattern.h"
 

@@ -1,3 +1,5 @@
+// Only the "single" template counts: galago never encodes pairs of texts.
+// Reference: `tokenizers` processors/template.rs.
 #include "text/post_processor.h"
 
 #include "core/printable.h"

@@ -1,3 +1,5 @@
+// Both files are read where they exist; what tokenizer_config.json says comes first.
+// Reference: transformers 5.18 tokenization_utils_base.py.
 #include "text/token_names.h"
 
 #include "io/files.h"
