@@ -1,6 +1,7 @@
 // galago run: one question about any number of pictures; the answer streams to stdout.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -92,6 +93,11 @@ void show_picture(const RunFlags& flags, const std::string& path, const Image& i
 int run(RunFlags& flags) {
   if (flags.no_split) flags.request.split_images = false;
   if (flags.split) flags.request.split_images = true;
+  const auto from_stdin = std::count(flags.images.begin(), flags.images.end(), "-") + (flags.prompt == "-");
+  if (from_stdin > 1)
+    throw Error(ErrorCode::usage, {.where = "standard input (-)",
+                                   .got = "asked for " + std::to_string(from_stdin) + " times",
+                                   .expected = "at most once"});
   flags.request.prompt = prompt_text(flags.prompt);
   for (const std::string& path : flags.images) {
     flags.request.images.push_back(open_image(path));

@@ -30,8 +30,8 @@ TEST_P(Stations, AgreeWithTransformers) {
   const auto results = verify(*frontend, *engine, data("goldens/") + GetParam().golden);
   EXPECT_EQ(static_cast<int>(results.size()), GetParam().stations);
   for (const StationResult& r : results)
-    EXPECT_TRUE(r.holds) << r.station << " " << to_string(r.shape) << ": max abs " << r.max_abs << ", max rel "
-                         << r.max_rel << ", bound " << r.limit << " " << r.mismatch;
+    EXPECT_TRUE(r.holds) << r.station << " " << to_string(r.shape) << ": max abs " << r.max_abs
+                         << ", max rel " << r.max_rel << ", bound " << r.limit << " " << r.mismatch;
   kernels::set_backend(kernels::Backend::cpu);
 }
 
