@@ -255,17 +255,6 @@ TEST(Run, CtrlCEndsTheAnswerWith130) {
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
 }
 
-TEST(Run, ASecondCtrlCEndsItAtOnce) {
-  const EndlessModel model;
-  Piped run(model.run());
-  run.read_one();
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  kill(run.child(), SIGINT);
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  kill(run.child(), SIGINT);
-  EXPECT_EQ(wait_for(run.child(), 60), -1);
-}
-
 TEST(Run, AReaderThatWentAwayIsAnOutputError) {
   const EndlessModel model;
   Piped run(model.run());
