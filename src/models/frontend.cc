@@ -31,7 +31,7 @@ Segments Frontend::prompt(const PromptText& text, std::span<const TileGrid> grid
 }
 
 std::vector<int32_t> Frontend::prompt_ids(const PromptText& text, std::span<const TileGrid> grids) const {
-  return tokenizer_.encode(prompt(text, grids), text.parse_special);
+  return tokenizer_.add_special_tokens(tokenizer_.encode(prompt(text, grids), text.parse_special));
 }
 
 }  // namespace galago
