@@ -56,7 +56,11 @@ nlohmann::ordered_json error_json(const Error& error) {
 }
 
 int report(const Error& error, bool json) {
-  if (json && error.code() != ErrorCode::output_io) print_json(error_json(error));
+  if (json && error.code() != ErrorCode::output_io) try {
+      print_json(error_json(error));
+    } catch (const Error& output) {
+      return report(output, false);
+    }
   std::cerr << "galago: " << to_string(error.code()) << ": " << error.what() << "\n";
   return exit_code(error.code());
 }

@@ -53,6 +53,7 @@ nlohmann::ordered_json to_json(const Frontend& frontend, const std::vector<Stati
                         {"tokens", i.plan.tokens}});
   return {{"model", frontend.settings().path.string()},
           {"model_type", frontend.settings().model.model_type},
+          {"dtype", frontend.settings().model.dtype},
           {"stations", rows},
           {"images", pictures}};
 }
@@ -61,6 +62,7 @@ std::string to_text(const Frontend& frontend, const std::vector<StationSize>& st
                     const std::vector<PlannedImage>& images) {
   const ModelConfig& model = frontend.settings().model;
   std::string text = frontend.settings().path.string() + ": " + model.model_type + ", " +
+                     (model.dtype.empty() ? "" : model.dtype + ", ") +
                      std::to_string(model.vision.num_hidden_layers) + " vision layers, " +
                      std::to_string(model.text.num_hidden_layers) + " text layers, context " +
                      std::to_string(model.text.max_position_embeddings) + "\n\n";

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "core/cancelled.h"
 
 namespace {
 
@@ -32,6 +33,8 @@ int run(const galago::cli::Action& action, bool json) {
     return action();
   } catch (const Error& error) {
     return galago::cli::report(error, json);
+  } catch (const galago::Cancelled&) {
+    return galago::cli::kInterruptedExit;
   } catch (const std::bad_alloc&) {
     return galago::cli::report(Error(ErrorCode::resource, {.where = "memory", .got = "no more to be had"}),
                                json);

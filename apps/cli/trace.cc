@@ -39,12 +39,26 @@ Loaded load(const TraceFlags& flags) {
   return loaded;
 }
 
+// Shows how far an image is, and stops after Ctrl-C.
+TileProgress tile_progress(StatusLine& status) {
+  catch_interrupt();
+  return [&status](int64_t done, int64_t total) {
+    status.show(done < total ? "encoding tile " + std::to_string(done) + " of " + std::to_string(total)
+                             : "running the text model");
+    return !interrupted();
+  };
+}
+
 int run_trace_command(TraceFlags& flags) {
   for (const std::string& path : flags.images) flags.request.images.push_back(load_image(path));
   if (flags.no_split) flags.request.split = false;
+  if (const auto folder = std::filesystem::path(flags.output).parent_path();
+      !folder.empty() && !std::filesystem::is_directory(folder))
+    throw Error(ErrorCode::output_io, {.where = flags.output, .got = "no such folder"});
   StatusLine status(true);
-  status.show("tracing every station");
+  status.show("loading the model");
   const Loaded loaded = load(flags);
+  flags.request.progress = tile_progress(status);
   const Trace trace = run_trace(*loaded.frontend, *loaded.engine, flags.request);
   write_trace(flags.output, trace);
   status.clear();
@@ -68,9 +82,9 @@ std::string bound_text(const StationResult& r) {
 
 int run_verify_command(const TraceFlags& flags) {
   StatusLine status(!flags.json);
-  status.show("running the golden's question through every station");
+  status.show("loading the model");
   const Loaded loaded = load(flags);
-  const auto results = verify(*loaded.frontend, *loaded.engine, flags.golden);
+  const auto results = verify(*loaded.frontend, *loaded.engine, flags.golden, tile_progress(status));
   status.clear();
   bool all_hold = !results.empty();
   auto json = nlohmann::ordered_json::array();

@@ -5,15 +5,20 @@
 
 namespace galago {
 
-/// Milliseconds since construction.
 class Clock {
  public:
-  double ms() const {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+  /// Milliseconds since construction or the last lap.
+  double ms() const { return std::chrono::duration<double, std::milli>(Steady::now() - start_).count(); }
+  /// ms(), and starts anew.
+  double lap_ms() {
+    const double passed = ms();
+    start_ = Steady::now();
+    return passed;
   }
 
  private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  using Steady = std::chrono::steady_clock;
+  Steady::time_point start_ = Steady::now();
 };
 
 }  // namespace galago

@@ -138,6 +138,13 @@ Tensor Tensor::copy() const {
   return out;
 }
 
+Tensor to_tensor(const TensorView& view) {
+  if (!view.data) return {};
+  Tensor out(view.shape);
+  to_floats(view, out.data());
+  return out;
+}
+
 Matrix Tensor::matrix() {
   const int64_t cols = shape_.empty() ? 1 : shape_.back();
   return {data_.get(), cols == 0 ? 0 : size_ / cols, cols};

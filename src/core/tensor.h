@@ -120,4 +120,7 @@ class Tensor {
   std::unique_ptr<float[], Free> data_;
 };
 
+/// A view's elements as an owned tensor; an empty tensor for a view without data.
+Tensor to_tensor(const TensorView& view);
+
 }  // namespace galago

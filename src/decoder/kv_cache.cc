@@ -7,9 +7,9 @@ KvCache::KvCache(int64_t layers, int64_t width, int64_t sequences, int64_t capac
     : layers_(layers),
       width_(width),
       capacity_(capacity),
-      stride_layer_(sequences * capacity * width),
       keys_({layers, sequences, capacity, width}),
       values_({layers, sequences, capacity, width}),
+      stride_layer_(layers > 0 ? keys_.size() / layers : 0),
       lengths_(static_cast<size_t>(sequences), 0) {}
 
 int64_t KvCache::offset(int64_t layer, int64_t sequence, int64_t position) const {

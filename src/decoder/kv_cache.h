@@ -35,9 +35,9 @@ class KvCache {
   int64_t layers_;
   int64_t width_;
   int64_t capacity_;
-  int64_t stride_layer_;
-  Tensor keys_;    // [layers, sequences, capacity, width]
-  Tensor values_;  // same
+  Tensor keys_;           // [layers, sequences, capacity, width]
+  Tensor values_;         // same
+  int64_t stride_layer_;  // floats of one layer
   std::vector<int64_t> lengths_;
 };
 

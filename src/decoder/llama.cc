@@ -48,11 +48,7 @@ void advance(std::span<const RowPlace> places, int64_t rows, KvCache& cache, Wor
 
 }  // namespace
 
-RmsNorm::RmsNorm(const TensorView& view, float epsilon) : eps(epsilon) {
-  if (!view.data) return;
-  weight = Tensor(view.shape);
-  to_floats(view, weight.data());
-}
+RmsNorm::RmsNorm(const TensorView& view, float epsilon) : weight(to_tensor(view)), eps(epsilon) {}
 
 void RmsNorm::forward(ConstMatrix x, Matrix y) const { kernels::rms_norm(x, weight.data(), eps, y); }
 
@@ -99,7 +95,7 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
 }
 
 LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
-  if (config.hidden_act != "silu")
+  if (config.hidden_act != "silu" && config.hidden_act != "swish")
     throw Error(
         ErrorCode::model_unsupported,
         {.where = "config.json: text_config.hidden_act", .got = config.hidden_act, .expected = "silu"});

@@ -1,5 +1,5 @@
-// The half of a model that holds weights: pixels to image rows, and the decoder.
-// In: pixel batches and rows. Out: features of each station, so that a trace can look at all of them.
+// The half of a model that holds weights: pixels to image rows, station by station, and the decoder.
+// In: pixel batches. Out: each station's tensor, so that a trace can look at all of them.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +11,19 @@
 
 namespace galago {
 
-/// What the vision side makes of one image's tiles, station by station.
-struct ImageFeatures {
-  Tensor vision_last_hidden_state;  ///< [N, P, C]
-  Tensor connector_output;          ///< [N, T, D']
-  Tensor image_rows;                ///< [R, D], in the order of the placeholders
-  double vision_ms = 0;
-  double connector_ms = 0;
-};
-
 /// Const and thread-safe after construction.
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// Tower, connector and hidden align on one image's tiles.
-  virtual ImageFeatures encode(const PixelBatch& batch, Workspace& workspace,
-                               const TileProgress& progress) const = 0;
+
+  /// Tower, behind its adapter: one image's tiles to patch vectors [N, P, C].
+  virtual Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const = 0;
+  /// Connector: [N, P, C] to [N, T, D'].
+  virtual Tensor connect(const Tensor& features, Workspace& workspace) const = 0;
+  /// Hidden align: [N, T, D'] to image rows [N * T, D], in the order of the placeholders.
+  virtual Tensor align(Tensor connected) const = 0;
   virtual const LlamaDecoder& decoder() const = 0;
+
   /// Which row of the position table each patch takes, [N, P]: for a trace.
   virtual std::vector<int32_t> position_ids(const PixelBatch& batch) const = 0;
   /// Pixels on one side of a patch.

@@ -1,12 +1,13 @@
 // config -> wired stations for model_type idefics3 and smolvlm.
 #include "models/idefics3.h"
 
-#include <chrono>
 #include <string>
 
 #include "connector/connector.h"
+#include "core/limits.h"
 #include "galago/error.h"
-#include "core/clock.h"
+#include "io/files.h"
+#include "io/json.h"
 #include "vision/siglip.h"
 
 namespace galago {
@@ -16,11 +17,42 @@ namespace {
 // the core.
 constexpr int64_t kRowsPerTowerCall = 1024;
 
+// Prefixes of the checkpoint's names.
+constexpr const char* kVision = "vision_model";
+constexpr const char* kConnector = "connector";
+constexpr const char* kText = "text_model";
+
+std::string prefix(const char* part) { return std::string("model.") + part + "."; }
+
+// The texts around image rows as a SmolVLM tokenizer may name them, at the top level of tokenizer_config.json
+// or under extra_special_tokens; Idefics3's are fixed. Reference: transformers 5.18
+// SmolVLMProcessor.__init__.
+ImageTokens read_image_tokens(const std::filesystem::path& directory) {
+  ImageTokens tokens;
+  const std::filesystem::path path = directory / "tokenizer_config.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return tokens;
+  const Json document = parse_json(read_text_file(path, limits::kConfigBytes), path.string());
+  const JsonField root(document, path.string());
+  const auto extra = root.find("extra_special_tokens");
+  const auto read = [&](const char* key, std::string& text) {
+    for (const auto& place : {std::optional(root), extra})
+      if (place && place->value().is_object())
+        if (const auto named = place->find(key); named && named->value().is_string()) text = named->string();
+  };
+  read("image_token", tokens.image);
+  read("fake_image_token", tokens.fake);
+  read("global_image_token", tokens.global_image);
+  return tokens;
+}
+
 class Idefics3Frontend final : public Frontend {
  public:
-  explicit Idefics3Frontend(ModelDirectory settings) : Frontend(std::move(settings)) {
+  Idefics3Frontend(ModelDirectory settings, ImageTokens tokens)
+      : Frontend(std::move(settings)), tokens_(std::move(tokens)) {
     const ModelConfig& model = this->settings().model;
     rows_per_tile_ = rows_for(model.vision.patches_per_side(), model.scale_factor);
+    check_tile_side();
     const auto said = this->settings().processor.image_seq_len;
     if (said && *said != rows_per_tile_)
       throw Error(ErrorCode::model_invalid,
@@ -40,17 +72,18 @@ class Idefics3Frontend final : public Frontend {
     const ModelConfig& m = settings().model;
     const auto text = [](std::initializer_list<int64_t> sizes) { return to_string(Shape(sizes)).substr(1); };
     const int64_t side = m.vision.patches_per_side();
-    const std::string tiles = "[N, " + text({3, m.vision.image_size, m.vision.image_size});
+    const int64_t pixels = settings().preprocessor.max_image_size_longest_edge;
+    const std::string tiles = "[N, " + text({3, pixels, pixels});
     const std::string patches = "[N, " + text({side * side, m.vision.hidden_size});
     const std::string rows = "[N, " + text({rows_per_tile_, m.text.hidden_size});
     const std::string sequence = "[L, " + text({m.text.hidden_size});
     return {{"image", "file", tiles, {}},
-            {"vision tower", tiles, patches, {"model.vision_model."}},
-            {"connector", patches, rows, {"model.connector."}},
-            {"hidden align", rows, rows + " (identity)", {}},
-            {"embedding", "ids [L]", sequence, {"model.text_model.embed_tokens."}},
+            {"vision tower", tiles, patches, {prefix(kVision)}},
+            {"connector", patches, rows, {prefix(kConnector)}},
+            {"hidden align", rows, rows, {}},
+            {"embedding", "ids [L]", sequence, {prefix(kText) + "embed_tokens."}},
             {"pack", rows + " + " + sequence, sequence, {}},
-            {"text backbone", sequence, sequence, {"model.text_model.layers.", "model.text_model.norm."}},
+            {"text backbone", sequence, sequence, {prefix(kText) + "layers.", prefix(kText) + "norm."}},
             {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head."}}};
   }
 
@@ -69,6 +102,17 @@ class Idefics3Frontend final : public Frontend {
   }
 
  private:
+  // Tiles of the preprocessor must have as many patches as the tower's rows are counted for.
+  void check_tile_side() const {
+    const VisionConfig& vision = settings().model.vision;
+    const int64_t tile = settings().preprocessor.max_image_size_longest_edge;
+    if (tile / vision.patch_size != vision.patches_per_side())
+      throw Error(ErrorCode::model_invalid,
+                  {.where = "preprocessor_config.json: max_image_size.longest_edge",
+                   .got = std::to_string(tile),
+                   .expected = std::to_string(vision.image_size) + ", the tower's image_size"});
+  }
+
   ImageTokens tokens_;
   int64_t rows_per_tile_ = 0;
 };
@@ -76,28 +120,25 @@ class Idefics3Frontend final : public Frontend {
 class Idefics3Engine final : public Engine {
  public:
   Idefics3Engine(const ModelConfig& config, Binder& binder)
-      : tower_(std::make_shared<const SiglipTower>(config.vision,
-                                                   binder.root().sub("model").sub("vision_model"))),
+      : tower_(std::make_shared<const SiglipTower>(config.vision, binder.root().sub("model").sub(kVision))),
         adapter_(tower_, adapter_options(config)),
-        connector_(binder.root().sub("model").sub("connector"), config.vision.hidden_size,
-                   config.scale_factor, config.text.hidden_size),
+        connector_(binder.root().sub("model").sub(kConnector), config.vision.hidden_size, config.scale_factor,
+                   config.text.hidden_size),
         align_(config.text.hidden_size),
-        decoder_(config.text, config.tie_word_embeddings, binder.root().sub("model").sub("text_model"),
+        decoder_(config.text, config.tie_word_embeddings, binder.root().sub("model").sub(kText),
                  binder.root()) {}
 
-  ImageFeatures encode(const PixelBatch& batch, Workspace& workspace,
-                       const TileProgress& progress) const override {
-    ImageFeatures out;
-    const Clock clock;
-    out.vision_last_hidden_state = adapter_.forward(batch, workspace, progress);  // [N, P, C]
-    out.vision_ms = clock.ms();
-    out.connector_output = connector_.forward(out.vision_last_hidden_state, workspace);  // [N, T, D']
-    out.image_rows = align_.forward(out.connector_output.copy());                        // [N, T, D]
-    out.image_rows.reshape({out.image_rows.matrix().rows, out.image_rows.shape().back()});
-    out.connector_ms = clock.ms() - out.vision_ms;
-    return out;
+  Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const override {
+    return adapter_.forward(batch, workspace, progress);  // [N, P, C]
   }
-
+  Tensor connect(const Tensor& features, Workspace& workspace) const override {
+    return connector_.forward(features, workspace);  // [N, T, D']
+  }
+  Tensor align(Tensor connected) const override {
+    Tensor rows = align_.forward(std::move(connected));       // [N, T, D]
+    rows.reshape({rows.matrix().rows, rows.shape().back()});  // [N*T, D]
+    return rows;
+  }
   const LlamaDecoder& decoder() const override { return decoder_; }
   std::vector<int32_t> position_ids(const PixelBatch& batch) const override {
     return tower_->position_ids(batch);
@@ -124,7 +165,12 @@ class Idefics3Engine final : public Engine {
 }  // namespace
 
 std::unique_ptr<const Frontend> make_idefics3_frontend(ModelDirectory settings) {
-  return std::make_unique<Idefics3Frontend>(std::move(settings));
+  return std::make_unique<Idefics3Frontend>(std::move(settings), ImageTokens());
+}
+
+std::unique_ptr<const Frontend> make_smolvlm_frontend(ModelDirectory settings) {
+  ImageTokens tokens = read_image_tokens(settings.path);
+  return std::make_unique<Idefics3Frontend>(std::move(settings), std::move(tokens));
 }
 
 std::unique_ptr<const Engine> make_idefics3_engine(const Frontend& frontend, const Checkpoint& checkpoint) {

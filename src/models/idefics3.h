@@ -12,6 +12,8 @@
 namespace galago {
 
 std::unique_ptr<const Frontend> make_idefics3_frontend(ModelDirectory settings);
+/// The same with the names of image tokens that a SmolVLM tokenizer may carry.
+std::unique_ptr<const Frontend> make_smolvlm_frontend(ModelDirectory settings);
 std::unique_ptr<const Engine> make_idefics3_engine(const Frontend& frontend, const Checkpoint& checkpoint);
 
 }  // namespace galago

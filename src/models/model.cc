@@ -1,14 +1,14 @@
 // The public API on top of frontend, engine and pipeline.
-#include <algorithm>
+#include <new>
+#include <stdexcept>
 #include <string>
 
 #include "core/cancelled.h"
-#include "core/checked.h"
+#include "core/clock.h"
 #include "galago/galago.h"
 #include "generate/fallback.h"
 #include "generate/options.h"
 #include "kernels/kernels.h"
-#include "core/clock.h"
 #include "models/pipeline.h"
 #include "models/registry.h"
 #include "models/sequence.h"
@@ -29,20 +29,40 @@ struct Model::State {
 
 const char* version() noexcept { return GALAGO_VERSION; }
 
+namespace {
+
+// Memory that runs out is an answer like any other; what a caller's callback throws passes through.
+template <class Body>
+auto guarded(const Body& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::resource, {.where = "memory", .got = "no more to be had"});
+  } catch (const std::length_error&) {
+    throw Error(ErrorCode::resource, {.where = "memory", .got = "a container larger than memory"});
+  }
+}
+
+}  // namespace
+
 Image Image::open(const std::filesystem::path& file) {
-  const Clock clock;
-  auto data = std::make_shared<Data>();
-  data->rgb = load_image(file);
-  data->decode_ms = clock.ms();
-  return Image(std::move(data));
+  return guarded([&] {
+    const Clock clock;
+    auto data = std::make_shared<Data>();
+    data->rgb = load_image(file);
+    data->decode_ms = clock.ms();
+    return Image(std::move(data));
+  });
 }
 
 Image Image::from_bytes(std::span<const std::byte> bytes, const std::string& name) {
-  const Clock clock;
-  auto data = std::make_shared<Data>();
-  data->rgb = decode_image(bytes, name);
-  data->decode_ms = clock.ms();
-  return Image(std::move(data));
+  return guarded([&] {
+    const Clock clock;
+    auto data = std::make_shared<Data>();
+    data->rgb = decode_image(bytes, name);
+    data->decode_ms = clock.ms();
+    return Image(std::move(data));
+  });
 }
 
 Image Image::from_rgb(int64_t width, int64_t height, std::span<const uint8_t> pixels) {
@@ -66,12 +86,14 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
   if (options.dtype != "auto" && options.dtype != "f32")
     throw Error(ErrorCode::usage, {.where = "dtype", .got = options.dtype, .expected = "auto or f32"});
   kernels::set_threads(options.threads);
-  auto state = std::make_shared<State>();
-  state->frontend = load_frontend(directory);
-  state->checkpoint = Checkpoint::open_directory(directory);
-  state->engine = load_engine(*state->frontend, state->checkpoint);
-  state->load_ms = clock.ms();
-  return Model(std::move(state));
+  return guarded([&] {
+    auto state = std::make_shared<State>();
+    state->frontend = load_frontend(directory);
+    state->checkpoint = Checkpoint::open_directory(directory);
+    state->engine = load_engine(*state->frontend, state->checkpoint);
+    state->load_ms = clock.ms();
+    return Model(std::move(state));
+  });
 }
 
 namespace {
@@ -94,21 +116,26 @@ class ImageEncoder {
 
   // Image rows [R, D]; adds to the timings.
   Tensor encode(const RgbImage& image, Timings& timings) {
-    const Clock clock;
+    Clock clock;
+    if (!report(0)) throw Cancelled{};
     const PixelBatch batch = prepare_image(frontend_, image, plan_.preprocessing);
-    timings.preprocess_ms += clock.ms();
-    ImageFeatures features = engine_.encode(batch, workspace_, [this](int64_t done, int64_t) {
-      return !progress_ || progress_({.tiles_done = done_ + done,
-                                      .tiles_total = plan_.tiles,
-                                      .prompt_tokens = static_cast<int64_t>(plan_.ids.size())});
-    });
+    timings.preprocess_ms += clock.lap_ms();
+    const Tensor features =
+        engine_.see(batch, workspace_, [this](int64_t done, int64_t) { return report(done); });  // [N, P, C]
+    timings.vision_ms += clock.lap_ms();
+    Tensor rows = engine_.align(engine_.connect(features, workspace_));  // [R, D]
+    timings.connector_ms += clock.lap_ms();
     done_ += batch.pixels.shape()[0];
-    timings.vision_ms += features.vision_ms;
-    timings.connector_ms += features.connector_ms;
-    return std::move(features.image_rows);
+    return rows;
   }
 
  private:
+  bool report(int64_t done) const {
+    return !progress_ || progress_({.tiles_done = done_ + done,
+                                    .tiles_total = plan_.tiles,
+                                    .prompt_tokens = static_cast<int64_t>(plan_.ids.size())});
+  }
+
   const Frontend& frontend_;
   const Engine& engine_;
   const PlannedPrompt& plan_;
@@ -117,56 +144,76 @@ class ImageEncoder {
   int64_t done_ = 0;
 };
 
+// The packed prompt [L, D] of a request.
+Tensor prompt_rows(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
+                   std::span<const RgbImage* const> images, const ProgressCallback& progress,
+                   Timings& timings) {
+  ImageEncoder encoder(frontend, engine, plan, progress);
+  std::vector<Tensor> image_rows;
+  for (const RgbImage* image : images) image_rows.push_back(encoder.encode(*image, timings));
+  return pack_prompt(frontend, engine, plan.ids, image_rows);
+}
+
+// Decodes from a packed prompt [L, D].
+Generation generate_text(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
+                         const Request& request, const Tensor& rows) {
+  DecoderSequence sequence(engine.decoder());
+  CausalBackbone backbone(sequence);
+  TokenizerText pieces(frontend.tokenizer(), request.options.keep_special);
+  return generate_answer({.from_embeds = &backbone},
+                         {.rows = rows.matrix(),
+                          .ids = plan.ids,
+                          .end_ids = frontend.settings().generation.eos_token_id,
+                          .image_tokens = plan.image_tokens,
+                          .options = request.options,
+                          .on_piece = request.on_text},
+                         pieces);
+}
+
+void add_generation(Generation generation, double before_ms, Answer& answer) {
+  answer.text = std::move(generation.text);
+  answer.token_ids = std::move(generation.token_ids);
+  answer.finish_reason = generation.finish_reason;
+  answer.usage.completion_tokens = generation.usage.completion_tokens;
+  answer.timings.prefill_ms = generation.timings.prefill_ms;
+  answer.timings.first_token_ms = before_ms + generation.timings.first_token_ms;
+  answer.timings.decode_ms = generation.timings.decode_ms;
+  answer.timings.tokens_per_second = generation.timings.tokens_per_second;
+}
+
 }  // namespace
 
 Answer Model::ask(const Request& request) const {
   const Clock clock;
   check_options(request.options);
   std::vector<ImageSize> sizes;
-  for (const Image& image : request.images)
+  std::vector<const RgbImage*> images;
+  Answer answer;
+  answer.timings.load_ms = state_->load_ms;
+  for (const Image& image : request.images) {
+    images.push_back(&image.data_->rgb);
     sizes.push_back({.width = image.width(), .height = image.height()});
+    answer.timings.decode_image_ms += image.data_->decode_ms;
+  }
   const PromptText text{
       .prompt = request.prompt, .system = request.system, .parse_special = request.parse_special};
-  PlannedPrompt plan = plan_prompt(*state_->frontend, text, sizes, request.split_images);
-
-  Answer answer;
-  answer.usage = {.prompt_tokens = static_cast<int64_t>(plan.ids.size()), .image_tokens = plan.image_tokens};
-  answer.timings.load_ms = state_->load_ms;
-  for (size_t i = 0; i < sizes.size(); ++i) answer.images.push_back(image_info(sizes[i], plan.images[i]));
-  try {
-    std::vector<Tensor> image_rows;
-    ImageEncoder encoder(*state_->frontend, *state_->engine, plan, request.on_progress);
-    for (const Image& image : request.images) {
-      answer.timings.decode_image_ms += image.data_->decode_ms;
-      image_rows.push_back(encoder.encode(image.data_->rgb, answer.timings));
+  return guarded([&] {
+    PlannedPrompt plan = plan_prompt(*state_->frontend, text, sizes, request.split_images);
+    for (size_t i = 0; i < sizes.size(); ++i) answer.images.push_back(image_info(sizes[i], plan.images[i]));
+    answer.usage = {.prompt_tokens = static_cast<int64_t>(plan.ids.size()),
+                    .image_tokens = plan.image_tokens};
+    try {
+      const Tensor rows =
+          prompt_rows(*state_->frontend, *state_->engine, plan, images, request.on_progress, answer.timings);
+      const double before_ms = clock.ms();
+      add_generation(generate_text(*state_->frontend, *state_->engine, plan, request, rows), before_ms,
+                     answer);
+    } catch (const Cancelled&) {
+      answer.finish_reason = FinishReason::cancelled;
     }
-    const Tensor rows = pack_prompt(*state_->frontend, *state_->engine, plan.ids, image_rows);
-    const double before_ms = clock.ms();
-
-    DecoderSequence sequence(state_->engine->decoder());
-    CausalBackbone backbone(sequence);
-    TokenizerText pieces(state_->frontend->tokenizer(), request.options.keep_special);
-    Generation generation = generate_answer({.from_embeds = &backbone},
-                                            {.rows = rows.matrix(),
-                                             .ids = plan.ids,
-                                             .end_ids = state_->frontend->settings().generation.eos_token_id,
-                                             .image_tokens = plan.image_tokens,
-                                             .options = request.options,
-                                             .on_piece = request.on_text},
-                                            pieces);
-    answer.text = std::move(generation.text);
-    answer.token_ids = std::move(generation.token_ids);
-    answer.finish_reason = generation.finish_reason;
-    answer.usage.completion_tokens = generation.usage.completion_tokens;
-    answer.timings.prefill_ms = generation.timings.prefill_ms;
-    answer.timings.first_token_ms = before_ms + generation.timings.first_token_ms;
-    answer.timings.decode_ms = generation.timings.decode_ms;
-    answer.timings.tokens_per_second = generation.timings.tokens_per_second;
-  } catch (const Cancelled&) {
-    answer.finish_reason = FinishReason::cancelled;
-  }
-  answer.prompt_token_ids = std::move(plan.ids);
-  return answer;
+    answer.prompt_token_ids = std::move(plan.ids);
+    return std::move(answer);
+  });
 }
 
 ImageInfo Model::plan_image(int64_t width, int64_t height, std::optional<bool> split_images) const {

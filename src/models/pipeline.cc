@@ -10,6 +10,21 @@
 
 namespace galago {
 
+namespace {
+
+// A tokenizer may know tokens that the model has no row for.
+void check_vocabulary(const Frontend& frontend, std::span<const int32_t> ids) {
+  const int64_t rows = frontend.settings().model.text.vocab_size;
+  for (const int32_t id : ids)
+    if (id >= rows)
+      throw Error(ErrorCode::model_invalid,
+                  {.where = "tokenizer.json",
+                   .got = "token id " + std::to_string(id),
+                   .expected = "below text_config.vocab_size, " + std::to_string(rows)});
+}
+
+}  // namespace
+
 PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std::span<const ImageSize> sizes,
                           std::optional<bool> split) {
   if (sizes.size() > limits::kImagesPerPrompt)
@@ -26,6 +41,7 @@ PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std:
     grids.push_back(plan.images.back().grid);
   }
   plan.ids = frontend.prompt_ids(text, grids);
+  check_vocabulary(frontend, plan.ids);
   plan.image_tokens =
       count_placeholders(plan.ids, static_cast<int32_t>(frontend.settings().model.image_token_id));
   token_budget(static_cast<int64_t>(plan.ids.size()), frontend.settings().model.text.max_position_embeddings,

@@ -17,7 +17,7 @@ struct ModelFile {
 };
 
 constexpr std::array<ModelFile, 2> kModels = {{{"idefics3", make_idefics3_frontend, make_idefics3_engine},
-                                               {"smolvlm", make_idefics3_frontend, make_idefics3_engine}}};
+                                               {"smolvlm", make_smolvlm_frontend, make_idefics3_engine}}};
 
 const ModelFile& model_file(const std::string& model_type) {
   std::string known;

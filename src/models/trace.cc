@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "generate/fallback.h"
+#include "generate/options.h"
 #include "io/safetensors.h"
 #include "models/pipeline.h"
 #include "models/sequence.h"
@@ -43,17 +44,20 @@ void append(Trace& trace, TraceTensor tensor) {
 }
 
 // Tower to image rows for one batch of tiles.
-Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, Trace& trace) {
+Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, const TileProgress& progress,
+                      Trace& trace) {
   Workspace workspace;
+  const Tensor features = engine.see(batch, workspace, progress);
   append(trace, trace_tensor("pixel_values", batch.pixels));
   const std::vector<int32_t> ids = engine.position_ids(batch);
   const int64_t tiles = batch.pixels.shape()[0];
   append(trace, trace_ids("vision_position_ids", ids, {tiles, static_cast<int64_t>(ids.size()) / tiles}));
-  ImageFeatures features = engine.encode(batch, workspace, {});
-  append(trace, trace_tensor("vision_last_hidden_state", features.vision_last_hidden_state));
-  append(trace, trace_tensor("connector_output", features.connector_output));
-  append(trace, trace_tensor("image_rows", features.image_rows));
-  return std::move(features.image_rows);
+  append(trace, trace_tensor("vision_last_hidden_state", features));
+  Tensor connected = engine.connect(features, workspace);
+  append(trace, trace_tensor("connector_output", connected));
+  Tensor rows = engine.align(std::move(connected));
+  append(trace, trace_tensor("image_rows", rows));
+  return rows;
 }
 
 PixelBatch given_batch(const Engine& engine, const GivenPixels& given) {
@@ -69,7 +73,7 @@ std::vector<Tensor> trace_images(const Frontend& frontend, const Engine& engine,
                                  const PreprocessorConfig& preprocessing, Trace& trace) {
   std::vector<Tensor> rows;
   if (request.given) {
-    rows.push_back(trace_encoding(engine, given_batch(engine, *request.given), trace));
+    rows.push_back(trace_encoding(engine, given_batch(engine, *request.given), request.progress, trace));
     return rows;
   }
   for (const RgbImage& image : request.images) {
@@ -80,7 +84,7 @@ std::vector<Tensor> trace_images(const Frontend& frontend, const Engine& engine,
     const std::vector<uint8_t> mask(static_cast<size_t>(tiles.count * tiles.height * tiles.width), 1);
     append(trace, trace_tensor("pixel_attention_mask", DType::u8, {tiles.count, tiles.height, tiles.width},
                                mask.data(), static_cast<int64_t>(mask.size())));
-    rows.push_back(trace_encoding(engine, frontend.pixels(tiles, preprocessing), trace));
+    rows.push_back(trace_encoding(engine, frontend.pixels(tiles, preprocessing), request.progress, trace));
   }
   return rows;
 }
@@ -108,6 +112,9 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   std::vector<ImageSize> sizes;
   for (const RgbImage& image : request.images)
     sizes.push_back({.width = image.width, .height = image.height});
+  GenerateRequest generate;
+  generate.options.max_new_tokens = request.max_new_tokens;
+  check_options(generate.options);
   const PlannedPrompt plan = plan_prompt(frontend, request.text, sizes, request.split);
   const auto length = static_cast<int64_t>(plan.ids.size());
 
@@ -121,11 +128,9 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   DecoderSequence sequence(engine.decoder());
   CausalBackbone backbone(sequence);
   TokenizerText text(frontend.tokenizer(), false);
-  GenerateRequest generate;
   generate.rows = embeds.matrix();
   generate.ids = plan.ids;
   generate.end_ids = frontend.settings().generation.eos_token_id;
-  generate.options.max_new_tokens = request.max_new_tokens;
   const Generation generation = generate_answer({.from_embeds = &backbone}, generate, text);
   trace.push_back(
       trace_ids("generated_ids", generation.token_ids, {static_cast<int64_t>(generation.token_ids.size())}));

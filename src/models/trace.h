@@ -47,6 +47,7 @@ struct TraceRequest {
   std::optional<bool> split;
   std::optional<GivenPixels> given;  ///< replaces the images' pixels; the images still give the grids
   int64_t max_new_tokens = 64;       ///< greedy
+  TileProgress progress;             ///< called between tiles; false throws Cancelled
 };
 
 /// Runs every station once. Memory: all of it is kept, logits [L, V] included.

@@ -87,7 +87,9 @@ Trace read_trace(const std::filesystem::path& file) {
 
 GivenPixels given_pixels(const Trace& reference, const std::string& where) {
   const TraceTensor* pixels = find(reference, "pixel_values");
-  if (!pixels || pixels->dtype != DType::f32 || pixels->shape.size() != 4)
+  const bool tiles =
+      pixels && pixels->dtype == DType::f32 && pixels->shape.size() == 4 && pixels->view().count() > 0;
+  if (!tiles || pixels->shape[1] != 3)
     throw Error(ErrorCode::input_invalid,
                 {.where = where + ": pixel_values", .expected = "F32 [N, 3, H, W]"});
   GivenPixels given{.pixels = Tensor(pixels->shape), .attention_mask = {}};
@@ -132,14 +134,18 @@ GoldenContent read_golden(const std::filesystem::path& golden) {
   try {
     GoldenContent content;
     content.reference = read_trace(golden / "trace.safetensors");
+    for (const char* station : {"input_ids", "logits", "generated_ids"})
+      if (!find(content.reference, station))
+        throw Error(ErrorCode::input_invalid, {.where = (golden / "trace.safetensors").string(),
+                                               .got = std::string("no tensor ") + station,
+                                               .expected = "at least input_ids, logits and generated_ids"});
     content.request = read_request(golden, content.reference);
     return content;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::model_invalid) throw;
-    throw Error(ErrorCode::input_invalid, {.where = error.where(),
-                                           .got = error.got(),
-                                           .expected = error.expected(),
-                                           .hint = error.hint()});
+    throw Error(
+        ErrorCode::input_invalid,
+        {.where = error.where(), .got = error.got(), .expected = error.expected(), .hint = error.hint()});
   }
 }
 
@@ -175,8 +181,9 @@ std::vector<StationResult> compare(const Trace& ours, const Trace& reference, bo
 }
 
 std::vector<StationResult> verify(const Frontend& frontend, const Engine& engine,
-                                  const std::filesystem::path& golden) {
-  const GoldenContent content = read_golden(golden);
+                                  const std::filesystem::path& golden, const TileProgress& progress) {
+  GoldenContent content = read_golden(golden);
+  content.request.progress = progress;
   return compare(run_trace(frontend, engine, content.request), content.reference,
                  content.request.given.has_value());
 }

@@ -40,7 +40,7 @@ struct StationResult {
 /// Runs the golden's question through the model and compares. Error{not_found}, Error{input_invalid} for a
 /// golden that cannot be read.
 std::vector<StationResult> verify(const Frontend& frontend, const Engine& engine,
-                                  const std::filesystem::path& golden);
+                                  const std::filesystem::path& golden, const TileProgress& progress = {});
 
 /// Compares two traces; stations that the reference lacks are left out.
 std::vector<StationResult> compare(const Trace& ours, const Trace& reference, bool pixels_given);

@@ -43,7 +43,9 @@ PixelTransform create_normalize_fn(std::array<double, 3> mean, std::array<double
 }
 
 VisionTowerAdapter::VisionTowerAdapter(std::shared_ptr<const VisionTower> tower, AdapterOptions options)
-    : tower_(std::move(tower)), options_(std::move(options)) {}
+    : tower_(std::move(tower)), options_(std::move(options)) {
+  options_.tiles_per_call = std::max<int64_t>(1, options_.tiles_per_call);
+}
 
 void VisionTowerAdapter::check_pixels(const PixelBatch& batch) const {
   const Shape& shape = batch.pixels.shape();

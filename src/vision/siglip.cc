@@ -12,13 +12,6 @@
 namespace galago {
 namespace {
 
-Tensor floats(const TensorView& view) {
-  if (!view.data) return {};
-  Tensor out(view.shape);
-  to_floats(view, out.data());
-  return out;
-}
-
 // The convolution's kernel [C, channels, p, p] read as the weight of a linear layer [C, channels * p * p].
 LinearView patch_linear(const VisionConfig& config, const Scope& scope) {
   const int64_t c = config.hidden_size;
@@ -56,7 +49,7 @@ void unfold_patches(const float* tile, int64_t channels, int64_t height, int64_t
 }
 
 LayerNorm::LayerNorm(const NormView& view, float epsilon)
-    : weight(floats(view.weight)), bias(floats(view.bias)), eps(epsilon) {}
+    : weight(to_tensor(view.weight)), bias(to_tensor(view.bias)), eps(epsilon) {}
 
 void LayerNorm::forward(ConstMatrix x, Matrix y) const {
   kernels::layer_norm(x, weight.data(), bias.data(), eps, y);
@@ -123,7 +116,7 @@ SiglipTower::SiglipTower(const VisionConfig& config, const Scope& scope)
                                                .expected = "3"});
   const int64_t positions = config.patches_per_side() * config.patches_per_side();
   const Scope table = scope.sub("embeddings").sub("position_embedding");
-  position_embedding_ = floats(table.tensor("weight", {positions, config.hidden_size}));
+  position_embedding_ = to_tensor(table.tensor("weight", {positions, config.hidden_size}));
   layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i)
     layers_.emplace_back(config, scope.sub("encoder").sub("layers", i));

@@ -187,6 +187,15 @@ TEST(Run, AFullDiskIsAnOutputError) {
   }
 }
 
+TEST(Run, AnErrorThatCannotBePrintedAsJsonIsAnOutputError) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"run", "--json", "-m", "/nonexistent", "-p", "x"}, {"run", "--json", "--no-such-flag"}}) {
+    const Finished full = galago(words, {.output = "/dev/full"});
+    EXPECT_EQ(full.code, 74);
+    EXPECT_THAT(full.err, HasSubstr("output_io"));
+  }
+}
+
 // Runs the program with its answer going through a pipe that holds one page.
 class Piped {
  public:

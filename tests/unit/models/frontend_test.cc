@@ -70,6 +70,25 @@ TEST(Frontend, RefusesAnImageSeqLenThatTheConfigDoesNotGive) {
   EXPECT_THAT(error.what(), HasSubstr("image_seq_len: got 17, expected 16"));
 }
 
+TEST(Frontend, RefusesTilesOfAnotherSizeThanTheTower) {
+  const test::ModelCopy model;
+  for (const char* file : {"preprocessor_config.json", "processor_config.json"})
+    model.edit(file, "\"max_image_size\": {\n",
+               "\"max_image_size\": {\"longest_edge\": 32 }, \"other\": {\n");
+  const Error error = load_error(model);
+  EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+  EXPECT_THAT(error.what(), HasSubstr("max_image_size.longest_edge: got 32, expected 64"));
+}
+
+TEST(Frontend, RefusesTokensThatTheModelHasNoRowFor) {
+  const test::ModelCopy model;
+  model.edit("config.json", "\"vocab_size\": 512", "\"vocab_size\": 511");
+  const auto frontend = load_frontend(model.path());
+  const Error error = test::error_of([&] { plan_prompt(*frontend, {.prompt = "x"}, {}, {}); });
+  EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+  EXPECT_THAT(error.what(), HasSubstr("token id 511, expected below text_config.vocab_size, 511"));
+}
+
 TEST(Frontend, DoesWithoutAnImageSeqLen) {
   const test::ModelCopy model;
   model.edit("processor_config.json", "\"image_seq_len\": 16", "\"other\": 17");

@@ -196,6 +196,33 @@ TEST(Verify, SaysWhatAGoldenLacks) {
   EXPECT_EQ(golden.error().code(), ErrorCode::not_found);
 }
 
+TEST(Verify, RefusesGivenPixelsWithoutTiles) {
+  const GoldenCopy golden("text_only");
+  golden.edit("\"images\"", "\"pixels\": \"given\", \"images\"");
+  EXPECT_EQ(golden.error().code(), ErrorCode::input_invalid);  // no pixels at all
+  const std::vector<float> logits(512);
+  const std::vector<int64_t> ids(20);
+  const auto bytes = [](const auto& values) { return reinterpret_cast<const std::byte*>(values.data()); };
+  for (const Shape& shape : {Shape{0, 3, 64, 64}, Shape{1, 1, 8, 8}, Shape{1, 3, 8}}) {
+    const std::vector<float> pixels(static_cast<size_t>(*element_count(shape)));
+    write_safetensors(golden.directory().path() / "trace.safetensors",
+                      {{"generated_ids", {DType::i64, {20}, bytes(ids)}},
+                       {"input_ids", {DType::i64, {20}, bytes(ids)}},
+                       {"logits", {DType::f32, {1, 512}, bytes(logits)}},
+                       {"pixel_values", {DType::f32, shape, bytes(pixels)}}});
+    EXPECT_EQ(golden.error().code(), ErrorCode::input_invalid) << to_string(shape);
+  }
+}
+
+TEST(Verify, AGoldenWithoutLogitsProvesNothing) {
+  const GoldenCopy golden("text_only");
+  const std::vector<int64_t> ids(20);
+  write_safetensors(golden.directory().path() / "trace.safetensors",
+                    {{"input_ids", {DType::i64, {20}, reinterpret_cast<const std::byte*>(ids.data())}}});
+  EXPECT_EQ(golden.error().code(), ErrorCode::input_invalid);
+  EXPECT_THAT(golden.error().what(), HasSubstr("no tensor logits"));
+}
+
 TEST(Verify, AnotherQuestionTurnsTheIdsRed) {
   const GoldenCopy golden("text_only");
   golden.edit("What colour is the house in 2024?", "What colour is the house in 2025?");
