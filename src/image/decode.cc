@@ -3,7 +3,6 @@
 // Reference: Pillow 12.3 Image.open, transformers 5.18 load_image (exif_transpose, then convert to RGB).
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <new>
 #include <string_view>
 
@@ -12,6 +11,7 @@
 #include "image/decoders.h"
 #include "image/image.h"
 #include "image/orientation.h"
+#include "io/files.h"
 
 namespace galago {
 namespace {
@@ -151,24 +151,9 @@ ImageSize read_image_size(std::span<const std::byte> bytes, const std::string& w
 }
 
 RgbImage load_image(const std::filesystem::path& file) {
-  const std::string where = file.string();
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(file, failed)) {
-    throw Error(ErrorCode::not_found, {.where = where, .got = "no such file", .expected = "an image file"});
-  }
-  const auto size = static_cast<int64_t>(std::filesystem::file_size(file, failed));
-  if (!failed && size > limits::kImageBytes) {
-    throw Error(ErrorCode::input_too_large,
-                {.where = where,
-                 .got = std::to_string(size) + " bytes",
-                 .expected = "at most " + std::to_string(limits::kImageBytes) + " bytes"});
-  }
-  std::vector<std::byte> bytes(failed ? 0 : size);
-  std::ifstream in(file, std::ios::binary);
-  if (failed || !in.read(reinterpret_cast<char*>(bytes.data()), size)) {
-    throw Error(ErrorCode::not_found, {.where = where, .got = "a file that cannot be read"});
-  }
-  return decode_image(bytes, where);
+  // Read, not mapped: a picture that is shortened meanwhile must not end the process.
+  const std::string bytes = read_text_file(file, limits::kImageBytes);
+  return decode_image(std::as_bytes(std::span(bytes)), file.string());
 }
 
 }  // namespace galago

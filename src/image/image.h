@@ -35,7 +35,8 @@ struct ImageSize {
 RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where);
 /// The size alone, without decoding; same errors as far as the header shows them.
 ImageSize read_image_size(std::span<const std::byte> bytes, const std::string& where);
-/// decode_image of a file; Error{not_found}, Error{input_too_large} over limits::kImageBytes.
+/// decode_image of a file; Error{not_found}, Error{input_invalid} when it is not a regular file,
+/// Error{input_too_large} over limits::kImageBytes.
 RgbImage load_image(const std::filesystem::path& file);
 
 }  // namespace galago

@@ -129,6 +129,13 @@ TilePlan plan_stages(ImageSize size, const PreprocessorConfig& config) {
   plan.scaled = config.do_resize ? shrink_below_bound(scale_to_edge(size, config.size_longest_edge)) : size;
   const ImageSize one_tile{plan.side, plan.side};
   plan.snapped = config.do_image_splitting ? snap_to_tiles(plan.scaled, plan.side) : one_tile;
+  // The reference computes the same 0 and cannot resize to it either.
+  if (plan.snapped.width < 1 || plan.snapped.height < 1) {
+    throw Error(ErrorCode::input_invalid,
+                {.where = "image of " + text_of(size) + " pixels",
+                 .got = "a size of " + text_of(plan.snapped) + " in tiles of " + text_of(one_tile),
+                 .expected = "an image that is less elongated"});
+  }
   if (plan.snapped.width > plan.side || plan.snapped.height > plan.side) {
     plan.grid = {plan.snapped.height / plan.side, plan.snapped.width / plan.side};
   }

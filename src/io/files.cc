@@ -83,6 +83,12 @@ std::string read_text_file(const std::filesystem::path& path, int64_t limit) {
   return text;
 }
 
+std::optional<std::string> read_if_present(const std::filesystem::path& path, int64_t limit) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return std::nullopt;
+  return read_text_file(path, limit);
+}
+
 struct MappedFile::Mapping {
   void* address = nullptr;
   size_t size = 0;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -15,6 +16,10 @@ namespace galago {
 /// The text of a file of at most `limit` bytes. Error{not_found}, Error{input_too_large} (limit and size
 /// named) or Error{input_invalid} when it is not a regular file.
 std::string read_text_file(const std::filesystem::path& path, int64_t limit);
+
+/// read_text_file, or nothing when there is no such file. One that is there and cannot be reached (a link to
+/// itself, a folder that may not be searched) is an error, not absent.
+std::optional<std::string> read_if_present(const std::filesystem::path& path, int64_t limit);
 
 /// A read-only memory map of a regular file; the bytes stay valid while the object or a copy of it lives.
 /// Its length is the file's at the time of opening: replace a model file by renaming, never by shortening it.

@@ -80,13 +80,6 @@ GenerationConfig read_tokens(const JsonField& object) {
   return config;
 }
 
-/// The file's text, or nothing when there is no such file.
-std::optional<std::string> read_if_present(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) return std::nullopt;
-  return read_text_file(file, limits::kConfigBytes);
-}
-
 bool holds_image_processor(const std::string& json, const std::string& where) {
   const Json document = parse_json(json, where);
   return JsonField(document, where).has("image_processor");
@@ -156,12 +149,12 @@ ModelDirectory read_model_directory(const fs::path& path) {
   const std::string model = read_text_file(file("config.json"), limits::kConfigBytes);
   directory.model = parse_model_config(model, file("config.json").string());
 
-  const auto processor = read_if_present(file("processor_config.json"));
+  const auto processor = read_if_present(file("processor_config.json"), limits::kConfigBytes);
   const std::string processor_name = file("processor_config.json").string();
   if (processor) directory.processor = parse_processor_config(*processor, processor_name);
 
   // Inside processor_config.json it goes before the file of its own, as in transformers.
-  const auto preprocessor = read_if_present(file("preprocessor_config.json"));
+  const auto preprocessor = read_if_present(file("preprocessor_config.json"), limits::kConfigBytes);
   if (processor && holds_image_processor(*processor, processor_name))
     directory.preprocessor = parse_preprocessor_config(*processor, processor_name);
   else if (preprocessor)
@@ -172,7 +165,7 @@ ModelDirectory read_model_directory(const fs::path& path) {
                                        .got = "no preprocessor_config.json",
                                        .expected = "that file, or image_processor in processor_config.json"});
 
-  const auto generation = read_if_present(file("generation_config.json"));
+  const auto generation = read_if_present(file("generation_config.json"), limits::kConfigBytes);
   directory.generation = parse_generation_config(generation, model, file("generation_config.json").string());
   return directory;
 }

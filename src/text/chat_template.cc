@@ -118,8 +118,9 @@ ContentForm find_form(const jinja::Block& block) {
 
 /// The template of a JSON file: a string, or a list of named templates of which "default" counts.
 std::optional<std::string> template_of(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return std::nullopt;
-  const Json document = parse_json(read_text_file(path, limits::kConfigBytes), path.string());
+  const auto text = read_if_present(path, limits::kConfigBytes);
+  if (!text) return std::nullopt;
+  const Json document = parse_json(*text, path.string());
   const auto field = JsonField(document, path.string()).find("chat_template");
   if (!field) return std::nullopt;
   if (!field->value().is_array()) return field->string();
@@ -141,8 +142,8 @@ ChatTemplate ChatTemplate::from_directory(const std::filesystem::path& directory
     if (const auto source = template_of(directory / name))
       return from_source(*source, (directory / name).string());
   const std::filesystem::path jinja_file = directory / "chat_template.jinja";
-  if (std::filesystem::exists(jinja_file))
-    return from_source(read_text_file(jinja_file, limits::kTemplateBytes), jinja_file.string());
+  if (const auto source = read_if_present(jinja_file, limits::kTemplateBytes))
+    return from_source(*source, jinja_file.string());
   const std::filesystem::path config = directory / "tokenizer_config.json";
   if (const auto source = template_of(config)) return from_source(*source, config.string());
   throw Error(

@@ -21,8 +21,9 @@ TokenNames read_token_names(const std::filesystem::path& directory) {
   TokenNames names;
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     const std::filesystem::path path = directory / name;
-    if (!std::filesystem::exists(path)) continue;
-    const Json document = parse_json(read_text_file(path, limits::kConfigBytes), path.string());
+    const auto text = read_if_present(path, limits::kConfigBytes);
+    if (!text) continue;
+    const Json document = parse_json(*text, path.string());
     const JsonField file(document, path.string());
     if (names.bos.empty()) names.bos = token_text(file, "bos_token");
     if (names.eos.empty()) names.eos = token_text(file, "eos_token");

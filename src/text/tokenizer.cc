@@ -71,6 +71,13 @@ void Tokenizer::Impl::fill_entries() {
   int32_t largest = -1;
   for (const auto& [token, id] : bpe.vocabulary()) largest = std::max(largest, id);
   for (const AddedToken& token : added.all()) largest = std::max(largest, token.id);
+  const auto tokens = static_cast<int64_t>(bpe.vocabulary().size() + added.all().size());
+  const int64_t most = 16 * tokens + 65536;  // ids may have gaps, but their table must not dwarf the file
+  if (largest >= most)
+    throw Error(ErrorCode::model_invalid, {.where = where,
+                                           .got = "token id " + std::to_string(largest) + " among " +
+                                                  std::to_string(tokens) + " tokens",
+                                           .expected = "ids below " + std::to_string(most)});
   entries.resize(static_cast<size_t>(largest + 1));
   for (const auto& [token, id] : bpe.vocabulary())
     entries[static_cast<size_t>(id)] = {token, detokenizer.bytes_of(token), true, false};
@@ -196,6 +203,7 @@ StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
 StreamDecoder::~StreamDecoder() = default;
 
 std::string StreamDecoder::push(int32_t id) {
+  if (std::cmp_greater_equal(id, state_->tokenizer->entries.size())) return {};
   const Tokenizer::Impl::Entry& entry = state_->tokenizer->entry(id);
   if (!entry.used || (entry.special && state_->skip_special)) return {};
   return state_->stream.push(entry.text);

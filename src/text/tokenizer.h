@@ -36,13 +36,15 @@ class Tokenizer {
   /// it is.
   std::vector<int32_t> add_special_tokens(std::vector<int32_t> ids) const;
 
-  /// The text of ids, malformed UTF-8 replaced by U+FFFD as the reference does. Ids out of range are
+  /// The text of ids, malformed UTF-8 replaced by U+FFFD as the reference does. Ids of no token are skipped,
+  /// those beyond the vocabulary too: padded embeddings let a model choose one. A negative id is
   /// Error{input_invalid}.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const;
 
   int64_t vocab_size() const;  ///< one more than the largest id
   std::optional<int32_t> token_to_id(std::string_view token) const;
-  /// The raw bytes that a token stands for (a special token's own text); empty for an unused id.
+  /// The raw bytes that a token stands for (a special token's own text); empty for an unused id,
+  /// Error{input_invalid} for one outside the vocabulary.
   std::string token_bytes(int32_t id) const;
   bool is_special(int32_t id) const;
 
@@ -60,7 +62,8 @@ class StreamDecoder {
   StreamDecoder(StreamDecoder&&) noexcept;
   StreamDecoder& operator=(StreamDecoder&&) noexcept;
   ~StreamDecoder();
-  /// The text that became certain with this token; often empty inside a multi-byte character.
+  /// The text that became certain with this token; often empty inside a multi-byte character. Ids as in
+  /// decode().
   std::string push(int32_t id);
   /// What is still held back, malformed bytes replaced by U+FFFD.
   std::string finish();

@@ -62,13 +62,17 @@ TEST(Decode, NeverLooksAtTheName) {
   EXPECT_EQ(from_png.pixels, load_image(data_path("png_rgb_8.png")).pixels);
 }
 
-TEST(Decode, SaysWhenThereIsNoFile) {
-  for (const std::filesystem::path& file : {data_path("no_such_file.png"), data_path("")}) {
+TEST(Decode, SaysWhyAFileCannotBeRead) {
+  const std::pair<std::filesystem::path, ErrorCode> cases[] = {
+      {data_path("no_such_file.png"), ErrorCode::not_found},
+      {data_path(""), ErrorCode::input_invalid},
+      {"/dev/zero", ErrorCode::input_invalid}};
+  for (const auto& [file, code] : cases) {
     try {
       load_image(file);
       FAIL() << file;
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::not_found);
+      EXPECT_EQ(error.code(), code);
       EXPECT_EQ(error.where(), file.string());
     }
   }

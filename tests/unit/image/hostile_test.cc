@@ -12,6 +12,7 @@
 #include "hostile_cases.h"
 #include "image/image.h"
 #include "image_test_support.h"
+#include "support/allocation.h"
 
 namespace galago {
 namespace {
@@ -22,6 +23,9 @@ constexpr ErrorCode kInvalid = ErrorCode::input_invalid;
 constexpr ErrorCode kTooLarge = ErrorCode::input_too_large;
 constexpr ErrorCode kUnsupported = ErrorCode::unsupported_media;
 
+/// The most memory that any bad file may make decode_image hold at once.
+constexpr int64_t kMostBytes = 1 << 20;
+
 std::span<const std::byte> span_of(const Bytes& bytes) {
   return {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()};
 }
@@ -31,6 +35,7 @@ TEST(Hostile, EveryBadFileHasItsErrorCode) {
   EXPECT_GE(cases.size(), 120U);
   for (const Hostile& hostile : cases) {
     SCOPED_TRACE(hostile.name);
+    const test::AllocationWatch watch;
     try {
       decode_image(span_of(hostile.bytes), hostile.name);
       ADD_FAILURE() << "was decoded";
@@ -39,6 +44,7 @@ TEST(Hostile, EveryBadFileHasItsErrorCode) {
       EXPECT_EQ(error.where(), hostile.name);
       EXPECT_FALSE(error.got().empty());
     }
+    EXPECT_LT(watch.peak(), kMostBytes);
   }
 }
 
@@ -46,12 +52,14 @@ TEST(Hostile, HeadersOfBombsAreRefusedWithoutTheirPixels) {
   for (const Hostile& hostile : all_hostile()) {
     if (hostile.code != kTooLarge || std::string_view(hostile.name) == "jpeg_many_scans") continue;
     SCOPED_TRACE(hostile.name);
+    const test::AllocationWatch watch;
     try {
       read_image_size(span_of(hostile.bytes), hostile.name);
       ADD_FAILURE() << "was accepted";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), kTooLarge);
     }
+    EXPECT_LT(watch.peak(), kMostBytes);
   }
 }
 

@@ -84,6 +84,17 @@ TEST(Preprocess, RefusesTooManyTiles) {
   EXPECT_EQ(code_of([&] { plan_tiles({30000, 10}, config); }), ErrorCode::input_too_large);
 }
 
+// 1x4000 becomes 1x3136, which is 49 tiles high; 3136 * (1 / 3136) is less than 1 in double, so the width is
+// 0.
+TEST(Preprocess, RefusesASideThatSnapsToNothing) {
+  PreprocessorConfig config;
+  config.size_longest_edge = 3136;
+  config.max_image_size_longest_edge = 64;
+  EXPECT_EQ(code_of([&] { plan_tiles({1, 4000}, config); }), ErrorCode::input_invalid);
+  EXPECT_EQ(plan_tiles({4, 4000}, config), (TileGrid{49, 1}));
+  EXPECT_EQ(plan_tiles({4000, 1}, config), (TileGrid{1, 49}));
+}
+
 TEST(Preprocess, RefusesSizesThatAreNone) {
   PreprocessorConfig config;
   config.size_longest_edge = 256;

@@ -46,6 +46,16 @@ TEST(ReadTextFile, RefusesTheSizeOfAHugeSparseFileBeforeReading) {
   EXPECT_LT(watch.total(), 1 << 16);
 }
 
+TEST(ReadIfPresent, GivesNothingOnlyWhenThereIsNoFile) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(read_if_present(directory.add("a", "x"), 1), "x");
+  EXPECT_EQ(read_if_present(directory.path() / "b", 1), std::nullopt);
+  const fs::path circle = directory.path() / "circle";
+  fs::create_symlink(circle, circle);
+  EXPECT_EQ(error_of([&] { read_if_present(circle, 1); }).code(), ErrorCode::not_found);
+  EXPECT_EQ(error_of([&] { read_if_present(directory.path(), 1); }).code(), ErrorCode::input_invalid);
+}
+
 TEST(ReadTextFile, SaysWhyAFileCannotBeRead) {
   const TemporaryDirectory directory;
   const Error missing = error_of([&] { read_text_file(directory.path() / "no.json", 10); });

@@ -1,30 +1,9 @@
-// operator new is replaced in this test binary so that hostile input can be shown not to make it grow.
+// Files made by hand, and what an action throws.
 #include "support.h"
 
-#include <atomic>
 #include <cstdlib>
 #include <fstream>
-#include <new>
 #include <system_error>
-
-namespace {
-
-std::atomic<int64_t> allocated{0};
-
-void* counted(std::size_t size) {
-  allocated += static_cast<int64_t>(size);
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace galago::test {
 
@@ -66,8 +45,5 @@ Error error_of(const std::function<void()>& action) {
   ADD_FAILURE() << "nothing was thrown";
   return Error(ErrorCode::internal, {});
 }
-
-AllocationWatch::AllocationWatch() { allocated = 0; }
-int64_t AllocationWatch::total() const { return allocated; }
 
 }  // namespace galago::test

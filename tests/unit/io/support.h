@@ -1,5 +1,4 @@
-// Help for the io tests: a directory that removes itself, safetensors files made by hand, caught errors, and
-// a count of what is allocated.
+// Help for the io tests: a directory that removes itself, safetensors files made by hand, caught errors.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,6 +10,7 @@
 #include <string_view>
 
 #include "galago/error.h"
+#include "support/allocation.h"
 
 namespace galago::test {
 
@@ -37,12 +37,5 @@ std::string length_prefix(uint64_t length);
 
 /// What the action throws; a test failure when it throws nothing. Anything but Error escapes.
 Error error_of(const std::function<void()>& action);
-
-/// Bytes that operator new has given since the object was made.
-class AllocationWatch {
- public:
-  AllocationWatch();
-  int64_t total() const;
-};
 
 }  // namespace galago::test

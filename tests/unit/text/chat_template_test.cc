@@ -133,6 +133,16 @@ TEST_F(TemplateFiles, AreTakenInTheReferencesOrder) {
   EXPECT_EQ(rendered(), "processor");
 }
 
+TEST_F(TemplateFiles, ThatLinkToThemselvesAreAnError) {
+  for (const char* name : {"chat_template.json", "chat_template.jinja", "tokenizer_config.json"}) {
+    std::filesystem::create_symlink(directory_ / name, directory_ / name);
+    EXPECT_THROW(rendered(), Error) << name;
+    std::filesystem::remove(directory_ / name);
+  }
+  std::filesystem::create_symlink(directory_ / "tokenizer_config.json", directory_ / "tokenizer_config.json");
+  EXPECT_THROW(read_template_context(directory_), Error);
+}
+
 TEST_F(TemplateFiles, NameTheStartAndEndTokens) {
   EXPECT_EQ(read_template_context(directory_).bos_token, "");
   write("special_tokens_map.json", R"({"bos_token": {"content": "<s>"}, "eos_token": "<old>"})");

@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "galago/error.h"
+#include "support/allocation.h"
 #include "text/chat_template.h"
 #include "text/image_prompt.h"
 #include "text/tokenizer.h"
@@ -45,9 +46,15 @@ struct Row {
   std::function<void()> action;
 };
 
-void expect_errors(const std::vector<Row>& rows) {
+/// The most memory that a row may hold at once: for a tokenizer file, and where a text of the allowed length
+/// is copied or written.
+constexpr int64_t kMostBytesOfFile = 1 << 20;
+constexpr int64_t kMostBytesOfText = 6 * limits::kPromptBytes;
+
+void expect_errors(const std::vector<Row>& rows, int64_t most_bytes) {
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
+    const test::AllocationWatch watch;
     try {
       row.action();
       ADD_FAILURE() << "no error";
@@ -56,6 +63,7 @@ void expect_errors(const std::vector<Row>& rows) {
       EXPECT_FALSE(std::string(error.what()).empty());
       EXPECT_LT(std::string(error.what()).size(), 2000U);
     }
+    EXPECT_LT(watch.peak(), most_bytes);
   }
 }
 
@@ -81,122 +89,133 @@ TEST(HostileTokenizer, TheFileThatTheRowsChangeIsValid) {
 }
 
 TEST(HostileTokenizer, DocumentsAndVocabularies) {
-  expect_errors({
-      {"empty", kInvalid, [] { Tokenizer::from_json("", "t"); }},
-      {"no JSON", kInvalid, [] { Tokenizer::from_json("{\"model\": ", "t"); }},
-      {"not UTF-8", kInvalid, [] { Tokenizer::from_json("{\"model\": \"\xFF\"}", "t"); }},
-      {"lone surrogate", kInvalid, [] { Tokenizer::from_json(R"({"model": "\ud800"})", "t"); }},
-      {"a list", kInvalid, [] { Tokenizer::from_json("[]", "t"); }},
-      {"no model", kInvalid, [] { Tokenizer::from_json("{}", "t"); }},
-      {"depth bomb", kTooLarge, [] { Tokenizer::from_json(repeated("[", 100000), "t"); }},
-      {"nested sequences", kInvalid,
-       load({.pre_tokenizer =
-                 repeated(R"({"type": "Sequence", "pretokenizers": [)", 12) + repeated("]}", 12)})},
-      {"model is a list", kInvalid, [] { Tokenizer::from_json(R"({"model": []})", "t"); }},
-      {"unigram", kUnsupported, load({.options = R"("type": "Unigram")"})},
-      {"type is a number", kInvalid, load({.options = R"("type": 3)"})},
-      {"vocab is a list", kInvalid, load({.vocab = "[1]"})},
-      {"id is a string", kInvalid, load({.vocab = R"({"a": "0"})"})},
-      {"negative id", kInvalid, load({.vocab = R"({"a": -1, "b": 1, "ab": 2})"})},
-      {"huge id", kInvalid, load({.vocab = R"({"a": 4294967296, "b": 1, "ab": 2})"})},
-      {"id over 64 bits", kInvalid, load({.vocab = R"({"a": 99999999999999999999, "b": 1, "ab": 2})"})},
-      {"fractional id", kInvalid, load({.vocab = R"({"a": 0.5, "b": 1, "ab": 2})"})},
-      {"an id twice", kInvalid, load({.vocab = R"({"a": 0, "b": 0, "ab": 2})"})},
-      {"no merges", kInvalid, load({.merges = "null"})},
-      {"merges is a dict", kInvalid, load({.merges = "{}"})},
-      {"merge of unknown tokens", kInvalid, load({.merges = R"([["a", "z"]])"})},
-      {"merge into an unknown token", kInvalid, load({.merges = R"([["b", "a"]])"})},
-      {"merge of three", kInvalid, load({.merges = R"([["a", "b", "c"]])"})},
-      {"merge without a space", kInvalid, load({.merges = R"(["ab"])"})},
-      {"merge with two spaces", kInvalid, load({.merges = R"(["a b c"])"})},
-      {"merge of numbers", kInvalid, load({.merges = "[[1, 2]]"})},
-      {"dropout", kUnsupported, load({.options = R"("type": "BPE", "dropout": 0.1)"})},
-      {"word prefix", kUnsupported, load({.options = R"("type": "BPE", "continuing_subword_prefix": "##")"})},
-      {"word suffix", kUnsupported, load({.options = R"("type": "BPE", "end_of_word_suffix": "</w>")"})},
-      {"unknown unk_token", kInvalid, load({.options = R"("type": "BPE", "unk_token": "?")"})},
-      {"byte_fallback is a string", kInvalid, load({.options = R"("type": "BPE", "byte_fallback": "yes")"})},
-  });
+  expect_errors(
+      {
+          {"empty", kInvalid, [] { Tokenizer::from_json("", "t"); }},
+          {"no JSON", kInvalid, [] { Tokenizer::from_json("{\"model\": ", "t"); }},
+          {"not UTF-8", kInvalid, [] { Tokenizer::from_json("{\"model\": \"\xFF\"}", "t"); }},
+          {"lone surrogate", kInvalid, [] { Tokenizer::from_json(R"({"model": "\ud800"})", "t"); }},
+          {"a list", kInvalid, [] { Tokenizer::from_json("[]", "t"); }},
+          {"no model", kInvalid, [] { Tokenizer::from_json("{}", "t"); }},
+          {"depth bomb", kTooLarge, [] { Tokenizer::from_json(repeated("[", 100000), "t"); }},
+          {"nested sequences", kInvalid,
+           load({.pre_tokenizer =
+                     repeated(R"({"type": "Sequence", "pretokenizers": [)", 12) + repeated("]}", 12)})},
+          {"model is a list", kInvalid, [] { Tokenizer::from_json(R"({"model": []})", "t"); }},
+          {"unigram", kUnsupported, load({.options = R"("type": "Unigram")"})},
+          {"type is a number", kInvalid, load({.options = R"("type": 3)"})},
+          {"vocab is a list", kInvalid, load({.vocab = "[1]"})},
+          {"id is a string", kInvalid, load({.vocab = R"({"a": "0"})"})},
+          {"negative id", kInvalid, load({.vocab = R"({"a": -1, "b": 1, "ab": 2})"})},
+          {"huge id", kInvalid, load({.vocab = R"({"a": 4294967296, "b": 1, "ab": 2})"})},
+          {"id over 64 bits", kInvalid, load({.vocab = R"({"a": 99999999999999999999, "b": 1, "ab": 2})"})},
+          {"an id far above the others", kInvalid, load({.vocab = R"({"a": 0, "b": 1, "ab": 16777215})"})},
+          {"fractional id", kInvalid, load({.vocab = R"({"a": 0.5, "b": 1, "ab": 2})"})},
+          {"an id twice", kInvalid, load({.vocab = R"({"a": 0, "b": 0, "ab": 2})"})},
+          {"no merges", kInvalid, load({.merges = "null"})},
+          {"merges is a dict", kInvalid, load({.merges = "{}"})},
+          {"merge of unknown tokens", kInvalid, load({.merges = R"([["a", "z"]])"})},
+          {"merge into an unknown token", kInvalid, load({.merges = R"([["b", "a"]])"})},
+          {"merge of three", kInvalid, load({.merges = R"([["a", "b", "c"]])"})},
+          {"merge without a space", kInvalid, load({.merges = R"(["ab"])"})},
+          {"merge with two spaces", kInvalid, load({.merges = R"(["a b c"])"})},
+          {"merge of numbers", kInvalid, load({.merges = "[[1, 2]]"})},
+          {"dropout", kUnsupported, load({.options = R"("type": "BPE", "dropout": 0.1)"})},
+          {"word prefix", kUnsupported,
+           load({.options = R"("type": "BPE", "continuing_subword_prefix": "##")"})},
+          {"word suffix", kUnsupported, load({.options = R"("type": "BPE", "end_of_word_suffix": "</w>")"})},
+          {"unknown unk_token", kInvalid, load({.options = R"("type": "BPE", "unk_token": "?")"})},
+          {"byte_fallback is a string", kInvalid,
+           load({.options = R"("type": "BPE", "byte_fallback": "yes")"})},
+      },
+      kMostBytesOfFile);
 }
 
 TEST(HostileTokenizer, AddedTokensAndStages) {
-  expect_errors({
-      {"added_tokens is a dict", kInvalid, load({.added = "{}"})},
-      {"added token without id", kInvalid, load({.added = R"([{"content": "<s>"}])"})},
-      {"empty content", kInvalid, load({.added = R"([{"id": 3, "content": ""}])"})},
-      {"long content", kInvalid,
-       load({.added = R"([{"id": 3, "content": ")" + repeated("x", 600) + R"("}])"})},
-      {"added id twice", kInvalid,
-       load({.added = R"([{"id": 3, "content": "x"}, {"id": 3, "content": "y"}])"})},
-      {"content twice", kInvalid,
-       load({.added = R"([{"id": 3, "content": "x"}, {"id": 4, "content": "x"}])"})},
-      {"id of another word", kInvalid, load({.added = R"([{"id": 1, "content": "x"}])"})},
-      {"other id than the vocabulary's", kInvalid, load({.added = R"([{"id": 5, "content": "ab"}])"})},
-      {"negative added id", kInvalid, load({.added = R"([{"id": -3, "content": "x"}])"})},
-      {"huge added id", kInvalid, load({.added = R"([{"id": 2000000000, "content": "x"}])"})},
-      {"special is a number", kInvalid, load({.added = R"([{"id": 3, "content": "x", "special": 1}])"})},
-      {"same text when normalized", kInvalid,
-       load(
-           {.added =
-                R"([{"id": 3, "content": "x", "normalized": true}, {"id": 4, "content": "X", "normalized": true}])",
-            .normalizer = R"({"type": "Lowercase"})"})},
-      {"normalizer without type", kInvalid, load({.normalizer = "{}"})},
-      {"unknown normalizer", kUnsupported, load({.normalizer = R"({"type": "Precompiled"})"})},
-      {"replace without content", kInvalid,
-       load({.normalizer = R"({"type": "Replace", "pattern": {"String": "a"}})"})},
-      {"empty pattern", kInvalid,
-       load({.normalizer = R"({"type": "Replace", "pattern": {"String": ""}, "content": "x"})"})},
-      {"unknown pre-tokenizer", kUnsupported, load({.pre_tokenizer = R"({"type": "UnicodeScripts"})"})},
-      {"unknown behavior", kInvalid,
-       load(
-           {.pre_tokenizer =
-                R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Smashed", "invert": false})"})},
-      {"metaspace of two characters", kInvalid,
-       load({.pre_tokenizer = R"({"type": "Metaspace", "replacement": "__"})"})},
-      {"unknown decoder", kUnsupported, load({.decoder = R"({"type": "WordPiece"})"})},
-      {"bytes behind fuse", kUnsupported,
-       load(
-           {.decoder = R"({"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]})"})},
-      {"negative strip", kInvalid,
-       load({.decoder = R"({"type": "Strip", "content": " ", "start": -1, "stop": 0})"})},
-      {"unknown post-processor", kUnsupported, load({.post_processor = R"({"type": "BertProcessing"})"})},
-      {"post-processor with a bad id", kInvalid,
-       load({.post_processor = R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "s"}},
+  expect_errors(
+      {
+          {"added_tokens is a dict", kInvalid, load({.added = "{}"})},
+          {"added token without id", kInvalid, load({.added = R"([{"content": "<s>"}])"})},
+          {"empty content", kInvalid, load({.added = R"([{"id": 3, "content": ""}])"})},
+          {"long content", kInvalid,
+           load({.added = R"([{"id": 3, "content": ")" + repeated("x", 600) + R"("}])"})},
+          {"added id twice", kInvalid,
+           load({.added = R"([{"id": 3, "content": "x"}, {"id": 3, "content": "y"}])"})},
+          {"content twice", kInvalid,
+           load({.added = R"([{"id": 3, "content": "x"}, {"id": 4, "content": "x"}])"})},
+          {"id of another word", kInvalid, load({.added = R"([{"id": 1, "content": "x"}])"})},
+          {"other id than the vocabulary's", kInvalid, load({.added = R"([{"id": 5, "content": "ab"}])"})},
+          {"negative added id", kInvalid, load({.added = R"([{"id": -3, "content": "x"}])"})},
+          {"huge added id", kInvalid, load({.added = R"([{"id": 2000000000, "content": "x"}])"})},
+          {"an added id far above the others", kInvalid,
+           load({.added = R"([{"id": 16777215, "content": "x"}])"})},
+          {"special is a number", kInvalid, load({.added = R"([{"id": 3, "content": "x", "special": 1}])"})},
+          {"same text when normalized", kInvalid,
+           load(
+               {.added =
+                    R"([{"id": 3, "content": "x", "normalized": true}, {"id": 4, "content": "X", "normalized": true}])",
+                .normalizer = R"({"type": "Lowercase"})"})},
+          {"normalizer without type", kInvalid, load({.normalizer = "{}"})},
+          {"unknown normalizer", kUnsupported, load({.normalizer = R"({"type": "Precompiled"})"})},
+          {"replace without content", kInvalid,
+           load({.normalizer = R"({"type": "Replace", "pattern": {"String": "a"}})"})},
+          {"empty pattern", kInvalid,
+           load({.normalizer = R"({"type": "Replace", "pattern": {"String": ""}, "content": "x"})"})},
+          {"unknown pre-tokenizer", kUnsupported, load({.pre_tokenizer = R"({"type": "UnicodeScripts"})"})},
+          {"unknown behavior", kInvalid,
+           load(
+               {.pre_tokenizer =
+                    R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Smashed", "invert": false})"})},
+          {"metaspace of two characters", kInvalid,
+           load({.pre_tokenizer = R"({"type": "Metaspace", "replacement": "__"})"})},
+          {"unknown decoder", kUnsupported, load({.decoder = R"({"type": "WordPiece"})"})},
+          {"bytes behind fuse", kUnsupported,
+           load({.decoder =
+                     R"({"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]})"})},
+          {"negative strip", kInvalid,
+           load({.decoder = R"({"type": "Strip", "content": " ", "start": -1, "stop": 0})"})},
+          {"unknown post-processor", kUnsupported, load({.post_processor = R"({"type": "BertProcessing"})"})},
+          {"post-processor with a bad id", kInvalid,
+           load({.post_processor = R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "s"}},
              {"Sequence": {"id": "A"}}], "special_tokens": {"s": {"ids": [77]}}})"})},
-      {"bad regex", kInvalid, split_with("(unclosed", "ab")},
-      {"regex of lone bytes", kInvalid, split_with(R"(\\C)", "ab")},
-      {"catastrophic regex", kInvalid, split_with("(a+)+$", repeated("a", 5000) + "b")},
-      {"catastrophic alternation", kInvalid, split_with("(a|aa)+c", repeated("a", 5000) + "bc")},
-      {"huge regex", kInvalid, split_with(repeated("(ab)?", 5000), "ab")},
-      {"recursive regex", kInvalid, split_with("(?R)?a(?R)?b", repeated("a", 4000) + "cb")},
-  });
+          {"bad regex", kInvalid, split_with("(unclosed", "ab")},
+          {"regex of lone bytes", kInvalid, split_with(R"(\\C)", "ab")},
+          {"catastrophic regex", kInvalid, split_with("(a+)+$", repeated("a", 5000) + "b")},
+          {"catastrophic alternation", kInvalid, split_with("(a|aa)+c", repeated("a", 5000) + "bc")},
+          {"huge regex", kInvalid, split_with(repeated("(ab)?", 5000), "ab")},
+          {"recursive regex", kInvalid, split_with("(?R)?a(?R)?b", repeated("a", 4000) + "cb")},
+      },
+      kMostBytesOfFile);
 }
 
 TEST(HostileTokenizer, Prompts) {
   const Tokenizer tokenizer = Tokenizer::from_json(File{}.text(), "tokenizer.json");
   const auto too_long = std::string(static_cast<size_t>(limits::kPromptBytes) + 1, 'a');
-  const std::vector<int32_t> outside = {4};
   const std::vector<int32_t> negative = {-1};
   const std::vector<TileGrid> two(2);
   const std::vector<TileGrid> wide = {{int64_t{1} << 40, int64_t{1} << 40}};
   const Segments image = {{"<image>", false}};
-  expect_errors({
-      {"not UTF-8", ErrorCode::input_invalid, [&] { tokenizer.encode("a\xC3"); }},
-      {"surrogate", ErrorCode::input_invalid, [&] { tokenizer.encode("\xED\xA0\x80"); }},
-      {"overlong", ErrorCode::input_invalid, [&] { tokenizer.encode("\xC0\x80"); }},
-      {"character across segments", ErrorCode::input_invalid,
-       [&] {
-         tokenizer.encode({{"\xC3", false}, {"\xA9", true}});
-       }},
-      {"too long", kTooLarge, [&] { tokenizer.encode(too_long); }},
-      {"id outside", ErrorCode::input_invalid, [&] { tokenizer.decode(outside, false); }},
-      {"negative id", ErrorCode::input_invalid, [&] { tokenizer.decode(negative, false); }},
-      {"one placeholder, two images", ErrorCode::input_invalid,
-       [&] { expand_image_prompt(image, two, 4, {}); }},
-      {"one placeholder, no image", ErrorCode::input_invalid, [&] { expand_image_prompt(image, {}, 4, {}); }},
-      {"a grid beyond counting", kTooLarge, [&] { expand_image_prompt(image, wide, 4, {}); }},
-      {"rows beyond the limit", kTooLarge,
-       [&] { expand_image_prompt(image, std::vector<TileGrid>(1), int64_t{1} << 30, {}); }},
-  });
+  expect_errors(
+      {
+          {"not UTF-8", ErrorCode::input_invalid, [&] { tokenizer.encode("a\xC3"); }},
+          {"surrogate", ErrorCode::input_invalid, [&] { tokenizer.encode("\xED\xA0\x80"); }},
+          {"overlong", ErrorCode::input_invalid, [&] { tokenizer.encode("\xC0\x80"); }},
+          {"character across segments", ErrorCode::input_invalid,
+           [&] {
+             tokenizer.encode({{"\xC3", false}, {"\xA9", true}});
+           }},
+          {"too long", kTooLarge, [&] { tokenizer.encode(too_long); }},
+          {"bytes of an id outside", ErrorCode::input_invalid, [&] { tokenizer.token_bytes(4); }},
+          {"negative id", ErrorCode::input_invalid, [&] { tokenizer.decode(negative, false); }},
+          {"one placeholder, two images", ErrorCode::input_invalid,
+           [&] { expand_image_prompt(image, two, 4, {}); }},
+          {"one placeholder, no image", ErrorCode::input_invalid,
+           [&] { expand_image_prompt(image, {}, 4, {}); }},
+          {"a grid beyond counting", kTooLarge, [&] { expand_image_prompt(image, wide, 4, {}); }},
+          {"rows beyond the limit", kTooLarge,
+           [&] { expand_image_prompt(image, std::vector<TileGrid>(1), int64_t{1} << 30, {}); }},
+      },
+      kMostBytesOfText);
 }
 
 TEST(HostileTokenizer, ALongWordIsMergedInNearLinearTime) {
@@ -217,40 +236,44 @@ std::function<void()> rendering(const std::string& source) {
 }
 
 TEST(HostileTemplate, Syntax) {
-  expect_errors({
-      {"not UTF-8", kInvalid, rendering("{{ '\xFF' }}")},
-      {"too long", kTooLarge, rendering(std::string(static_cast<size_t>(limits::kTemplateBytes) + 1, ' '))},
-      {"open output", kInvalid, rendering("{{ 1")},
-      {"open tag", kInvalid, rendering("{% if 1")},
-      {"open block", kInvalid, rendering("{% for a in b %}")},
-      {"open comment", kInvalid, rendering("{# ")},
-      {"open raw", kInvalid, rendering("{% raw %}{{")},
-      {"open string", kInvalid, rendering("{{ 'a }}")},
-      {"wrong bracket", kInvalid, rendering("{{ (1] }}")},
-      {"stray character", kInvalid, rendering("{{ 1 ? 2 }}")},
-      {"stray end", kInvalid, rendering("{% endif %}")},
-      {"crossed blocks", kInvalid, rendering("{% if 1 %}{% for a in [] %}{% endif %}{% endfor %}")},
-      {"long integer", kInvalid, rendering("{{ 123456789012345678901234567890 }}")},
-      {"letters in a number", kInvalid, rendering("{{ 12ab }}")},
-      {"bad escape", kInvalid, rendering("{{ '\\xg1' }}")},
-      {"surrogate escape", kInvalid, rendering("{{ '\\ud800' }}")},
-      {"unknown tag", kUnsupported, rendering("{% frobnicate %}")},
-      {"include", kUnsupported, rendering("{% include 'x' %}")},
-      {"import", kUnsupported, rendering("{% import 'x' as y %}")},
-      {"unknown filter", kUnsupported, rendering("{{ 'a' | frobnicate }}")},
-      {"unknown test", kUnsupported, rendering("{{ 'a' is frobnicated }}")},
-      {"deep parentheses", kInvalid,
-       rendering("{{ " + repeated("(", 100000) + "1" + repeated(")", 100000) + " }}")},
-      {"deep lists", kInvalid, rendering("{{ " + repeated("[", 5000) + repeated("]", 5000) + " }}")},
-      {"deep dicts", kInvalid, rendering("{{ " + repeated("{1:", 5000) + "1" + repeated("}", 5000) + " }}")},
-      {"many nots", kInvalid, rendering("{{ " + repeated("not ", 100000) + "1 }}")},
-      {"many signs", kInvalid, rendering("{{ " + repeated("-", 100000) + "1 }}")},
-      {"long sum", kInvalid, rendering("{{ 1" + repeated("+1", 100000) + " }}")},
-      {"long path", kInvalid, rendering("{{ a" + repeated(".a", 100000) + " }}")},
-      {"long filter chain", kInvalid, rendering("{{ 'a'" + repeated("|trim", 100000) + " }}")},
-      {"long conditional", kInvalid, rendering("{{ " + repeated("1 if 0 else ", 50000) + "1 }}")},
-      {"deep ifs", kInvalid, rendering(repeated("{% if 1 %}", 5000) + repeated("{% endif %}", 5000))},
-  });
+  expect_errors(
+      {
+          {"not UTF-8", kInvalid, rendering("{{ '\xFF' }}")},
+          {"too long", kTooLarge,
+           rendering(std::string(static_cast<size_t>(limits::kTemplateBytes) + 1, ' '))},
+          {"open output", kInvalid, rendering("{{ 1")},
+          {"open tag", kInvalid, rendering("{% if 1")},
+          {"open block", kInvalid, rendering("{% for a in b %}")},
+          {"open comment", kInvalid, rendering("{# ")},
+          {"open raw", kInvalid, rendering("{% raw %}{{")},
+          {"open string", kInvalid, rendering("{{ 'a }}")},
+          {"wrong bracket", kInvalid, rendering("{{ (1] }}")},
+          {"stray character", kInvalid, rendering("{{ 1 ? 2 }}")},
+          {"stray end", kInvalid, rendering("{% endif %}")},
+          {"crossed blocks", kInvalid, rendering("{% if 1 %}{% for a in [] %}{% endif %}{% endfor %}")},
+          {"long integer", kInvalid, rendering("{{ 123456789012345678901234567890 }}")},
+          {"letters in a number", kInvalid, rendering("{{ 12ab }}")},
+          {"bad escape", kInvalid, rendering("{{ '\\xg1' }}")},
+          {"surrogate escape", kInvalid, rendering("{{ '\\ud800' }}")},
+          {"unknown tag", kUnsupported, rendering("{% frobnicate %}")},
+          {"include", kUnsupported, rendering("{% include 'x' %}")},
+          {"import", kUnsupported, rendering("{% import 'x' as y %}")},
+          {"unknown filter", kUnsupported, rendering("{{ 'a' | frobnicate }}")},
+          {"unknown test", kUnsupported, rendering("{{ 'a' is frobnicated }}")},
+          {"deep parentheses", kInvalid,
+           rendering("{{ " + repeated("(", 100000) + "1" + repeated(")", 100000) + " }}")},
+          {"deep lists", kInvalid, rendering("{{ " + repeated("[", 5000) + repeated("]", 5000) + " }}")},
+          {"deep dicts", kInvalid,
+           rendering("{{ " + repeated("{1:", 5000) + "1" + repeated("}", 5000) + " }}")},
+          {"many nots", kInvalid, rendering("{{ " + repeated("not ", 100000) + "1 }}")},
+          {"many signs", kInvalid, rendering("{{ " + repeated("-", 100000) + "1 }}")},
+          {"long sum", kInvalid, rendering("{{ 1" + repeated("+1", 100000) + " }}")},
+          {"long path", kInvalid, rendering("{{ a" + repeated(".a", 100000) + " }}")},
+          {"long filter chain", kInvalid, rendering("{{ 'a'" + repeated("|trim", 100000) + " }}")},
+          {"long conditional", kInvalid, rendering("{{ " + repeated("1 if 0 else ", 50000) + "1 }}")},
+          {"deep ifs", kInvalid, rendering(repeated("{% if 1 %}", 5000) + repeated("{% endif %}", 5000))},
+      },
+      kMostBytesOfText);
 }
 
 TEST(HostileTemplate, Budgets) {
@@ -267,44 +290,50 @@ TEST(HostileTemplate, Budgets) {
       "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% for j in [ns.l] %}{% set ns.l = loop %}{% "
       "endfor "
       "%}{% endfor %}";
-  expect_errors({
-      {"nested loops", kInvalid, rendering(nested)},
-      {"long range", kInvalid, rendering("{{ range(999999999) | list }}")},
-      {"range of all integers", kInvalid,
-       rendering("{{ range(-9223372036854775807, 9223372036854775807, 1) }}")},
-      {"repeated text", kInvalid, rendering("{{ 'abc' * 9000000000000000000 }}")},
-      {"repeated text, by steps", kInvalid, rendering("{{ ('a' * 1000000) * 1000000 }}")},
-      {"repeated list", kInvalid, rendering("{{ [1] * 9000000000000000000 }}")},
-      {"doubled text", kInvalid, rendering(doubling)},
-      {"doubled list", kInvalid, rendering(lists)},
-      {"doubled by sharing, written", kInvalid, rendering(shared + "{{ ns.l }}")},
-      {"doubled by sharing, as JSON", kInvalid, rendering(shared + "{{ ns.l | tojson }}")},
-      {"doubled by sharing, compared", kInvalid,
-       rendering(shared + "{% set a = ns.l %}{{ [a] == [a, 1] or a == a }}")},
-      {"output in a loop", kInvalid, rendering("{% for i in range(99999) %}{{ 'x' * 1000 }}{% endfor %}")},
-      {"data in a loop", kInvalid,
-       rendering("{% for i in range(99999) %}" + repeated("x", 1000) + "{% endfor %}")},
-      {"join", kInvalid, rendering("{{ range(99999) | join('x' * 100000) }}")},
-      {"replace", kInvalid, rendering("{{ ('a' * 100000) | replace('a', 'b' * 100000) }}")},
-      {"indent", kInvalid, rendering("{{ ('\\n' * 1000000) | indent(64, blank=true) }}")},
-      {"endless nesting", kInvalid, rendering(nest)},
-      {"endless nesting through loop", kInvalid, rendering(chain)},
-      {"a namespace in itself", kUnsupported, rendering("{% set a = namespace() %}{% set a.a = a %}")},
-      {"a namespace in a list", kUnsupported, rendering("{% set a = namespace() %}{% set a.a = [a] %}")},
-      {"endless macro", kInvalid, rendering("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}")},
-      {"macros that call each other", kInvalid,
-       rendering("{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}")},
-      {"map of map", kUnsupported, rendering("{{ ['a'] | map('map', 'map', 'map', 'upper') | list }}")},
-      {"power", kInvalid, rendering("{{ 10 ** 100 }}")},
-      {"integer overflow", kInvalid, rendering("{{ 9223372036854775807 + 1 }}")},
-      {"multiplication overflow", kInvalid, rendering("{{ 9223372036854775807 * 2 }}")},
-      {"negation overflow", kInvalid, rendering("{{ -(-9223372036854775807 - 1) }}")},
-      {"long date format", kInvalid, rendering("{{ strftime_now('%c' * 1000) }}")},
-      {"refused by the template", ErrorCode::input_invalid, rendering("{{ raise_exception('no\x1b[31m') }}")},
-      {"message not UTF-8", ErrorCode::input_invalid, [] { render("{{ messages[0].content }}", "\xFF"); }},
-      {"message too long", kTooLarge,
-       [] { render("x", std::string(static_cast<size_t>(limits::kPromptBytes) + 1, 'a')); }},
-  });
+  expect_errors(
+      {
+          {"nested loops", kInvalid, rendering(nested)},
+          {"long range", kInvalid, rendering("{{ range(999999999) | list }}")},
+          {"range of all integers", kInvalid,
+           rendering("{{ range(-9223372036854775807, 9223372036854775807, 1) }}")},
+          {"repeated text", kInvalid, rendering("{{ 'abc' * 9000000000000000000 }}")},
+          {"repeated text, by steps", kInvalid, rendering("{{ ('a' * 1000000) * 1000000 }}")},
+          {"repeated list", kInvalid, rendering("{{ [1] * 9000000000000000000 }}")},
+          {"doubled text", kInvalid, rendering(doubling)},
+          {"doubled list", kInvalid, rendering(lists)},
+          {"doubled by sharing, written", kInvalid, rendering(shared + "{{ ns.l }}")},
+          {"doubled by sharing, as JSON", kInvalid, rendering(shared + "{{ ns.l | tojson }}")},
+          {"doubled by sharing, compared", kInvalid,
+           rendering(shared + "{% set a = ns.l %}{{ [a] == [a, 1] or a == a }}")},
+          {"output in a loop", kInvalid,
+           rendering("{% for i in range(99999) %}{{ 'x' * 1000 }}{% endfor %}")},
+          {"data in a loop", kInvalid,
+           rendering("{% for i in range(99999) %}" + repeated("x", 1000) + "{% endfor %}")},
+          {"join", kInvalid, rendering("{{ range(99999) | join('x' * 100000) }}")},
+          {"replace", kInvalid, rendering("{{ ('a' * 100000) | replace('a', 'b' * 100000) }}")},
+          {"indent", kInvalid, rendering("{{ ('\\n' * 1000000) | indent(64, blank=true) }}")},
+          {"endless nesting", kInvalid, rendering(nest)},
+          {"endless nesting through loop", kInvalid, rendering(chain)},
+          {"a namespace in itself", kUnsupported, rendering("{% set a = namespace() %}{% set a.a = a %}")},
+          {"a namespace in a list", kUnsupported, rendering("{% set a = namespace() %}{% set a.a = [a] %}")},
+          {"endless macro", kInvalid, rendering("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}")},
+          {"macros that call each other", kInvalid,
+           rendering(
+               "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}")},
+          {"map of map", kUnsupported, rendering("{{ ['a'] | map('map', 'map', 'map', 'upper') | list }}")},
+          {"power", kInvalid, rendering("{{ 10 ** 100 }}")},
+          {"integer overflow", kInvalid, rendering("{{ 9223372036854775807 + 1 }}")},
+          {"multiplication overflow", kInvalid, rendering("{{ 9223372036854775807 * 2 }}")},
+          {"negation overflow", kInvalid, rendering("{{ -(-9223372036854775807 - 1) }}")},
+          {"long date format", kInvalid, rendering("{{ strftime_now('%c' * 1000) }}")},
+          {"refused by the template", ErrorCode::input_invalid,
+           rendering("{{ raise_exception('no\x1b[31m') }}")},
+          {"message not UTF-8", ErrorCode::input_invalid,
+           [] { render("{{ messages[0].content }}", "\xFF"); }},
+          {"message too long", kTooLarge,
+           [] { render("x", std::string(static_cast<size_t>(limits::kPromptBytes) + 1, 'a')); }},
+      },
+      kMostBytesOfText);
 }
 
 TEST(HostileTemplate, EdgesThatAreNoErrors) {

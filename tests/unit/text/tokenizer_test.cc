@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "galago/error.h"
+
 namespace galago {
 namespace {
 
@@ -75,6 +77,18 @@ TEST(TokenizerTable, NamesTokensAndTheirBytes) {
   EXPECT_FALSE(t.token_to_id("no such token").has_value());
   const Tokenizer s = load("sentencepiece.json");
   EXPECT_EQ(s.token_bytes(*s.token_to_id("<0x0A>")), "\n");
+}
+
+// A model with padded embeddings can choose an id that the tokenizer does not have.
+TEST(TokenizerStream, SkipsIdsBeyondTheVocabulary) {
+  const Tokenizer t = load("smollm.json");
+  const auto beyond = static_cast<int32_t>(t.vocab_size());
+  Ids ids = t.encode(" the cat");
+  ids.insert(ids.begin() + 1, {beyond, INT32_MAX});
+  EXPECT_EQ(t.decode(ids, false), " the cat");
+  StreamDecoder stream(t, true);
+  EXPECT_EQ(stream.push(beyond), "");
+  EXPECT_THROW(stream.push(-1), Error);
 }
 
 TEST(TokenizerStream, HoldsBackTheBytesOfAnUnfinishedCharacter) {
