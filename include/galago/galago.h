@@ -50,7 +50,7 @@ class Image {
 
 /// How a model is loaded.
 struct LoadOptions {
-  int threads = 0;             ///< 0: one per processor; holds for the whole process
+  int threads = 0;             ///< at most 1024; 0: one per processor; holds for the whole process
   std::string dtype = "auto";  ///< arithmetic and weights: "auto" and "f32" are float32
 };
 

@@ -26,29 +26,19 @@ struct Table {
   decltype(&reference::attention_cached) attention_cached;
   decltype(&reference::rope) rope;
   decltype(&reference::silu_mul) silu_mul;
-  decltype(&reference::add) add;
-  decltype(&reference::scale) scale;
   decltype(&reference::gather_rows) gather_rows;
 };
 
 const char* reference_name() { return "reference"; }
 
-constexpr Table kReference = {Backend::reference,
-                              reference_name,
-                              reference::linear,
-                              reference::layer_norm,
-                              reference::rms_norm,
-                              reference::attention,
-                              reference::attention_cached,
-                              reference::rope,
-                              reference::silu_mul,
-                              reference::add,
-                              reference::scale,
+constexpr Table kReference = {Backend::reference,          reference_name,      reference::linear,
+                              reference::layer_norm,       reference::rms_norm, reference::attention,
+                              reference::attention_cached, reference::rope,     reference::silu_mul,
                               reference::gather_rows};
 
-constexpr Table kCpu = {
-    Backend::cpu,          cpu::name, cpu::linear,   cpu::layer_norm, cpu::rms_norm, cpu::attention,
-    cpu::attention_cached, cpu::rope, cpu::silu_mul, cpu::add,        cpu::scale,    cpu::gather_rows};
+constexpr Table kCpu = {Backend::cpu,  cpu::name,       cpu::linear,           cpu::layer_norm,
+                        cpu::rms_norm, cpu::attention,  cpu::attention_cached, cpu::rope,
+                        cpu::silu_mul, cpu::gather_rows};
 
 std::atomic<const Table*> current = &kCpu;
 std::atomic<int> thread_count = 0;
@@ -117,16 +107,6 @@ void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
   table().silu_mul(gate, up, out);
 }
 
-void add(ConstMatrix a, ConstMatrix b, Matrix out) {
-  require(same_shape(a, b) && same_shape(a, out), "add");
-  table().add(a, b, out);
-}
-
-void scale(ConstMatrix x, float factor, Matrix out) {
-  require(same_shape(x, out), "scale");
-  table().scale(x, factor, out);
-}
-
 void gather_rows(const TensorView& table_view, std::span<const int32_t> ids, Matrix out) {
   const bool readable =
       table_view.dtype == DType::f32 || table_view.dtype == DType::f16 || table_view.dtype == DType::bf16;
@@ -136,7 +116,13 @@ void gather_rows(const TensorView& table_view, std::span<const int32_t> ids, Mat
   table().gather_rows(table_view, ids, out);
 }
 
-void set_threads(int threads) { thread_count = std::max(threads, 0); }
+void set_threads(int threads) {
+  if (threads < 0 || threads > kMaxThreads)
+    throw Error(ErrorCode::usage, {.where = "threads",
+                                   .got = std::to_string(threads),
+                                   .expected = "0 to " + std::to_string(kMaxThreads)});
+  thread_count = threads;
+}
 
 int threads() {
   const int count = thread_count.load(std::memory_order_relaxed);

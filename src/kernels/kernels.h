@@ -109,16 +109,13 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
 /// out = silu(gate) * up, elementwise; same shapes. out may be gate.
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
 
-/// out = a + b, elementwise; same shapes. out may be a.
-void add(ConstMatrix a, ConstMatrix b, Matrix out);
-
-/// out = x * factor; out may be x.
-void scale(ConstMatrix x, float factor, Matrix out);
-
 /// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
 void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out);
 
-/// Threads that the kernels use; 0 asks for the number of processors. Affects the whole process.
+/// More threads than a machine has; OpenMP ends the process when it cannot start as many as asked.
+inline constexpr int kMaxThreads = 1024;
+/// Threads that the kernels use, 0..kMaxThreads; 0 asks for the number of processors. Affects the whole
+/// process. Error{usage} for another number.
 void set_threads(int threads);
 int threads();
 

@@ -5,6 +5,7 @@
 
 #include <list>
 #include <map>
+#include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <tuple>
@@ -94,13 +95,14 @@ std::shared_ptr<const Product> compile(const ProductKey& key) {
 class ProductCache {
  public:
   std::shared_ptr<const Product> get(const ProductKey& key) {
-    const std::lock_guard lock(mutex_);
-    const auto found = index_.find(key);
-    if (found != index_.end()) {
-      order_.splice(order_.begin(), order_, found->second);
-      return found->second->second;
+    {
+      const std::lock_guard lock(mutex_);
+      if (auto known = find(key)) return known;
     }
-    order_.emplace_front(key, compile(key));
+    auto compiled = compile(key);  // unlocked: a new prompt length in one thread must not stall the others
+    const std::lock_guard lock(mutex_);
+    if (auto known = find(key)) return known;  // another thread was faster
+    order_.emplace_front(key, std::move(compiled));
     index_[key] = order_.begin();
     if (order_.size() > kKeptProducts) {
       index_.erase(order_.back().first);
@@ -111,6 +113,15 @@ class ProductCache {
 
  private:
   using Entry = std::pair<ProductKey, std::shared_ptr<const Product>>;
+
+  /// Null when it is not there. The caller holds the lock.
+  std::shared_ptr<const Product> find(const ProductKey& key) {
+    const auto found = index_.find(key);
+    if (found == index_.end()) return nullptr;
+    order_.splice(order_.begin(), order_, found->second);
+    return found->second->second;
+  }
+
   std::mutex mutex_;
   std::list<Entry> order_;  // most recently used first
   std::map<ProductKey, std::list<Entry>::iterator> index_;
@@ -156,6 +167,23 @@ void run(const Product& product, ConstMatrix x, const Linear& layer, Matrix y) {
   stream.wait();
 }
 
+/// Lets OpenMP start `team` threads for the calling thread, and gives it its own number back at the end.
+class TeamSize {
+ public:
+  explicit TeamSize(int team) : before_(omp_get_max_threads()), team_(team) {
+    if (team_ != before_) omp_set_num_threads(team_);
+  }
+  ~TeamSize() {
+    if (team_ != before_) omp_set_num_threads(before_);
+  }
+  TeamSize(const TeamSize&) = delete;
+  TeamSize& operator=(const TeamSize&) = delete;
+
+ private:
+  int before_;
+  int team_;
+};
+
 }  // namespace
 
 void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, Activation activation, bool accumulate) {
@@ -163,7 +191,7 @@ void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, Activation a
   // oneDNN asks OpenMP how many threads the calling thread may use; a small product gets one, as a team that
   // waits for a busy processor costs far more than it saves.
   const int team = threads_for(x.rows, x.cols * y.cols);
-  if (omp_get_max_threads() != team) omp_set_num_threads(team);
+  const TeamSize team_size(team);
   try {
     std::call_once(layer.prepared()->once, pack, layer);
     run(*cache.get({x.rows, x.cols, y.cols, x.stride, y.stride, activation, layer.bias() != nullptr,

@@ -1,4 +1,4 @@
-// What happens to rows one by one: norms, rotary positions, elementwise products and sums, rows of a table.
+// What happens to rows one by one: norms, rotary positions, elementwise products, rows of a table.
 // In: rows of floats. Out: rows of floats of the same shape. The order of every sum depends only on the
 // number of columns, so a row's result does not depend on the other rows or on the threads.
 #include "kernels/cpu/simd.h"
@@ -122,22 +122,6 @@ void SiluMulRow(const float* gate, const float* up, int64_t n, float* out) {
   for (int64_t c = whole; c < n; ++c) out[c] = reference::activate(Activation::silu, gate[c]) * up[c];
 }
 
-void AddRow(const float* a, const float* b, int64_t n, float* out) {
-  const Floats d;
-  const int64_t whole = WholeVectors(n);
-  for (int64_t c = 0; c < whole; c += Step())
-    hn::StoreU(hn::Add(hn::LoadU(d, a + c), hn::LoadU(d, b + c)), d, out + c);
-  for (int64_t c = whole; c < n; ++c) out[c] = a[c] + b[c];
-}
-
-void ScaleRow(const float* x, float factor, int64_t n, float* out) {
-  const Floats d;
-  const auto times = hn::Set(d, factor);
-  const int64_t whole = WholeVectors(n);
-  for (int64_t c = 0; c < whole; c += Step()) hn::StoreU(hn::Mul(hn::LoadU(d, x + c), times), d, out + c);
-  for (int64_t c = whole; c < n; ++c) out[c] = x[c] * factor;
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace galago::kernels::cpu
 HWY_AFTER_NAMESPACE();
@@ -149,8 +133,6 @@ HWY_EXPORT(RmsNormRow);
 HWY_EXPORT(TurnPairs);
 HWY_EXPORT(CosSin);
 HWY_EXPORT(SiluMulRow);
-HWY_EXPORT(AddRow);
-HWY_EXPORT(ScaleRow);
 
 namespace {
 
@@ -196,18 +178,6 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
   each_row(out.rows, 4 * out.cols, [&](int64_t i) {
     HWY_DYNAMIC_DISPATCH(SiluMulRow)(gate.row(i), up.row(i), out.cols, out.row(i));
-  });
-}
-
-void add(ConstMatrix a, ConstMatrix b, Matrix out) {
-  each_row(out.rows, out.cols, [&](int64_t i) {
-    HWY_DYNAMIC_DISPATCH(AddRow)(a.row(i), b.row(i), out.cols, out.row(i));
-  });
-}
-
-void scale(ConstMatrix x, float factor, Matrix out) {
-  each_row(out.rows, out.cols, [&](int64_t i) {
-    HWY_DYNAMIC_DISPATCH(ScaleRow)(x.row(i), factor, out.cols, out.row(i));
   });
 }
 

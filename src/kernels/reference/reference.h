@@ -17,8 +17,6 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
 void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
           float scale);
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
-void add(ConstMatrix a, ConstMatrix b, Matrix out);
-void scale(ConstMatrix x, float factor, Matrix out);
 void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out);
 
 }  // namespace galago::kernels::reference

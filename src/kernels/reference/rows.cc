@@ -1,4 +1,4 @@
-// The definitions of what happens to rows one by one: norms, rotary positions, elementwise products and sums.
+// The definitions of what happens to rows one by one: norms, rotary positions, elementwise products.
 // In: rows of floats. Out: rows of floats of the same shape. Sums in double.
 #include <cmath>
 
@@ -54,16 +54,6 @@ void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
       const double g = gate.row(i)[c];
       out.row(i)[c] = static_cast<float>(g / (1 + std::exp(-g)) * up.row(i)[c]);
     }
-}
-
-void add(ConstMatrix a, ConstMatrix b, Matrix out) {
-  for (int64_t i = 0; i < a.rows; ++i)
-    for (int64_t c = 0; c < a.cols; ++c) out.row(i)[c] = a.row(i)[c] + b.row(i)[c];
-}
-
-void scale(ConstMatrix x, float factor, Matrix out) {
-  for (int64_t i = 0; i < x.rows; ++i)
-    for (int64_t c = 0; c < x.cols; ++c) out.row(i)[c] = x.row(i)[c] * factor;
 }
 
 void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out) {
