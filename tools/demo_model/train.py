@@ -42,6 +42,9 @@ class DenseHeads(nn.Module):
         self.register_buffer("slot", torch.tensor([self.tokens.index(t) for t in tokens]), persistent=False)
         self.row_scale = nn.Parameter(torch.tensor(2.0))
         self.row_bias = nn.Parameter(torch.full((len(self.tokens),), -3.0))
+        # Fixed directions along which a row must say where in its tile it lies.
+        directions = torch.randn(text_width, 2, generator=torch.Generator().manual_seed(0)) / text_width ** 0.5
+        self.register_buffer("directions", directions, persistent=False)
 
     def row_loss(self, rows, kind, colour, whole, words):
         """Which classes, colours and words each image row shows, and which places of a number, from rows
@@ -61,6 +64,15 @@ class DenseHeads(nn.Module):
         scores = torch.cat([matches, self.row_place(rows)], -1)
         return F.binary_cross_entropy_with_logits(scores.float(), present) * 20
 
+    def place_loss(self, rows):
+        """Squared error of each row's coordinates in its tile (-1..1), read along fixed directions, from rows
+        [B, T, R, D]."""
+        side = int(rows.shape[2] ** 0.5)
+        ticks = torch.linspace(-1, 1, side, device=rows.device)
+        target = torch.stack(torch.meshgrid(ticks, ticks, indexing="ij"), -1).view(-1, 2)
+        return F.mse_loss((F.rms_norm(rows, rows.shape[-1:]) @ self.directions).float(),
+                          target.expand(*rows.shape[:2], -1, -1))
+
     def forward(self, patches, rows, labels, counts, embeddings):
         """patches [B, T, P, C], rows [B, T, R, D], labels [B, T, 4, P], counts [B, kinds], embeddings
         [vocabulary, D] -> (loss, parts)."""
@@ -79,18 +91,20 @@ class DenseHeads(nn.Module):
         whole_loss = F.cross_entropy(self.whole(patches[written]).float(), whole[written], reduction="sum")
         whole_loss = whole_loss / written_count
         row_loss = self.row_loss(rows, kind, colour, whole, embeddings[self.tokens])
+        place_loss = self.place_loss(rows)
         count_logits = self.count(rows[:, -1].mean(1)).float().view(-1, 7)
         count_loss = F.cross_entropy(count_logits, counts.flatten())
-        total = class_loss + 0.5 * colour_loss + 0.5 * centre_loss + 0.5 * whole_loss + row_loss + 0.5 * count_loss
+        total = class_loss + 0.5 * colour_loss + 0.5 * centre_loss + 0.5 * whole_loss + row_loss + 0.5 * count_loss + place_loss
         hit = ((logits[..., :self.classes].argmax(-1) == kind) & named).sum() / named.sum()
         read = (logits[..., :self.classes].argmax(-1) == kind)[written].sum() / written_count
         return total, {"patch": class_loss, "tint": colour_loss, "centre": centre_loss, "whole": whole_loss,
-                       "row": row_loss, "count": count_loss, "seen": hit, "letters": read}
+                       "row": row_loss, "place": place_loss, "count": count_loss, "seen": hit, "letters": read}
 
 
 class Pointing:
     """A loss on where the text model looks: in layer LAYER, the first heads of a question's noun or colour must
-    look at the image rows that show it. This teaches in minutes what answers alone teach very late."""
+    look at the image rows that show it, the last of them at those of the whole picture's tile, whose places in the
+    tile are places in the picture. This teaches in minutes what answers alone teach very late."""
 
     LAYER, HEADS = 1, 3
 
@@ -98,6 +112,8 @@ class Pointing:
         self.module = model.model.text_model.layers[self.LAYER].self_attn
         self.module.watched_heads = self.HEADS
         self.image_token = model.config.image_token_id
+        vision = model.config.vision_config
+        self.rows_per_tile = (vision.image_size // vision.patch_size // model.config.scale_factor) ** 2
         self.slot = torch.full((len(tokenizer),), -1)
         for name in SHAPES + THING_NAMES + COLOUR_NAMES:
             own = tokenizer(" " + name, add_special_tokens=False)["input_ids"][0]
@@ -114,9 +130,10 @@ class Pointing:
         image = ids[0] == self.image_token  # the prefix is the same in the whole batch
         right = present[batch, :, self.slot[ids[batch, place]]] > 0
         looks = self.module.watched[batch, :, place][..., image].float()
-        mass = (looks * right[:, None]).sum(-1)
-        shown = right.any(-1)
-        return -(mass[shown] + 1e-6).log().sum() / (shown.sum().clamp(min=1) * self.HEADS)
+        right = right[:, None].repeat(1, self.HEADS, 1)
+        right[:, -1, :-self.rows_per_tile] = False
+        mass = (looks * right).sum(-1)
+        return -(mass[right.any(-1)] + 1e-6).log().mean()
 
 
 def read_picture(model, pixels):
