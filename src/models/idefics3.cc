@@ -30,9 +30,9 @@ std::string prefix(const char* part) { return std::string("model.") + part + "."
 ImageTokens read_image_tokens(const std::filesystem::path& directory) {
   ImageTokens tokens;
   const std::filesystem::path path = directory / "tokenizer_config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return tokens;
-  const Json document = parse_json(read_text_file(path, limits::kConfigBytes), path.string());
+  const auto text = read_if_present(path, limits::kConfigBytes);
+  if (!text) return tokens;
+  const Json document = parse_json(*text, path.string());
   const JsonField root(document, path.string());
   const auto extra = root.find("extra_special_tokens");
   const auto read = [&](const char* key, std::string& text) {
