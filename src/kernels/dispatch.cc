@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <string>
 
 #include "galago/error.h"
@@ -63,7 +64,8 @@ bool fits(const HeadLayout& layout, ConstMatrix q, ConstMatrix out) {
 
 void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
   require(!layer.empty() && x.cols == layer.in_features() && y.cols == layer.out_features() &&
-              x.rows == y.rows && (!epilogue.residual.data || same_shape(epilogue.residual, y)),
+              x.rows == y.rows && (!epilogue.residual.data || same_shape(epilogue.residual, y)) &&
+              std::isfinite(epilogue.scale),
           "linear");
   if (x.rows > 0) table().linear(x, layer, y, epilogue);
 }

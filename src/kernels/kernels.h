@@ -53,13 +53,15 @@ class Linear {
   std::shared_ptr<Prepared> prepared_;
 };
 
-/// What happens to x W^T + b before it is stored: activation first, then the residual is added.
+/// What happens to x W^T + b before it is stored: activation first, then the factor, then the residual is
+/// added.
 struct Epilogue {
   Activation activation = Activation::none;
   ConstMatrix residual;  ///< same shape as y; may be y itself; empty when data is null
+  float scale = 1;       ///< finite
 };
 
-/// y = activation(x W^T + b) + residual; x [n, in], y [n, out]. y must not overlap x.
+/// y = activation(x W^T + b) * scale + residual; x [n, in], y [n, out]. y must not overlap x.
 void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {});
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.

@@ -74,6 +74,7 @@ struct LinearCase {
   bool bias = true;
   int residual = 0;  // 0 none, 1 another matrix, 2 y itself
   int64_t gap = 0, shift = 0;
+  float scale = 1;
 };
 
 void check_linear(const LinearCase& test) {
@@ -87,9 +88,10 @@ void check_linear(const LinearCase& test) {
       twin(test.rows, test.out, 5, test.gap, test.shift);
   const Rows before(test.rows, test.out, 5, test.gap, test.shift);
   const auto epilogue = [&](const Rows& y) {
-    return Epilogue{test.activation, test.residual == 0   ? ConstMatrix()
-                                     : test.residual == 1 ? ConstMatrix(other.view())
-                                                          : ConstMatrix(y.view())};
+    const ConstMatrix residual = test.residual == 0   ? ConstMatrix()
+                                 : test.residual == 1 ? ConstMatrix(other.view())
+                                                      : ConstMatrix(y.view());
+    return Epilogue{test.activation, residual, test.scale};
   };
   linear(x.view(), layer, fast.view(), epilogue(fast));
   reference::linear(x.view(), layer, twin.view(), epilogue(twin));
@@ -99,7 +101,8 @@ void check_linear(const LinearCase& test) {
     double size = std::abs(double{test.bias ? bias.at(0, c) : 0}) + std::abs(double{twin.at(r, c)}) + 1e-3;
     if (test.residual != 0) size += std::abs(double{(test.residual == 1 ? other : before).at(r, c)});
     for (int64_t i = 0; i < test.in; ++i)
-      size += std::abs(double{x.at(r, i)} * floats[static_cast<size_t>(c * test.in + i)]);
+      size += std::abs(double{x.at(r, i)} * floats[static_cast<size_t>(c * test.in + i)]) *
+              std::max(1.0, std::abs(double{test.scale}));
     return size;
   });
 }
@@ -126,6 +129,20 @@ TEST(Fast, LinearEpilogues) {
           check_linear({rows, 48, 37, DType::f32, activation, bias, residual, 0, 0});
           check_linear({rows, 48, 37, DType::bf16, activation, bias, residual, 5, 1});
         }
+}
+
+TEST(Fast, LinearScalesBeforeTheResidual) {
+  for (const float scale : {0.22f, -3.0f, 0.0f})
+    for (const Activation activation : {Activation::none, Activation::gelu_tanh, Activation::relu})
+      for (const int64_t rows : {1, 6, 8, 9, 33})
+        for (const int residual : {0, 1, 2})
+          for (const bool bias : {false, true}) {
+            SCOPED_TRACE(testing::Message()
+                         << "scale " << scale << " activation " << static_cast<int>(activation) << " rows "
+                         << rows << " residual " << residual << " bias " << bias);
+            check_linear({rows, 48, 37, DType::f32, activation, bias, residual, 0, 0, scale});
+            check_linear({rows, 48, 37, DType::bf16, activation, bias, residual, 5, 1, scale});
+          }
 }
 
 TEST(Fast, LinearAtTowerAndDecoderShapes) {

@@ -25,7 +25,7 @@ void expect_near(const Floats& got, const Floats& expected, double bound = 1e-6)
   for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], bound) << "at " << i;
 }
 
-TEST(Twin, LinearAddsBiasActivatesThenAddsTheResidual) {
+TEST(Twin, LinearAddsBiasActivatesScalesThenAddsTheResidual) {
   const Floats weight = {1, 2, 3, -1, 0, 1}, bias = {10, -20};
   const Linear layer({floats_view(weight, {2, 3}), floats_view(bias, {2})});
   Floats x = {1, 1, 2}, y(2), residual = {0.5f, 0.25f};
@@ -33,6 +33,10 @@ TEST(Twin, LinearAddsBiasActivatesThenAddsTheResidual) {
   expect_near(y, {19, -19});
   reference::linear(rows_of(x, 1), layer, rows_of(y, 1), {Activation::relu, rows_of(residual, 1)});
   expect_near(y, {19.5f, 0.25f});
+  reference::linear(rows_of(x, 1), layer, rows_of(y, 1), {Activation::relu, rows_of(residual, 1), 0.5f});
+  expect_near(y, {10, 0.25f});
+  reference::linear(rows_of(x, 1), layer, rows_of(y, 1), {.scale = -2});
+  expect_near(y, {-38, 38});
 }
 
 TEST(Twin, ActivationsAtOne) {
@@ -112,6 +116,13 @@ TEST(Linear, RefusesOtherTypesAndShapes) {
   EXPECT_THROW(Linear({view, floats_view(weight, {3})}), Error);
   view.dtype = DType::i32;
   EXPECT_THROW(Linear({view, {}}), Error);
+}
+
+TEST(Dispatch, AScaleIsFinite) {
+  const Floats weight(1);
+  const Linear layer({floats_view(weight, {1, 1}), {}});
+  Floats x(1), y(1);
+  EXPECT_THROW(linear(rows_of(x, 1), layer, rows_of(y, 1), {.scale = INFINITY}), Error);
 }
 
 TEST(Dispatch, WrongShapesAreOurBugAndSaySo) {

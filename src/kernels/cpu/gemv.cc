@@ -1,6 +1,7 @@
-// Products of a few rows with weights read as they lie in the checkpoint: y [n, out] = act(x W^T + b) +
-// residual. Bound by reading the weights, so bfloat16 and float16 are widened in registers, which loses
-// nothing. Every output is one dot product whose order of summation depends only on the number of columns.
+// Products of a few rows with weights read as they lie in the checkpoint: y [n, out] = act(x W^T + b) *
+// scale + residual. Bound by reading the weights, so bfloat16 and float16 are widened in registers, which
+// loses nothing. Every output is one dot product whose order of summation depends only on the number of
+// columns.
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemv.cc"
@@ -99,7 +100,8 @@ void FewRows(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilo
       float* values = dots + r * kOutputBlock;
       ActivateRow(epilogue.activation, outs, values);
       const float* residual = epilogue.residual.data ? epilogue.residual.row(r) + first : nullptr;
-      for (int64_t o = 0; o < outs; ++o) y.row(r)[first + o] = values[o] + (residual ? residual[o] : 0.0f);
+      for (int64_t o = 0; o < outs; ++o)
+        y.row(r)[first + o] = values[o] * epilogue.scale + (residual ? residual[o] : 0.0f);
     }
   }
 }

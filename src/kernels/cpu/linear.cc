@@ -26,9 +26,8 @@ void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilog
     few_row_product(x, layer, y, epilogue);
     return;
   }
-  const bool accumulate = epilogue.residual.data != nullptr;
-  if (accumulate && epilogue.residual.data != y.data) copy_rows(epilogue.residual, y);
-  many_row_product(x, layer, y, epilogue.activation, accumulate);
+  if (epilogue.residual.data && epilogue.residual.data != y.data) copy_rows(epilogue.residual, y);
+  many_row_product(x, layer, y, epilogue);
 }
 
 const char* name() {

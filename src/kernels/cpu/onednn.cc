@@ -1,4 +1,5 @@
-// Products of many rows through oneDNN: y [n, out] = activation(x [n, in] W^T + b), optionally added to y.
+// Products of many rows through oneDNN: y [n, out] = activation(x [n, in] W^T + b) * scale, optionally added
+// to y.
 // Weights are packed once per layer in the order that oneDNN prefers for kPackRows rows; the compiled
 // products are kept by shape, the least recently used leaving first.
 #include <omp.h>
@@ -32,6 +33,7 @@ const dnnl::engine& engine() {
 struct ProductKey {
   int64_t rows, in, out, x_stride, y_stride;
   Activation activation;
+  float scale;
   bool bias, accumulate;
   int threads;
   auto operator<=>(const ProductKey&) const = default;
@@ -81,6 +83,7 @@ std::shared_ptr<const Product> compile(const ProductKey& key) {
   const memory::desc weights = packed_desc(key.in, key.out);
   dnnl::post_ops ops;
   append_activation(ops, key.activation);
+  if (key.scale != 1) ops.append_eltwise(1, dnnl::algorithm::eltwise_linear, key.scale, 0);
   if (key.accumulate) ops.append_sum(1);
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(ops);
@@ -186,7 +189,7 @@ class TeamSize {
 
 }  // namespace
 
-void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, Activation activation, bool accumulate) {
+void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
   static ProductCache cache;
   // oneDNN asks OpenMP how many threads the calling thread may use; a small product gets one, as a team that
   // waits for a busy processor costs far more than it saves.
@@ -194,8 +197,8 @@ void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, Activation a
   const TeamSize team_size(team);
   try {
     std::call_once(layer.prepared()->once, pack, layer);
-    run(*cache.get({x.rows, x.cols, y.cols, x.stride, y.stride, activation, layer.bias() != nullptr,
-                    accumulate, team}),
+    run(*cache.get({x.rows, x.cols, y.cols, x.stride, y.stride, epilogue.activation, epilogue.scale,
+                    layer.bias() != nullptr, epilogue.residual.data != nullptr, team}),
         x, layer, y);
   } catch (const dnnl::error& error) {
     throw Error(

@@ -16,10 +16,11 @@ struct Linear::Prepared {
 
 namespace cpu {
 
-/// y = activation(x W^T + b), or y += when `accumulate`; Error{internal} or Error{resource} from oneDNN.
-void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, Activation activation, bool accumulate);
+/// Linear with an epilogue whose residual is y itself or none; Error{internal} or Error{resource} from
+/// oneDNN.
+void many_row_product(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue);
 
-/// The same for at most kFewRows rows.
+/// The same for at most kFewRows rows and any residual.
 void few_row_product(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue);
 inline constexpr int64_t kFewRows = 8;
 /// Outputs that few_row_product finishes together; also what one thread takes at least.

@@ -1,4 +1,5 @@
-// The definition of the linear layer and its activations: y = activation(x W^T + b) + residual.
+// The definition of the linear layer and its activations: y = activation(x W^T + b) * scale +
+// residual.
 // In: rows of floats, weights [out, in] in the checkpoint's type. Out: rows of floats. Sums in double.
 #include <cmath>
 #include <vector>
@@ -42,7 +43,7 @@ void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilog
     for (int64_t i = 0; i < x.rows; ++i) {
       double sum = layer.bias() ? layer.bias()[o] : 0;
       for (int64_t c = 0; c < in; ++c) sum += double{x.row(i)[c]} * double{weight[static_cast<size_t>(c)]};
-      double value = activate_exactly(epilogue.activation, sum);
+      double value = activate_exactly(epilogue.activation, sum) * double{epilogue.scale};
       if (epilogue.residual.data) value += epilogue.residual.row(i)[o];
       y.row(i)[o] = static_cast<float>(value);
     }
