@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "decoder/rope.h"
@@ -10,6 +11,9 @@
 
 namespace galago {
 namespace {
+
+// Farther than any position, so that a row sees all before it.
+constexpr int64_t kNoWindow = std::numeric_limits<int64_t>::max();
 
 Bias bias_if(bool has) { return has ? Bias::yes : Bias::no; }
 
@@ -58,10 +62,13 @@ LlamaAttention::LlamaAttention(const TextConfig& config, std::span<const float> 
   const int64_t q = config.num_attention_heads * config.head_dim;
   const int64_t kv = config.num_key_value_heads * config.head_dim;
   const Bias bias = bias_if(config.attention_bias);
-  layout_ = {.heads = config.num_attention_heads,
-             .kv_heads = config.num_key_value_heads,
-             .head_dim = config.head_dim,
-             .scale = 1.0F / std::sqrt(static_cast<float>(config.head_dim))};
+  layout_ = {
+      .heads = config.num_attention_heads,
+      .kv_heads = config.num_key_value_heads,
+      .head_dim = config.head_dim,
+      .scale = config.attention_multiplier.value_or(1.0F / std::sqrt(static_cast<float>(config.head_dim)))};
+  residual_multiplier_ = config.residual_multiplier;
+  window_ = config.sliding_window.value_or(kNoWindow);
   q_proj_ = kernels::Linear(scope.linear("q_proj", {q, d}, bias));
   k_proj_ = kernels::Linear(scope.linear("k_proj", {kv, d}, bias));
   v_proj_ = kernels::Linear(scope.linear("v_proj", {kv, d}, bias));
@@ -86,12 +93,13 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
     const RowPlace place = batch.places[static_cast<size_t>(i)];
     std::copy_n(k.row(i), k.cols, cache.key(layer, place.sequence, place.position));
     std::copy_n(v.row(i), v.cols, cache.value(layer, place.sequence, place.position));
-    rows[static_cast<size_t>(i)] = {
-        .cache = cache.view(layer, place.sequence), .first = 0, .last = place.position};
+    rows[static_cast<size_t>(i)] = {.cache = cache.view(layer, place.sequence),
+                                    .first = std::max<int64_t>(0, place.position - window_ + 1),
+                                    .last = place.position};
   }
   const Matrix mixed = workspace.matrix(x.rows, q.cols);  // [n, heads*d]
   kernels::attention_cached(q, rows, layout_, mixed);
-  kernels::linear(mixed, o_proj_, y, {.residual = residual});  // [n, D]
+  kernels::linear(mixed, o_proj_, y, {.residual = residual, .scale = residual_multiplier_});  // [n, D]
 }
 
 LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
@@ -105,6 +113,7 @@ LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
   gate_proj_ = kernels::Linear(scope.linear("gate_proj", {f, d}, bias));
   up_proj_ = kernels::Linear(scope.linear("up_proj", {f, d}, bias));
   down_proj_ = kernels::Linear(scope.linear("down_proj", {d, f}, bias));
+  residual_multiplier_ = config.residual_multiplier;
 }
 
 void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
@@ -114,7 +123,7 @@ void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace&
   kernels::linear(x, gate_proj_, gate);
   kernels::linear(x, up_proj_, up);
   kernels::silu_mul(gate, up, gate);
-  kernels::linear(gate, down_proj_, y, {.residual = residual});  // [n, D]
+  kernels::linear(gate, down_proj_, y, {.residual = residual, .scale = residual_multiplier_});  // [n, D]
 }
 
 LlamaLayer::LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope)
@@ -169,14 +178,16 @@ void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places,
   const DecoderBatch batch{.positions = positions, .places = places, .cache = &cache};
 
   const Matrix x = workspace.matrix(embeds.rows, embeds.cols);  // [n, D]
-  for (int64_t i = 0; i < embeds.rows; ++i) std::copy_n(embeds.row(i), embeds.cols, x.row(i));
+  for (int64_t i = 0; i < embeds.rows; ++i)
+    std::transform(embeds.row(i), embeds.row(i) + embeds.cols, x.row(i),
+                   [&](float value) { return value * config_.embedding_multiplier; });
   for (size_t layer = 0; layer < layers_.size(); ++layer)
     layers_[layer].forward(x, static_cast<int64_t>(layer), batch, workspace);
   norm_.forward(x, hidden);  // [n, D]
 }
 
 void LlamaDecoder::logits(ConstMatrix hidden, Matrix logits) const {
-  kernels::linear(hidden, lm_head_, logits);
+  kernels::linear(hidden, lm_head_, logits, {.scale = 1 / config_.logits_scaling});
 }
 
 }  // namespace galago

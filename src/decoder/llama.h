@@ -1,6 +1,7 @@
-// A Llama-like decoder: grouped-query attention, rotary positions, RMS norm, SwiGLU, tied or untied head.
+// A Llama-like decoder: grouped-query attention over all positions or a sliding window, rotary positions, RMS
+// norm, SwiGLU, tied or untied head, the multipliers of Granite (1 elsewhere).
 // In: rows of embeddings [n, D], each with its sequence and position. Out: hidden rows [n, D], logits on
-// request. Reference: transformers 5.18 LlamaModel / LlamaForCausalLM (modeling_llama.py).
+// request. Reference: transformers 5.18 modeling_llama.py, modeling_granite.py, modeling_mistral.py.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct DecoderBatch {
 class LlamaAttention {
  public:
   LlamaAttention(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope);
-  /// y = o_proj(attention(x)) + residual; stores the rows' keys and values first. x, y [n, D].
+  /// y = o_proj(attention(x)) * residual_multiplier + residual; stores the rows' keys and values first. x, y
+  /// [n, D].
   void forward(ConstMatrix x, int64_t layer, const DecoderBatch& batch, ConstMatrix residual, Matrix y,
                Workspace& workspace) const;
 
@@ -50,17 +52,20 @@ class LlamaAttention {
   kernels::HeadLayout layout_;
   std::span<const float> inv_freq_;
   kernels::Linear q_proj_, k_proj_, v_proj_, o_proj_;
+  float residual_multiplier_;
+  int64_t window_;  // positions that a row sees, its own included
 };
 
 /// The gated feed-forward part of one layer.
 class LlamaMlp {
  public:
   LlamaMlp(const TextConfig& config, const Scope& scope);
-  /// y = down(silu(gate(x)) * up(x)) + residual.
+  /// y = down(silu(gate(x)) * up(x)) * residual_multiplier + residual.
   void forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const;
 
  private:
   kernels::Linear gate_proj_, up_proj_, down_proj_;
+  float residual_multiplier_;
 };
 
 /// One pre-norm decoder layer.
@@ -92,7 +97,8 @@ class LlamaDecoder {
   KvCache make_cache(int64_t sequences, int64_t capacity) const;
   /// Embedding rows of ids; Error{input_invalid} for an id outside the vocabulary. out [ids, D].
   void embed(std::span<const int32_t> ids, Matrix out) const;
-  /// The one entry: rows in, final-norm hidden rows out. embeds, hidden [n, D]; one place for each row.
+  /// The one entry: rows in, final-norm hidden rows out. embeds, hidden [n, D]; one place for each row. Rows
+  /// of embeds come as embed() and the connector give them: embedding_multiplier is applied here.
   /// Error{internal} when a place does not continue its sequence, Error{input_too_large} past the cache's
   /// capacity; the cache is then as it was.
   void forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache, Workspace& workspace,

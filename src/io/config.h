@@ -57,6 +57,11 @@ struct TextConfig {
   RopeConfig rope;
   bool attention_bias = false;
   bool mlp_bias = false;
+  float embedding_multiplier = 1;             ///< on every row that enters the first layer
+  float residual_multiplier = 1;              ///< on what a layer adds to its residual stream
+  float logits_scaling = 1;                   ///< the logits' divisor
+  std::optional<float> attention_multiplier;  ///< on q . k; 1 / sqrt(head_dim) where the class has none
+  std::optional<int64_t> sliding_window;      ///< positions a row sees, its own included; none: all before it
 };
 
 /// config.json of a vision-language model.

@@ -137,6 +137,13 @@ class Weights {
     add_random(name + ".weight", {n}, 0.3F, 1);
     return bias ? add_random(name + ".bias", {n}) : *this;
   }
+  /// Multiplies every tensor whose name ends so.
+  Weights& scale(std::string_view ending, float factor) {
+    for (size_t i = 0; i < names_.size(); ++i)
+      for (int64_t j = 0; names_[i].ends_with(ending) && j < tensors_[i].size(); ++j)
+        tensors_[i].data()[j] *= factor;
+    return *this;
+  }
   Checkpoint checkpoint(const TempDir& directory) const {
     std::vector<NamedTensor> named;
     for (size_t i = 0; i < names_.size(); ++i) {

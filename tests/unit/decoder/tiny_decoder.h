@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "decoder/llama.h"
 #include "support/fixtures.h"
@@ -35,6 +38,8 @@ class TinyDecoder {
   const Checkpoint& checkpoint() const { return checkpoint_; }
 
   TextConfig config;
+  /// Factors on the weights whose names end so.
+  std::vector<std::pair<std::string, float>> factors;
 
  private:
   Weights weights(bool write_head) const {
@@ -56,6 +61,7 @@ class TinyDecoder {
     }
     w.add_norm("model.norm", d, false);
     if (write_head) w.add_random("lm_head.weight", {config.vocab_size, d}, 1);
+    for (const auto& [ending, factor] : factors) w.scale(ending, factor);
     return w;
   }
 
