@@ -25,10 +25,10 @@ struct PlannedImage {
   ImagePlan plan;
 };
 
-PlannedImage plan_image(const Frontend& frontend, const std::string& path, const PreprocessorConfig& config) {
+PlannedImage plan_image(const Frontend& frontend, const std::string& path, std::optional<bool> split) {
   const MappedFile file(path);
   PlannedImage image{.path = path, .size = read_image_size(file.bytes(), path), .plan = {}};
-  image.plan = frontend.plan(image.size, config);
+  image.plan = frontend.plan(image.size, split);
   return image;
 }
 
@@ -51,17 +51,17 @@ nlohmann::ordered_json to_json(const Frontend& frontend, const std::vector<Stati
                         {"cols", i.plan.grid.cols},
                         {"tiles", i.plan.tiles},
                         {"tokens", i.plan.tokens}});
-  return {{"model", frontend.settings().path.string()},
-          {"model_type", frontend.settings().model.model_type},
-          {"dtype", frontend.settings().model.dtype},
+  return {{"model", frontend.files().path().string()},
+          {"model_type", frontend.config().model_type},
+          {"dtype", frontend.config().dtype},
           {"stations", rows},
           {"images", pictures}};
 }
 
 std::string to_text(const Frontend& frontend, const std::vector<StationSize>& stations,
                     const std::vector<PlannedImage>& images) {
-  const ModelConfig& model = frontend.settings().model;
-  std::string text = frontend.settings().path.string() + ": " + model.model_type + ", " +
+  const ModelConfig& model = frontend.config();
+  std::string text = frontend.files().path().string() + ": " + model.model_type + ", " +
                      (model.dtype.empty() ? "" : model.dtype + ", ") +
                      std::to_string(model.vision.num_hidden_layers) + " vision layers, " +
                      std::to_string(model.text.num_hidden_layers) + " text layers, context " +
@@ -88,12 +88,11 @@ std::string to_text(const Frontend& frontend, const std::vector<StationSize>& st
 int run(const InspectFlags& flags) {
   const auto frontend =
       load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
-  const Checkpoint checkpoint = Checkpoint::open_directory(frontend->settings().path);
+  const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto stations = inspect(*frontend, checkpoint);
-  const PreprocessorConfig config =
-      frontend->preprocessing(flags.no_split ? std::optional(false) : std::nullopt);
+  const std::optional<bool> split = flags.no_split ? std::optional(false) : std::nullopt;
   std::vector<PlannedImage> images;
-  for (const std::string& path : flags.images) images.push_back(plan_image(*frontend, path, config));
+  for (const std::string& path : flags.images) images.push_back(plan_image(*frontend, path, split));
   if (flags.json)
     print_json(to_json(*frontend, stations, images));
   else

@@ -34,8 +34,8 @@ Loaded load(const TraceFlags& flags) {
   kernels::set_threads(flags.threads);
   Loaded loaded;
   loaded.frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
-  loaded.checkpoint = Checkpoint::open_directory(loaded.frontend->settings().path);
-  loaded.engine = load_engine(*loaded.frontend, loaded.checkpoint);
+  loaded.checkpoint = loaded.frontend->files().checkpoint();
+  loaded.engine = loaded.frontend->load_engine(loaded.checkpoint);
   return loaded;
 }
 

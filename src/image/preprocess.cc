@@ -95,14 +95,14 @@ void cut_tile(const RgbImage& image, int64_t top, int64_t left, int64_t side, ui
 
 // The float of every byte value in one channel. The reference multiplies in double and rounds to float, then
 // subtracts and divides in float.
-std::array<float, 256> float_of_byte(const PreprocessorConfig& config, int64_t channel) {
+std::array<float, 256> float_of_byte(const PixelScaling& scaling, int64_t channel) {
   std::array<float, 256> table{};
-  const auto mean = static_cast<float>(config.image_mean[channel]);
-  const auto deviation = static_cast<float>(config.image_std[channel]);
+  const auto mean = static_cast<float>(scaling.image_mean[channel]);
+  const auto deviation = static_cast<float>(scaling.image_std[channel]);
   for (int value = 0; value < 256; ++value) {
     auto pixel = static_cast<float>(value);
-    if (config.do_rescale) pixel = static_cast<float>(value * config.rescale_factor);
-    if (config.do_normalize) pixel = (pixel - mean) / deviation;
+    if (scaling.do_rescale) pixel = static_cast<float>(value * scaling.rescale_factor);
+    if (scaling.do_normalize) pixel = (pixel - mean) / deviation;
     table[value] = pixel;
   }
   return table;
@@ -171,11 +171,11 @@ Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
   return tiles;
 }
 
-Tensor normalise(const Tiles& tiles, const PreprocessorConfig& config) {
+Tensor normalise(const Tiles& tiles, const PixelScaling& scaling) {
   Tensor floats({tiles.count, kChannels, tiles.height, tiles.width});
   const int64_t plane = tiles.height * tiles.width;
   for (int64_t channel = 0; channel < kChannels; ++channel) {
-    const std::array<float, 256> table = float_of_byte(config, channel);
+    const std::array<float, 256> table = float_of_byte(scaling, channel);
     for (int64_t tile = 0; tile < tiles.count; ++tile) {
       const int64_t begin = (tile * kChannels + channel) * plane;
       const uint8_t* in = tiles.pixels.data() + begin;

@@ -42,6 +42,6 @@ TileGrid plan_tiles(ImageSize size, const PreprocessorConfig& config);
 Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config);
 
 /// Rescales and normalises to floats [count, 3, height, width], rounding as numpy does in the reference.
-Tensor normalise(const Tiles& tiles, const PreprocessorConfig& config);
+Tensor normalise(const Tiles& tiles, const PixelScaling& scaling);
 
 }  // namespace galago

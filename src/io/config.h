@@ -1,8 +1,8 @@
 // The typed contents of a Hugging Face model directory's JSON files.
 // In: config.json, preprocessor_config.json, processor_config.json, generation_config.json. Out: structs
-// whose fields carry the Hugging Face names. Both spellings that occur in the wild are read; a default is
-// stated at its line. Reference: transformers 5.18 Idefics3Config, SmolVLMConfig, LlamaConfig,
-// Idefics3ImageProcessor, GenerationConfig.
+// whose fields carry the Hugging Face names, one config for each family. Both spellings that occur in the
+// wild are read; a default is stated at its line. Reference: transformers 5.18 Idefics3Config, SmolVLMConfig,
+// LlamaConfig, Idefics3ImageProcessor, GenerationConfig.
 #pragma once
 
 #include <array>
@@ -13,10 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "io/model_files.h"
+
 namespace galago {
 
-/// vision_config: the SigLIP encoder.
+/// vision_config: a ViT encoder.
 struct VisionConfig {
+  std::string model_type;
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
   int64_t num_hidden_layers = 0;
@@ -64,34 +67,42 @@ struct TextConfig {
   std::optional<int64_t> sliding_window;      ///< positions a row sees, its own included; none: all before it
 };
 
-/// config.json of a vision-language model.
+/// What every family's config.json says.
 struct ModelConfig {
   std::string model_type;
   std::vector<std::string> architectures;
-  VisionConfig vision;
+  VisionConfig vision;  ///< num_hidden_layers is 0 for a model without a tower
   TextConfig text;
-  int64_t image_token_id = -1;
-  int64_t scale_factor = 0;
+  int64_t image_token_id = -1;  ///< -1: no image token
   bool tie_word_embeddings = false;
   std::string dtype;  ///< as saved, e.g. "bfloat16"; empty when absent. Each tensor's own type decides
+};
+
+/// config.json of model_type idefics3 and smolvlm.
+struct Idefics3Config : ModelConfig {
+  int64_t scale_factor = 0;
 };
 
 /// Pillow's resampling filters, by its numbers.
 enum class Resample { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3 };
 
-/// preprocessor_config.json: what happens to an image before the tower.
-struct PreprocessorConfig {
+/// How bytes become the tower's floats: bytes * rescale_factor, then (x - mean) / std, colour by colour.
+struct PixelScaling {
+  bool do_rescale = true;
+  double rescale_factor = 1.0 / 255;
+  bool do_normalize = true;
+  std::array<double, 3> image_mean{0.5, 0.5, 0.5};
+  std::array<double, 3> image_std{0.5, 0.5, 0.5};
+};
+
+/// preprocessor_config.json of idefics3 and smolvlm: what happens to an image before the tower.
+struct PreprocessorConfig : PixelScaling {
   bool do_convert_rgb = true;
   bool do_resize = true;
   int64_t size_longest_edge = 0;  ///< pixels
   Resample resample = Resample::lanczos;
   bool do_image_splitting = true;
   int64_t max_image_size_longest_edge = 0;  ///< pixels: the side of a tile
-  bool do_rescale = true;
-  double rescale_factor = 1.0 / 255;
-  bool do_normalize = true;
-  std::array<double, 3> image_mean{0.5, 0.5, 0.5};
-  std::array<double, 3> image_std{0.5, 0.5, 0.5};
   bool do_pad = true;
 };
 
@@ -107,19 +118,16 @@ struct GenerationConfig {
   std::optional<int32_t> bos_token_id;
 };
 
-/// The settings of one model directory.
-struct ModelDirectory {
-  std::filesystem::path path;
-  ModelConfig model;
+/// The settings of an idefics3 or smolvlm directory.
+struct Idefics3Settings {
+  Idefics3Config model;
   PreprocessorConfig preprocessor;
   ProcessorConfig processor;
-  GenerationConfig generation;
 };
 
 /// Parses one file's text; `where` names it in errors. Error{model_invalid} names the field, what it held and
-/// what is allowed; Error{model_unsupported} for a model_type that no model file registers is the registry's
-/// to throw.
-ModelConfig parse_model_config(std::string_view json, const std::string& where);
+/// what is allowed.
+Idefics3Config parse_idefics3_config(std::string_view json, const std::string& where);
 PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::string& where);
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& where);
 /// `json` is nothing when the file is absent; then the token ids of config.json, whose text `model_json` is,
@@ -127,7 +135,10 @@ ProcessorConfig parse_processor_config(std::string_view json, const std::string&
 GenerationConfig parse_generation_config(std::optional<std::string_view> json, std::string_view model_json,
                                          const std::string& where);
 
-/// Reads a directory's settings. Error{not_found} when the directory or config.json is missing.
-ModelDirectory read_model_directory(const std::filesystem::path& path);
+/// config.json's model_type. Error{not_found}, Error{model_invalid}.
+std::string read_model_type(const ModelFiles& files);
+GenerationConfig read_generation_config(const ModelFiles& files);
+/// Error{not_found} when config.json or the image processor's settings are missing.
+Idefics3Settings read_idefics3_settings(const ModelFiles& files);
 
 }  // namespace galago

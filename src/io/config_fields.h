@@ -1,9 +1,14 @@
-// Reads of optional config keys: the value checked against its range, or the default. Internal to src/io.
+// What the readers of the families' settings share: optional keys with their ranges and defaults, encoders,
+// decoders, image processors. Internal to src/io.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 
+#include "io/config.h"
 #include "io/json.h"
 
 namespace galago {
@@ -29,5 +34,34 @@ inline std::string string_or(const JsonField& object, const std::string& key, co
   const auto field = object.find(key);
   return field ? field->string() : fallback;
 }
+
+/// The first of several spellings that is there.
+std::optional<JsonField> first_of(const JsonField& object, std::initializer_list<const char*> keys);
+
+/// model_type, architectures and dtype of config.json.
+void read_common(const JsonField& root, ModelConfig& config);
+
+/// A vision_config; `defaults` are its transformers class's.
+VisionConfig read_vision_config(const JsonField& object, const VisionConfig& defaults);
+
+/// A Llama-like decoder's settings; `defaults` are its transformers class's. In them, num_key_value_heads 0
+/// means as many as num_attention_heads, and head_dim 0 means hidden_size / num_attention_heads.
+TextConfig read_text_config(const JsonField& object, const TextConfig& defaults);
+/// The defaults of LlamaConfig.
+TextConfig llama_defaults();
+
+/// The keys of PixelScaling, over what it holds.
+void read_pixel_scaling(const JsonField& object, PixelScaling& scaling);
+/// Pillow's filter number under "resample".
+Resample read_resample(const JsonField& object, Resample fallback);
+
+/// The text that holds an image processor's settings, and its name in errors.
+struct ImageProcessorText {
+  std::string json;
+  std::string where;
+};
+/// processor_config.json where it has "image_processor", else preprocessor_config.json, as in transformers.
+/// Error{not_found} when neither is there.
+ImageProcessorText read_image_processor(const ModelFiles& files);
 
 }  // namespace galago

@@ -11,6 +11,8 @@
 
 namespace galago {
 
+struct ImagePlan;
+
 /// Const and thread-safe after construction.
 class Engine {
  public:
@@ -20,8 +22,8 @@ class Engine {
   virtual Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const = 0;
   /// Connector: [N, P, C] to [N, T, D'].
   virtual Tensor connect(const Tensor& features, Workspace& workspace) const = 0;
-  /// Hidden align: [N, T, D'] to image rows [N * T, D], in the order of the placeholders.
-  virtual Tensor align(Tensor connected) const = 0;
+  /// Hidden align: [N, T, D'] of one image to its image rows [R, D], in the order of the placeholders.
+  virtual Tensor image_rows(Tensor connected, const ImagePlan& plan) const = 0;
   virtual const LlamaDecoder& decoder() const = 0;
 
   /// Which row of the position table each patch takes, [N, P]: for a trace.

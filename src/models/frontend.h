@@ -1,5 +1,5 @@
 // Everything of a model that needs no weights: settings, tokenizer, chat template, image plan and prompt ids.
-// In: a model directory, a question, image sizes or pixels. Out: token ids and tiles for the engine.
+// In: a model's files, a question, image sizes or pixels. Out: token ids and tiles for the engine.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@
 #include "image/image.h"
 #include "image/preprocess.h"
 #include "io/config.h"
+#include "io/model_files.h"
+#include "models/engine.h"
 #include "text/chat_template.h"
-#include "text/image_prompt.h"
 #include "text/tokenizer.h"
-#include "vision/tower.h"
 
 namespace galago {
 
@@ -29,6 +29,7 @@ struct PromptText {
 
 /// What one image of a given size becomes.
 struct ImagePlan {
+  ImageSize size;  ///< of the picture
   TileGrid grid;
   int64_t tiles = 0;   ///< that go through the tower
   int64_t tokens = 0;  ///< image tokens in the prompt, one for each image row
@@ -47,31 +48,41 @@ class Frontend {
  public:
   virtual ~Frontend() = default;
 
-  const ModelDirectory& settings() const { return settings_; }
+  const ModelFiles& files() const { return *files_; }
+  const GenerationConfig& generation() const { return generation_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
+  /// What every family's config.json says.
+  virtual const ModelConfig& config() const = 0;
 
-  /// preprocessor_config.json with the caller's wish about splitting.
-  PreprocessorConfig preprocessing(std::optional<bool> split) const;
   /// Rendered and expanded prompt of one user message: images first, then the text.
-  Segments prompt(const PromptText& text, std::span<const TileGrid> grids) const;
+  Segments prompt(const PromptText& text, std::span<const ImagePlan> images) const;
   /// Token ids of prompt().
-  std::vector<int32_t> prompt_ids(const PromptText& text, std::span<const TileGrid> grids) const;
+  std::vector<int32_t> prompt_ids(const PromptText& text, std::span<const ImagePlan> images) const;
 
   /// The stations in order, with this model's numbers.
   virtual std::vector<StationShape> stations() const = 0;
-  /// Grid, tiles and tokens of an image; touches no pixels.
-  virtual ImagePlan plan(ImageSize size, const PreprocessorConfig& config) const = 0;
+  /// Grid, tiles and tokens of an image; touches no pixels. `split`: cut it into tiles or do not; nothing: as
+  /// the model's settings say. Error{input_invalid} when the model reads no pictures.
+  virtual ImagePlan plan(ImageSize size, std::optional<bool> split) const = 0;
+  /// The tiles of plan(), as bytes.
+  virtual Tiles tiles(const RgbImage& image, std::optional<bool> split) const = 0;
   /// Normalised pixels and patch masks of one image's tiles.
-  virtual PixelBatch pixels(const Tiles& tiles, const PreprocessorConfig& config) const = 0;
-  /// The image placeholders written out for these grids.
-  virtual Segments expand(const Segments& rendered, std::span<const TileGrid> grids,
+  virtual PixelBatch pixels(const Tiles& tiles) const = 0;
+  /// Whether the reference's processor gives a pixel mask beside the pixels: for a trace.
+  virtual bool has_pixel_mask() const { return false; }
+  /// The image placeholders written out for these images.
+  virtual Segments expand(const Segments& rendered, std::span<const ImagePlan> images,
                           bool parse_special) const = 0;
 
+  /// Binds the weights. The checkpoint's maps must outlive the engine.
+  virtual std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const = 0;
+
  protected:
-  explicit Frontend(ModelDirectory settings);
+  explicit Frontend(std::shared_ptr<const ModelFiles> files);
 
  private:
-  ModelDirectory settings_;
+  std::shared_ptr<const ModelFiles> files_;
+  GenerationConfig generation_;
   Tokenizer tokenizer_;
   ChatTemplate template_;
   TemplateContext context_;

@@ -6,8 +6,8 @@
 #include "connector/connector.h"
 #include "core/limits.h"
 #include "galago/error.h"
-#include "io/files.h"
 #include "io/json.h"
+#include "text/image_prompt.h"
 #include "vision/siglip.h"
 
 namespace galago {
@@ -27,18 +27,18 @@ std::string prefix(const char* part) { return std::string("model.") + part + "."
 // The texts around image rows as a SmolVLM tokenizer may name them, at the top level of tokenizer_config.json
 // or under extra_special_tokens; Idefics3's are fixed. Reference: transformers 5.18
 // SmolVLMProcessor.__init__.
-ImageTokens read_image_tokens(const std::filesystem::path& directory) {
+ImageTokens read_image_tokens(const ModelFiles& files) {
   ImageTokens tokens;
-  const std::filesystem::path path = directory / "tokenizer_config.json";
-  const auto text = read_if_present(path, limits::kConfigBytes);
+  const std::string where = files.where("tokenizer_config.json");
+  const auto text = files.find("tokenizer_config.json", limits::kConfigBytes);
   if (!text) return tokens;
-  const Json document = parse_json(*text, path.string());
-  const JsonField root(document, path.string());
+  const Json document = parse_json(*text, where);
+  const JsonField root(document, where);
   const auto extra = root.find("extra_special_tokens");
-  const auto read = [&](const char* key, std::string& text) {
+  const auto read = [&](const char* key, std::string& token) {
     for (const auto& place : {std::optional(root), extra})
       if (place && place->value().is_object())
-        if (const auto named = place->find(key); named && named->value().is_string()) text = named->string();
+        if (const auto named = place->find(key); named && named->value().is_string()) token = named->string();
   };
   read("image_token", tokens.image);
   read("fake_image_token", tokens.fake);
@@ -48,12 +48,14 @@ ImageTokens read_image_tokens(const std::filesystem::path& directory) {
 
 class Idefics3Frontend final : public Frontend {
  public:
-  Idefics3Frontend(ModelDirectory settings, ImageTokens tokens)
-      : Frontend(std::move(settings)), tokens_(std::move(tokens)) {
-    const ModelConfig& model = this->settings().model;
+  Idefics3Frontend(std::shared_ptr<const ModelFiles> files, ImageTokens tokens)
+      : Frontend(std::move(files)),
+        settings_(read_idefics3_settings(this->files())),
+        tokens_(std::move(tokens)) {
+    const Idefics3Config& model = settings_.model;
     rows_per_tile_ = rows_for(model.vision.patches_per_side(), model.scale_factor);
     check_tile_side();
-    const auto said = this->settings().processor.image_seq_len;
+    const auto said = settings_.processor.image_seq_len;
     if (said && *said != rows_per_tile_)
       throw Error(ErrorCode::model_invalid,
                   {.where = "processor_config.json: image_seq_len",
@@ -68,11 +70,13 @@ class Idefics3Frontend final : public Frontend {
                                (image ? std::to_string(*image) : "which it lacks")});
   }
 
+  const Idefics3Config& config() const override { return settings_.model; }
+
   std::vector<StationShape> stations() const override {
-    const ModelConfig& m = settings().model;
+    const Idefics3Config& m = settings_.model;
     const auto text = [](std::initializer_list<int64_t> sizes) { return to_string(Shape(sizes)).substr(1); };
     const int64_t side = m.vision.patches_per_side();
-    const int64_t pixels = settings().preprocessor.max_image_size_longest_edge;
+    const int64_t pixels = settings_.preprocessor.max_image_size_longest_edge;
     const std::string tiles = "[N, " + text({3, pixels, pixels});
     const std::string patches = "[N, " + text({side * side, m.vision.hidden_size});
     const std::string rows = "[N, " + text({rows_per_tile_, m.text.hidden_size});
@@ -87,25 +91,42 @@ class Idefics3Frontend final : public Frontend {
             {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head."}}};
   }
 
-  ImagePlan plan(ImageSize size, const PreprocessorConfig& config) const override {
-    const TileGrid grid = plan_tiles(size, config);
-    return {.grid = grid, .tiles = grid.tiles(), .tokens = image_token_count(grid, rows_per_tile_)};
+  ImagePlan plan(ImageSize size, std::optional<bool> split) const override {
+    const TileGrid grid = plan_tiles(size, preprocessing(split));
+    return {
+        .size = size, .grid = grid, .tiles = grid.tiles(), .tokens = image_token_count(grid, rows_per_tile_)};
   }
 
-  PixelBatch pixels(const Tiles& tiles, const PreprocessorConfig& config) const override {
-    return {.pixels = normalise(tiles, config), .patch_mask = {}};
+  Tiles tiles(const RgbImage& image, std::optional<bool> split) const override {
+    return make_tiles(image, preprocessing(split));
   }
 
-  Segments expand(const Segments& rendered, std::span<const TileGrid> grids,
+  PixelBatch pixels(const Tiles& tiles) const override {
+    return {.pixels = normalise(tiles, settings_.preprocessor), .patch_mask = {}};
+  }
+
+  bool has_pixel_mask() const override { return true; }
+
+  Segments expand(const Segments& rendered, std::span<const ImagePlan> images,
                   bool parse_special) const override {
+    std::vector<TileGrid> grids;
+    for (const ImagePlan& image : images) grids.push_back(image.grid);
     return expand_image_prompt(rendered, grids, rows_per_tile_, tokens_, parse_special);
   }
 
+  std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const override;
+
  private:
+  PreprocessorConfig preprocessing(std::optional<bool> split) const {
+    PreprocessorConfig config = settings_.preprocessor;
+    if (split) config.do_image_splitting = *split;
+    return config;
+  }
+
   // Tiles of the preprocessor must have as many patches as the tower's rows are counted for.
   void check_tile_side() const {
-    const VisionConfig& vision = settings().model.vision;
-    const int64_t tile = settings().preprocessor.max_image_size_longest_edge;
+    const VisionConfig& vision = settings_.model.vision;
+    const int64_t tile = settings_.preprocessor.max_image_size_longest_edge;
     if (tile / vision.patch_size != vision.patches_per_side())
       throw Error(ErrorCode::model_invalid,
                   {.where = "preprocessor_config.json: max_image_size.longest_edge",
@@ -113,13 +134,14 @@ class Idefics3Frontend final : public Frontend {
                    .expected = std::to_string(vision.image_size) + ", the tower's image_size"});
   }
 
+  Idefics3Settings settings_;
   ImageTokens tokens_;
   int64_t rows_per_tile_ = 0;
 };
 
 class Idefics3Engine final : public Engine {
  public:
-  Idefics3Engine(const ModelConfig& config, Binder& binder)
+  Idefics3Engine(const Idefics3Config& config, Binder& binder)
       : tower_(std::make_shared<const SiglipTower>(config.vision, binder.root().sub("model").sub(kVision))),
         adapter_(tower_, adapter_options(config)),
         connector_(binder.root().sub("model").sub(kConnector), config.vision.hidden_size, config.scale_factor,
@@ -134,7 +156,7 @@ class Idefics3Engine final : public Engine {
   Tensor connect(const Tensor& features, Workspace& workspace) const override {
     return connector_.forward(features, workspace);  // [N, T, D']
   }
-  Tensor align(Tensor connected) const override {
+  Tensor image_rows(Tensor connected, const ImagePlan&) const override {
     Tensor rows = align_.forward(std::move(connected));       // [N, T, D]
     rows.reshape({rows.matrix().rows, rows.shape().back()});  // [N*T, D]
     return rows;
@@ -146,7 +168,7 @@ class Idefics3Engine final : public Engine {
   int64_t patch_size() const override { return tower_->patch_size(); }
 
  private:
-  static AdapterOptions adapter_options(const ModelConfig& config) {
+  static AdapterOptions adapter_options(const Idefics3Config& config) {
     const int64_t patches = config.vision.patches_per_side() * config.vision.patches_per_side();
     return {.resize = {},
             .normalize = {},  // the preprocessor has normalised already
@@ -162,24 +184,23 @@ class Idefics3Engine final : public Engine {
   LlamaDecoder decoder_;
 };
 
+std::unique_ptr<const Engine> Idefics3Frontend::load_engine(const Checkpoint& checkpoint) const {
+  Binder binder(checkpoint);
+  if (config().tie_word_embeddings) binder.waive("lm_head.weight");  // a copy of the tied table
+  auto engine = std::make_unique<Idefics3Engine>(config(), binder);
+  binder.finish(files().path().string());
+  return engine;
+}
+
 }  // namespace
 
-std::unique_ptr<const Frontend> make_idefics3_frontend(ModelDirectory settings) {
-  return std::make_unique<Idefics3Frontend>(std::move(settings), ImageTokens());
+std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files) {
+  return std::make_unique<Idefics3Frontend>(std::move(files), ImageTokens());
 }
 
-std::unique_ptr<const Frontend> make_smolvlm_frontend(ModelDirectory settings) {
-  ImageTokens tokens = read_image_tokens(settings.path);
-  return std::make_unique<Idefics3Frontend>(std::move(settings), std::move(tokens));
-}
-
-std::unique_ptr<const Engine> make_idefics3_engine(const Frontend& frontend, const Checkpoint& checkpoint) {
-  Binder binder(checkpoint);
-  if (frontend.settings().model.tie_word_embeddings)
-    binder.waive("lm_head.weight");  // a copy of the tied table
-  auto engine = std::make_unique<Idefics3Engine>(frontend.settings().model, binder);
-  binder.finish(frontend.settings().path.string());
-  return engine;
+std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files) {
+  ImageTokens tokens = read_image_tokens(*files);
+  return std::make_unique<Idefics3Frontend>(std::move(files), std::move(tokens));
 }
 
 }  // namespace galago

@@ -5,15 +5,12 @@
 
 #include <memory>
 
-#include "io/safetensors.h"
-#include "models/engine.h"
 #include "models/frontend.h"
 
 namespace galago {
 
-std::unique_ptr<const Frontend> make_idefics3_frontend(ModelDirectory settings);
+std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files);
 /// The same with the names of image tokens that a SmolVLM tokenizer may carry.
-std::unique_ptr<const Frontend> make_smolvlm_frontend(ModelDirectory settings);
-std::unique_ptr<const Engine> make_idefics3_engine(const Frontend& frontend, const Checkpoint& checkpoint);
+std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files);
 
 }  // namespace galago

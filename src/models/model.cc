@@ -89,8 +89,8 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
   return guarded([&] {
     auto state = std::make_shared<State>();
     state->frontend = load_frontend(directory);
-    state->checkpoint = Checkpoint::open_directory(directory);
-    state->engine = load_engine(*state->frontend, state->checkpoint);
+    state->checkpoint = state->frontend->files().checkpoint();
+    state->engine = state->frontend->load_engine(state->checkpoint);
     state->load_ms = clock.ms();
     return Model(std::move(state));
   });
@@ -98,9 +98,9 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
 
 namespace {
 
-ImageInfo image_info(ImageSize size, const ImagePlan& plan) {
-  return {.width = size.width,
-          .height = size.height,
+ImageInfo image_info(const ImagePlan& plan) {
+  return {.width = plan.size.width,
+          .height = plan.size.height,
           .rows = plan.grid.rows,
           .cols = plan.grid.cols,
           .tiles = plan.tiles,
@@ -111,19 +111,19 @@ ImageInfo image_info(ImageSize size, const ImagePlan& plan) {
 class ImageEncoder {
  public:
   ImageEncoder(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
-               const ProgressCallback& progress)
-      : frontend_(frontend), engine_(engine), plan_(plan), progress_(progress) {}
+               std::optional<bool> split, const ProgressCallback& progress)
+      : frontend_(frontend), engine_(engine), plan_(plan), split_(split), progress_(progress) {}
 
   // Image rows [R, D]; adds to the timings.
-  Tensor encode(const RgbImage& image, Timings& timings) {
+  Tensor encode(const RgbImage& image, const ImagePlan& plan, Timings& timings) {
     Clock clock;
     if (!report(0)) throw Cancelled{};
-    const PixelBatch batch = prepare_image(frontend_, image, plan_.preprocessing);
+    const PixelBatch batch = frontend_.pixels(frontend_.tiles(image, split_));
     timings.preprocess_ms += clock.lap_ms();
     const Tensor features =
         engine_.see(batch, workspace_, [this](int64_t done, int64_t) { return report(done); });  // [N, P, C]
     timings.vision_ms += clock.lap_ms();
-    Tensor rows = engine_.align(engine_.connect(features, workspace_));  // [R, D]
+    Tensor rows = engine_.image_rows(engine_.connect(features, workspace_), plan);  // [R, D]
     timings.connector_ms += clock.lap_ms();
     done_ += batch.pixels.shape()[0];
     return rows;
@@ -139,6 +139,7 @@ class ImageEncoder {
   const Frontend& frontend_;
   const Engine& engine_;
   const PlannedPrompt& plan_;
+  std::optional<bool> split_;
   const ProgressCallback& progress_;
   Workspace workspace_;
   int64_t done_ = 0;
@@ -146,11 +147,11 @@ class ImageEncoder {
 
 // The packed prompt [L, D] of a request.
 Tensor prompt_rows(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
-                   std::span<const RgbImage* const> images, const ProgressCallback& progress,
-                   Timings& timings) {
-  ImageEncoder encoder(frontend, engine, plan, progress);
+                   std::span<const RgbImage* const> images, const Request& request, Timings& timings) {
+  ImageEncoder encoder(frontend, engine, plan, request.split_images, request.on_progress);
   std::vector<Tensor> image_rows;
-  for (const RgbImage* image : images) image_rows.push_back(encoder.encode(*image, timings));
+  for (size_t i = 0; i < images.size(); ++i)
+    image_rows.push_back(encoder.encode(*images[i], plan.images[i], timings));
   return pack_prompt(frontend, engine, plan.ids, image_rows);
 }
 
@@ -163,7 +164,7 @@ Generation generate_text(const Frontend& frontend, const Engine& engine, const P
   return generate_answer({.from_embeds = &backbone},
                          {.rows = rows.matrix(),
                           .ids = plan.ids,
-                          .end_ids = frontend.settings().generation.eos_token_id,
+                          .end_ids = frontend.generation().eos_token_id,
                           .image_tokens = plan.image_tokens,
                           .options = request.options,
                           .on_piece = request.on_text},
@@ -199,12 +200,12 @@ Answer Model::ask(const Request& request) const {
       .prompt = request.prompt, .system = request.system, .parse_special = request.parse_special};
   return guarded([&] {
     PlannedPrompt plan = plan_prompt(*state_->frontend, text, sizes, request.split_images);
-    for (size_t i = 0; i < sizes.size(); ++i) answer.images.push_back(image_info(sizes[i], plan.images[i]));
+    for (const ImagePlan& image : plan.images) answer.images.push_back(image_info(image));
     answer.usage = {.prompt_tokens = static_cast<int64_t>(plan.ids.size()),
                     .image_tokens = plan.image_tokens};
     try {
       const Tensor rows =
-          prompt_rows(*state_->frontend, *state_->engine, plan, images, request.on_progress, answer.timings);
+          prompt_rows(*state_->frontend, *state_->engine, plan, images, request, answer.timings);
       const double before_ms = clock.ms();
       add_generation(generate_text(*state_->frontend, *state_->engine, plan, request, rows), before_ms,
                      answer);
@@ -218,7 +219,7 @@ Answer Model::ask(const Request& request) const {
 
 ImageInfo Model::plan_image(int64_t width, int64_t height, std::optional<bool> split_images) const {
   const ImageSize size{.width = width, .height = height};
-  return image_info(size, state_->frontend->plan(size, state_->frontend->preprocessing(split_images)));
+  return image_info(state_->frontend->plan(size, split_images));
 }
 
 }  // namespace galago

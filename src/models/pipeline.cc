@@ -14,7 +14,7 @@ namespace {
 
 // A tokenizer may know tokens that the model has no row for.
 void check_vocabulary(const Frontend& frontend, std::span<const int32_t> ids) {
-  const int64_t rows = frontend.settings().model.text.vocab_size;
+  const int64_t rows = frontend.config().text.vocab_size;
   for (const int32_t id : ids)
     if (id >= rows)
       throw Error(ErrorCode::model_invalid,
@@ -33,24 +33,15 @@ PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std:
                  .got = std::to_string(sizes.size()),
                  .expected = "at most " + std::to_string(limits::kImagesPerPrompt)});
   PlannedPrompt plan;
-  plan.preprocessing = frontend.preprocessing(split);
-  std::vector<TileGrid> grids;
   for (const ImageSize& size : sizes) {
-    plan.images.push_back(frontend.plan(size, plan.preprocessing));
+    plan.images.push_back(frontend.plan(size, split));
     plan.tiles += plan.images.back().tiles;
-    grids.push_back(plan.images.back().grid);
   }
-  plan.ids = frontend.prompt_ids(text, grids);
+  plan.ids = frontend.prompt_ids(text, plan.images);
   check_vocabulary(frontend, plan.ids);
-  plan.image_tokens =
-      count_placeholders(plan.ids, static_cast<int32_t>(frontend.settings().model.image_token_id));
-  token_budget(static_cast<int64_t>(plan.ids.size()), frontend.settings().model.text.max_position_embeddings,
-               1);
+  plan.image_tokens = count_placeholders(plan.ids, static_cast<int32_t>(frontend.config().image_token_id));
+  token_budget(static_cast<int64_t>(plan.ids.size()), frontend.config().text.max_position_embeddings, 1);
   return plan;
-}
-
-PixelBatch prepare_image(const Frontend& frontend, const RgbImage& image, const PreprocessorConfig& config) {
-  return frontend.pixels(make_tiles(image, config), config);
 }
 
 Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,
@@ -64,7 +55,7 @@ Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<con
   for (const Tensor& rows : image_rows) next = std::copy_n(rows.data(), rows.size(), next);
   Tensor embeds({static_cast<int64_t>(ids.size()), width});  // [L, D]
   decoder.embed(ids, embeds.matrix());
-  pack(ids, static_cast<int32_t>(frontend.settings().model.image_token_id), all.matrix(), embeds.matrix());
+  pack(ids, static_cast<int32_t>(frontend.config().image_token_id), all.matrix(), embeds.matrix());
   return embeds;
 }
 

@@ -14,7 +14,6 @@ namespace galago {
 
 /// A request after planning: everything known before the first pixel is touched.
 struct PlannedPrompt {
-  PreprocessorConfig preprocessing;
   std::vector<ImagePlan> images;
   std::vector<int32_t> ids;  ///< [L]
   int64_t image_tokens = 0;
@@ -25,9 +24,6 @@ struct PlannedPrompt {
 /// no room for an answer in the context.
 PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std::span<const ImageSize> sizes,
                           std::optional<bool> split);
-
-/// Tiles of one image, ready for the tower.
-PixelBatch prepare_image(const Frontend& frontend, const RgbImage& image, const PreprocessorConfig& config);
 
 /// Rows [L, D]: the embeddings of ids with the images' rows ([R_i, D] each) in their places.
 Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "galago/error.h"
+#include "io/config.h"
 #include "models/idefics3.h"
 
 namespace galago {
@@ -12,12 +14,11 @@ namespace {
 
 struct ModelFile {
   const char* model_type;
-  std::unique_ptr<const Frontend> (*make_frontend)(ModelDirectory settings);
-  std::unique_ptr<const Engine> (*make_engine)(const Frontend& frontend, const Checkpoint& checkpoint);
+  std::unique_ptr<const Frontend> (*make_frontend)(std::shared_ptr<const ModelFiles> files);
 };
 
-constexpr std::array<ModelFile, 2> kModels = {{{"idefics3", make_idefics3_frontend, make_idefics3_engine},
-                                               {"smolvlm", make_smolvlm_frontend, make_idefics3_engine}}};
+constexpr std::array<ModelFile, 2> kModels = {
+    {{"idefics3", make_idefics3_frontend}, {"smolvlm", make_smolvlm_frontend}}};
 
 const ModelFile& model_file(const std::string& model_type) {
   std::string known;
@@ -31,13 +32,14 @@ const ModelFile& model_file(const std::string& model_type) {
 
 }  // namespace
 
-std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& directory) {
-  ModelDirectory settings = read_model_directory(directory);
-  return model_file(settings.model.model_type).make_frontend(std::move(settings));
+std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) {
+  return std::make_shared<DirectoryFiles>(path);
 }
 
-std::unique_ptr<const Engine> load_engine(const Frontend& frontend, const Checkpoint& checkpoint) {
-  return model_file(frontend.settings().model.model_type).make_engine(frontend, checkpoint);
+std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path) {
+  std::shared_ptr<const ModelFiles> files = open_model(path);
+  const std::string model_type = read_model_type(*files);
+  return model_file(model_type).make_frontend(std::move(files));
 }
 
 }  // namespace galago

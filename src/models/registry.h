@@ -4,17 +4,16 @@
 #include <filesystem>
 #include <memory>
 
-#include "io/safetensors.h"
-#include "models/engine.h"
+#include "io/model_files.h"
 #include "models/frontend.h"
 
 namespace galago {
 
-/// Reads a directory's settings, tokenizer and template; no weights. Error{model_unsupported} lists what is
-/// supported.
-std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& directory);
+/// The files of the model at a path. Error{not_found}.
+std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path);
 
-/// Binds the weights. The checkpoint's maps must outlive the engine.
-std::unique_ptr<const Engine> load_engine(const Frontend& frontend, const Checkpoint& checkpoint);
+/// Reads a model's settings, tokenizer and template; no weights. Error{model_unsupported} lists what is
+/// supported.
+std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path);
 
 }  // namespace galago

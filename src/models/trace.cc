@@ -44,8 +44,8 @@ void append(Trace& trace, TraceTensor tensor) {
 }
 
 // Tower to image rows for one batch of tiles.
-Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, const TileProgress& progress,
-                      Trace& trace) {
+Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, const ImagePlan& plan,
+                      const TileProgress& progress, Trace& trace) {
   Workspace workspace;
   const Tensor features = engine.see(batch, workspace, progress);
   append(trace, trace_tensor("pixel_values", batch.pixels));
@@ -55,7 +55,7 @@ Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, const TileP
   append(trace, trace_tensor("vision_last_hidden_state", features));
   Tensor connected = engine.connect(features, workspace);
   append(trace, trace_tensor("connector_output", connected));
-  Tensor rows = engine.align(std::move(connected));
+  Tensor rows = engine.image_rows(std::move(connected), plan);
   append(trace, trace_tensor("image_rows", rows));
   return rows;
 }
@@ -70,21 +70,24 @@ PixelBatch given_batch(const Engine& engine, const GivenPixels& given) {
 }
 
 std::vector<Tensor> trace_images(const Frontend& frontend, const Engine& engine, const TraceRequest& request,
-                                 const PreprocessorConfig& preprocessing, Trace& trace) {
+                                 std::span<const ImagePlan> plans, Trace& trace) {
   std::vector<Tensor> rows;
-  if (request.given) {
-    rows.push_back(trace_encoding(engine, given_batch(engine, *request.given), request.progress, trace));
+  if (request.given) {  // the tiles of all images at once
+    const ImagePlan plan = plans.empty() ? ImagePlan{} : plans[0];
+    rows.push_back(
+        trace_encoding(engine, given_batch(engine, *request.given), plan, request.progress, trace));
     return rows;
   }
-  for (const RgbImage& image : request.images) {
-    const Tiles tiles = make_tiles(image, preprocessing);
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const Tiles tiles = frontend.tiles(request.images[i], request.split);
     append(trace, trace_tensor("pixel_values_u8", DType::u8, {tiles.count, 3, tiles.height, tiles.width},
                                tiles.pixels.data(), static_cast<int64_t>(tiles.pixels.size())));
-    // Every tile of the preprocessor is full, so its mask is 1 everywhere.
-    const std::vector<uint8_t> mask(static_cast<size_t>(tiles.count * tiles.height * tiles.width), 1);
-    append(trace, trace_tensor("pixel_attention_mask", DType::u8, {tiles.count, tiles.height, tiles.width},
-                               mask.data(), static_cast<int64_t>(mask.size())));
-    rows.push_back(trace_encoding(engine, frontend.pixels(tiles, preprocessing), request.progress, trace));
+    if (frontend.has_pixel_mask()) {  // every tile of the preprocessor is full: 1 everywhere
+      const std::vector<uint8_t> mask(static_cast<size_t>(tiles.count * tiles.height * tiles.width), 1);
+      append(trace, trace_tensor("pixel_attention_mask", DType::u8, {tiles.count, tiles.height, tiles.width},
+                                 mask.data(), static_cast<int64_t>(mask.size())));
+    }
+    rows.push_back(trace_encoding(engine, frontend.pixels(tiles), plans[i], request.progress, trace));
   }
   return rows;
 }
@@ -119,7 +122,7 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   const auto length = static_cast<int64_t>(plan.ids.size());
 
   Trace trace;
-  const std::vector<Tensor> rows = trace_images(frontend, engine, request, plan.preprocessing, trace);
+  const std::vector<Tensor> rows = trace_images(frontend, engine, request, plan.images, trace);
   trace.push_back(trace_ids("input_ids", plan.ids, {length}));
   const Tensor embeds = pack_prompt(frontend, engine, plan.ids, rows);
   trace.push_back(trace_tensor("inputs_embeds", embeds));
@@ -130,7 +133,7 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   TokenizerText text(frontend.tokenizer(), false);
   generate.rows = embeds.matrix();
   generate.ids = plan.ids;
-  generate.end_ids = frontend.settings().generation.eos_token_id;
+  generate.end_ids = frontend.generation().eos_token_id;
   const Generation generation = generate_answer({.from_embeds = &backbone}, generate, text);
   trace.push_back(
       trace_ids("generated_ids", generation.token_ids, {static_cast<int64_t>(generation.token_ids.size())}));

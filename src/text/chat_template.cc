@@ -7,7 +7,6 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
-#include "io/files.h"
 #include "io/json.h"
 #include "text/jinja_interpreter.h"
 #include "text/token_names.h"
@@ -117,11 +116,11 @@ ContentForm find_form(const jinja::Block& block) {
 }
 
 /// The template of a JSON file: a string, or a list of named templates of which "default" counts.
-std::optional<std::string> template_of(const std::filesystem::path& path) {
-  const auto text = read_if_present(path, limits::kConfigBytes);
+std::optional<std::string> template_of(const ModelFiles& files, const std::string& name) {
+  const auto text = files.find(name, limits::kConfigBytes);
   if (!text) return std::nullopt;
-  const Json document = parse_json(*text, path.string());
-  const auto field = JsonField(document, path.string()).find("chat_template");
+  const Json document = parse_json(*text, files.where(name));
+  const auto field = JsonField(document, files.where(name)).find("chat_template");
   if (!field) return std::nullopt;
   if (!field->value().is_array()) return field->string();
   for (size_t i = 0; i < field->size(); ++i)
@@ -137,18 +136,17 @@ struct ChatTemplate::Impl {
   ContentForm form = ContentForm::parts;
 };
 
-ChatTemplate ChatTemplate::from_directory(const std::filesystem::path& directory) {
+ChatTemplate ChatTemplate::from_files(const ModelFiles& files) {
   for (const char* name : {"processor_config.json", "chat_template.json"})
-    if (const auto source = template_of(directory / name))
-      return from_source(*source, (directory / name).string());
-  const std::filesystem::path jinja_file = directory / "chat_template.jinja";
-  if (const auto source = read_if_present(jinja_file, limits::kTemplateBytes))
-    return from_source(*source, jinja_file.string());
-  const std::filesystem::path config = directory / "tokenizer_config.json";
-  if (const auto source = template_of(config)) return from_source(*source, config.string());
+    if (const auto source = template_of(files, name)) return from_source(*source, files.where(name));
+  const std::string jinja_file = "chat_template.jinja";
+  if (const auto source = files.find(jinja_file, limits::kTemplateBytes))
+    return from_source(*source, files.where(jinja_file));
+  const std::string config = "tokenizer_config.json";
+  if (const auto source = template_of(files, config)) return from_source(*source, files.where(config));
   throw Error(
       ErrorCode::not_found,
-      {.where = directory.string(),
+      {.where = files.path().string(),
        .got = "no chat template",
        .expected = "chat_template.jinja, or chat_template in chat_template.json or tokenizer_config.json"});
 }
@@ -171,8 +169,8 @@ Segments ChatTemplate::render(const std::vector<ChatMessage>& messages,
   return render_as(impl_->block, impl_->where, impl_->form, messages, context).segments();
 }
 
-TemplateContext read_template_context(const std::filesystem::path& directory) {
-  const TokenNames names = read_token_names(directory);
+TemplateContext read_template_context(const ModelFiles& files) {
+  const TokenNames names = read_token_names(files);
   TemplateContext context;
   context.bos_token = names.bos;
   context.eos_token = names.eos;

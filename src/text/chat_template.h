@@ -5,13 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "io/model_files.h"
 #include "text/segment.h"
 
 namespace galago {
@@ -43,7 +43,7 @@ class ChatTemplate {
   /// The first that is there, in transformers' order for a processor: chat_template in processor_config.json,
   /// chat_template.json, chat_template.jinja; then chat_template in tokenizer_config.json (of several named
   /// templates, "default"). Error{not_found} when none has one.
-  static ChatTemplate from_directory(const std::filesystem::path& directory);
+  static ChatTemplate from_files(const ModelFiles& files);
   /// Error{model_invalid} with line and what was expected when the source is malformed;
   /// Error{model_unsupported} names a construct outside the subset.
   static ChatTemplate from_source(std::string_view source, const std::string& where);
@@ -58,6 +58,6 @@ class ChatTemplate {
 };
 
 /// bos_token and eos_token as tokenizer_config.json / special_tokens_map.json name them; empty when absent.
-TemplateContext read_template_context(const std::filesystem::path& directory);
+TemplateContext read_template_context(const ModelFiles& files);
 
 }  // namespace galago

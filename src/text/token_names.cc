@@ -2,7 +2,6 @@
 // Reference: transformers 5.18 tokenization_utils_base.py.
 #include "text/token_names.h"
 
-#include "io/files.h"
 #include "io/json.h"
 
 namespace galago {
@@ -17,14 +16,13 @@ std::string token_text(const JsonField& file, const std::string& key) {
 
 }  // namespace
 
-TokenNames read_token_names(const std::filesystem::path& directory) {
+TokenNames read_token_names(const ModelFiles& files) {
   TokenNames names;
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    const std::filesystem::path path = directory / name;
-    const auto text = read_if_present(path, limits::kConfigBytes);
+    const auto text = files.find(name, limits::kConfigBytes);
     if (!text) continue;
-    const Json document = parse_json(*text, path.string());
-    const JsonField file(document, path.string());
+    const Json document = parse_json(*text, files.where(name));
+    const JsonField file(document, files.where(name));
     if (names.bos.empty()) names.bos = token_text(file, "bos_token");
     if (names.eos.empty()) names.eos = token_text(file, "eos_token");
     if (const auto add = file.find("add_bos_token"); add && !names.add_bos) names.add_bos = add->boolean();

@@ -3,9 +3,10 @@
 // Reference: transformers 5.18 tokenization_utils_base.py; a token is a string or an object with "content".
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
+
+#include "io/model_files.h"
 
 namespace galago {
 
@@ -17,6 +18,6 @@ struct TokenNames {
 };
 
 /// Reads tokenizer_config.json and, for names that it lacks, special_tokens_map.json; both may be absent.
-TokenNames read_token_names(const std::filesystem::path& directory);
+TokenNames read_token_names(const ModelFiles& files);
 
 }  // namespace galago

@@ -9,7 +9,6 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
-#include "io/files.h"
 #include "io/json.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
@@ -46,7 +45,7 @@ struct Tokenizer::Impl {
   void fill_entries();
   const Entry& entry(int32_t id) const;
   std::optional<int32_t> id_of(std::string_view token) const;
-  void read_config(const std::filesystem::path& directory);
+  void read_config(const ModelFiles& files);
 };
 
 Tokenizer::Impl::Impl(const JsonField& field) : where(field.where()), bpe(Bpe::from_json(field.at("model"))) {
@@ -106,15 +105,15 @@ std::optional<int32_t> Tokenizer::Impl::id_of(std::string_view token) const {
 }
 
 /// add_bos_token and add_eos_token, where tokenizer_config.json has them, replace the post-processor.
-void Tokenizer::Impl::read_config(const std::filesystem::path& directory) {
-  const TokenNames names = read_token_names(directory);
+void Tokenizer::Impl::read_config(const ModelFiles& files) {
+  const TokenNames names = read_token_names(files);
   if (!names.add_bos && !names.add_eos) return;
   const auto ids = [&](bool wanted, const std::string& token) {
     std::vector<int32_t> out;
     if (!wanted || token.empty()) return out;
     const auto id = id_of(token);
     if (!id)
-      throw Error(ErrorCode::model_invalid, {.where = (directory / "tokenizer_config.json").string(),
+      throw Error(ErrorCode::model_invalid, {.where = files.where("tokenizer_config.json"),
                                              .got = "the start or end token " + in_quotes(token),
                                              .expected = "a token of tokenizer.json"});
     out.push_back(*id);
@@ -124,12 +123,12 @@ void Tokenizer::Impl::read_config(const std::filesystem::path& directory) {
   post.suffix = ids(names.add_eos.value_or(false), names.eos);
 }
 
-Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
-  const std::filesystem::path file = directory / "tokenizer.json";
-  const std::string text = read_text_file(file, limits::kTokenizerBytes);
-  const Json document = parse_json(text, file.string(), {.max_bytes = limits::kTokenizerBytes});
-  auto impl = std::make_shared<Impl>(JsonField(document, file.string()));
-  impl->read_config(directory);
+Tokenizer Tokenizer::from_files(const ModelFiles& files) {
+  const std::string where = files.where("tokenizer.json");
+  const std::string text = files.read("tokenizer.json", limits::kTokenizerBytes);
+  const Json document = parse_json(text, where, {.max_bytes = limits::kTokenizerBytes});
+  auto impl = std::make_shared<Impl>(JsonField(document, where));
+  impl->read_config(files);
   Tokenizer made;
   made.impl_ = std::move(impl);
   return made;

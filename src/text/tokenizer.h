@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "io/model_files.h"
 #include "text/segment.h"
 
 namespace galago {
@@ -20,7 +20,7 @@ namespace galago {
 class Tokenizer {
  public:
   /// tokenizer.json of a model directory. Error{not_found}, Error{model_invalid}, Error{model_unsupported}.
-  static Tokenizer from_directory(const std::filesystem::path& directory);
+  static Tokenizer from_files(const ModelFiles& files);
   /// The text of a tokenizer.json; `where` names it in errors.
   static Tokenizer from_json(std::string_view json, const std::string& where);
 

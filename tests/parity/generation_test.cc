@@ -50,7 +50,7 @@ TEST_P(Generated, TokensAndTextAreThoseOfTransformersWhateverTheChunk) {
 }
 
 TEST_P(Generated, TextWithSpecialTokensIsThatOfTransformers) {
-  const Tokenizer tokenizer = Tokenizer::from_directory(directory_);
+  const Tokenizer tokenizer = Tokenizer::from_files(DirectoryFiles(directory_));
   TokenizerText text(tokenizer, true);
   std::string joined;
   for (const int32_t id : golden_.ids("generated_ids")) joined += text.push(id);

@@ -25,8 +25,8 @@ class Stations : public testing::TestWithParam<Case> {};
 TEST_P(Stations, AgreeWithTransformers) {
   kernels::set_backend(GetParam().backend);
   const auto frontend = load_frontend(data("models/") + GetParam().model);
-  const Checkpoint checkpoint = Checkpoint::open_directory(frontend->settings().path);
-  const auto engine = load_engine(*frontend, checkpoint);
+  const Checkpoint checkpoint = frontend->files().checkpoint();
+  const auto engine = frontend->load_engine(checkpoint);
   const auto results = verify(*frontend, *engine, data("goldens/") + GetParam().golden);
   EXPECT_EQ(static_cast<int>(results.size()), GetParam().stations);
   for (const StationResult& r : results)

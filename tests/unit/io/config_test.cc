@@ -15,15 +15,15 @@ using test::TemporaryDirectory;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-ModelConfig model(const std::string& json) { return parse_model_config(json, "config.json"); }
+Idefics3Config model(const std::string& json) { return parse_idefics3_config(json, "config.json"); }
 
 /// A config with this inside text_config.
-ModelConfig with_text(const std::string& members) {
+Idefics3Config with_text(const std::string& members) {
   return model(R"({"model_type":"idefics3","text_config":{)" + members + "}}");
 }
 
 TEST(ModelConfig, ReadsSmolVlm256M) {
-  const ModelConfig config = model(R"({
+  const Idefics3Config config = model(R"({
     "architectures": ["Idefics3ForConditionalGeneration"], "image_token_id": 49190, "model_type": "idefics3",
     "scale_factor": 4, "tie_word_embeddings": false, "torch_dtype": "bfloat16", "vocab_size": 49280,
     "text_config": {"head_dim": 64, "hidden_size": 576, "intermediate_size": 1536, "max_position_embeddings": 8192,
@@ -61,7 +61,7 @@ TEST(ModelConfig, ReadsSmolVlm256M) {
 }
 
 TEST(ModelConfig, DefaultsAreThoseOfTransformers) {
-  const ModelConfig config = model(R"({"model_type":"idefics3","vision_config":{},"text_config":{}})");
+  const Idefics3Config config = model(R"({"model_type":"idefics3","vision_config":{},"text_config":{}})");
   EXPECT_EQ(config.scale_factor, 2);
   EXPECT_FALSE(config.tie_word_embeddings);
   EXPECT_EQ(config.dtype, "");
@@ -95,7 +95,7 @@ TEST(ModelConfig, AnAbsentTextConfigHasAnotherEps) {
 }
 
 TEST(ModelConfig, DerivedDefaultsFollowTheOtherKeys) {
-  const ModelConfig config = with_text(R"("hidden_size":96,"num_attention_heads":6)");
+  const Idefics3Config config = with_text(R"("hidden_size":96,"num_attention_heads":6)");
   EXPECT_EQ(config.text.num_key_value_heads, 6);
   EXPECT_EQ(config.text.head_dim, 16);
   EXPECT_EQ(with_text(R"("hidden_size":96,"num_attention_heads":6,"head_dim":20)").text.head_dim, 20);
@@ -225,7 +225,8 @@ TEST(GenerationConfig, FallsBackToConfigJsonOnlyWithoutAFile) {
 class Directory : public testing::Test {
  protected:
   Directory() { directory_.add("config.json", R"({"model_type":"idefics3"})"); }
-  ModelDirectory read() const { return read_model_directory(directory_.path()); }
+  Idefics3Settings read() const { return read_idefics3_settings(DirectoryFiles(directory_.path())); }
+  GenerationConfig generation() const { return read_generation_config(DirectoryFiles(directory_.path())); }
   TemporaryDirectory directory_;
 };
 
@@ -244,17 +245,17 @@ TEST_F(Directory, ReportsMissingFiles) {
   EXPECT_EQ(error.code(), ErrorCode::not_found);
   EXPECT_THAT(error.what(), HasSubstr("preprocessor_config.json"));
   const TemporaryDirectory empty;
-  const Error config = error_of([&] { read_model_directory(empty.path()); });
+  const Error config = error_of([&] { read_idefics3_settings(DirectoryFiles(empty.path())); });
   EXPECT_EQ(config.code(), ErrorCode::not_found);
   EXPECT_THAT(config.what(), HasSubstr("config.json"));
-  EXPECT_EQ(error_of([&] { read_model_directory(empty.path() / "no"); }).code(), ErrorCode::not_found);
+  EXPECT_EQ(error_of([&] { DirectoryFiles(empty.path() / "no"); }).code(), ErrorCode::not_found);
 }
 
 TEST_F(Directory, DoesNotTakeAnEmptyFileForAnAbsentOne) {
   directory_.add("preprocessor_config.json", "{}");
-  EXPECT_TRUE(read().generation.eos_token_id.empty());
+  EXPECT_TRUE(generation().eos_token_id.empty());
   directory_.add("generation_config.json", "");
-  const Error error = error_of([&] { read(); });
+  const Error error = error_of([&] { generation(); });
   EXPECT_EQ(error.code(), ErrorCode::model_invalid);
   EXPECT_THAT(error.what(), HasSubstr("generation_config.json"));
 }

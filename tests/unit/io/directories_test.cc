@@ -27,15 +27,18 @@ TEST(ModelDirectories, AllParse) {
   for (const fs::path& path : directories) {
     SCOPED_TRACE(path.string());
     try {
-      const ModelDirectory directory = read_model_directory(path);
-      const ModelConfig& model = directory.model;
+      const DirectoryFiles files(path);
+      const std::string model_type = read_model_type(files);
+      if (model_type != "idefics3" && model_type != "smolvlm") continue;
+      const Idefics3Settings directory = read_idefics3_settings(files);
+      const Idefics3Config& model = directory.model;
       EXPECT_GT(model.image_token_id, 0);
       EXPECT_LT(model.image_token_id, model.text.vocab_size);
       EXPECT_EQ(directory.preprocessor.max_image_size_longest_edge, model.vision.image_size);
       const int64_t side = model.vision.patches_per_side() / model.scale_factor;
       EXPECT_EQ(directory.processor.image_seq_len, side * side);
-      EXPECT_FALSE(directory.generation.eos_token_id.empty());
-      const Checkpoint checkpoint = Checkpoint::open_directory(path);
+      EXPECT_FALSE(read_generation_config(files).eos_token_id.empty());
+      const Checkpoint checkpoint = files.checkpoint();
       EXPECT_GT(checkpoint.tensors().size(), 20u);
       const TensorView* embedding = checkpoint.find("model.text_model.embed_tokens.weight");
       ASSERT_NE(embedding, nullptr);

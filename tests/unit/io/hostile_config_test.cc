@@ -190,7 +190,7 @@ class HostileProcessorConfig : public HostileConfig {};
 class HostileGenerationConfig : public HostileConfig {};
 
 TEST_P(HostileModelConfig, IsRefused) {
-  expect("dir/config.json", [] { parse_model_config(GetParam().json, "dir/config.json"); });
+  expect("dir/config.json", [] { parse_idefics3_config(GetParam().json, "dir/config.json"); });
 }
 TEST_P(HostilePreprocessorConfig, IsRefused) {
   expect("preprocessor_config.json",

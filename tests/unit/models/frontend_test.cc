@@ -18,15 +18,13 @@ TEST_P(GoldenPrompt, HasTheTextAndTheIdsOfTransformers) {
   const test::Golden golden(GetParam());
   const auto frontend = load_frontend(test::data_path("models/" + golden.model()));
   const PlannedPrompt plan = plan_prompt(*frontend, golden.text(), golden.sizes(), golden.split());
-  std::vector<TileGrid> grids;
   int64_t tokens = 0;
   int64_t tiles = 0;
   for (const ImagePlan& image : plan.images) {
-    grids.push_back(image.grid);
     tokens += image.tokens;
     tiles += image.tiles;
   }
-  EXPECT_EQ(joined(frontend->prompt(golden.text(), grids)),
+  EXPECT_EQ(joined(frontend->prompt(golden.text(), plan.images)),
             golden.facts["expanded_prompt"].get<std::string>());
   EXPECT_EQ(plan.ids, golden.ids("input_ids"));
   EXPECT_EQ(plan.image_tokens, tokens);
@@ -116,12 +114,12 @@ TEST(Frontend, ListsTheModelTypesItKnows) {
 TEST(Frontend, ReadsTheSmolvlmSpellingOfTheType) {
   const test::ModelCopy model;
   model.edit("config.json", "\"model_type\": \"idefics3\"", "\"model_type\": \"smolvlm\"");
-  EXPECT_EQ(load_frontend(model.path())->settings().model.model_type, "smolvlm");
+  EXPECT_EQ(load_frontend(model.path())->config().model_type, "smolvlm");
 }
 
 TEST(Frontend, TypedPlaceholdersAreTextUnlessAsked) {
   const auto frontend = load_frontend(test::data_path("models/smolvlm_tiles"));
-  const auto image_id = static_cast<int32_t>(frontend->settings().model.image_token_id);
+  const auto image_id = static_cast<int32_t>(frontend->config().image_token_id);
   PromptText text{.prompt = "Is <image> a word?"};
   const std::vector<int32_t> ids = frontend->prompt_ids(text, {});
   EXPECT_EQ(std::count(ids.begin(), ids.end(), image_id), 0);

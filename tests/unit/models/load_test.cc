@@ -110,7 +110,7 @@ TEST(Load, SaysWhichDirectoryHasNoWeights) {
 
 TEST(Inspect, CountsEveryParameterOnceUnderItsStation) {
   const auto frontend = load_frontend(test::data_path("models/smolvlm_tiles"));
-  const Checkpoint checkpoint = Checkpoint::open_directory(frontend->settings().path);
+  const Checkpoint checkpoint = frontend->files().checkpoint();
   const std::vector<StationSize> rows = inspect(*frontend, checkpoint);
   int64_t parameters = 0;
   int64_t bytes = 0;

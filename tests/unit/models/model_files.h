@@ -16,7 +16,7 @@ struct Loaded {
   explicit Loaded(const std::filesystem::path& directory)
       : frontend(load_frontend(directory)),
         checkpoint(Checkpoint::open_directory(directory)),
-        engine(load_engine(*frontend, checkpoint)) {}
+        engine(frontend->load_engine(checkpoint)) {}
   explicit Loaded(const char* name) : Loaded(std::filesystem::path(data_path("models/") + name)) {}
 
   std::unique_ptr<const Frontend> frontend;

@@ -111,7 +111,9 @@ class TemplateFiles : public testing::Test {
   void SetUp() override { std::filesystem::create_directories(directory_); }
   void TearDown() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& name, const std::string& text) { std::ofstream(directory_ / name) << text; }
-  std::string rendered() { return joined(ChatTemplate::from_directory(directory_).render(user("hi"), {})); }
+  std::string rendered() {
+    return joined(ChatTemplate::from_files(DirectoryFiles(directory_)).render(user("hi"), {}));
+  }
 
   std::filesystem::path directory_ =
       std::filesystem::path(testing::TempDir()) /
@@ -140,15 +142,15 @@ TEST_F(TemplateFiles, ThatLinkToThemselvesAreAnError) {
     std::filesystem::remove(directory_ / name);
   }
   std::filesystem::create_symlink(directory_ / "tokenizer_config.json", directory_ / "tokenizer_config.json");
-  EXPECT_THROW(read_template_context(directory_), Error);
+  EXPECT_THROW(read_template_context(DirectoryFiles(directory_)), Error);
 }
 
 TEST_F(TemplateFiles, NameTheStartAndEndTokens) {
-  EXPECT_EQ(read_template_context(directory_).bos_token, "");
+  EXPECT_EQ(read_template_context(DirectoryFiles(directory_)).bos_token, "");
   write("special_tokens_map.json", R"({"bos_token": {"content": "<s>"}, "eos_token": "<old>"})");
   write("tokenizer_config.json", R"({"eos_token": "</s>"})");
-  EXPECT_EQ(read_template_context(directory_).bos_token, "<s>");
-  EXPECT_EQ(read_template_context(directory_).eos_token, "</s>");
+  EXPECT_EQ(read_template_context(DirectoryFiles(directory_)).bos_token, "<s>");
+  EXPECT_EQ(read_template_context(DirectoryFiles(directory_)).eos_token, "</s>");
 }
 
 }  // namespace

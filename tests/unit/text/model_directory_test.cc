@@ -51,13 +51,14 @@ class ModelDirectoryText : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(ModelDirectoryText, RendersThePromptOfTheReference) {
-  const ChatTemplate chat = ChatTemplate::from_directory(model_);
-  const Segments prompt = chat.render(messages_of(golden_["messages"]), read_template_context(model_));
+  const ChatTemplate chat = ChatTemplate::from_files(DirectoryFiles(model_));
+  const Segments prompt =
+      chat.render(messages_of(golden_["messages"]), read_template_context(DirectoryFiles(model_)));
   EXPECT_EQ(joined(prompt), golden_["rendered_prompt"].get<std::string>());
 }
 
 TEST_P(ModelDirectoryText, DecodesWhatItEncodes) {
-  const Tokenizer tokenizer = Tokenizer::from_directory(model_);
+  const Tokenizer tokenizer = Tokenizer::from_files(DirectoryFiles(model_));
   const auto expanded = golden_["expanded_prompt"].get<std::string>();
   const std::vector<int32_t> ids = tokenizer.encode(expanded);
   EXPECT_EQ(tokenizer.decode(ids, false), expanded);

@@ -1,13 +1,14 @@
-// config.json. The defaults are those of the transformers 5.18 classes named at each function: a checkpoint
-// that omits a key was saved by, or for, a class that fills it in.
+// The parts that the families' config.json files share: a vision encoder, a Llama-like decoder, rotary
+// settings, names. What a key that is absent means is the caller's default: the one of its transformers
+// class.
+#include "io/config_fields.h"
+
 #include <array>
 #include <string_view>
 
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
-#include "io/config.h"
-#include "io/config_fields.h"
 #include "io/json.h"
 
 namespace galago {
@@ -30,9 +31,9 @@ std::string activation(const JsonField& object, const std::string& fallback) {
   field->unsupported("gelu_pytorch_tanh, gelu, quick_gelu, silu, swish or relu");
 }
 
-float epsilon(const JsonField& object, const std::string& key, double fallback) {
+float epsilon(const JsonField& object, const std::string& key, float fallback) {
   const auto field = object.find(key);
-  return static_cast<float>(field ? field->number(0, 1) : fallback);
+  return field ? static_cast<float>(field->number(0, 1)) : fallback;
 }
 
 /// Pixels of a side: an integer, or a list of two equal ones.
@@ -53,28 +54,6 @@ void check_divides(const JsonField& object, const std::string& key, int64_t valu
   throw Error(ErrorCode::model_invalid, {.where = object.where() + "." + key,
                                          .got = std::to_string(value),
                                          .expected = "a multiple of " + of + " " + std::to_string(divisor)});
-}
-
-/// Idefics3VisionConfig, SmolVLMVisionConfig.
-VisionConfig read_vision(const JsonField& object) {
-  object.expect_object();
-  VisionConfig config;
-  config.hidden_size = integer_or(object, "hidden_size", kWidths, 1152);
-  config.intermediate_size = integer_or(object, "intermediate_size", kWidths, 3072);
-  config.num_hidden_layers = integer_or(object, "num_hidden_layers", kLayers, 12);
-  config.num_attention_heads = integer_or(object, "num_attention_heads", kWidths, 16);
-  config.num_channels = integer_or(object, "num_channels", {1, 16}, 3);
-  config.image_size = square_side(object, "image_size", 224);
-  config.patch_size = square_side(object, "patch_size", 32);
-  config.layer_norm_eps = epsilon(object, "layer_norm_eps", 1e-6);
-  config.hidden_act = activation(object, "gelu_pytorch_tanh");
-  check_divides(object, "hidden_size", config.hidden_size, "num_attention_heads", config.num_attention_heads);
-  if (config.patch_size > config.image_size)
-    throw Error(ErrorCode::model_invalid,
-                {.where = object.where() + ".patch_size",
-                 .got = std::to_string(config.patch_size),
-                 .expected = "at most image_size " + std::to_string(config.image_size)});
-  return config;
 }
 
 /// rope_type "llama3": the frequencies of long waves are divided by `factor`, those between are blended.
@@ -120,78 +99,87 @@ RopeConfig read_rope(const JsonField& text, int64_t max_positions) {
   return rope;
 }
 
-/// LlamaConfig. `eps` is its rms_norm_eps default, which Idefics3Config changes when text_config is absent.
-TextConfig read_text(const JsonField& object, double eps) {
+}  // namespace
+
+VisionConfig read_vision_config(const JsonField& object, const VisionConfig& defaults) {
   object.expect_object();
-  TextConfig config;
-  config.model_type = string_or(object, "model_type", "llama");
-  config.vocab_size = integer_or(object, "vocab_size", kVocabulary, 32000);
-  config.hidden_size = integer_or(object, "hidden_size", kWidths, 4096);
-  config.intermediate_size = integer_or(object, "intermediate_size", kWidths, 11008);
-  config.num_hidden_layers = integer_or(object, "num_hidden_layers", kLayers, 32);
-  config.num_attention_heads = integer_or(object, "num_attention_heads", kWidths, 32);
+  VisionConfig config = defaults;
+  config.model_type = string_or(object, "model_type", defaults.model_type);
+  config.hidden_size = integer_or(object, "hidden_size", kWidths, defaults.hidden_size);
+  config.intermediate_size = integer_or(object, "intermediate_size", kWidths, defaults.intermediate_size);
+  config.num_hidden_layers = integer_or(object, "num_hidden_layers", kLayers, defaults.num_hidden_layers);
+  config.num_attention_heads =
+      integer_or(object, "num_attention_heads", kWidths, defaults.num_attention_heads);
+  config.num_channels = integer_or(object, "num_channels", {1, 16}, defaults.num_channels);
+  config.image_size = square_side(object, "image_size", defaults.image_size);
+  config.patch_size = square_side(object, "patch_size", defaults.patch_size);
+  config.layer_norm_eps = epsilon(object, "layer_norm_eps", defaults.layer_norm_eps);
+  config.hidden_act = activation(object, defaults.hidden_act);
   check_divides(object, "hidden_size", config.hidden_size, "num_attention_heads", config.num_attention_heads);
-  config.num_key_value_heads = integer_or(object, "num_key_value_heads", kWidths, config.num_attention_heads);
-  check_divides(object, "num_attention_heads", config.num_attention_heads, "num_key_value_heads",
-                config.num_key_value_heads);
-  config.head_dim = integer_or(object, "head_dim", kWidths, config.hidden_size / config.num_attention_heads);
-  // The rotary embedding turns pairs.
-  check_divides(object, "head_dim", config.head_dim, "the rotary pair size", 2);
-  config.max_position_embeddings = integer_or(object, "max_position_embeddings", kPositions, 2048);
-  config.rms_norm_eps = epsilon(object, "rms_norm_eps", eps);
-  config.hidden_act = activation(object, "silu");
-  config.rope = read_rope(object, config.max_position_embeddings);
-  config.attention_bias = boolean_or(object, "attention_bias", false);
-  config.mlp_bias = boolean_or(object, "mlp_bias", false);
+  if (config.patch_size > config.image_size)
+    throw Error(ErrorCode::model_invalid,
+                {.where = object.where() + ".patch_size",
+                 .got = std::to_string(config.patch_size),
+                 .expected = "at most image_size " + std::to_string(config.image_size)});
   return config;
 }
 
-/// The first of several spellings that is there.
+TextConfig llama_defaults() {
+  TextConfig config;
+  config.model_type = "llama";
+  config.vocab_size = 32000;
+  config.hidden_size = 4096;
+  config.intermediate_size = 11008;
+  config.num_hidden_layers = 32;
+  config.num_attention_heads = 32;
+  config.max_position_embeddings = 2048;
+  config.rms_norm_eps = 1e-6F;
+  config.hidden_act = "silu";
+  return config;
+}
+
+TextConfig read_text_config(const JsonField& object, const TextConfig& defaults) {
+  object.expect_object();
+  TextConfig config = defaults;
+  config.model_type = string_or(object, "model_type", defaults.model_type);
+  config.vocab_size = integer_or(object, "vocab_size", kVocabulary, defaults.vocab_size);
+  config.hidden_size = integer_or(object, "hidden_size", kWidths, defaults.hidden_size);
+  config.intermediate_size = integer_or(object, "intermediate_size", kWidths, defaults.intermediate_size);
+  config.num_hidden_layers = integer_or(object, "num_hidden_layers", kLayers, defaults.num_hidden_layers);
+  config.num_attention_heads =
+      integer_or(object, "num_attention_heads", kWidths, defaults.num_attention_heads);
+  check_divides(object, "hidden_size", config.hidden_size, "num_attention_heads", config.num_attention_heads);
+  const int64_t kv_heads =
+      defaults.num_key_value_heads ? defaults.num_key_value_heads : config.num_attention_heads;
+  config.num_key_value_heads = integer_or(object, "num_key_value_heads", kWidths, kv_heads);
+  check_divides(object, "num_attention_heads", config.num_attention_heads, "num_key_value_heads",
+                config.num_key_value_heads);
+  const int64_t head_dim =
+      defaults.head_dim ? defaults.head_dim : config.hidden_size / config.num_attention_heads;
+  config.head_dim = integer_or(object, "head_dim", kWidths, head_dim);
+  // The rotary embedding turns pairs.
+  check_divides(object, "head_dim", config.head_dim, "the rotary pair size", 2);
+  config.max_position_embeddings =
+      integer_or(object, "max_position_embeddings", kPositions, defaults.max_position_embeddings);
+  config.rms_norm_eps = epsilon(object, "rms_norm_eps", defaults.rms_norm_eps);
+  config.hidden_act = activation(object, defaults.hidden_act);
+  config.rope = read_rope(object, config.max_position_embeddings);
+  config.attention_bias = boolean_or(object, "attention_bias", defaults.attention_bias);
+  config.mlp_bias = boolean_or(object, "mlp_bias", defaults.mlp_bias);
+  return config;
+}
+
 std::optional<JsonField> first_of(const JsonField& object, std::initializer_list<const char*> keys) {
   for (const char* key : keys)
     if (auto field = object.find(key)) return field;
   return std::nullopt;
 }
 
-/// -1: no image token. Idefics3Config's default counts only where the vocabulary has it.
-int64_t read_image_token(const JsonField& root, int64_t vocab_size) {
-  constexpr int64_t kDefault = 128257;
-  const auto field = first_of(root, {"image_token_id", "image_token_index"});
-  if (field) return field->integer(-1, vocab_size - 1);
-  return kDefault < vocab_size ? kDefault : -1;
-}
-
-/// Side of the square of patches that the connector puts into one row. Files older than Idefics3Config's
-/// scale_factor keep it in text_config.
-int64_t read_scale_factor(const JsonField& root) {
-  auto field = first_of(root, {"scale_factor", "pixel_shuffle_factor"});
-  if (const auto text = root.find("text_config"); !field && text) field = text->find("pixel_shuffle_factor");
-  return field ? field->integer(1, limits::kConfigWidth) : 2;
-}
-
-}  // namespace
-
-/// Idefics3Config, SmolVLMConfig.
-ModelConfig parse_model_config(std::string_view json, const std::string& where) {
-  const Json document = parse_json(json, where);
-  const JsonField root(document, where);
-  ModelConfig config;
+void read_common(const JsonField& root, ModelConfig& config) {
   config.model_type = root.at("model_type").string();
   if (const auto names = root.find("architectures"))
     for (size_t i = 0; i < names->size(); ++i) config.architectures.push_back(names->at(i).string());
-
-  const Json absent = Json::object();
-  const auto vision = root.find("vision_config");
-  config.vision = read_vision(vision ? *vision : JsonField(absent, where + ": vision_config"));
-  const auto text = root.find("text_config");
-  config.text = text ? read_text(*text, 1e-6) : read_text(JsonField(absent, where + ": text_config"), 1e-5);
-
-  config.image_token_id = read_image_token(root, config.text.vocab_size);
-  config.scale_factor = read_scale_factor(root);
-  // The one at the top decides; the same key in text_config is not looked at, as in transformers.
-  config.tie_word_embeddings = boolean_or(root, "tie_word_embeddings", false);
   if (const auto dtype = first_of(root, {"dtype", "torch_dtype"})) config.dtype = dtype->string();
-  return config;
 }
 
 }  // namespace galago

@@ -1,21 +1,19 @@
-// preprocessor_config.json, processor_config.json, generation_config.json, and a directory as a whole.
+// preprocessor_config.json, processor_config.json and generation_config.json.
 // Defaults are those of transformers 5.18 Idefics3ImageProcessorPil, SmolVLMImageProcessorPil and
 // GenerationConfig.
 #include <cmath>
 #include <limits>
-#include <system_error>
+#include <string_view>
+#include <utility>
 
 #include "core/limits.h"
 #include "galago/error.h"
 #include "io/config.h"
 #include "io/config_fields.h"
-#include "io/files.h"
 #include "io/json.h"
 
 namespace galago {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// {"longest_edge": n}: the sizes these processors work with.
 int64_t longest_edge(const JsonField& object, const std::string& key, int64_t fallback) {
@@ -25,14 +23,6 @@ int64_t longest_edge(const JsonField& object, const std::string& key, int64_t fa
   if (!size->has("longest_edge") && size->has("height") && size->has("width"))
     size->unsupported("an object with longest_edge");
   return size->at("longest_edge").integer(1, limits::kImageSide);
-}
-
-Resample read_resample(const JsonField& object) {
-  const auto field = object.find("resample");
-  if (!field) return Resample::lanczos;
-  const int64_t number = field->integer(0, 5);  // Pillow's filters
-  if (number > 3) field->unsupported("0 (nearest), 1 (lanczos), 2 (bilinear) or 3 (bicubic)");
-  return static_cast<Resample>(number);
 }
 
 /// One number for each colour, or one for all.
@@ -87,6 +77,24 @@ bool holds_image_processor(const std::string& json, const std::string& where) {
 
 }  // namespace
 
+Resample read_resample(const JsonField& object, Resample fallback) {
+  const auto field = object.find("resample");
+  if (!field) return fallback;
+  const int64_t number = field->integer(0, 5);  // Pillow's filters
+  if (number > 3) field->unsupported("0 (nearest), 1 (lanczos), 2 (bilinear) or 3 (bicubic)");
+  return static_cast<Resample>(number);
+}
+
+void read_pixel_scaling(const JsonField& object, PixelScaling& scaling) {
+  scaling.do_rescale = boolean_or(object, "do_rescale", scaling.do_rescale);
+  if (const auto factor = object.find("rescale_factor")) scaling.rescale_factor = factor->number(-1e6, 1e6);
+  scaling.do_normalize = boolean_or(object, "do_normalize", scaling.do_normalize);
+  scaling.image_mean = read_colours(object, "image_mean", scaling.image_mean);
+  scaling.image_std = read_colours(object, "image_std", scaling.image_std);
+  for (const double deviation : scaling.image_std)
+    if (deviation == 0) object.at("image_std").fail("numbers that one can divide by");
+}
+
 PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::string& where) {
   const Json document = parse_json(json, where);
   const JsonField root(document, where);
@@ -97,16 +105,10 @@ PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::s
   config.do_convert_rgb = boolean_or(object, "do_convert_rgb", true);
   config.do_resize = boolean_or(object, "do_resize", true);
   config.size_longest_edge = longest_edge(object, "size", 4 * 364);
-  config.resample = read_resample(object);
+  config.resample = read_resample(object, Resample::lanczos);
   config.do_image_splitting = boolean_or(object, "do_image_splitting", true);
   config.max_image_size_longest_edge = longest_edge(object, "max_image_size", 364);
-  config.do_rescale = boolean_or(object, "do_rescale", true);
-  if (const auto factor = object.find("rescale_factor")) config.rescale_factor = factor->number(-1e6, 1e6);
-  config.do_normalize = boolean_or(object, "do_normalize", true);
-  config.image_mean = read_colours(object, "image_mean", config.image_mean);
-  config.image_std = read_colours(object, "image_std", config.image_std);
-  for (const double deviation : config.image_std)
-    if (deviation == 0) object.at("image_std").fail("numbers that one can divide by");
+  read_pixel_scaling(object, config);
   config.do_pad = boolean_or(object, "do_pad", true);
   return config;
 }
@@ -138,36 +140,28 @@ GenerationConfig parse_generation_config(std::optional<std::string_view> json, s
   return config;
 }
 
-ModelDirectory read_model_directory(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error))
-    throw Error(ErrorCode::not_found,
-                {.where = path.string(), .got = "no such directory", .expected = "a model directory"});
-  const auto file = [&](const char* name) { return path / name; };
-  ModelDirectory directory;
-  directory.path = path;
-  const std::string model = read_text_file(file("config.json"), limits::kConfigBytes);
-  directory.model = parse_model_config(model, file("config.json").string());
+std::string read_model_type(const ModelFiles& files) {
+  const std::string where = files.where("config.json");
+  const Json document = parse_json(files.read("config.json", limits::kConfigBytes), where);
+  return JsonField(document, where).at("model_type").string();
+}
 
-  const auto processor = read_if_present(file("processor_config.json"), limits::kConfigBytes);
-  const std::string processor_name = file("processor_config.json").string();
-  if (processor) directory.processor = parse_processor_config(*processor, processor_name);
+GenerationConfig read_generation_config(const ModelFiles& files) {
+  const std::string model = files.read("config.json", limits::kConfigBytes);
+  const auto generation = files.find("generation_config.json", limits::kConfigBytes);
+  return parse_generation_config(generation, model, files.where("generation_config.json"));
+}
 
-  // Inside processor_config.json it goes before the file of its own, as in transformers.
-  const auto preprocessor = read_if_present(file("preprocessor_config.json"), limits::kConfigBytes);
-  if (processor && holds_image_processor(*processor, processor_name))
-    directory.preprocessor = parse_preprocessor_config(*processor, processor_name);
-  else if (preprocessor)
-    directory.preprocessor =
-        parse_preprocessor_config(*preprocessor, file("preprocessor_config.json").string());
-  else
-    throw Error(ErrorCode::not_found, {.where = path.string(),
-                                       .got = "no preprocessor_config.json",
-                                       .expected = "that file, or image_processor in processor_config.json"});
-
-  const auto generation = read_if_present(file("generation_config.json"), limits::kConfigBytes);
-  directory.generation = parse_generation_config(generation, model, file("generation_config.json").string());
-  return directory;
+ImageProcessorText read_image_processor(const ModelFiles& files) {
+  for (const char* name : {"processor_config.json", "preprocessor_config.json"}) {
+    auto text = files.find(name, limits::kConfigBytes);
+    const bool own = text && name == std::string_view("preprocessor_config.json");
+    if (text && (own || holds_image_processor(*text, files.where(name))))
+      return {.json = std::move(*text), .where = files.where(name)};
+  }
+  throw Error(ErrorCode::not_found, {.where = files.path().string(),
+                                     .got = "no preprocessor_config.json",
+                                     .expected = "that file, or image_processor in processor_config.json"});
 }
 
 }  // namespace galago

@@ -1,0 +1,28 @@
+// A directory's files are read when they are asked for.
+#include "io/model_files.h"
+
+#include <system_error>
+#include <utility>
+
+#include "galago/error.h"
+#include "io/files.h"
+
+namespace galago {
+
+std::string ModelFiles::read(const std::string& name, int64_t limit) const {
+  if (auto text = find(name, limit)) return std::move(*text);
+  throw Error(ErrorCode::not_found, {.where = where(name), .got = "no such file"});
+}
+
+DirectoryFiles::DirectoryFiles(std::filesystem::path directory) : directory_(std::move(directory)) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory_, error))
+    throw Error(ErrorCode::not_found,
+                {.where = directory_.string(), .got = "no such directory", .expected = "a model directory"});
+}
+
+std::optional<std::string> DirectoryFiles::find(const std::string& name, int64_t limit) const {
+  return read_if_present(directory_ / name, limit);
+}
+
+}  // namespace galago

@@ -1,0 +1,49 @@
+// Where a model's texts and weights come from: a Hugging Face directory, or another container that can speak
+// as one. In: a path. Out: the texts by their Hugging Face file names, and the checkpoint with Hugging Face
+// tensor names.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "io/safetensors.h"
+
+namespace galago {
+
+/// The files of one model. Const and thread-safe.
+class ModelFiles {
+ public:
+  virtual ~ModelFiles() = default;
+
+  /// What the user named.
+  virtual const std::filesystem::path& path() const = 0;
+  /// The content of a file such as "config.json", or nothing when the model has none of that name.
+  /// Error{input_too_large} when it is longer than `limit` bytes.
+  virtual std::optional<std::string> find(const std::string& name, int64_t limit) const = 0;
+  /// How errors name that file.
+  virtual std::string where(const std::string& name) const = 0;
+  /// The weights. Views live as long as the checkpoint or a copy of it.
+  virtual Checkpoint checkpoint() const = 0;
+
+  /// find(), or Error{not_found}.
+  std::string read(const std::string& name, int64_t limit) const;
+};
+
+/// A directory in Hugging Face's layout.
+class DirectoryFiles final : public ModelFiles {
+ public:
+  /// Error{not_found} when there is no such directory.
+  explicit DirectoryFiles(std::filesystem::path directory);
+
+  const std::filesystem::path& path() const override { return directory_; }
+  std::optional<std::string> find(const std::string& name, int64_t limit) const override;
+  std::string where(const std::string& name) const override { return (directory_ / name).string(); }
+  Checkpoint checkpoint() const override { return Checkpoint::open_directory(directory_); }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+}  // namespace galago
