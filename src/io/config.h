@@ -128,6 +128,9 @@ struct Idefics3Settings {
 /// Parses one file's text; `where` names it in errors. Error{model_invalid} names the field, what it held and
 /// what is allowed.
 Idefics3Config parse_idefics3_config(std::string_view json, const std::string& where);
+/// A text model alone: its settings lie at the top of config.json. Error{model_unsupported} for a class that
+/// the decoder does not run.
+ModelConfig parse_text_model_config(std::string_view json, const std::string& where);
 PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::string& where);
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& where);
 /// `json` is nothing when the file is absent; then the token ids of config.json, whose text `model_json` is,

@@ -49,6 +49,9 @@ VisionConfig read_vision_config(const JsonField& object, const VisionConfig& def
 TextConfig read_text_config(const JsonField& object, const TextConfig& defaults);
 /// The defaults of LlamaConfig.
 TextConfig llama_defaults();
+/// The same of any class that the decoder runs, chosen by its model_type, "llama" when absent: its own
+/// defaults, multipliers and window. Error{model_unsupported} for another class.
+TextConfig read_backbone_config(const JsonField& object);
 
 /// The keys of PixelScaling, over what it holds.
 void read_pixel_scaling(const JsonField& object, PixelScaling& scaling);
