@@ -1,0 +1,43 @@
+// A vision tower as a Hugging Face directory of its own, which transformers loads as SiglipVisionModel or
+// CLIPVisionModel. In: a tower found in a checkpoint, and what its config says. Out: config.json,
+// model.safetensors, preprocessor_config.json. Weights are copied as they are, 16 bits stay 16 bits.
+// Reference: transformers 5.18 SiglipVisionModel, CLIPVisionModel and their configs and image processors.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "io/atomic_directory.h"
+#include "io/config.h"
+#include "io/model_files.h"
+#include "vision/extract.h"
+
+namespace galago {
+
+/// What a tower's shapes cannot tell.
+struct TowerSettings {
+  int64_t num_attention_heads = 0;
+  int64_t image_size = 0;  ///< pixels; 0: the patches of the position table, nothing beside them
+  std::string hidden_act = "gelu_pytorch_tanh";
+  float layer_norm_eps = 1e-6F;
+  /// Patches take the rows of the position table by Idefics3's arithmetic instead of one after the other.
+  bool bucketed_positions = false;
+  PixelScaling scaling;
+  Resample resample = Resample::bicubic;
+};
+
+/// The settings of the tower in front of a model. `tower` must have the sizes that config.json says
+/// (Error{model_invalid} names the one that differs).
+TowerSettings read_tower_settings(const ModelFiles& files, const ModelConfig& config,
+                                  const ExtractedTower& tower);
+
+/// Writes the directory. With bucketed_positions, row i of the table written is the row that patch i of a
+/// whole tile takes, so that a tower which counts patches one by one gives the same features; the return
+/// value is the number of rows that this changed. Errors: model_invalid when heads or image size do not fit
+/// the shapes, model_unsupported for bucketed positions of a CLIP tower, output_io, and usage when `folder`
+/// is where the checkpoint lies.
+int64_t to_hf_api(const Checkpoint& checkpoint, const ExtractedTower& tower, const TowerSettings& settings,
+                  const std::filesystem::path& folder, Existing existing = Existing::refuse);
+
+}  // namespace galago
