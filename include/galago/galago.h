@@ -71,6 +71,7 @@ struct Request {
   GenerateOptions options;           ///< sampling, limits, stop texts
   std::optional<bool> split_images;  ///< cut images into tiles; unset: as preprocessor_config.json says
   bool parse_special = false;        ///< special tokens in prompt and system are control tokens, not text
+  bool raw = false;                  ///< the prompt as it stands, to be continued: no chat template
   StreamCallback on_text;            ///< called with each piece of the answer; return false to stop
   ProgressCallback on_progress;      ///< called after each group of tiles
 };

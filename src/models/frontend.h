@@ -25,6 +25,18 @@ struct PromptText {
   std::string prompt;
   std::string system;
   bool parse_special = false;
+  bool raw = false;  ///< the prompt is taken as it stands, without template
+};
+
+/// How a family makes a prompt of a message.
+enum class PromptStyle {
+  /// As a processor: there must be a template, and the start token is added to what it writes if it is not
+  /// there.
+  processor,
+  /// As a text model's tokenizer: what the template writes is the whole prompt; a directory without a
+  /// template
+  /// has none to write, and the text is the prompt.
+  tokenizer,
 };
 
 /// What one image of a given size becomes.
@@ -54,7 +66,8 @@ class Frontend {
   /// What every family's config.json says.
   virtual const ModelConfig& config() const = 0;
 
-  /// Rendered and expanded prompt of one user message: images first, then the text.
+  /// Rendered and expanded prompt of one user message: images first, then the text. Error{input_invalid} for
+  /// a system message without a template to place it.
   Segments prompt(const PromptText& text, std::span<const ImagePlan> images) const;
   /// Token ids of prompt().
   std::vector<int32_t> prompt_ids(const PromptText& text, std::span<const ImagePlan> images) const;
@@ -78,13 +91,17 @@ class Frontend {
   virtual std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const = 0;
 
  protected:
-  explicit Frontend(std::shared_ptr<const ModelFiles> files);
+  explicit Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style = PromptStyle::processor);
 
  private:
+  /// Whether a template writes this prompt.
+  bool templated(const PromptText& text) const { return template_ && !text.raw; }
+
   std::shared_ptr<const ModelFiles> files_;
+  PromptStyle style_;
   GenerationConfig generation_;
   Tokenizer tokenizer_;
-  ChatTemplate template_;
+  std::optional<ChatTemplate> template_;
   TemplateContext context_;
 };
 

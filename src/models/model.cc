@@ -196,8 +196,10 @@ Answer Model::ask(const Request& request) const {
     sizes.push_back({.width = image.width(), .height = image.height()});
     answer.timings.decode_image_ms += image.data_->decode_ms;
   }
-  const PromptText text{
-      .prompt = request.prompt, .system = request.system, .parse_special = request.parse_special};
+  const PromptText text{.prompt = request.prompt,
+                        .system = request.system,
+                        .parse_special = request.parse_special,
+                        .raw = request.raw};
   return guarded([&] {
     PlannedPrompt plan = plan_prompt(*state_->frontend, text, sizes, request.split_images);
     for (const ImagePlan& image : plan.images) answer.images.push_back(image_info(image));

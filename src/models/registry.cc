@@ -8,6 +8,7 @@
 #include "galago/error.h"
 #include "io/config.h"
 #include "models/idefics3.h"
+#include "models/text_model.h"
 
 namespace galago {
 namespace {
@@ -17,8 +18,11 @@ struct ModelFile {
   std::unique_ptr<const Frontend> (*make_frontend)(std::shared_ptr<const ModelFiles> files);
 };
 
-constexpr std::array<ModelFile, 2> kModels = {
-    {{"idefics3", make_idefics3_frontend}, {"smolvlm", make_smolvlm_frontend}}};
+constexpr std::array<ModelFile, 5> kModels = {{{"idefics3", make_idefics3_frontend},
+                                               {"smolvlm", make_smolvlm_frontend},
+                                               {"llama", make_text_frontend},
+                                               {"mistral", make_text_frontend},
+                                               {"granite", make_text_frontend}}};
 
 const ModelFile& model_file(const std::string& model_type) {
   std::string known;

@@ -113,6 +113,7 @@ TraceRequest read_request(const std::filesystem::path& golden, const Trace& refe
   TraceRequest request;
   request.text.prompt = root.at("prompt").string();
   if (const auto system = root.find("system")) request.text.system = system->string();
+  if (const auto raw = root.find("raw")) request.text.raw = raw->boolean();
   const JsonField images = root.at("images");
   for (size_t i = 0; i < images.size(); ++i)
     request.images.push_back(load_image(golden / images.at(i).string()));

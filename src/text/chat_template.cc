@@ -136,7 +136,7 @@ struct ChatTemplate::Impl {
   ContentForm form = ContentForm::parts;
 };
 
-ChatTemplate ChatTemplate::from_files(const ModelFiles& files) {
+std::optional<ChatTemplate> ChatTemplate::find(const ModelFiles& files) {
   for (const char* name : {"processor_config.json", "chat_template.json"})
     if (const auto source = template_of(files, name)) return from_source(*source, files.where(name));
   const std::string jinja_file = "chat_template.jinja";
@@ -144,6 +144,11 @@ ChatTemplate ChatTemplate::from_files(const ModelFiles& files) {
     return from_source(*source, files.where(jinja_file));
   const std::string config = "tokenizer_config.json";
   if (const auto source = template_of(files, config)) return from_source(*source, files.where(config));
+  return std::nullopt;
+}
+
+ChatTemplate ChatTemplate::from_files(const ModelFiles& files) {
+  if (auto found = find(files)) return *std::move(found);
   throw Error(
       ErrorCode::not_found,
       {.where = files.path().string(),

@@ -44,6 +44,8 @@ class ChatTemplate {
   /// chat_template.json, chat_template.jinja; then chat_template in tokenizer_config.json (of several named
   /// templates, "default"). Error{not_found} when none has one.
   static ChatTemplate from_files(const ModelFiles& files);
+  /// The same, or nothing when none has one.
+  static std::optional<ChatTemplate> find(const ModelFiles& files);
   /// Error{model_invalid} with line and what was expected when the source is malformed;
   /// Error{model_unsupported} names a construct outside the subset.
   static ChatTemplate from_source(std::string_view source, const std::string& where);

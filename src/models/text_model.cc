@@ -1,0 +1,87 @@
+// config -> decoder for a text model alone.
+#include "models/text_model.h"
+
+#include <string>
+
+#include "core/limits.h"
+#include "galago/error.h"
+
+namespace galago {
+namespace {
+
+[[noreturn]] void no_pictures() {
+  throw Error(ErrorCode::input_invalid,
+              {.where = "images", .got = "one", .expected = "none: this model reads no pictures"});
+}
+
+class TextEngine final : public Engine {
+ public:
+  TextEngine(const ModelConfig& config, const Scope& text, const Scope& head)
+      : decoder_(config.text, config.tie_word_embeddings, text, head) {}
+
+  Tensor see(const PixelBatch&, Workspace&, const TileProgress&) const override { no_pictures(); }
+  Tensor connect(const Tensor&, Workspace&) const override { no_pictures(); }
+  Tensor image_rows(Tensor, const ImagePlan&) const override { no_pictures(); }
+  const LlamaDecoder& decoder() const override { return decoder_; }
+  std::vector<int32_t> position_ids(const PixelBatch&) const override { no_pictures(); }
+  int64_t patch_size() const override { no_pictures(); }
+
+ private:
+  LlamaDecoder decoder_;
+};
+
+class TextFrontend final : public Frontend {
+ public:
+  explicit TextFrontend(std::shared_ptr<const ModelFiles> files)
+      : Frontend(std::move(files), PromptStyle::tokenizer),
+        config_(parse_text_model_config(this->files().read("config.json", limits::kConfigBytes),
+                                        this->files().where("config.json"))) {}
+
+  const ModelConfig& config() const override { return config_; }
+
+  std::vector<StationShape> stations() const override {
+    const std::string rows = "[L, " + std::to_string(config_.text.hidden_size) + "]";
+    const std::string logits = "[L, " + std::to_string(config_.text.vocab_size) + "]";
+    return {{"embedding", "ids [L]", rows, {"model.embed_tokens.", "embed_tokens."}},
+            {"text backbone", rows, rows, {"model.", "layers.", "norm."}},
+            {"head", rows, logits, {"lm_head."}}};
+  }
+
+  ImagePlan plan(ImageSize, std::optional<bool>) const override { no_pictures(); }
+  Tiles tiles(const RgbImage&, std::optional<bool>) const override { no_pictures(); }
+  PixelBatch pixels(const Tiles&) const override { no_pictures(); }
+  Segments expand(const Segments& rendered, std::span<const ImagePlan>, bool) const override {
+    return rendered;
+  }
+
+  std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const override {
+    Binder binder(checkpoint);
+    const Scope root = binder.root();
+    // The base class saves its tensors without prefix.
+    const bool base = !root.has("model.embed_tokens.weight") && root.has("embed_tokens.weight");
+    const Scope text = base ? root : root.sub("model");
+    waive_copies(binder, base ? "" : "model.");
+    auto engine = std::make_unique<const TextEngine>(config_, text, root);
+    binder.finish(files().path().string());
+    return engine;
+  }
+
+ private:
+  // Tensors of older files that repeat what is known: the tied head, and the rotary frequencies of each
+  // layer.
+  void waive_copies(Binder& binder, const std::string& prefix) const {
+    if (config_.tie_word_embeddings) binder.waive("lm_head.weight");
+    for (int64_t i = 0; i < config_.text.num_hidden_layers; ++i)
+      binder.waive(prefix + "layers." + std::to_string(i) + ".self_attn.rotary_emb.inv_freq");
+  }
+
+  ModelConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files) {
+  return std::make_unique<TextFrontend>(std::move(files));
+}
+
+}  // namespace galago
