@@ -61,11 +61,13 @@ nlohmann::ordered_json to_json(const Frontend& frontend, const std::vector<Stati
 std::string to_text(const Frontend& frontend, const std::vector<StationSize>& stations,
                     const std::vector<PlannedImage>& images) {
   const ModelConfig& model = frontend.config();
-  std::string text = frontend.files().path().string() + ": " + model.model_type + ", " +
-                     (model.dtype.empty() ? "" : model.dtype + ", ") +
-                     std::to_string(model.vision.num_hidden_layers) + " vision layers, " +
-                     std::to_string(model.text.num_hidden_layers) + " text layers, context " +
-                     std::to_string(model.text.max_position_embeddings) + "\n\n";
+  std::string text =
+      frontend.files().path().string() + ": " + model.model_type + ", " +
+      (model.dtype.empty() ? "" : model.dtype + ", ") +
+      (model.vision.num_hidden_layers ? std::to_string(model.vision.num_hidden_layers) + " vision layers, "
+                                      : std::string()) +
+      std::to_string(model.text.num_hidden_layers) + " text layers, context " +
+      std::to_string(model.text.max_position_embeddings) + "\n\n";
   std::vector<std::vector<std::string>> rows = {{"station", "in", "out", "parameters", "bytes"}};
   int64_t parameters = 0;
   int64_t bytes = 0;

@@ -1,4 +1,4 @@
-// galago run: one question about any number of pictures; the answer streams to stdout.
+// galago run: one question, about pictures or without; the answer streams to stdout.
 #include <unistd.h>
 
 #include <algorithm>
@@ -162,7 +162,7 @@ void add_sampling(CLI::App& command, GenerateOptions& options) {
 
 void add_run(CLI::App& app, Action& action) {
   auto flags = std::make_shared<RunFlags>();
-  CLI::App* command = app.add_subcommand("run", "Answer a question about pictures");
+  CLI::App* command = app.add_subcommand("run", "Answer a question, about pictures or without");
   command->add_option("-m,--model", flags->model,
                       "Model directory (default: the demo model that ships with galago)");
   command
@@ -171,7 +171,12 @@ void add_run(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   command->add_option("-p,--prompt", flags->prompt, "The question, or - to read it from standard input")
       ->required();
-  command->add_option("--system", flags->request.system, "A system message before the question");
+  auto* system =
+      command->add_option("--system", flags->request.system, "A system message before the question");
+  command
+      ->add_flag("--raw", flags->request.raw,
+                 "Continue the text of -p as it stands: no chat template is written around it")
+      ->excludes(system);
   command->add_flag("--parse-special", flags->request.parse_special,
                     "Treat special tokens in the question as control tokens instead of text");
   auto* no_split =
@@ -192,6 +197,8 @@ void add_run(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  galago run --image photo.jpg -p \"What is in the picture?\"\n"
+      "  galago run -m SmolLM2-135M-Instruct -p \"What is a galago?\"\n"
+      "  galago run -m Llama-2-7b-hf --raw -p \"The galago is a small\" -n 32\n"
       "  galago run -m DIR -i a.png -i b.png -p \"What differs?\" --temp 0.7 --top-p 0.9 --seed 1\n"
       "  curl -s URL | galago run -i - -p \"Read the text.\" --json\n");
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });

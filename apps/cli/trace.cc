@@ -123,6 +123,8 @@ void add_trace(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   command->add_option("-p,--prompt", flags->request.text.prompt, "The question")->required();
   command->add_option("--system", flags->request.text.system, "A system message");
+  command->add_flag("--raw", flags->request.text.raw,
+                    "Take the question as it stands, without chat template");
   command->add_flag("--parse-special", flags->request.text.parse_special,
                     "Special tokens in the question are control");
   command->add_flag("--no-split", flags->no_split, "Encode each picture as one tile");

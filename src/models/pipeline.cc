@@ -20,7 +20,7 @@ void check_vocabulary(const Frontend& frontend, std::span<const int32_t> ids) {
       throw Error(ErrorCode::model_invalid,
                   {.where = "tokenizer.json",
                    .got = "token id " + std::to_string(id),
-                   .expected = "below text_config.vocab_size, " + std::to_string(rows)});
+                   .expected = "below the vocab_size of config.json, " + std::to_string(rows)});
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ TEST(Frontend, RefusesTokensThatTheModelHasNoRowFor) {
   const auto frontend = load_frontend(model.path());
   const Error error = test::error_of([&] { plan_prompt(*frontend, {.prompt = "x"}, {}, {}); });
   EXPECT_EQ(error.code(), ErrorCode::model_invalid);
-  EXPECT_THAT(error.what(), HasSubstr("token id 511, expected below text_config.vocab_size, 511"));
+  EXPECT_THAT(error.what(), HasSubstr("token id 511, expected below the vocab_size of config.json, 511"));
 }
 
 TEST(Frontend, DoesWithoutAnImageSeqLen) {
