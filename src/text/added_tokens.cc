@@ -49,7 +49,7 @@ bool flag(const JsonField& token, const std::string& key) {
   return field && field->boolean();  // absent: false
 }
 
-AddedToken read_token(const JsonField& field, const Bpe& bpe, const Normalizer& normalizer) {
+AddedToken read_token(const JsonField& field, const Vocabulary& vocabulary, const Normalizer& normalizer) {
   AddedToken token;
   token.content = field.at("content").string();
   token.id = static_cast<int32_t>(field.at("id").integer(0, kMaxTokenId));
@@ -62,7 +62,7 @@ AddedToken read_token(const JsonField& field, const Bpe& bpe, const Normalizer& 
   const size_t bytes = std::max(token.content.size(), token.decoded.size());
   if (token.content.empty() || bytes > kContentBytes)
     field.at("content").fail("a text of 1 to " + std::to_string(kContentBytes) + " bytes");
-  if (const auto known = bpe.id_of(token.content); known && *known != token.id)
+  if (const auto known = id_in(vocabulary, token.content); known && *known != token.id)
     field.at("id").fail("the vocabulary's id " + std::to_string(*known));
   return token;
 }
@@ -101,16 +101,16 @@ struct AddedTokens::Found {
   int32_t id = 0;
 };
 
-AddedTokens::AddedTokens(const JsonField& field, const Bpe& bpe, const Normalizer& normalizer) {
+AddedTokens::AddedTokens(const JsonField& field, const Vocabulary& vocabulary, const Normalizer& normalizer) {
   const size_t count = field.size();
   tokens_.reserve(count);
   std::unordered_map<int32_t, size_t> ids;
   std::unordered_map<std::string, size_t> contents;
   std::unordered_map<int32_t, const std::string*> words;
-  for (const auto& [token, id] : bpe.vocabulary()) words.emplace(id, &token);
+  for (const auto& [token, id] : vocabulary) words.emplace(id, &token);
   for (size_t i = 0; i < count; ++i) {
     const JsonField entry = field.at(i);
-    AddedToken token = read_token(entry, bpe, normalizer);
+    AddedToken token = read_token(entry, vocabulary, normalizer);
     if (!ids.emplace(token.id, i).second) entry.at("id").fail("an id that no other added token has");
     if (const auto word = words.find(token.id); word != words.end() && *word->second != token.content)
       entry.at("id").fail("a free id", "it belongs to " + in_quotes(*word->second) + " of the vocabulary");

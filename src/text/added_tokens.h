@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "io/json.h"
-#include "text/bpe.h"
 #include "text/marked_text.h"
 #include "text/normalizer.h"
+#include "text/vocabulary.h"
 
 namespace galago {
 
@@ -58,7 +58,7 @@ class AddedTokens {
   AddedTokens() = default;
   /// Error{model_invalid} for wrong types, ids out of range, an id or a text given twice, and an id that is
   /// not the one that the vocabulary gives the text.
-  AddedTokens(const JsonField& field, const Bpe& bpe, const Normalizer& normalizer);
+  AddedTokens(const JsonField& field, const Vocabulary& vocabulary, const Normalizer& normalizer);
 
   /// The parts of a prompt, in order, text parts normalized. User bytes hold no added token unless
   /// parse_special.

@@ -17,12 +17,6 @@ uint64_t pair_key(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
 
-/// "<0x41>"
-std::string byte_token(unsigned byte) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  return {'<', '0', 'x', kDigits[byte >> 4], kDigits[byte & 15], '>'};
-}
-
 bool flag(const JsonField& model, const std::string& key) {
   const auto field = model.find(key);
   return field && field->boolean();  // absent: false
@@ -191,11 +185,7 @@ void Bpe::add_merge(const MergeText& merge, int32_t rank, const JsonField& field
   merges_[pair_key(a, b)] = {rank, merged};
 }
 
-std::optional<int32_t> Bpe::id_of(std::string_view token) const {
-  const auto found = ids_.find(token);
-  if (found == ids_.end()) return std::nullopt;
-  return found->second;
-}
+std::optional<int32_t> Bpe::id_of(std::string_view token) const { return id_in(ids_, token); }
 
 bool Bpe::add_bytes(std::string_view character, std::vector<int32_t>& out) const {
   for (const char c : character)

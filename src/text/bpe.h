@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,18 +14,9 @@
 #include <vector>
 
 #include "io/json.h"
+#include "text/vocabulary.h"
 
 namespace galago {
-
-/// Largest token id accepted; ids index vectors.
-inline constexpr int64_t kMaxTokenId = limits::kConfigVocabulary - 1;
-
-/// Token texts and their ids, looked up without copying the text.
-struct TextHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-using Vocabulary = std::unordered_map<std::string, int32_t, TextHash, std::equal_to<>>;
 
 /// Immutable, thread-safe.
 class Bpe {

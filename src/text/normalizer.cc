@@ -10,6 +10,7 @@
 #include "core/printable.h"
 #include "galago/error.h"
 #include "text/byte_alphabet.h"
+#include "text/charsmap.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
 
@@ -135,6 +136,12 @@ void Normalizer::add(const JsonField& field, int depth) {
                       content = field.at("content").string()](MarkedText text) {
       return replaced(text, pattern, content);
     });
+  } else if (type == "Precompiled") {
+    const JsonField packed = field.at("precompiled_charsmap");
+    const auto bytes = from_base64(packed.string());
+    if (!bytes) packed.fail("base64");
+    steps_.push_back([map = std::make_shared<const Charsmap>(Charsmap::parse(*bytes, packed.where()))](
+                         const MarkedText& text) { return map->replace_graphemes(text); });
   } else if (type == "Strip") {
     const bool left = field.at("strip_left").boolean();
     const bool right = field.at("strip_right").boolean();
@@ -144,8 +151,8 @@ void Normalizer::add(const JsonField& field, int depth) {
         ErrorCode::model_unsupported,
         {.where = field.where() + ".type",
          .got = in_quotes(type),
-         .expected = "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, StripAccents, ByteLevel "
-                     "or Sequence"});
+         .expected = "NFC, NFD, NFKC, NFKD, Lowercase, Precompiled, Prepend, Replace, Strip, StripAccents, "
+                     "ByteLevel or Sequence"});
   }
 }
 

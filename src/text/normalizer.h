@@ -1,7 +1,7 @@
 // The normalizers of a tokenizer file: text rewritten before it is cut into words.
 // In: the "normalizer" field, text with the marks of its origin. Out: rewritten text, marks kept.
-// Reference: `tokenizers` normalizers (NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip,
-// StripAccents, ByteLevel, Sequence).
+// Reference: `tokenizers` normalizers (NFC, NFD, NFKC, NFKD, Lowercase, Precompiled, Prepend,
+// Replace, Strip, StripAccents, ByteLevel, Sequence).
 #pragma once
 
 #include <functional>

@@ -4,7 +4,7 @@
 
 #include "core/printable.h"
 #include "galago/error.h"
-#include "text/bpe.h"
+#include "text/vocabulary.h"
 
 namespace galago {
 namespace {

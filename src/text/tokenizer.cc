@@ -11,12 +11,12 @@
 #include "galago/error.h"
 #include "io/json.h"
 #include "text/added_tokens.h"
-#include "text/bpe.h"
 #include "text/detokenizer.h"
 #include "text/marked_text.h"
 #include "text/normalizer.h"
 #include "text/post_processor.h"
 #include "text/pretokenizer.h"
+#include "text/token_model.h"
 #include "text/token_names.h"
 #include "text/unicode.h"
 
@@ -24,7 +24,7 @@ namespace galago {
 
 struct Tokenizer::Impl {
   std::string where;
-  Bpe bpe;
+  TokenModel model;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   AddedTokens added;
@@ -48,17 +48,17 @@ struct Tokenizer::Impl {
   void read_config(const ModelFiles& files);
 };
 
-Tokenizer::Impl::Impl(const JsonField& field) : where(field.where()), bpe(Bpe::from_json(field.at("model"))) {
+Tokenizer::Impl::Impl(const JsonField& field) : where(field.where()), model(TokenModel::from_json(field.at("model"))) {
   if (const auto f = field.find("normalizer")) normalizer = Normalizer::from_json(*f);
   if (const auto f = field.find("pre_tokenizer")) pre_tokenizer = PreTokenizer::from_json(*f);
-  if (const auto f = field.find("added_tokens")) added = AddedTokens(*f, bpe, normalizer);
+  if (const auto f = field.find("added_tokens")) added = AddedTokens(*f, model.vocabulary(), normalizer);
   if (const auto f = field.find("decoder")) detokenizer = Detokenizer::from_json(*f);
   if (const auto f = field.find("post_processor")) post = PostProcessor::from_json(*f);
   for (const AddedToken& token : added.all()) added_ids.emplace(token.content, token.id);
   std::unordered_set<int32_t> special;
   for (const AddedToken& token : added.all())
     if (token.special) special.insert(token.id);
-  bpe.reserve(std::move(special));
+  model.reserve(std::move(special));
   fill_entries();
   for (const auto* side : {&post.prefix, &post.suffix})
     for (const int32_t id : *side)
@@ -68,9 +68,9 @@ Tokenizer::Impl::Impl(const JsonField& field) : where(field.where()), bpe(Bpe::f
 
 void Tokenizer::Impl::fill_entries() {
   int32_t largest = -1;
-  for (const auto& [token, id] : bpe.vocabulary()) largest = std::max(largest, id);
+  for (const auto& [token, id] : model.vocabulary()) largest = std::max(largest, id);
   for (const AddedToken& token : added.all()) largest = std::max(largest, token.id);
-  const auto tokens = static_cast<int64_t>(bpe.vocabulary().size() + added.all().size());
+  const auto tokens = static_cast<int64_t>(model.vocabulary().size() + added.all().size());
   const int64_t most = 16 * tokens + 65536;  // ids may have gaps, but their table must not dwarf the file
   if (largest >= most)
     throw Error(ErrorCode::model_invalid, {.where = where,
@@ -78,7 +78,7 @@ void Tokenizer::Impl::fill_entries() {
                                                   std::to_string(tokens) + " tokens",
                                            .expected = "ids below " + std::to_string(most)});
   entries.resize(static_cast<size_t>(largest + 1));
-  for (const auto& [token, id] : bpe.vocabulary())
+  for (const auto& [token, id] : model.vocabulary())
     entries[static_cast<size_t>(id)] = {token, detokenizer.bytes_of(token), true, false};
   std::unordered_set<std::string> special;
   for (const AddedToken& token : added.all()) {
@@ -101,7 +101,7 @@ const Tokenizer::Impl::Entry& Tokenizer::Impl::entry(int32_t id) const {
 
 std::optional<int32_t> Tokenizer::Impl::id_of(std::string_view token) const {
   if (const auto found = added_ids.find(std::string(token)); found != added_ids.end()) return found->second;
-  return bpe.id_of(token);
+  return model.id_of(token);
 }
 
 /// add_bos_token and add_eos_token, where tokenizer_config.json has them, replace the post-processor.
@@ -156,7 +156,7 @@ std::vector<int32_t> Tokenizer::encode(const Segments& segments, bool parse_spec
       continue;
     }
     for (const Piece& piece : impl_->pre_tokenizer({std::move(part.text), part.at_start}))
-      impl_->bpe.encode(piece.text, ids);
+      impl_->model.encode(piece.text, ids);
   }
   return ids;
 }

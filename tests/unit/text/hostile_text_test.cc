@@ -102,7 +102,7 @@ TEST(HostileTokenizer, DocumentsAndVocabularies) {
            load({.pre_tokenizer =
                      repeated(R"({"type": "Sequence", "pretokenizers": [)", 12) + repeated("]}", 12)})},
           {"model is a list", kInvalid, [] { Tokenizer::from_json(R"({"model": []})", "t"); }},
-          {"unigram", kUnsupported, load({.options = R"("type": "Unigram")"})},
+          {"word level", kUnsupported, load({.options = R"("type": "WordLevel")"})},
           {"type is a number", kInvalid, load({.options = R"("type": 3)"})},
           {"vocab is a list", kInvalid, load({.vocab = "[1]"})},
           {"id is a string", kInvalid, load({.vocab = R"({"a": "0"})"})},
@@ -156,7 +156,7 @@ TEST(HostileTokenizer, AddedTokensAndStages) {
                     R"([{"id": 3, "content": "x", "normalized": true}, {"id": 4, "content": "X", "normalized": true}])",
                 .normalizer = R"({"type": "Lowercase"})"})},
           {"normalizer without type", kInvalid, load({.normalizer = "{}"})},
-          {"unknown normalizer", kUnsupported, load({.normalizer = R"({"type": "Precompiled"})"})},
+          {"unknown normalizer", kUnsupported, load({.normalizer = R"({"type": "Nmt"})"})},
           {"replace without content", kInvalid,
            load({.normalizer = R"({"type": "Replace", "pattern": {"String": "a"}})"})},
           {"empty pattern", kInvalid,

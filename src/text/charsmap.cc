@@ -1,0 +1,187 @@
+// The file's own numbers are never trusted: a table that leads outside itself ends the walk, and a replacement
+// outside the texts is an error.
+#include "text/charsmap.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/limits.h"
+#include "galago/error.h"
+#include "text/unicode.h"
+
+namespace galago {
+namespace {
+
+/// Graphemes of this many bytes and more are looked up by code points only.
+constexpr size_t kLongGrapheme = 6;
+
+/// Replacements may be longer than what they replace: this is as far as a text may grow.
+constexpr size_t kMostBytes = 4 * static_cast<size_t>(limits::kPromptBytes);
+
+void append(MarkedText& out, std::string_view text, bool user) {
+  if (out.size() + text.size() > kMostBytes)
+    throw Error(ErrorCode::input_too_large, {.where = "normalizer",
+                                             .got = "text that grew over " + std::to_string(kMostBytes),
+                                             .expected = "at most as many bytes"});
+  out.append(text, user);
+}
+
+/// Parts of a unit of the double array.
+uint32_t offset_of(uint32_t unit) { return (unit >> 10) << ((unit & (1U << 9)) >> 6); }
+uint32_t label_of(uint32_t unit) { return unit & ((1U << 31) | 0xFFU); }
+uint32_t value_of(uint32_t unit) { return unit & ((1U << 31) - 1); }
+bool has_leaf(uint32_t unit) { return ((unit >> 8) & 1U) != 0; }
+
+uint32_t little_endian(std::string_view bytes, size_t at) {
+  uint32_t value = 0;
+  for (size_t i = 4; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+/// End of the grapheme that begins at `at`.
+size_t grapheme_end(std::string_view text, size_t at) {
+  auto previous = unicode::decode_at(text, at);
+  size_t end = at + static_cast<size_t>(previous.length);
+  utf8proc_int32_t state = 0;
+  while (end < text.size()) {
+    const auto next = unicode::decode_at(text, end);
+    if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(previous.value),
+                                         static_cast<utf8proc_int32_t>(next.value), &state))
+      break;
+    end += static_cast<size_t>(next.length);
+    previous = next;
+  }
+  return end;
+}
+
+}  // namespace
+
+Charsmap Charsmap::parse(std::string_view bytes, const std::string& where) {
+  const auto fail = [&](const std::string& got) -> Error {
+    return {ErrorCode::model_invalid,
+            {.where = where, .got = got, .expected = "the size of a table, the table and its texts"}};
+  };
+  if (bytes.size() < 4) throw fail(std::to_string(bytes.size()) + " bytes");
+  const uint32_t size = little_endian(bytes, 0);
+  if (size > bytes.size() - 4 || size % 4 != 0 || size == 0)
+    throw fail("a table of " + std::to_string(size) + " bytes in " + std::to_string(bytes.size()));
+  Charsmap map;
+  map.where_ = where;
+  map.units_.resize(size / 4);
+  for (size_t i = 0; i < map.units_.size(); ++i) map.units_[i] = little_endian(bytes, 4 + 4 * i);
+  map.replacements_ = bytes.substr(4 + size);
+  if (unicode::find_malformed(map.replacements_) != std::string::npos) throw fail("texts that are not UTF-8");
+  return map;
+}
+
+std::optional<Charsmap::Match> Charsmap::find(std::string_view text, bool longest) const {
+  std::optional<Match> match;
+  size_t node = offset_of(units_[0]);
+  for (size_t i = 0; i < text.size() && text[i] != '\0'; ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    node ^= byte;
+    if (node >= units_.size() || label_of(units_[node]) != byte) break;
+    const uint32_t unit = units_[node];
+    node ^= offset_of(unit);
+    if (!has_leaf(unit)) continue;
+    if (node >= units_.size()) break;
+    match = Match{i + 1, replacement_at(value_of(units_[node]))};
+    if (!longest) break;
+  }
+  return match;
+}
+
+std::string_view Charsmap::replacement_at(uint32_t offset) const {
+  if (offset >= replacements_.size())
+    throw Error(ErrorCode::model_invalid,
+                {.where = where_,
+                 .got = "a replacement at byte " + std::to_string(offset),
+                 .expected = "less than " + std::to_string(replacements_.size())});
+  const std::string_view rest = std::string_view(replacements_).substr(offset);
+  const std::string_view found = rest.substr(0, rest.find('\0'));
+  if (unicode::find_malformed(found) != std::string_view::npos)
+    throw Error(ErrorCode::model_invalid, {.where = where_,
+                                           .got = "a replacement that begins inside a character",
+                                           .expected = "UTF-8"});
+  return found;
+}
+
+MarkedText Charsmap::replace_longest(const MarkedText& text) const {
+  MarkedText out;
+  const std::string_view all = text.text();
+  for (size_t at = 0; at < all.size();) {
+    const auto character = static_cast<size_t>(unicode::decode_at(all, at).length);
+    const auto match = find(all.substr(at), true);
+    // A prefix that ends inside a character is the table's fault; the character stays whole.
+    const bool whole =
+        match && (at + match->length == all.size() || unicode::decode_at(all, at + match->length).length > 0);
+    if (whole) {
+      append(out, match->replacement, text.any_user(at, at + match->length));
+    } else {
+      out.append(text, at, at + character);
+    }
+    at += whole ? match->length : character;
+  }
+  return out;
+}
+
+MarkedText Charsmap::replace_graphemes(const MarkedText& text) const {
+  MarkedText out;
+  const std::string_view all = text.text();
+  const auto replace = [&](size_t begin, size_t end) {
+    const auto match = find(all.substr(begin, end - begin), false);
+    if (match) append(out, match->replacement, text.any_user(begin, end));
+    return match.has_value();
+  };
+  for (size_t at = 0; at < all.size();) {
+    const size_t end = grapheme_end(all, at);
+    if (end - at < kLongGrapheme && replace(at, end)) {
+      at = end;
+      continue;
+    }
+    while (at < end) {
+      const size_t next = at + static_cast<size_t>(unicode::decode_at(all, at).length);
+      if (!replace(at, next)) out.append(text, at, next);
+      at = next;
+    }
+  }
+  return out;
+}
+
+constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+std::optional<std::string> from_base64(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
+  uint32_t held = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const size_t digit = kBase64.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    held = held << 6 | static_cast<uint32_t>(digit);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push_back(static_cast<char>(held >> bits));
+  }
+  return bytes;
+}
+
+std::string to_base64(std::string_view bytes) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    const size_t count = std::min<size_t>(3, bytes.size() - at);
+    uint32_t group = 0;
+    for (size_t i = 0; i < 3; ++i)
+      group = group << 8 | (i < count ? static_cast<uint8_t>(bytes[at + i]) : 0U);
+    for (size_t i = 0; i < 4; ++i) text += i <= count ? kBase64[group >> (18 - 6 * i) & 63U] : '=';
+  }
+  return text;
+}
+
+}  // namespace galago
