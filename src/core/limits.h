@@ -20,6 +20,13 @@ inline constexpr int64_t kJsonValues = 8'000'000;
 inline constexpr int kTensorRank = 8;
 inline constexpr int64_t kTensors = 100'000;
 inline constexpr int kShards = 1024;
+/// GGUF: keys of the metadata, bytes of a name, nested lists, dimensions of a tensor (as ggml has them), and
+/// the alignment of tensor data.
+inline constexpr int64_t kGgufKeys = 65'536;
+inline constexpr int64_t kGgufNameBytes = 65'535;
+inline constexpr int kGgufDepth = 4;
+inline constexpr int kGgufRank = 4;
+inline constexpr int64_t kGgufAlignment = 1 << 20;
 /// An image file, and the pixels it may decode to: Pillow refuses more than twice its MAX_IMAGE_PIXELS of
 /// 89478485.
 inline constexpr int64_t kImageBytes = 256 << 20;
@@ -31,6 +38,15 @@ inline constexpr int64_t kImageTiles = 8192;
 inline constexpr int64_t kTilePixels = 2 * kImagePixels;
 /// Images in one prompt.
 inline constexpr int kImagesPerPrompt = 256;
+/// An animation or a folder of pictures as a video: its frames, its frames times the canvas (which bounds the
+/// time it takes), its length, and the frames a second of any video.
+inline constexpr int64_t kVideoFrames = 100'000;
+inline constexpr int64_t kVideoPixels = int64_t{1} << 32;
+inline constexpr int64_t kVideoMilliseconds = 24 * 60 * 60 * 1000;
+inline constexpr double kVideoFps = 1000;
+/// Videos in one prompt, and the frames that one of them may be sampled to.
+inline constexpr int kVideosPerPrompt = 64;
+inline constexpr int64_t kSampledFrames = 4096;
 /// A prompt's text and a chat template's source and output.
 inline constexpr int64_t kPromptBytes = 16 << 20;
 inline constexpr int64_t kTemplateBytes = 1 << 20;

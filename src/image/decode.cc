@@ -24,13 +24,16 @@ struct Decoder {
   RgbImage (*pixels)(const EncodedImage&);
 };
 
+bool starts_like_webp(std::string_view b) {
+  return b.starts_with("RIFF"sv) && b.substr(0, 12).ends_with("WEBP"sv);
+}
+bool starts_like_gif(std::string_view b) { return b.starts_with("GIF87a"sv) || b.starts_with("GIF89a"sv); }
+
 const std::array<Decoder, 5> kDecoders = {{
     {[](std::string_view b) { return b.starts_with("\xff\xd8\xff"sv); }, read_jpeg_header, decode_jpeg},
     {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); }, read_png_header, decode_png},
-    {[](std::string_view b) { return b.starts_with("RIFF"sv) && b.substr(0, 12).ends_with("WEBP"sv); },
-     read_webp_header, decode_webp},
-    {[](std::string_view b) { return b.starts_with("GIF87a"sv) || b.starts_with("GIF89a"sv); },
-     read_gif_header, decode_gif},
+    {starts_like_webp, read_webp_header, decode_webp},
+    {starts_like_gif, read_gif_header, decode_gif},
     {[](std::string_view b) { return b.starts_with("BM"sv); }, read_bmp_header, decode_bmp},
 }};
 
@@ -73,15 +76,6 @@ bool looks_like_text(std::string_view bytes) {
   });
 }
 
-std::string recognise(std::string_view bytes) {
-  for (const KnownFormat& format : kKnownFormats) {
-    if (bytes.size() > format.offset && bytes.substr(format.offset).starts_with(format.magic)) {
-      return format.name;
-    }
-  }
-  return looks_like_text(bytes.substr(0, 512)) ? "text" : "an unknown format";
-}
-
 std::string_view view_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -97,10 +91,25 @@ const Decoder& decoder_for(const EncodedImage& file) {
   for (const Decoder& decoder : kDecoders) {
     if (decoder.accepts(view_of(file.bytes))) return decoder;
   }
-  throw_unsupported_image(file.where, recognise(view_of(file.bytes)), "JPEG, PNG, WebP, GIF or BMP");
+  throw_unsupported_image(file.where, recognise_format(file.bytes), "JPEG, PNG, WebP, GIF or BMP");
 }
 
 }  // namespace
+
+bool is_gif(const EncodedImage& file) { return starts_like_gif(view_of(file.bytes)); }
+bool is_webp(const EncodedImage& file) { return starts_like_webp(view_of(file.bytes)); }
+
+std::string recognise_format(std::span<const std::byte> content) {
+  const std::string_view bytes = view_of(content);
+  for (const Decoder& decoder : kDecoders)
+    if (decoder.accepts(bytes)) return "a picture of another format";
+  for (const KnownFormat& format : kKnownFormats) {
+    if (bytes.size() > format.offset && bytes.substr(format.offset).starts_with(format.magic)) {
+      return format.name;
+    }
+  }
+  return looks_like_text(bytes.substr(0, 512)) ? "text" : "an unknown format";
+}
 
 void throw_invalid_image(const std::string& where, const std::string& got, const std::string& expected) {
   throw Error(ErrorCode::input_invalid, {.where = where, .got = got, .expected = expected});

@@ -1,6 +1,7 @@
 // One small interface over the image libraries. In: the bytes of one file whose format is known. Out: its
 // header, then its pixels as RGB8 before orientation. Every decoder reports faults as galago::Error and
-// keeps its library silent. Used by decode.cc alone.
+// keeps its library silent. Used by decode.cc and
+// animation.cc alone.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "image/animation.h"
 #include "image/image.h"
 
 namespace galago {
@@ -45,6 +47,20 @@ ImageHeader read_webp_header(const EncodedImage& file);
 RgbImage decode_webp(const EncodedImage& file);
 ImageHeader read_gif_header(const EncodedImage& file);
 RgbImage decode_gif(const EncodedImage& file);
+/// More than one frame, or one: a canvas that has been checked, and every frame's duration.
+Animation read_gif_animation(const EncodedImage& file);
+Animation read_webp_animation(const EncodedImage& file);
+/// The first `frames` frames in order.
+void decode_gif_animation(const EncodedImage& file, int64_t frames, const TakeFrame& take);
+void decode_webp_animation(const EncodedImage& file, int64_t frames, const TakeFrame& take);
+/// Error{input_too_large} over limits::kVideoFrames or limits::kVideoPixels.
+void check_animation_frames(int64_t frames, ImageSize canvas, const std::string& where);
+
+bool is_gif(const EncodedImage& file);
+bool is_webp(const EncodedImage& file);
+/// The name of a format that is told by its first bytes, or what a file that has none looks like.
+std::string recognise_format(std::span<const std::byte> bytes);
+
 ImageHeader read_bmp_header(const EncodedImage& file);
 RgbImage decode_bmp(const EncodedImage& file);
 
