@@ -1,0 +1,140 @@
+// The machine's peak: a loop of multiply-adds that touch no memory, and a loop that only reads memory.
+// Highway chooses the widest instructions of the processor, as it does for the kernels.
+#include "kernels/cpu/simd.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/peak.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "core/clock.h"
+#include "core/tensor.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/peak.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galago::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::ScalableTag<float>;
+
+/// Operations of one step of MultiplyAdds: accumulators * lanes * 2.
+int64_t OperationsPerStep() { return 12 * 2 * static_cast<int64_t>(hn::Lanes(Floats())); }
+
+/// `steps` times twelve independent multiply-adds: enough for two units with a latency of six cycles. x = x *
+/// factor + part stays finite: its fixed point is part / (1 - factor).
+float MultiplyAdds(int64_t steps, float factor, float part) {
+  const Floats d;
+  const auto f = hn::Set(d, factor), p = hn::Set(d, part);
+  // Twelve different beginnings: the compiler would make one of equal chains.
+  auto a = hn::Set(d, part), b = hn::Add(a, p), c = hn::Add(b, p), e = hn::Add(c, p), g = hn::Add(e, p),
+       h = hn::Add(g, p), i = hn::Add(h, p), j = hn::Add(i, p), k = hn::Add(j, p), l = hn::Add(k, p),
+       m = hn::Add(l, p), n = hn::Add(m, p);
+  for (int64_t s = 0; s < steps; ++s) {
+    a = hn::MulAdd(a, f, p);
+    b = hn::MulAdd(b, f, p);
+    c = hn::MulAdd(c, f, p);
+    e = hn::MulAdd(e, f, p);
+    g = hn::MulAdd(g, f, p);
+    h = hn::MulAdd(h, f, p);
+    i = hn::MulAdd(i, f, p);
+    j = hn::MulAdd(j, f, p);
+    k = hn::MulAdd(k, f, p);
+    l = hn::MulAdd(l, f, p);
+    m = hn::MulAdd(m, f, p);
+    n = hn::MulAdd(n, f, p);
+  }
+  const auto first = hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)), hn::Add(g, h));
+  const auto last = hn::Add(hn::Add(hn::Add(i, j), hn::Add(k, l)), hn::Add(m, n));
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(first, last)));
+}
+
+/// The sum of n floats, n a multiple of 8 vectors.
+float ReadAll(const float* x, int64_t n) {
+  const Floats d;
+  const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  auto a = hn::Zero(d), b = a, c = a, e = a, g = a, h = a, i = a, j = a;
+  for (const float* end = x + n; x < end; x += 8 * step) {
+    a = hn::Add(a, hn::LoadU(d, x));
+    b = hn::Add(b, hn::LoadU(d, x + step));
+    c = hn::Add(c, hn::LoadU(d, x + 2 * step));
+    e = hn::Add(e, hn::LoadU(d, x + 3 * step));
+    g = hn::Add(g, hn::LoadU(d, x + 4 * step));
+    h = hn::Add(h, hn::LoadU(d, x + 5 * step));
+    i = hn::Add(i, hn::LoadU(d, x + 6 * step));
+    j = hn::Add(j, hn::LoadU(d, x + 7 * step));
+  }
+  return hn::GetLane(hn::SumOfLanes(
+      d, hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)), hn::Add(hn::Add(g, h), hn::Add(i, j)))));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace galago::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace galago::kernels::cpu {
+HWY_EXPORT(OperationsPerStep);
+HWY_EXPORT(MultiplyAdds);
+HWY_EXPORT(ReadAll);
+
+namespace {
+
+constexpr int64_t kSteps = 1'000'000;                  // about 3 ms
+constexpr int64_t kFloats = (int64_t{256} << 20) / 4;  // beyond the last cache of most machines
+
+// Keeps what a loop computed, so that the compiler keeps the loop.
+void keep(float value) {
+  volatile float kept = value;
+  static_cast<void>(kept);
+}
+
+// Runs body(part) on every thread at once; the seconds until all are done.
+template <class Body>
+double seconds_of_team(const Body& body) {
+  const int team = threads();
+  double seconds = 0;
+#pragma omp parallel num_threads(team)
+  {
+    const int part = omp_get_thread_num();
+#pragma omp barrier
+    const Clock clock;
+    body(part);
+#pragma omp barrier
+#pragma omp master
+    seconds = clock.ms() / 1e3;
+  }
+  return seconds;
+}
+
+double multiply_add_rate() {
+  const auto step = static_cast<double>(HWY_DYNAMIC_DISPATCH(OperationsPerStep)());
+  const double seconds =
+      seconds_of_team([&](int) { keep(HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kSteps, 0.5f, 0.5f)); });
+  return step * static_cast<double>(kSteps) * threads() / seconds / 1e9;
+}
+
+double read_rate(const Tensor& memory) {
+  const int64_t part_size = memory.size() / threads() / 1024 * 1024;  // whole steps of ReadAll
+  const double seconds = seconds_of_team(
+      [&](int part) { keep(HWY_DYNAMIC_DISPATCH(ReadAll)(memory.data() + part * part_size, part_size)); });
+  return 4.0 * static_cast<double>(part_size) * threads() / seconds / 1e9;
+}
+
+}  // namespace
+}  // namespace galago::kernels::cpu
+
+namespace galago::kernels {
+
+MachinePeak measure_peak(int rounds, const std::function<bool()>& go_on) {
+  Tensor memory({cpu::kFloats});
+  std::fill_n(memory.data(), memory.size(), 1.0f);  // a page that was never written is not memory yet
+  MachinePeak best;
+  for (int i = 0; i < rounds && (i == 0 || !go_on || go_on()); ++i) {
+    best.gflops = std::max(best.gflops, cpu::multiply_add_rate());
+    best.gb_per_s = std::max(best.gb_per_s, cpu::read_rate(memory));
+  }
+  return best;
+}
+
+}  // namespace galago::kernels
+#endif
