@@ -42,7 +42,7 @@ AtomicDirectory::AtomicDirectory(const fs::path& path, Existing existing) : path
     const bool empty = fs::is_empty(path_, error);
     if (error) refuse(path_, error.message());
     if (!empty && existing == Existing::refuse)
-      refuse(path_, "a folder that is not empty", "name another one, or allow its files to be replaced");
+      refuse(path_, "a folder that is not empty", "name another one, or allow replacing its files (--force)");
     replace_ = !empty;
   }
   if (!fs::is_directory(path_.parent_path(), error)) refuse(path_, "no folder to put it in");
