@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 
 #include "core/checked.h"
+#include "core/half.h"
 #include "galago/error.h"
 
 namespace galago {
@@ -29,21 +29,6 @@ constexpr std::array<DTypeRow, 10> kDTypes = {{{DType::f32, "F32", 4},
                                                {DType::i32, "I32", 4},
                                                {DType::i64, "I64", 8},
                                                {DType::boolean, "BOOL", 1}}};
-
-float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
-// IEEE 754 binary16 to binary32; subnormals are exact because 2^-24 multiples fit a float.
-float from_f16(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-  const uint32_t exponent = (bits >> 10) & 0x1f;
-  const uint32_t mantissa = bits & 0x3ff;
-  if (exponent == 0) {
-    const float value = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign ? -value : value;
-  }
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
-  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
-}
 
 template <class T>
 T load(const std::byte* p) {

@@ -1,0 +1,106 @@
+// GGUF, llama.cpp's container: magic, version, typed metadata, tensor descriptions, padding, tensor data; all
+// little-endian. In: one file, version 2 or 3. Out: metadata and tensors as views into the memory map.
+// Everything is checked before use: counts, lengths, nesting, types, shapes, overflow, alignment, places,
+// overlaps. Reference: docs/gguf.md of the ggml repository (the format's specification).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/tensor.h"
+#include "io/files.h"
+#include "io/gguf_quant.h"
+
+namespace galago {
+
+/// Types of metadata values, by the format's numbers.
+enum class GgufType : uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
+
+/// A metadata value as it lies in the file.
+struct GgufValue {
+  GgufType type = GgufType::u8;  ///< of the value, or of an array's elements
+  bool array = false;
+  int64_t count = 1;  ///< elements of an array
+  std::span<const std::byte> bytes;
+};
+
+/// A tensor's description; `data` holds `bytes` bytes.
+struct GgufTensor {
+  GgmlType type = GgmlType::f32;
+  Shape shape;  ///< outermost first, the reverse of the file's order
+  const std::byte* data = nullptr;
+  int64_t bytes = 0;
+};
+
+/// A metadata value with its name, for typed reads. Refers to the file, which must outlive it. Every fault of
+/// a read is Error{model_invalid} with file and key.
+class GgufField {
+ public:
+  GgufField(const GgufValue& value, std::string where) : value_(&value), where_(std::move(where)) {}
+
+  /// An integer of any width within [least, most].
+  int64_t integer(int64_t least, int64_t most) const;
+  /// A finite number, integer or float, within [least, most].
+  double number(double least, double most) const;
+  bool boolean() const;
+  std::string string() const;
+  /// Arrays; the element type decides what is allowed.
+  std::vector<int64_t> integers(int64_t least, int64_t most) const;
+  std::vector<double> numbers(double least, double most) const;
+  std::vector<std::string_view> strings() const;
+
+  bool is_array() const { return value_->array; }
+  int64_t count() const { return value_->count; }
+  const std::string& where() const { return where_; }
+  /// Error{model_invalid}: what the value is, and what would have been right.
+  [[noreturn]] void fail(const std::string& expected) const;
+  /// The same for a well-formed value that galago does not run: Error{model_unsupported}.
+  [[noreturn]] void unsupported(const std::string& expected) const;
+
+ private:
+  void expect_array(const char* expected) const;
+
+  const GgufValue* value_;
+  std::string where_;
+};
+
+/// What a file's header says; the views point into the bytes given.
+struct GgufHeader {
+  uint32_t version = 0;
+  std::map<std::string, GgufValue> metadata;
+  std::map<std::string, GgufTensor> tensors;
+};
+
+/// Reads and checks a header; `where` names the file in errors. Error{model_invalid} for anything malformed,
+/// Error{model_unsupported} for a version, byte order or tensor type that galago does not read,
+/// Error{input_too_large} over a published limit.
+GgufHeader read_gguf_header(std::span<const std::byte> bytes, const std::string& where);
+
+/// One GGUF file, memory-mapped; cheap to copy. Views live as long as a copy of map().
+class GgufFile {
+ public:
+  /// Errors of MappedFile and read_gguf_header.
+  explicit GgufFile(const std::filesystem::path& file);
+
+  const std::filesystem::path& path() const { return map_.path(); }
+  const MappedFile& map() const { return map_; }
+  const std::map<std::string, GgufTensor>& tensors() const { return header_.tensors; }
+  /// The tensor of that name, or null.
+  const GgufTensor* tensor(const std::string& name) const;
+  /// A metadata value; nothing when the file lacks the key.
+  std::optional<GgufField> find(const std::string& key) const;
+  /// A metadata value that must be there. Error{model_invalid}.
+  GgufField at(const std::string& key) const;
+
+ private:
+  MappedFile map_;
+  GgufHeader header_;
+};
+
+}  // namespace galago
