@@ -106,15 +106,16 @@ MODELS["sharded"] = {**MODELS["smolvlm_tiles"], "shard_size": "200KB"}
 GAINS = {"q_proj": 2.0, "k_proj": 2.0, "v_proj": 1.5}
 
 
-def fill(model, seed, quiet_rows=(), logit_std=2.0):
+def fill(model, seed, quiet_rows=(), logit_std=2.0, gains=None):
     """Draws every parameter of a model from one seed, in the order of the sorted names.
 
     Linear maps keep the size of what they are given; norms and biases differ from 1 and 0. The rows of the head
     for quiet_rows (special tokens other than end-of-text) are made small, so that greedy decoding speaks text.
+    gains: factors on the maps whose names hold the key, GAINS unless given.
     """
     generator = torch.Generator().manual_seed(seed)
     tied = model.config.tie_word_embeddings
-    width = model.config.text_config.hidden_size
+    width = model.config.get_text_config().hidden_size
     head_std = logit_std / math.sqrt(width)
 
     def std_of(name, parameter):
@@ -124,7 +125,7 @@ def fill(model, seed, quiet_rows=(), logit_std=2.0):
             return head_std if tied else 1.0
         if "position_embedding" in name:
             return 0.5
-        gain = next((value for part, value in GAINS.items() if part in name), 1.0)
+        gain = next((value for part, value in (gains or GAINS).items() if part in name), 1.0)
         if "modality_projection" in name and tied:
             gain = head_std  # image rows as large as the tied embeddings
         return gain / math.sqrt(parameter[0].numel())
