@@ -81,6 +81,9 @@ struct ModelConfig {
 /// config.json of model_type idefics3 and smolvlm.
 struct Idefics3Config : ModelConfig {
   int64_t scale_factor = 0;
+  /// Width of the connector's rows, galago's own key: where it is absent, the text model's, as in
+  /// transformers; another width goes through hidden align.
+  int64_t connector_hidden_size = 0;
 };
 
 /// Pillow's resampling filters, by its numbers.
@@ -104,6 +107,16 @@ struct PreprocessorConfig : PixelScaling {
   bool do_image_splitting = true;
   int64_t max_image_size_longest_edge = 0;  ///< pixels: the side of a tile
   bool do_pad = true;
+};
+
+/// The video processor's settings: how a video becomes frames, and a frame becomes a tile.
+struct VideoConfig : PixelScaling {
+  bool do_resize = true;
+  int64_t size_longest_edge = 0;  ///< pixels, after the first resize
+  Resample resample = Resample::lanczos;
+  int64_t max_image_size_longest_edge = 0;  ///< pixels: the side of a frame's tile
+  std::optional<int64_t> num_frames;        ///< at most so many are sampled; none, like fps: all are taken
+  std::optional<double> fps;                ///< sampled a second
 };
 
 /// processor_config.json: rows that one tile takes in the prompt; absent in some directories.
@@ -137,6 +150,12 @@ ProcessorConfig parse_processor_config(std::string_view json, const std::string&
 /// or of its text_config count.
 GenerationConfig parse_generation_config(std::optional<std::string_view> json, std::string_view model_json,
                                          const std::string& where);
+
+/// The settings of the video processor, from the first of processor_config.json ("video_processor"),
+/// video_preprocessor_config.json and preprocessor_config.json. Error{not_found} when none is there.
+VideoConfig read_video_config(const ModelFiles& files);
+/// processor_class of processor_config.json, preprocessor_config.json or tokenizer_config.json; empty: none.
+std::string read_processor_class(const ModelFiles& files);
 
 /// config.json's model_type. Error{not_found}, Error{model_invalid}.
 std::string read_model_type(const ModelFiles& files);

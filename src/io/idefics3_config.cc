@@ -58,6 +58,8 @@ Idefics3Config parse_idefics3_config(std::string_view json, const std::string& w
 
   config.image_token_id = read_image_token(root, config.text.vocab_size);
   config.scale_factor = read_scale_factor(root);
+  config.connector_hidden_size =
+      integer_or(root, "connector_hidden_size", {1, limits::kConfigWidth}, config.text.hidden_size);
   // The one at the top decides; the same key in text_config is not looked at, as in transformers.
   config.tie_word_embeddings = boolean_or(root, "tie_word_embeddings", false);
   return config;

@@ -20,6 +20,7 @@ constexpr int64_t kRowsPerTowerCall = 1024;
 // Prefixes of the checkpoint's names.
 constexpr const char* kVision = "vision_model";
 constexpr const char* kConnector = "connector";
+constexpr const char* kAlign = "hidden_align";
 constexpr const char* kText = "text_model";
 
 std::string prefix(const char* part) { return std::string("model.") + part + "."; }
@@ -79,12 +80,13 @@ class Idefics3Frontend final : public Frontend {
     const int64_t pixels = settings_.preprocessor.max_image_size_longest_edge;
     const std::string tiles = "[N, " + text({3, pixels, pixels});
     const std::string patches = "[N, " + text({side * side, m.vision.hidden_size});
+    const std::string connected = "[N, " + text({rows_per_tile_, m.connector_hidden_size});
     const std::string rows = "[N, " + text({rows_per_tile_, m.text.hidden_size});
     const std::string sequence = "[L, " + text({m.text.hidden_size});
     return {{"image", "file", tiles, {}},
             {"vision tower", tiles, patches, {prefix(kVision)}},
-            {"connector", patches, rows, {prefix(kConnector)}},
-            {"hidden align", rows, rows, {}},
+            {"connector", patches, connected, {prefix(kConnector)}},
+            {"hidden align", connected, rows, {prefix(kAlign)}},
             {"embedding", "ids [L]", sequence, {prefix(kText) + "embed_tokens."}},
             {"pack", rows + " + " + sequence, sequence, {}},
             {"text backbone", sequence, sequence, {prefix(kText) + "layers.", prefix(kText) + "norm."}},
@@ -145,8 +147,8 @@ class Idefics3Engine final : public Engine {
       : tower_(std::make_shared<const SiglipTower>(config.vision, binder.root().sub("model").sub(kVision))),
         adapter_(tower_, adapter_options(config)),
         connector_(binder.root().sub("model").sub(kConnector), config.vision.hidden_size, config.scale_factor,
-                   config.text.hidden_size),
-        align_(config.text.hidden_size),
+                   config.connector_hidden_size),
+        align_(binder.root().sub("model").sub(kAlign), config.connector_hidden_size, config.text.hidden_size),
         decoder_(config.text, config.tie_word_embeddings, binder.root().sub("model").sub(kText),
                  binder.root()) {}
 
