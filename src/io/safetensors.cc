@@ -120,6 +120,16 @@ void Checkpoint::add_file(const fs::path& file) {
   maps_.push_back(map);
 }
 
+void Checkpoint::add_map(const MappedFile& map) { maps_.push_back(map); }
+
+void Checkpoint::add(const std::string& name, TensorView view, std::shared_ptr<const void> owner) {
+  if (!tensors_.try_emplace(name, std::move(view)).second)
+    throw Error(
+        ErrorCode::model_invalid,
+        {.where = printable(name), .got = "a second tensor of that name", .expected = "each tensor once"});
+  if (owner) owners_.push_back(std::move(owner));
+}
+
 Checkpoint Checkpoint::open_file(const fs::path& file) {
   Checkpoint checkpoint;
   checkpoint.add_file(file);

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@
 
 namespace galago {
 
-/// The tensors of one or several safetensors files, memory-mapped. Views live as long as this object or a
-/// copy of it (cheap to copy: the maps are shared). Data need not be aligned to its element size.
+/// The tensors of one or several weight files, memory-mapped, or in memory that it owns. Views live as long
+/// as this object or a copy of it (cheap to copy: the maps are shared). Data need not be aligned to its
+/// element size.
 class Checkpoint {
  public:
   Checkpoint() = default;
@@ -26,6 +28,12 @@ class Checkpoint {
   /// A model directory: model.safetensors, else the shards of model.safetensors.index.json (the order of
   /// transformers). Error{model_unsupported} when it holds weights in another format only.
   static Checkpoint open_directory(const std::filesystem::path& directory);
+
+  /// Keeps a file of another container open, and lists it in files().
+  void add_map(const MappedFile& map);
+  /// Adds a tensor of another container: a view into a map that was added, or memory that `owner` keeps.
+  /// Error{model_invalid} when the name is taken.
+  void add(const std::string& name, TensorView view, std::shared_ptr<const void> owner);
 
   /// The tensor of that name, or null.
   const TensorView* find(const std::string& name) const;
@@ -41,6 +49,7 @@ class Checkpoint {
   void add_file(const std::filesystem::path& file);
 
   std::vector<MappedFile> maps_;
+  std::vector<std::shared_ptr<const void>> owners_;
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;
