@@ -12,6 +12,8 @@ inline constexpr int64_t kSafetensorsHeaderBytes = 100'000'000;
 inline constexpr int64_t kConfigBytes = 16 << 20;
 /// tokenizer.json, which holds vocabulary and merges.
 inline constexpr int64_t kTokenizerBytes = 256 << 20;
+/// tokenizer.model or spiece.model; the largest in use have about 5 MiB.
+inline constexpr int64_t kSentencePieceBytes = 32 << 20;
 /// Nesting depth of any JSON document.
 inline constexpr int kJsonDepth = 64;
 /// Values (numbers, texts, lists, objects) of any JSON document; the largest tokenizers have about 2 million.
@@ -36,6 +38,8 @@ inline constexpr int64_t kImageSide = 65535;
 /// Tiles that one image may be cut into, and the pixels in all of them.
 inline constexpr int64_t kImageTiles = 8192;
 inline constexpr int64_t kTilePixels = 2 * kImagePixels;
+/// Sizes that a model may allow for a picture cut into tiles.
+inline constexpr int64_t kGridPinpoints = 4096;
 /// Images in one prompt.
 inline constexpr int kImagesPerPrompt = 256;
 /// An animation or a folder of pictures as a video: its frames, its frames times the canvas (which bounds the

@@ -1,5 +1,5 @@
-// The file's own numbers are never trusted: a table that leads outside itself ends the walk, and a replacement
-// outside the texts is an error.
+// The file's own numbers are never trusted: a table that leads outside itself ends the walk, and a
+// replacement outside the texts is an error.
 #include "text/charsmap.h"
 
 #include <utf8proc.h>
@@ -95,16 +95,15 @@ std::optional<Charsmap::Match> Charsmap::find(std::string_view text, bool longes
 
 std::string_view Charsmap::replacement_at(uint32_t offset) const {
   if (offset >= replacements_.size())
-    throw Error(ErrorCode::model_invalid,
-                {.where = where_,
-                 .got = "a replacement at byte " + std::to_string(offset),
-                 .expected = "less than " + std::to_string(replacements_.size())});
+    throw Error(ErrorCode::model_invalid, {.where = where_,
+                                           .got = "a replacement at byte " + std::to_string(offset),
+                                           .expected = "less than " + std::to_string(replacements_.size())});
   const std::string_view rest = std::string_view(replacements_).substr(offset);
   const std::string_view found = rest.substr(0, rest.find('\0'));
   if (unicode::find_malformed(found) != std::string_view::npos)
-    throw Error(ErrorCode::model_invalid, {.where = where_,
-                                           .got = "a replacement that begins inside a character",
-                                           .expected = "UTF-8"});
+    throw Error(
+        ErrorCode::model_invalid,
+        {.where = where_, .got = "a replacement that begins inside a character", .expected = "UTF-8"});
   return found;
 }
 

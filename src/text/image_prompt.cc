@@ -59,6 +59,15 @@ std::vector<size_t> placeholders(const MarkedText& prompt, const std::string& im
   return found;
 }
 
+/// Throws unless the written-out prompt is known and within its limit.
+void check_bytes(std::optional<int64_t> total, size_t images) {
+  if (total && *total <= limits::kPromptBytes) return;
+  throw Error(ErrorCode::input_too_large,
+              {.where = "prompt with " + std::to_string(images) + " images",
+               .got = total ? std::to_string(*total) + " bytes" : "more bytes than can be counted",
+               .expected = "at most " + std::to_string(limits::kPromptBytes)});
+}
+
 void check_size(const MarkedText& prompt, std::span<const TileGrid> grids, int64_t rows_per_tile,
                 const ImageTokens& tokens) {
   std::optional<int64_t> total = static_cast<int64_t>(prompt.size());
@@ -66,11 +75,32 @@ void check_size(const MarkedText& prompt, std::span<const TileGrid> grids, int64
     const auto bytes = expansion_bytes(grid, rows_per_tile, tokens);
     total = total && bytes ? checked_add(*total, *bytes) : std::nullopt;
   }
-  if (total && *total <= limits::kPromptBytes) return;
-  throw Error(ErrorCode::input_too_large,
-              {.where = "prompt with " + std::to_string(grids.size()) + " images",
-               .got = total ? std::to_string(*total) + " bytes" : "more bytes than can be counted",
-               .expected = "at most " + std::to_string(limits::kPromptBytes)});
+  check_bytes(total, grids.size());
+}
+
+/// The placeholders of `images` images.
+std::vector<size_t> placeholders_for(const MarkedText& text, const std::string& image, size_t images,
+                                     bool parse_special) {
+  std::vector<size_t> places = placeholders(text, image, parse_special);
+  if (places.size() == images) return places;
+  throw Error(ErrorCode::input_invalid, {.where = "prompt",
+                                         .got = std::to_string(places.size()) + " image placeholders",
+                                         .expected = std::to_string(images) + ", one for each image"});
+}
+
+/// The text with write(i) in place of the i-th placeholder.
+template <class Write>
+Segments replaced(const MarkedText& text, const std::vector<size_t>& places, size_t placeholder_bytes,
+                  const Write& write) {
+  MarkedText out;
+  size_t at = 0;
+  for (size_t i = 0; i < places.size(); ++i) {
+    out.append(text, at, places[i]);
+    out.append(write(i), false);
+    at = places[i] + placeholder_bytes;
+  }
+  out.append(text, at, text.size());
+  return out.segments();
 }
 
 }  // namespace
@@ -83,22 +113,23 @@ Segments expand_image_prompt(const Segments& prompt, std::span<const TileGrid> g
                  .got = "no image token, or " + std::to_string(rows_per_tile) + " rows a tile",
                  .expected = "both to be checked at load"});
   const MarkedText text(prompt);
-  const std::vector<size_t> places = placeholders(text, tokens.image, parse_special);
-  if (places.size() != grids.size())
-    throw Error(ErrorCode::input_invalid,
-                {.where = "prompt",
-                 .got = std::to_string(places.size()) + " image placeholders",
-                 .expected = std::to_string(grids.size()) + ", one for each image"});
+  const std::vector<size_t> places = placeholders_for(text, tokens.image, grids.size(), parse_special);
   check_size(text, grids, rows_per_tile, tokens);
-  MarkedText out;
-  size_t at = 0;
-  for (size_t i = 0; i < places.size(); ++i) {
-    out.append(text, at, places[i]);
-    out.append(expansion(grids[i], rows_per_tile, tokens), false);
-    at = places[i] + tokens.image.size();
+  return replaced(text, places, tokens.image.size(),
+                  [&](size_t i) { return expansion(grids[i], rows_per_tile, tokens); });
+}
+
+Segments expand_image_rows(const Segments& prompt, std::span<const int64_t> rows, const std::string& image,
+                           bool parse_special) {
+  const MarkedText text(prompt);
+  const std::vector<size_t> places = placeholders_for(text, image, rows.size(), parse_special);
+  std::optional<int64_t> total = static_cast<int64_t>(text.size());
+  for (const int64_t count : rows) {
+    const auto bytes = checked_mul(count, static_cast<int64_t>(image.size()));
+    total = total && bytes ? checked_add(*total, *bytes) : std::nullopt;
   }
-  out.append(text, at, text.size());
-  return out.segments();
+  check_bytes(total, rows.size());
+  return replaced(text, places, image.size(), [&](size_t i) { return repeated(image, rows[i]); });
 }
 
 int64_t image_token_count(TileGrid grid, int64_t rows_per_tile) { return grid.tiles() * rows_per_tile; }

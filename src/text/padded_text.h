@@ -15,8 +15,8 @@ namespace galago {
 /// Ids [length] of a text as a user typed it; lower case, punctuation and spaces are the tokenizer's affair
 /// (SigLIP's removes them). The end token survives the cut. Cut and padding are on the sides that
 /// tokenizer_config.json names. Added tokens in the text are text unless parse_special.
-/// Error{model_invalid} when the tokenizer names no padding token, or when `length` has no place for one id of
-/// text beside the tokens around it; Error{input_invalid} on malformed UTF-8, Error{input_too_large}.
+/// Error{model_invalid} when the tokenizer names no padding token, or when `length` has no place for one id
+/// of text beside the tokens around it; Error{input_invalid} on malformed UTF-8, Error{input_too_large}.
 std::vector<int32_t> encode_padded(const Tokenizer& tokenizer, std::string_view text, int64_t length,
                                    bool parse_special = false);
 

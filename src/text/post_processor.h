@@ -1,7 +1,6 @@
 // The post-processor of a tokenizer file: ids that are put around an encoded prompt, such as a start token.
-// In: the "post_processor" field; add_bos_token and add_eos_token of tokenizer_config.json, which replace it.
-// Out: ids in front and behind. Reference: `tokenizers` TemplateProcessing ("single"); transformers 5.18
-// tokenization_utils_tokenizers.py, update_post_processor.
+// In: the "post_processor" field. Out: ids in front and behind.
+// Reference: `tokenizers` TemplateProcessing ("single").
 #pragma once
 
 #include <cstdint>

@@ -8,6 +8,7 @@
 #include "galago/error.h"
 #include "text/byte_alphabet.h"
 #include "text/pattern.h"
+#include "text/plain_text.h"
 #include "text/scanners.h"
 #include "text/unicode.h"
 
@@ -219,6 +220,10 @@ void PreTokenizer::add(const JsonField& field, int depth) {
     });
   } else if (type == "Metaspace") {
     steps_.push_back(Metaspace::from_json(field));
+  } else if (type == "PlainText") {
+    steps_.push_back([plain = PlainText::from_json(field)](const Piece& p, Pieces& out) {
+      out.push_back({plain(p.text, p.at_start), p.at_start, plain.skip()});
+    });
   } else {
     throw Error(ErrorCode::model_unsupported,
                 {.where = field.where() + ".type",

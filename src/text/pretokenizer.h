@@ -1,7 +1,7 @@
 // The pre-tokenizers of a tokenizer file: normalized text cut into the words that are merged one by one.
 // In: the "pre_tokenizer" field, text. Out: pieces in order; nothing is merged across them.
 // Reference: `tokenizers` pre-tokenizers (ByteLevel, Digits, Split, Whitespace, WhitespaceSplit, Metaspace,
-// Sequence).
+// Sequence), and PlainText (plain_text.h).
 #pragma once
 
 #include <functional>
@@ -16,6 +16,7 @@ namespace galago {
 struct Piece {
   std::string text;
   bool at_start = false;  ///< it begins where the whole prompt begins (Metaspace asks)
+  size_t skip = 0;        ///< as many ids of its beginning are not the prompt's (PlainText puts text there)
 };
 
 using Pieces = std::vector<Piece>;

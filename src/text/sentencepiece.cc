@@ -41,11 +41,20 @@ class WireReader {
     if (field.number == 0 || field.number >= uint64_t{1} << 29)
       fail("field number " + std::to_string(field.number), "1 to 536870911");
     switch (key & 7) {
-      case 0: field.value = varint(); break;
-      case 1: field.value = little_endian(8); break;
-      case 2: field.bytes = take(varint()); break;
-      case 5: field.value = little_endian(4); break;
-      default: fail("wire type " + std::to_string(key & 7), "0, 1, 2 or 5");
+      case 0:
+        field.value = varint();
+        break;
+      case 1:
+        field.value = little_endian(8);
+        break;
+      case 2:
+        field.bytes = take(varint());
+        break;
+      case 5:
+        field.value = little_endian(4);
+        break;
+      default:
+        fail("wire type " + std::to_string(key & 7), "0, 1, 2 or 5");
     }
     field.type = static_cast<WireField::Type>(key & 7);
     return field;
@@ -108,8 +117,7 @@ class ModelReader {
 
  private:
   [[noreturn]] void fail(const std::string& name, const std::string& got, const std::string& expected) const {
-    throw Error(ErrorCode::model_invalid,
-                {.where = where_ + ": " + name, .got = got, .expected = expected});
+    throw Error(ErrorCode::model_invalid, {.where = where_ + ": " + name, .got = got, .expected = expected});
   }
 
   void expect(const WireField& field, WireField::Type type, const std::string& name) const {
@@ -167,16 +175,35 @@ class ModelReader {
     WireReader reader(bytes, where_ + ": trainer_spec");
     while (const auto field = reader.next()) {
       switch (field->number) {
-        case 3: read_algorithm(integer(*field, "trainer_spec.model_type")); break;
-        case 24: model_.whitespace_as_suffix = boolean(*field, "treat_whitespace_as_suffix"); break;
-        case 35: model_.byte_fallback = boolean(*field, "trainer_spec.byte_fallback"); break;
-        case 40: model_.unk_id = integer(*field, "trainer_spec.unk_id"); break;
-        case 41: model_.bos_id = integer(*field, "trainer_spec.bos_id"); break;
-        case 42: model_.eos_id = integer(*field, "trainer_spec.eos_id"); break;
-        case 45: model_.unk_piece = text(*field, "trainer_spec.unk_piece"); break;
-        case 46: model_.bos_piece = text(*field, "trainer_spec.bos_piece"); break;
-        case 47: model_.eos_piece = text(*field, "trainer_spec.eos_piece"); break;
-        default: break;
+        case 3:
+          read_algorithm(integer(*field, "trainer_spec.model_type"));
+          break;
+        case 24:
+          model_.whitespace_as_suffix = boolean(*field, "treat_whitespace_as_suffix");
+          break;
+        case 35:
+          model_.byte_fallback = boolean(*field, "trainer_spec.byte_fallback");
+          break;
+        case 40:
+          model_.unk_id = integer(*field, "trainer_spec.unk_id");
+          break;
+        case 41:
+          model_.bos_id = integer(*field, "trainer_spec.bos_id");
+          break;
+        case 42:
+          model_.eos_id = integer(*field, "trainer_spec.eos_id");
+          break;
+        case 45:
+          model_.unk_piece = text(*field, "trainer_spec.unk_piece");
+          break;
+        case 46:
+          model_.bos_piece = text(*field, "trainer_spec.bos_piece");
+          break;
+        case 47:
+          model_.eos_piece = text(*field, "trainer_spec.eos_piece");
+          break;
+        default:
+          break;
       }
     }
   }
@@ -193,11 +220,20 @@ class ModelReader {
     WireReader reader(bytes, where_ + ": normalizer_spec");
     while (const auto field = reader.next()) {
       switch (field->number) {
-        case 2: model_.charsmap = message(*field, "normalizer_spec.precompiled_charsmap"); break;
-        case 3: model_.add_dummy_prefix = boolean(*field, "add_dummy_prefix"); break;
-        case 4: model_.remove_extra_whitespaces = boolean(*field, "remove_extra_whitespaces"); break;
-        case 5: model_.escape_whitespaces = boolean(*field, "escape_whitespaces"); break;
-        default: break;
+        case 2:
+          model_.charsmap = message(*field, "normalizer_spec.precompiled_charsmap");
+          break;
+        case 3:
+          model_.add_dummy_prefix = boolean(*field, "add_dummy_prefix");
+          break;
+        case 4:
+          model_.remove_extra_whitespaces = boolean(*field, "remove_extra_whitespaces");
+          break;
+        case 5:
+          model_.escape_whitespaces = boolean(*field, "escape_whitespaces");
+          break;
+        default:
+          break;
       }
     }
   }
@@ -208,9 +244,8 @@ class ModelReader {
 
 [[noreturn]] void fail_pieces(const std::string& where, size_t index, const std::string& got,
                               const std::string& expected) {
-  throw Error(ErrorCode::model_invalid, {.where = where + ": pieces[" + std::to_string(index) + "]",
-                                         .got = got,
-                                         .expected = expected});
+  throw Error(ErrorCode::model_invalid,
+              {.where = where + ": pieces[" + std::to_string(index) + "]", .got = got, .expected = expected});
 }
 
 /// What must hold between the pieces, as sentencepiece's own loader asks.
@@ -232,9 +267,8 @@ void check_pieces(const SentencePieceModel& model, const std::string& where) {
   }
   const std::string where_all = where + ": pieces";
   if (unknown != 1)
-    throw Error(ErrorCode::model_invalid, {.where = where_all,
-                                           .got = std::to_string(unknown) + " unknown pieces",
-                                           .expected = "one"});
+    throw Error(ErrorCode::model_invalid,
+                {.where = where_all, .got = std::to_string(unknown) + " unknown pieces", .expected = "one"});
   if (bytes != (model.byte_fallback ? 256U : 0U))
     throw Error(ErrorCode::model_invalid,
                 {.where = where_all,
@@ -246,7 +280,6 @@ void check_pieces(const SentencePieceModel& model, const std::string& where) {
                                            .got = std::to_string(model.unk_id),
                                            .expected = "the id of the unknown piece"});
 }
-
 
 }  // namespace
 

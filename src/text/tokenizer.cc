@@ -17,7 +17,7 @@
 #include "text/post_processor.h"
 #include "text/pretokenizer.h"
 #include "text/token_model.h"
-#include "text/token_names.h"
+#include "text/tokenizer_files.h"
 #include "text/unicode.h"
 
 namespace galago {
@@ -30,6 +30,7 @@ struct Tokenizer::Impl {
   AddedTokens added;
   Detokenizer detokenizer;
   PostProcessor post;
+  PaddingRules padding;
   std::unordered_map<std::string, int32_t> added_ids;
 
   /// What decoding knows of an id.
@@ -45,10 +46,11 @@ struct Tokenizer::Impl {
   void fill_entries();
   const Entry& entry(int32_t id) const;
   std::optional<int32_t> id_of(std::string_view token) const;
-  void read_config(const ModelFiles& files);
+  void encode(const Piece& piece, std::vector<int32_t>& ids) const;
 };
 
-Tokenizer::Impl::Impl(const JsonField& field) : where(field.where()), model(TokenModel::from_json(field.at("model"))) {
+Tokenizer::Impl::Impl(const JsonField& field)
+    : where(field.where()), model(TokenModel::from_json(field.at("model"))) {
   if (const auto f = field.find("normalizer")) normalizer = Normalizer::from_json(*f);
   if (const auto f = field.find("pre_tokenizer")) pre_tokenizer = PreTokenizer::from_json(*f);
   if (const auto f = field.find("added_tokens")) added = AddedTokens(*f, model.vocabulary(), normalizer);
@@ -104,31 +106,18 @@ std::optional<int32_t> Tokenizer::Impl::id_of(std::string_view token) const {
   return model.id_of(token);
 }
 
-/// add_bos_token and add_eos_token, where tokenizer_config.json has them, replace the post-processor.
-void Tokenizer::Impl::read_config(const ModelFiles& files) {
-  const TokenNames names = read_token_names(files);
-  if (!names.add_bos && !names.add_eos) return;
-  const auto ids = [&](bool wanted, const std::string& token) {
-    std::vector<int32_t> out;
-    if (!wanted || token.empty()) return out;
-    const auto id = id_of(token);
-    if (!id)
-      throw Error(ErrorCode::model_invalid, {.where = files.where("tokenizer_config.json"),
-                                             .got = "the start or end token " + in_quotes(token),
-                                             .expected = "a token of tokenizer.json"});
-    out.push_back(*id);
-    return out;
-  };
-  post.prefix = ids(names.add_bos.value_or(false), names.bos);
-  post.suffix = ids(names.add_eos.value_or(false), names.eos);
+void Tokenizer::Impl::encode(const Piece& piece, std::vector<int32_t>& ids) const {
+  const size_t before = ids.size();
+  model.encode(piece.text, ids);
+  const auto first = ids.begin() + static_cast<std::ptrdiff_t>(before);
+  if (piece.skip > 0 && ids.size() - before >= piece.skip)
+    ids.erase(first, first + static_cast<std::ptrdiff_t>(piece.skip));
 }
 
 Tokenizer Tokenizer::from_files(const ModelFiles& files) {
-  const std::string where = files.where("tokenizer.json");
-  const std::string text = files.read("tokenizer.json", limits::kTokenizerBytes);
-  const Json document = parse_json(text, where, {.max_bytes = limits::kTokenizerBytes});
-  auto impl = std::make_shared<Impl>(JsonField(document, where));
-  impl->read_config(files);
+  const TokenizerDocument document = read_tokenizer_document(files);
+  auto impl = std::make_shared<Impl>(JsonField(document.json, document.where));
+  impl->padding = document.padding;
   Tokenizer made;
   made.impl_ = std::move(impl);
   return made;
@@ -156,7 +145,7 @@ std::vector<int32_t> Tokenizer::encode(const Segments& segments, bool parse_spec
       continue;
     }
     for (const Piece& piece : impl_->pre_tokenizer({std::move(part.text), part.at_start}))
-      impl_->model.encode(piece.text, ids);
+      impl_->encode(piece, ids);
   }
   return ids;
 }
@@ -171,6 +160,30 @@ std::vector<int32_t> Tokenizer::add_special_tokens(std::vector<int32_t> ids) con
   if (there && !prefix.empty()) return ids;
   ids.insert(ids.begin(), prefix.begin(), prefix.end());
   ids.insert(ids.end(), suffix.begin(), suffix.end());
+  return ids;
+}
+
+std::vector<int32_t> Tokenizer::fit(std::vector<int32_t> ids, int64_t length) const {
+  const PaddingRules& rules = impl_->padding;
+  const auto& [prefix, suffix] = impl_->post;
+  const auto around = static_cast<int64_t>(prefix.size() + suffix.size());
+  const auto pad = impl_->id_of(rules.token);
+  if (rules.token.empty() || !pad)
+    throw Error(ErrorCode::model_invalid, {.where = impl_->where,
+                                           .got = "no padding token",
+                                           .expected = "a pad_token that is in the vocabulary"});
+  if (length <= around || length > limits::kConfigPositions)
+    throw Error(ErrorCode::model_invalid,
+                {.where = impl_->where,
+                 .got = "texts of " + std::to_string(length) + " ids",
+                 .expected = std::to_string(around + 1) + " to " + std::to_string(limits::kConfigPositions)});
+  if (const auto most = static_cast<size_t>(length - around); ids.size() > most)
+    rules.cut_left ? void(ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(most)))
+                   : ids.resize(most);
+  ids.insert(ids.begin(), prefix.begin(), prefix.end());
+  ids.insert(ids.end(), suffix.begin(), suffix.end());
+  const size_t missing = static_cast<size_t>(length) - ids.size();
+  ids.insert(rules.pad_left ? ids.begin() : ids.end(), missing, *pad);
   return ids;
 }
 

@@ -1,6 +1,6 @@
-// Byte-level BPE from tokenizer.json. In: UTF-8 text in segments. Out: token ids, and back.
-// Reference: the `tokenizers` library (normalizers, pre-tokenizers, BPE, added tokens, decoders of the
-// supported families).
+// A model's tokenizer, from tokenizer.json or a SentencePiece file. In: UTF-8 text in segments. Out: token
+// ids, and back. Reference: the `tokenizers` library (normalizers, pre-tokenizers, BPE, added tokens,
+// decoders of the supported families).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,9 @@ namespace galago {
 /// Immutable and thread-safe after construction; cheap to copy.
 class Tokenizer {
  public:
-  /// tokenizer.json of a model directory. Error{not_found}, Error{model_invalid}, Error{model_unsupported}.
+  /// What the reference makes of a model's files: tokenizer.json, tokenizer.model or spiece.model, and
+  /// tokenizer_config.json with the older files beside it. Error{not_found}, Error{model_invalid},
+  /// Error{model_unsupported}.
   static Tokenizer from_files(const ModelFiles& files);
   /// The text of a tokenizer.json; `where` names it in errors.
   static Tokenizer from_json(std::string_view json, const std::string& where);
@@ -35,6 +37,11 @@ class Tokenizer {
   /// SmolVLM's). A prompt that begins with the start token already, because its template wrote it, is left as
   /// it is.
   std::vector<int32_t> add_special_tokens(std::vector<int32_t> ids) const;
+
+  /// Exactly `length` ids: those given, cut where they are too many, with what the tokenizer puts around a
+  /// whole prompt, then padding. Error{model_invalid} when no padding token is named or `length` is too
+  /// small.
+  std::vector<int32_t> fit(std::vector<int32_t> ids, int64_t length) const;
 
   /// The text of ids, malformed UTF-8 replaced by U+FFFD as the reference does. Ids of no token are skipped,
   /// those beyond the vocabulary too: padded embeddings let a model choose one. A negative id is

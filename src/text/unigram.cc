@@ -55,8 +55,7 @@ Unigram Unigram::from_json(const JsonField& field) {
 
 void Unigram::read_pieces(const JsonField& field, const std::vector<bool>& hidden) {
   const size_t count = field.size();
-  if (std::cmp_greater(count, kMaxTokenId))
-    field.fail("at most " + std::to_string(kMaxTokenId) + " pieces");
+  if (std::cmp_greater(count, kMaxTokenId)) field.fail("at most " + std::to_string(kMaxTokenId) + " pieces");
   ids_.reserve(count);
   scores_.resize(count);
   double least = std::numeric_limits<double>::infinity();
@@ -114,8 +113,7 @@ void Unigram::encode(std::string_view text, std::vector<int32_t>& out) const {
   bool in_unknown = false;
   for (size_t end = text.size(); end > 0; end = best[end].begin) {
     const Step& step = best[end];
-    const bool is_unknown =
-        unknown_ ? step.id == *unknown_ : step.id == std::numeric_limits<int32_t>::max();
+    const bool is_unknown = unknown_ ? step.id == *unknown_ : step.id == std::numeric_limits<int32_t>::max();
     if (is_unknown && in_unknown) {
       pieces.back().first = step.begin;
     } else {

@@ -1,6 +1,6 @@
 // Unigram: of all ways to cut a text into pieces of the vocabulary, the one whose scores have the best sum.
-// In: pieces with their log probabilities; a text. Out: token ids. Time is the text's length times the longest
-// piece's. Reference: Kudo 2018 (arXiv 1804.10959); `tokenizers` models/unigram; sentencepiece
+// In: pieces with their log probabilities; a text. Out: token ids. Time is the text's length times the
+// longest piece's. Reference: Kudo 2018 (arXiv 1804.10959); `tokenizers` models/unigram; sentencepiece
 // unigram_model.cc.
 #pragma once
 

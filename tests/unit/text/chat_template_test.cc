@@ -145,12 +145,21 @@ TEST_F(TemplateFiles, ThatLinkToThemselvesAreAnError) {
   EXPECT_THROW(read_template_context(DirectoryFiles(directory_)), Error);
 }
 
+// The older file counts, and counts more, where the config has no list of its added tokens.
 TEST_F(TemplateFiles, NameTheStartAndEndTokens) {
-  EXPECT_EQ(read_template_context(DirectoryFiles(directory_)).bos_token, "");
+  const auto names = [&] { return read_template_context(DirectoryFiles(directory_)); };
+  EXPECT_EQ(names().bos_token, "");
   write("special_tokens_map.json", R"({"bos_token": {"content": "<s>"}, "eos_token": "<old>"})");
   write("tokenizer_config.json", R"({"eos_token": "</s>"})");
-  EXPECT_EQ(read_template_context(DirectoryFiles(directory_)).bos_token, "<s>");
-  EXPECT_EQ(read_template_context(DirectoryFiles(directory_)).eos_token, "</s>");
+  EXPECT_EQ(names().bos_token, "<s>");
+  EXPECT_EQ(names().eos_token, "<old>");
+  write("tokenizer_config.json", R"({"eos_token": "</s>", "added_tokens_decoder": {}})");
+  EXPECT_EQ(names().bos_token, "");
+  EXPECT_EQ(names().eos_token, "</s>");
+  write("tokenizer_config.json", R"({"eos_token": null, "tokenizer_class": "LlamaTokenizerFast"})");
+  std::filesystem::remove(directory_ / "special_tokens_map.json");
+  EXPECT_EQ(names().bos_token, "<s>");
+  EXPECT_EQ(names().eos_token, "");
 }
 
 }  // namespace
