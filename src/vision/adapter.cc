@@ -68,13 +68,13 @@ void VisionTowerAdapter::check_pixels(const PixelBatch& batch) const {
                                              .expected = "the picture at the top left"});
 }
 
-void VisionTowerAdapter::check_output(const TowerOutput& output, int64_t tiles, int64_t patches) const {
+void VisionTowerAdapter::check_output(const TowerOutput& output, int64_t tiles, int64_t rows) const {
   if (!output.last_hidden_state)
     bad_output(output.pooler_output ? "a pooled vector only, " + to_string(output.pooler_output->shape())
                                     : "nothing",
                "patch features [N, P, C]");
   const int64_t hidden = options_.expected_hidden ? options_.expected_hidden : tower_->hidden_size();
-  const Shape expected{tiles, patches, hidden};
+  const Shape expected{tiles, rows, hidden};
   if (output.last_hidden_state->shape() != expected)
     bad_output(to_string(output.last_hidden_state->shape()), to_string(expected));
 }
@@ -97,13 +97,18 @@ Tensor VisionTowerAdapter::forward(const PixelBatch& batch, Workspace& workspace
                               ? options_.expected_patches
                               : (shape[2] / p) * (shape[3] / p);
   const int64_t width = options_.expected_hidden ? options_.expected_hidden : tower_->hidden_size();
-  Tensor features({tiles, patches, width});
+  const int64_t rows = tower_->class_tokens() + patches;
+  const int64_t kept = rows - options_.skip_rows;
+  if (kept < 1)
+    bad_output(std::to_string(rows) + " rows for a tile", "more than the first, which is left out");
+  Tensor features({tiles, kept, width});
   for (int64_t begin = 0; begin < tiles; begin += options_.tiles_per_call) {
     const int64_t count = std::min(options_.tiles_per_call, tiles - begin);
     const TowerOutput output = tower_->forward(*input, begin, count, workspace);
-    check_output(output, count, patches);
-    std::copy_n(output.last_hidden_state->data(), count * patches * width,
-                features.data() + begin * patches * width);
+    check_output(output, count, rows);
+    for (int64_t t = 0; t < count; ++t)
+      std::copy_n(output.last_hidden_state->data() + (t * rows + options_.skip_rows) * width, kept * width,
+                  features.data() + (begin + t) * kept * width);
     if (progress && !progress(begin + count, tiles)) throw Cancelled{};
   }
   return features;

@@ -24,9 +24,10 @@ PixelTransform create_normalize_fn(std::array<double, 3> mean, std::array<double
 struct AdapterOptions {
   PixelTransform resize;         ///< applied first; empty: none
   PixelTransform normalize;      ///< applied second; empty: none
-  int64_t expected_patches = 0;  ///< P of a whole tile
+  int64_t expected_patches = 0;  ///< P of a whole tile, without the tower's class tokens
   int64_t expected_hidden = 0;   ///< C
   int64_t tiles_per_call = 1;    ///< tiles that go through the tower together
+  int64_t skip_rows = 0;         ///< of each tile's first rows, left out of the result (LLaVA's "default": 1)
 };
 
 /// Tiles done and tiles in all; return false to stop (the adapter throws Cancelled).
@@ -37,9 +38,9 @@ class VisionTowerAdapter {
  public:
   VisionTowerAdapter(std::shared_ptr<const VisionTower> tower, AdapterOptions options);
 
-  /// [N, P, C]. Error{model_invalid} when the tower yields no patch features (only a pooled vector, or
-  /// nothing), or a shape other than expected; Error{input_invalid} when the pixels or the mask do not fit
-  /// the tower.
+  /// [N, class tokens + P - skip_rows, C]. Error{model_invalid} when the tower yields no patch features (only
+  /// a pooled vector, or nothing), or a shape other than expected; Error{input_invalid} when the pixels or
+  /// the mask do not fit the tower.
   Tensor forward(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress = {}) const;
 
   const VisionTower& tower() const { return *tower_; }
@@ -47,7 +48,7 @@ class VisionTowerAdapter {
 
  private:
   void check_pixels(const PixelBatch& batch) const;
-  void check_output(const TowerOutput& output, int64_t tiles, int64_t patches) const;
+  void check_output(const TowerOutput& output, int64_t tiles, int64_t rows) const;
 
   std::shared_ptr<const VisionTower> tower_;
   AdapterOptions options_;

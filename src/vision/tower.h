@@ -19,7 +19,7 @@ struct PixelBatch {
 
 /// What a tower may yield. A tower for a vision-language model fills last_hidden_state.
 struct TowerOutput {
-  std::optional<Tensor> last_hidden_state;  ///< [N, P, C]
+  std::optional<Tensor> last_hidden_state;  ///< [N, P, C], or [N, class_tokens() + P, C]
   std::optional<Tensor> pooler_output;      ///< [N, C]
 };
 
@@ -34,6 +34,8 @@ class VisionTower {
   virtual int64_t patch_size() const = 0;
   /// C, the width of one patch's vector.
   virtual int64_t hidden_size() const = 0;
+  /// Rows before the patches' rows that stand for no patch (CLIP's class token).
+  virtual int64_t class_tokens() const { return 0; }
 };
 
 }  // namespace galago
