@@ -1,8 +1,8 @@
 // Pillow's separable 8-bit resampling. In: RGB8. Out: RGB8 of another size, the same bytes as Pillow.
-// Filter weights are computed in double, normalised to sum 1 and rounded to 22 fractional bits; each pass
-// sums in int32, adds one half, shifts and clips to a byte. The horizontal pass comes first and touches only
-// the rows that the vertical pass reads. Reference: Pillow 12.3 Image.resize, libImaging/Resample.c and, for
-// nearest, the scale transform of Geometry.c.
+// Filter weights are computed in double, normalised to sum 1 and rounded to 22 fractional bits (torch: to
+// fewer, so that they fit 16 bits); each pass sums in int32, adds one half, shifts and clips to a byte. The
+// horizontal pass comes first and touches only the rows that the vertical pass reads. Reference: Pillow 12.3
+// Image.resize, libImaging/Resample.c and, for nearest, the scale transform of Geometry.c.
 #include "image/resize.h"
 
 #include <algorithm>
@@ -19,7 +19,6 @@ namespace galago {
 namespace {
 
 constexpr int kPrecisionBits = 32 - 8 - 2;
-constexpr int32_t kHalf = 1 << (kPrecisionBits - 1);
 constexpr int64_t kChannels = 3;
 // Rows that the horizontal pass takes at once: the innermost loop runs over them, so that it vectorises.
 constexpr int64_t kRowBlock = 16;
@@ -65,19 +64,32 @@ Filter filter_of(Resample resample) {
 /// The weights of one axis: output i is the sum of weights[i * taps + k] * input[first[i] + k], k < count[i].
 struct Axis {
   int64_t taps = 0;
+  int bits = kPrecisionBits;  // of a weight after the point
   std::vector<int32_t> first;
   std::vector<int32_t> count;
   std::vector<int32_t> weights;
 
   const int32_t* of(int64_t i) const { return weights.data() + i * taps; }
+  int32_t half() const { return 1 << (bits - 1); }
+  uint8_t clip(int32_t sum) const { return static_cast<uint8_t>(std::clamp(sum >> bits, 0, 255)); }
 };
 
-int32_t to_fixed(double weight) {
-  const double scaled = weight * (1 << kPrecisionBits);
+int32_t to_fixed(double weight, int bits) {
+  const double scaled = weight * (1 << bits);
   return static_cast<int32_t>(weight < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-Axis plan_axis(int64_t in, int64_t out, const Filter& filter) {
+/// Whose rounding a resize follows.
+enum class Rounding { pillow, torch };
+
+// The most bits after the point with which the largest weight still fits a signed 16-bit number.
+int bits_for_torch(double largest) {
+  int bits = 0;
+  while (bits < kPrecisionBits && static_cast<int>(0.5 + largest * (1 << (bits + 1))) < (1 << 15)) ++bits;
+  return bits;
+}
+
+Axis plan_axis(int64_t in, int64_t out, const Filter& filter, Rounding rounding) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double stretch = std::max(scale, 1.0);  // when shrinking, the filter widens
   const double support = filter.support * stretch;
@@ -88,26 +100,25 @@ Axis plan_axis(int64_t in, int64_t out, const Filter& filter) {
   axis.first.resize(out);
   axis.count.resize(out);
   axis.weights.resize(out * axis.taps);
-  std::vector<double> exact(axis.taps);
+  std::vector<double> exact(out * axis.taps);
   for (int64_t i = 0; i < out; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
     const int64_t begin = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0);
     const int64_t end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5), in);
+    double* weights = exact.data() + i * axis.taps;
     double sum = 0.0;
     for (int64_t k = 0; k < end - begin; ++k) {
-      exact[k] = filter.weight((static_cast<double>(k + begin) - center + 0.5) * inverse);
-      sum += exact[k];
+      weights[k] = filter.weight((static_cast<double>(k + begin) - center + 0.5) * inverse);
+      sum += weights[k];
     }
-    for (int64_t k = 0; k < end - begin; ++k) {
-      axis.weights[i * axis.taps + k] = to_fixed(sum != 0.0 ? exact[k] / sum : exact[k]);
-    }
+    for (int64_t k = 0; k < end - begin && sum != 0.0; ++k) weights[k] /= sum;
     axis.first[i] = static_cast<int32_t>(begin);
     axis.count[i] = static_cast<int32_t>(end - begin);
   }
+  if (rounding == Rounding::torch) axis.bits = bits_for_torch(*std::max_element(exact.begin(), exact.end()));
+  for (size_t i = 0; i < exact.size(); ++i) axis.weights[i] = to_fixed(exact[i], axis.bits);
   return axis;
 }
-
-uint8_t clip8(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255)); }
 
 RgbImage allocate(int64_t width, int64_t height) {
   RgbImage image{.width = width, .height = height};
@@ -138,12 +149,12 @@ RgbImage resize_rows(const RgbImage& image, int64_t begin, int64_t end, const Ax
       const int32_t* weights = axis.of(x);
       for (int64_t c = 0; c < kChannels; ++c) {
         int32_t sums[kRowBlock];
-        std::fill_n(sums, kRowBlock, kHalf);
+        std::fill_n(sums, kRowBlock, axis.half());
         const uint8_t* in = block.data() + (axis.first[x] * kChannels + c) * kRowBlock;
         for (int32_t k = 0; k < axis.count[x]; ++k, in += kChannels * kRowBlock) {
           for (int64_t r = 0; r < kRowBlock; ++r) sums[r] += in[r] * weights[k];
         }
-        for (int64_t r = 0; r < rows; ++r) out.row(y - begin + r)[x * kChannels + c] = clip8(sums[r]);
+        for (int64_t r = 0; r < rows; ++r) out.row(y - begin + r)[x * kChannels + c] = axis.clip(sums[r]);
       }
     }
   }
@@ -157,7 +168,7 @@ RgbImage resize_columns(const RgbImage& image, int64_t top, const Axis& axis) {
   RgbImage out = allocate(image.width, height);
   std::vector<int32_t> sums(samples);
   for (int64_t y = 0; y < height; ++y) {
-    std::fill(sums.begin(), sums.end(), kHalf);
+    std::fill(sums.begin(), sums.end(), axis.half());
     const int32_t* weights = axis.of(y);
     for (int32_t k = 0; k < axis.count[y]; ++k) {
       const uint8_t* in = image.row(axis.first[y] - top + k);
@@ -165,7 +176,7 @@ RgbImage resize_columns(const RgbImage& image, int64_t top, const Axis& axis) {
       for (int64_t s = 0; s < samples; ++s) sums[s] += in[s] * weight;
     }
     uint8_t* row = out.row(y);
-    for (int64_t s = 0; s < samples; ++s) row[s] = clip8(sums[s]);
+    for (int64_t s = 0; s < samples; ++s) row[s] = axis.clip(sums[s]);
   }
   return out;
 }
@@ -203,12 +214,13 @@ bool shrinks_a_tower(const RgbImage& image, int64_t height) {
   return image.height > image.width * 100 && height < image.height;
 }
 
-RgbImage resample(const RgbImage& image, int64_t width, int64_t height, const Filter& filter) {
-  const Axis vertical = plan_axis(image.height, height, filter);
+RgbImage resample(const RgbImage& image, int64_t width, int64_t height, const Filter& filter,
+                  Rounding rounding) {
+  const Axis vertical = plan_axis(image.height, height, filter, rounding);
   if (width == image.width) return resize_columns(image, 0, vertical);
-  const Axis horizontal = plan_axis(image.width, width, filter);
+  const Axis horizontal = plan_axis(image.width, width, filter, rounding);
   if (height == image.height) return resize_rows(image, 0, height, horizontal);
-  if (shrinks_a_tower(image, height)) {
+  if (rounding == Rounding::pillow && shrinks_a_tower(image, height)) {
     return resize_rows(resize_columns(image, 0, vertical), 0, height, horizontal);
   }
   const int64_t top = vertical.first.front();
@@ -216,9 +228,7 @@ RgbImage resample(const RgbImage& image, int64_t width, int64_t height, const Fi
   return resize_columns(resize_rows(image, top, bottom, horizontal), top, vertical);
 }
 
-}  // namespace
-
-RgbImage resize(const RgbImage& image, int64_t width, int64_t height, Resample filter) {
+void check_sizes(const RgbImage& image, int64_t width, int64_t height) {
   constexpr int64_t most = std::numeric_limits<int32_t>::max() / kChannels;
   if (width < 1 || height < 1 || width > most || height > most || image.width < 1 || image.height < 1) {
     throw Error(ErrorCode::internal,
@@ -227,15 +237,34 @@ RgbImage resize(const RgbImage& image, int64_t width, int64_t height, Resample f
                         std::to_string(width) + "x" + std::to_string(height),
                  .expected = "sizes of at least 1x1"});
   }
+}
+
+RgbImage resize_with(const RgbImage& image, int64_t width, int64_t height, Resample filter,
+                     Rounding rounding) {
+  check_sizes(image, width, height);
   if (width == image.width && height == image.height) return image;
   try {
     if (filter == Resample::nearest) return resize_nearest(image, width, height);
-    return resample(image, width, height, filter_of(filter));
+    return resample(image, width, height, filter_of(filter), rounding);
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::resource, {.where = "resize",
                                       .got = "no memory for an image of " + std::to_string(width) + "x" +
                                              std::to_string(height) + " pixels"});
   }
+}
+
+}  // namespace
+
+RgbImage resize(const RgbImage& image, int64_t width, int64_t height, Resample filter) {
+  return resize_with(image, width, height, filter, Rounding::pillow);
+}
+
+RgbImage resize_as_torch(const RgbImage& image, int64_t width, int64_t height, Resample filter) {
+  if (filter == Resample::nearest)
+    throw Error(
+        ErrorCode::internal,
+        {.where = "resize_as_torch", .got = "nearest", .expected = "a filter that was checked at load"});
+  return resize_with(image, width, height, filter, Rounding::torch);
 }
 
 }  // namespace galago

@@ -37,11 +37,12 @@ struct VisionConfig {
 /// rope_scaling / rope_parameters: how the rotary frequencies follow from theta.
 struct RopeConfig {
   float rope_theta = 10000.0F;
-  std::string rope_type = "default";  ///< "default", "linear", "llama3"
+  std::string rope_type = "default";  ///< "default", "linear", "llama3", "longrope"
   float factor = 1.0F;
   float low_freq_factor = 1.0F;
   float high_freq_factor = 4.0F;
   int64_t original_max_position_embeddings = 0;
+  std::vector<float> divisors;  ///< of each pair's frequency: "longrope" whose two lists are one
 };
 
 /// text_config: a Llama-like decoder.

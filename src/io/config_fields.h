@@ -44,6 +44,13 @@ void read_common(const JsonField& root, ModelConfig& config);
 /// A vision_config; `defaults` are its transformers class's.
 VisionConfig read_vision_config(const JsonField& object, const VisionConfig& defaults);
 
+/// The defaults of SiglipVisionConfig and CLIPVisionConfig.
+VisionConfig siglip_vision_defaults();
+VisionConfig clip_vision_defaults();
+/// The vision_config of a family that takes several towers, chosen by its model_type, `absent_type` when that
+/// is absent. Error{model_unsupported} for another class.
+VisionConfig read_tower_config(const JsonField& object, const std::string& absent_type);
+
 /// A Llama-like decoder's settings; `defaults` are its transformers class's. In them, num_key_value_heads 0
 /// means as many as num_attention_heads, and head_dim 0 means hidden_size / num_attention_heads.
 TextConfig read_text_config(const JsonField& object, const TextConfig& defaults);
@@ -57,6 +64,9 @@ TextConfig read_backbone_config(const JsonField& object);
 void read_pixel_scaling(const JsonField& object, PixelScaling& scaling);
 /// Pillow's filter number under "resample".
 Resample read_resample(const JsonField& object, Resample fallback);
+
+/// {"longest_edge": n} under a key: pixels.
+int64_t read_longest_edge(const JsonField& object, const std::string& key, int64_t fallback);
 
 /// The text that holds an image processor's settings, and its name in errors.
 struct ImageProcessorText {

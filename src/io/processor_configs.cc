@@ -15,16 +15,6 @@
 namespace galago {
 namespace {
 
-/// {"longest_edge": n}: the sizes these processors work with.
-int64_t longest_edge(const JsonField& object, const std::string& key, int64_t fallback) {
-  const auto size = object.find(key);
-  if (!size) return fallback;
-  if (!size->value().is_object()) size->unsupported("an object with longest_edge");
-  if (!size->has("longest_edge") && size->has("height") && size->has("width"))
-    size->unsupported("an object with longest_edge");
-  return size->at("longest_edge").integer(1, limits::kImageSide);
-}
-
 /// One number for each colour, or one for all.
 std::array<double, 3> read_colours(const JsonField& object, const std::string& key,
                                    const std::array<double, 3>& fallback) {
@@ -77,6 +67,15 @@ bool holds_image_processor(const std::string& json, const std::string& where) {
 
 }  // namespace
 
+int64_t read_longest_edge(const JsonField& object, const std::string& key, int64_t fallback) {
+  const auto size = object.find(key);
+  if (!size) return fallback;
+  if (!size->value().is_object()) size->unsupported("an object with longest_edge");
+  if (!size->has("longest_edge") && size->has("height") && size->has("width"))
+    size->unsupported("an object with longest_edge");
+  return size->at("longest_edge").integer(1, limits::kImageSide);
+}
+
 Resample read_resample(const JsonField& object, Resample fallback) {
   const auto field = object.find("resample");
   if (!field) return fallback;
@@ -104,10 +103,10 @@ PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::s
   PreprocessorConfig config;
   config.do_convert_rgb = boolean_or(object, "do_convert_rgb", true);
   config.do_resize = boolean_or(object, "do_resize", true);
-  config.size_longest_edge = longest_edge(object, "size", 4 * 364);
+  config.size_longest_edge = read_longest_edge(object, "size", 4 * 364);
   config.resample = read_resample(object, Resample::lanczos);
   config.do_image_splitting = boolean_or(object, "do_image_splitting", true);
-  config.max_image_size_longest_edge = longest_edge(object, "max_image_size", 364);
+  config.max_image_size_longest_edge = read_longest_edge(object, "max_image_size", 364);
   read_pixel_scaling(object, config);
   config.do_pad = boolean_or(object, "do_pad", true);
   return config;
