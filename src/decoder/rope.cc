@@ -39,9 +39,13 @@ std::vector<float> rope_inverse_frequencies(const RopeConfig& rope, int64_t head
     for (float& f : inv_freq) f = llama3_frequency(f, rope);
     return inv_freq;
   }
+  if (rope.rope_type == "longrope" && rope.divisors.size() == inv_freq.size()) {
+    for (size_t j = 0; j < inv_freq.size(); ++j) inv_freq[j] /= rope.divisors[j];
+    return inv_freq;
+  }
   throw Error(ErrorCode::model_unsupported, {.where = "config.json: text_config rope_type",
                                              .got = rope.rope_type,
-                                             .expected = "default, linear or llama3"});
+                                             .expected = "default, linear, llama3 or longrope"});
 }
 
 }  // namespace galago

@@ -1,5 +1,6 @@
 // The rotary frequencies of a config. In: theta, head width, scaling. Out: one angle per position step and
-// pair. Reference: transformers 5.18 modeling_rope_utils.py (default, linear, llama3).
+// pair. Reference: transformers 5.18 modeling_rope_utils.py (default, linear, llama3,
+// longrope whose lists do not depend on the text's length).
 #pragma once
 
 #include <vector>

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "core/limits.h"
 #include "core/printable.h"
@@ -67,6 +68,16 @@ void read_llama3(const JsonField& object, RopeConfig& rope, int64_t max_position
       integer_or(object, "original_max_position_embeddings", kPositions, max_positions);
 }
 
+/// rope_type "longrope": each pair's frequency is divided by a number of its own. Only the form that does not
+/// depend on the text's length: one list for short and long texts, and attention as it was.
+void read_longrope(const JsonField& object, RopeConfig& rope) {
+  const JsonField list = object.at("short_factor");
+  if (object.at("long_factor").value() != list.value()) object.at("long_factor").unsupported("short_factor");
+  if (object.at("attention_factor").number(0, 1e6) != 1) object.at("attention_factor").unsupported("1");
+  for (size_t j = 0; j < list.size(); ++j)
+    rope.divisors.push_back(static_cast<float>(list.at(j).number(1e-6, 1e6)));
+}
+
 /// RotaryEmbeddingConfigMixin: rope_scaling, where it holds something, goes before rope_parameters, and the
 /// theta inside either before the one beside it.
 RopeConfig read_rope(const JsonField& text, int64_t max_positions) {
@@ -94,8 +105,10 @@ RopeConfig read_rope(const JsonField& text, int64_t max_positions) {
     rope.factor = static_cast<float>(object->at("factor").number(1, 1e6));
   else if (rope.rope_type == "llama3")
     read_llama3(*object, rope, max_positions);
+  else if (rope.rope_type == "longrope")
+    read_longrope(*object, rope);
   else if (rope.rope_type != "default")
-    type->unsupported("default, linear or llama3");
+    type->unsupported("default, linear, llama3 or longrope");
   return rope;
 }
 
@@ -164,6 +177,11 @@ TextConfig read_text_config(const JsonField& object, const TextConfig& defaults)
   config.rms_norm_eps = epsilon(object, "rms_norm_eps", defaults.rms_norm_eps);
   config.hidden_act = activation(object, defaults.hidden_act);
   config.rope = read_rope(object, config.max_position_embeddings);
+  if (!config.rope.divisors.empty() && std::cmp_not_equal(config.rope.divisors.size(), config.head_dim / 2))
+    throw Error(ErrorCode::model_invalid,
+                {.where = object.where() + ": short_factor",
+                 .got = std::to_string(config.rope.divisors.size()) + " numbers",
+                 .expected = std::to_string(config.head_dim / 2) + ", one for each pair of a head"});
   config.attention_bias = boolean_or(object, "attention_bias", defaults.attention_bias);
   config.mlp_bias = boolean_or(object, "mlp_bias", defaults.mlp_bias);
   return config;

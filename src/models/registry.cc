@@ -7,6 +7,7 @@
 
 #include "galago/error.h"
 #include "io/config.h"
+#include "models/gguf_files.h"
 #include "models/idefics3.h"
 #include "models/text_model.h"
 
@@ -37,6 +38,7 @@ const ModelFile& model_file(const std::string& model_type) {
 }  // namespace
 
 std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) {
+  if (is_gguf_model(path)) return std::make_shared<GgufFiles>(path);
   return std::make_shared<DirectoryFiles>(path);
 }
 

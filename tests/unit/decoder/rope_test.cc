@@ -56,7 +56,7 @@ TEST(Rope, RefusesATypeItDoesNotKnow) {
   const Error error = test::error_of([] { rope_inverse_frequencies({.rope_type = "yarn"}, 8); });
   EXPECT_EQ(error.code(), ErrorCode::model_unsupported);
   EXPECT_THAT(error.what(), HasSubstr("yarn"));
-  EXPECT_THAT(error.what(), HasSubstr("default, linear or llama3"));
+  EXPECT_THAT(error.what(), HasSubstr("default, linear, llama3 or longrope"));
 }
 
 }  // namespace

@@ -1,0 +1,45 @@
+// A model in llama.cpp's files: a text GGUF, and an mmproj GGUF for its eyes. In: a path. Out: the same texts
+// (config.json, tokenizer.json, ...) and tensor names that a Hugging Face directory of the model has, made
+// from the metadata, so that everything behind ModelFiles is one path. Reference: llama.cpp's converter
+// (conversion/*.py, gguf-py) and the spelling of transformers' config classes.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "io/gguf.h"
+#include "io/model_files.h"
+
+namespace galago {
+
+/// The two files of one model. The vision file is absent for a text model.
+struct GgufPair {
+  GgufFile text;
+  std::optional<GgufFile> vision;
+};
+
+/// ModelFiles out of GGUF. Quantised tensors of checkpoint() become float32 in memory; F32, F16 and BF16 stay
+/// in the file's map, unless their rows are in another order than transformers'.
+class GgufFiles final : public ModelFiles {
+ public:
+  /// `path`: the text file, or a directory that holds one. An mmproj file beside it whose width and image
+  /// token fit is taken. Error{not_found}, Error{usage} where it is not clear which file is meant, and the
+  /// errors of GgufFile.
+  explicit GgufFiles(std::filesystem::path path);
+
+  const std::filesystem::path& path() const override { return path_; }
+  std::optional<std::string> find(const std::string& name, int64_t limit) const override;
+  std::string where(const std::string& name) const override;
+  Checkpoint checkpoint() const override;
+
+ private:
+  std::filesystem::path path_;
+  std::shared_ptr<const GgufPair> pair_;
+};
+
+/// Whether open_model should read a path as GGUF: a .gguf file, or a directory with .gguf files that is no
+/// Hugging Face directory (no config.json).
+bool is_gguf_model(const std::filesystem::path& path);
+
+}  // namespace galago

@@ -1,0 +1,177 @@
+// Tensors under transformers' names and in its order. llama.cpp turns neighbours (2 i, 2 i + 1) of a head's
+// row where transformers turns (i, i + d/2), so its converter has moved the rows of q and k: here they move
+// back. Reference: gguf-py/gguf/tensor_mapping.py and LlamaModel.permute of llama.cpp's converter.
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "galago/error.h"
+#include "models/gguf_parts.h"
+
+namespace galago {
+namespace {
+
+using Renamed = std::pair<std::string_view, std::string_view>;
+
+constexpr std::array<Renamed, 9> kTextLayer = {{{"attn_norm", "input_layernorm"},
+                                                {"attn_q", "self_attn.q_proj"},
+                                                {"attn_k", "self_attn.k_proj"},
+                                                {"attn_v", "self_attn.v_proj"},
+                                                {"attn_output", "self_attn.o_proj"},
+                                                {"ffn_norm", "post_attention_layernorm"},
+                                                {"ffn_gate", "mlp.gate_proj"},
+                                                {"ffn_up", "mlp.up_proj"},
+                                                {"ffn_down", "mlp.down_proj"}}};
+
+constexpr std::array<Renamed, 8> kVisionLayer = {{{"ln1", "layer_norm1"},
+                                                  {"ln2", "layer_norm2"},
+                                                  {"attn_q", "self_attn.q_proj"},
+                                                  {"attn_k", "self_attn.k_proj"},
+                                                  {"attn_v", "self_attn.v_proj"},
+                                                  {"attn_out", "self_attn.out_proj"},
+                                                  {"ffn_up", "mlp.fc1"},
+                                                  {"ffn_down", "mlp.fc2"}}};
+
+/// Where the parts of a model begin in its checkpoint.
+struct Prefixes {
+  std::string text;
+  std::string vision;
+  std::string root;  ///< of the projector
+};
+
+/// "a.b.weight" -> "a.b", ".weight".
+std::pair<std::string_view, std::string_view> without_suffix(std::string_view name) {
+  const size_t dot = name.rfind('.');
+  return dot == std::string_view::npos ? std::pair(name, std::string_view())
+                                       : std::pair(name.substr(0, dot), name.substr(dot));
+}
+
+template <size_t N>
+std::string_view renamed(const std::array<Renamed, N>& table, std::string_view name) {
+  for (const auto& [from, to] : table)
+    if (from == name) return to;
+  return {};
+}
+
+/// "blk.7.attn_q" behind its prefix -> "7" and "attn_q"; empty texts for another form.
+std::pair<std::string_view, std::string_view> layer_and_part(std::string_view stem, std::string_view prefix) {
+  if (!stem.starts_with(prefix)) return {};
+  stem.remove_prefix(prefix.size());
+  const size_t dot = stem.find('.');
+  if (dot == std::string_view::npos || dot == 0) return {};
+  if (stem.substr(0, dot).find_first_not_of("0123456789") != std::string_view::npos) return {};
+  return {stem.substr(0, dot), stem.substr(dot + 1)};
+}
+
+/// A name that is not known stays as it is: the loader then lists it as unused.
+std::string text_name(const std::string& name, const Prefixes& prefixes) {
+  if (name == "token_embd.weight") return prefixes.text + "embed_tokens.weight";
+  if (name == "output_norm.weight") return prefixes.text + "norm.weight";
+  if (name == "output.weight") return "lm_head.weight";
+  const auto [stem, suffix] = without_suffix(name);
+  const auto [layer, part] = layer_and_part(stem, "blk.");
+  const std::string_view to = renamed(kTextLayer, part);
+  if (to.empty()) return name;
+  return prefixes.text + "layers." + std::string(layer) + "." + std::string(to) + std::string(suffix);
+}
+
+std::string vision_name(const std::string& name, const Prefixes& prefixes) {
+  static constexpr std::array<Renamed, 7> kOutside = {{{"v.patch_embd", "embeddings.patch_embedding"},
+                                                       {"v.position_embd", "embeddings.position_embedding"},
+                                                       {"v.post_ln", "post_layernorm"},
+                                                       {"v.pre_ln", "pre_layrnorm"},
+                                                       {"mm.model.fc", "connector.modality_projection.proj"},
+                                                       {"mm.0", "multi_modal_projector.linear_1"},
+                                                       {"mm.2", "multi_modal_projector.linear_2"}}};
+  if (name.starts_with("v.class_embd")) return prefixes.vision + "embeddings.class_embedding";
+  if (name == "model.image_newline" || name == "v.image_newline") return prefixes.root + "image_newline";
+  const auto [stem, suffix] = without_suffix(name);
+  if (const std::string_view to = renamed(kOutside, stem); !to.empty())
+    return (stem.starts_with("mm.") ? prefixes.root : prefixes.vision) + std::string(to) +
+           std::string(suffix);
+  const auto [layer, part] = layer_and_part(stem, "v.blk.");
+  const std::string_view to = renamed(kVisionLayer, part);
+  if (to.empty()) return name;
+  return prefixes.vision + "encoder.layers." + std::string(layer) + "." + std::string(to) +
+         std::string(suffix);
+}
+
+/// Row 2 i + j of a head in the file is row j d/2 + i here.
+void restore_rows(const std::byte* from, std::byte* to, size_t row_bytes, int64_t rows, int64_t heads) {
+  const int64_t head = rows / heads;
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t j = 0; j < 2; ++j)
+      for (int64_t i = 0; i < head / 2; ++i)
+        std::memcpy(to + static_cast<size_t>(h * head + j * (head / 2) + i) * row_bytes,
+                    from + static_cast<size_t>(h * head + 2 * i + j) * row_bytes, row_bytes);
+}
+
+/// The heads whose rows the converter has moved; nothing for another tensor.
+std::optional<int64_t> moved_heads(const GgufPair& pair, const std::string& name) {
+  const auto [stem, suffix] = without_suffix(name);
+  const auto [layer, part] = layer_and_part(stem, "blk.");
+  if (part != "attn_q" && part != "attn_k") return std::nullopt;
+  const std::string arch = gguf_architecture(pair.text);
+  const auto all = pair.text.at(arch + ".attention.head_count");
+  const auto shared = pair.text.find(arch + ".attention.head_count_kv");
+  const GgufField& field = part == "attn_k" && shared ? *shared : all;
+  return field.integer(1, limits::kConfigWidth);
+}
+
+/// Adds a tensor: as a view where it can be used as it lies, else as a copy in float32 or in its own type.
+void add_tensor(Checkpoint& checkpoint, const GgufTensor& tensor, const std::string& where,
+                const std::string& name, std::optional<int64_t> heads) {
+  TensorView view{.dtype = DType::f32, .shape = tensor.shape, .data = tensor.data};
+  std::shared_ptr<const void> owner;
+  if (const auto dtype = plain_dtype(tensor.type)) {
+    view.dtype = *dtype;
+  } else {
+    auto floats = std::make_shared<Tensor>(tensor.shape);
+    dequantise(tensor.type, tensor.data, floats->size(), floats->data());
+    view.data = reinterpret_cast<const std::byte*>(floats->data());
+    owner = std::move(floats);
+  }
+  if (heads) {
+    const int64_t rows = tensor.shape.empty() ? 1 : tensor.shape[0];
+    if (rows % (2 * *heads) != 0)
+      throw Error(ErrorCode::model_invalid,
+                  {.where = where,
+                   .got = std::to_string(rows) + " rows",
+                   .expected = "a multiple of two for each of " + std::to_string(*heads) + " heads"});
+    const auto bytes = static_cast<size_t>(view.count() * size_of(view.dtype));
+    auto moved = std::make_shared<std::vector<std::byte>>(bytes);
+    restore_rows(view.data, moved->data(), bytes / static_cast<size_t>(rows), rows, *heads);
+    view.data = moved->data();
+    owner = std::move(moved);
+  }
+  checkpoint.add(name, std::move(view), std::move(owner));
+}
+
+Prefixes prefixes_of(const GgufPair& pair) {
+  if (!pair.vision) return {.text = "model.", .vision = {}, .root = {}};
+  return {.text = "model.text_model.", .vision = "model.vision_model.", .root = "model."};
+}
+
+}  // namespace
+
+Checkpoint gguf_checkpoint(const GgufPair& pair) {
+  const Prefixes prefixes = prefixes_of(pair);
+  Checkpoint checkpoint;
+  checkpoint.add_map(pair.text.map());
+  for (const auto& [name, tensor] : pair.text.tensors()) {
+    if (name == "rope_freqs.weight") continue;  // in config.json
+    add_tensor(checkpoint, tensor, pair.text.path().string() + ": tensor " + printable(name),
+               text_name(name, prefixes), moved_heads(pair, name));
+  }
+  if (!pair.vision) return checkpoint;
+  checkpoint.add_map(pair.vision->map());
+  for (const auto& [name, tensor] : pair.vision->tensors())
+    add_tensor(checkpoint, tensor, pair.vision->path().string() + ": tensor " + printable(name),
+               vision_name(name, prefixes), std::nullopt);
+  return checkpoint;
+}
+
+}  // namespace galago
