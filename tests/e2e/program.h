@@ -117,6 +117,7 @@ inline std::vector<std::string> golden_run(const std::string& name) {
     arguments.push_back(facts["system"]);
   }
   if (facts["options"].contains("do_image_splitting")) arguments.push_back("--no-split");
+  if (facts.value("raw", false)) arguments.push_back("--raw");
   return arguments;
 }
 

@@ -25,6 +25,7 @@ class Generated : public testing::TestWithParam<Case> {
     const PromptText text = golden_.text();
     request.prompt = text.prompt;
     request.system = text.system;
+    request.raw = text.raw;
     request.split_images = golden_.split();
     request.options.max_new_tokens = golden_.facts["max_new_tokens"].get<int64_t>();
     for (const std::string& file : golden_.images()) request.images.push_back(Image::open(file));
@@ -63,7 +64,11 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{"smolvlm_tiles", "smolvlm_tiles"}, Case{"two_images", "smolvlm_tiles"},
                     Case{"no_split", "smolvlm_tiles"}, Case{"text_only", "smolvlm_tiles"},
                     Case{"smolvlm_tiles", "sharded"}, Case{"tied_head", "tied_head"},
-                    Case{"grid25_llama3", "grid25_llama3"}, Case{"grid27_scale3", "grid27_scale3"}),
+                    Case{"grid25_llama3", "grid25_llama3"}, Case{"grid27_scale3", "grid27_scale3"},
+                    Case{"text_llama2", "text_llama2"}, Case{"text_llama2_raw", "text_llama2"},
+                    Case{"text_llama3", "text_llama3"}, Case{"text_smollm2", "text_smollm2"},
+                    Case{"text_granite", "text_granite"}, Case{"text_mistral", "text_mistral"},
+                    Case{"text_base", "text_base"}),
     [](const auto& param) { return std::string(param.param.golden) + "_" + param.param.model; });
 
 // Greedy tokens of several sequences that share each call of the decoder, one row a sequence after prefill.

@@ -47,6 +47,13 @@ std::vector<Case> cases() {
     all.push_back({"two_images", "smolvlm_tiles", 10, backend});
     all.push_back({"no_split", "smolvlm_tiles", 11, backend});
     all.push_back({"text_only", "smolvlm_tiles", 4, backend});
+    all.push_back({"text_llama2", "text_llama2", 4, backend});
+    all.push_back({"text_llama2_raw", "text_llama2", 4, backend});
+    all.push_back({"text_llama3", "text_llama3", 4, backend});
+    all.push_back({"text_smollm2", "text_smollm2", 4, backend});
+    all.push_back({"text_granite", "text_granite", 4, backend});
+    all.push_back({"text_mistral", "text_mistral", 4, backend});
+    all.push_back({"text_base", "text_base", 4, backend});
   }
   return all;
 }

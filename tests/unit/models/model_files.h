@@ -92,6 +92,7 @@ struct Golden {
   PromptText text() const {
     PromptText text{.prompt = facts["prompt"].get<std::string>()};
     if (facts["system"].is_string()) text.system = facts["system"].get<std::string>();
+    text.raw = facts.value("raw", false);
     return text;
   }
   std::optional<bool> split() const {
