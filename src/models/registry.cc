@@ -9,6 +9,7 @@
 #include "io/config.h"
 #include "models/gguf_files.h"
 #include "models/idefics3.h"
+#include "models/llava_next.h"
 #include "models/text_model.h"
 
 namespace galago {
@@ -19,8 +20,9 @@ struct ModelFile {
   std::unique_ptr<const Frontend> (*make_frontend)(std::shared_ptr<const ModelFiles> files);
 };
 
-constexpr std::array<ModelFile, 5> kModels = {{{"idefics3", make_idefics3_frontend},
+constexpr std::array<ModelFile, 6> kModels = {{{"idefics3", make_idefics3_frontend},
                                                {"smolvlm", make_smolvlm_frontend},
+                                               {"llava_next", make_llava_next_frontend},
                                                {"llama", make_text_frontend},
                                                {"mistral", make_text_frontend},
                                                {"granite", make_text_frontend}}};

@@ -1,0 +1,236 @@
+// config -> wired stations for model_type llava_next.
+#include "models/llava_next.h"
+
+#include <numeric>
+#include <string>
+
+#include "connector/any_resolution_rows.h"
+#include "connector/mlp_projector.h"
+#include "galago/error.h"
+#include "image/any_resolution.h"
+#include "io/llava_config.h"
+#include "models/towers.h"
+#include "text/image_prompt.h"
+#include "vision/encoder.h"
+
+namespace galago {
+namespace {
+
+// Prefixes of the checkpoint's names. Directories written before transformers 4.52 have no "model." before
+// the first three, and the whole text model, its head included, under language_model.
+constexpr const char* kVision = "vision_tower";
+constexpr const char* kProjector = "multi_modal_projector";
+constexpr const char* kNewline = "image_newline";
+constexpr const char* kText = "language_model";
+
+// C of all tapped layers together.
+int64_t tapped_width(const LlavaNextConfig& config) {
+  return config.vision.hidden_size * static_cast<int64_t>(config.vision_feature_layer.size());
+}
+
+TiledPicture tiled_picture(const ImagePlan& plan, const LlavaNextConfig& config) {
+  return {.height = plan.size.height,
+          .width = plan.size.width,
+          .grid = plan.grid,
+          .patches_per_side = config.vision.patches_per_side()};
+}
+
+[[noreturn]] void contradiction(const std::string& where, const std::string& got,
+                                const std::string& expected) {
+  throw Error(ErrorCode::model_invalid, {.where = where, .got = got, .expected = expected});
+}
+
+std::string text_of(Resolution size) {
+  return "[" + std::to_string(size.height) + ", " + std::to_string(size.width) + "]";
+}
+
+// The tower gets whole tiles of its image_size, and both files allow the same resolutions.
+void check_tiles(const LlavaNextConfig& model, const AnyResolutionConfig& images, const std::string& where) {
+  const int64_t side = model.vision.image_size;
+  if (const Resolution tile = tile_size(images); tile != Resolution{side, side} || images.tile_side != side)
+    contradiction(where + ": size, crop_size",
+                  "tiles of " + text_of(tile) + " from squares of " + std::to_string(images.tile_side),
+                  "both " + std::to_string(side) + ", the tower's image_size");
+  for (const Resolution& size : model.image_grid_pinpoints)
+    if (size.height % side != 0 || size.width % side != 0)
+      contradiction("config.json: image_grid_pinpoints", text_of(size),
+                    "multiples of the tower's image_size " + std::to_string(side));
+  if (images.image_grid_pinpoints != model.image_grid_pinpoints)
+    contradiction(where + ": image_grid_pinpoints", "another list", "the one of config.json");
+}
+
+// The features that the strategy leaves must be one for each patch, and the processor must count the same.
+void check_strategy(const LlavaNextConfig& model, const LlavaNextProcessorConfig& processor) {
+  const int64_t extra = class_tokens(model.vision);
+  const std::string fitting = extra == 1 ? "default" : "full";
+  if (model.vision_feature_select_strategy != fitting)
+    contradiction("config.json: vision_feature_select_strategy", model.vision_feature_select_strategy,
+                  "\"" + fitting + "\" for a tower with " + std::to_string(extra) + " class tokens");
+  const std::string where = "processor_config.json: ";
+  if (const auto& said = processor.vision_feature_select_strategy; said && *said != fitting)
+    contradiction(where + "vision_feature_select_strategy", *said, fitting + ", as in config.json");
+  if (const auto said = processor.patch_size; said && *said != model.vision.patch_size)
+    contradiction(where + "patch_size", std::to_string(*said),
+                  std::to_string(model.vision.patch_size) + ", the tower's");
+  if (const auto said = processor.num_additional_image_tokens; said && *said != extra)
+    contradiction(where + "num_additional_image_tokens", std::to_string(*said),
+                  std::to_string(extra) + ", the tower's class tokens");
+}
+
+class LlavaNextFrontend final : public Frontend {
+ public:
+  explicit LlavaNextFrontend(std::shared_ptr<const ModelFiles> files)
+      : Frontend(std::move(files)), settings_(read_llava_next_settings(this->files())) {
+    const LlavaNextConfig& model = settings_.model;
+    check_tiles(model, settings_.preprocessor, "image processor");
+    check_strategy(model, settings_.processor);
+    const std::string& token = settings_.processor.image_token;
+    const auto id = tokenizer().token_to_id(token);
+    if (!id || *id != model.image_token_id || *id >= model.text.vocab_size)
+      contradiction("config.json: image_token_index", std::to_string(model.image_token_id),
+                    "the tokenizer's id of " + token + ", " + (id ? std::to_string(*id) : "which it lacks"));
+  }
+
+  const LlavaNextConfig& config() const override { return settings_.model; }
+
+  std::vector<StationShape> stations() const override {
+    const LlavaNextConfig& m = settings_.model;
+    const auto text = [](std::initializer_list<int64_t> sizes) { return to_string(Shape(sizes)).substr(1); };
+    const auto both = [](const std::string& part) { return std::vector{"model." + part, part}; };
+    const int64_t patches = m.vision.patches_per_side() * m.vision.patches_per_side();
+    const std::string tiles = "[N, " + text({3, m.vision.image_size, m.vision.image_size});
+    const std::string seen = "[N, " + text({patches, tapped_width(m)});
+    const std::string connected = "[N, " + text({patches, m.text.hidden_size});
+    const std::string rows = "[R, " + text({m.text.hidden_size});
+    const std::string sequence = "[L, " + text({m.text.hidden_size});
+    const std::string language = kText;
+    return {{"image", "file", tiles, {}},
+            {"vision tower", tiles, seen, both(std::string(kVision) + ".")},
+            {"connector", seen, connected, both(std::string(kProjector) + ".")},
+            {"unpad, new lines", connected, rows, both(kNewline)},
+            {"embedding",
+             "ids [L]",
+             sequence,
+             {"model." + language + ".embed_tokens.", language + ".model.embed_tokens."}},
+            {"pack", rows + " + " + sequence, sequence, {}},
+            {"text backbone", sequence, sequence, {"model." + language + ".", language + ".model."}},
+            {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head.", language + ".lm_head."}}};
+  }
+
+  ImagePlan plan(ImageSize size, std::optional<bool> split) const override {
+    check_split(split);
+    ImagePlan plan{.size = size, .grid = plan_any_resolution(size, settings_.preprocessor).grid};
+    plan.tiles = plan.grid.tiles();
+    plan.tokens = rows_for(tiled_picture(plan, config()));
+    return plan;
+  }
+
+  Tiles tiles(const RgbImage& image, std::optional<bool> split) const override {
+    check_split(split);
+    return make_any_resolution_tiles(image, settings_.preprocessor);
+  }
+
+  PixelBatch pixels(const Tiles& tiles) const override {
+    return {.pixels = normalise(tiles, settings_.preprocessor), .patch_mask = {}};
+  }
+
+  Segments expand(const Segments& rendered, std::span<const ImagePlan> images,
+                  bool parse_special) const override {
+    std::vector<int64_t> rows;
+    for (const ImagePlan& image : images) rows.push_back(image.tokens);
+    return expand_image_rows(rendered, rows, settings_.processor.image_token, parse_special);
+  }
+
+  std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const override;
+
+ private:
+  static void check_split(std::optional<bool> split) {
+    if (split.value_or(true)) return;
+    throw Error(ErrorCode::usage, {.where = "pictures in one tile",
+                                   .got = "asked for",
+                                   .expected = "tiles: this family has no other way"});
+  }
+
+  LlavaNextSettings settings_;
+};
+
+class LlavaNextEngine final : public Engine {
+ public:
+  /// text: the prefix of embed_tokens; head: the prefix of lm_head.
+  LlavaNextEngine(const LlavaNextConfig& config, const Scope& base, const Scope& text, const Scope& head)
+      : config_(config),
+        tower_(make_tower(config.vision, base.sub(kVision), config.vision_feature_layer)),
+        adapter_(tower_, adapter_options(config)),
+        projector_(base.sub(kProjector), {config.text.hidden_size, tapped_width(config)},
+                   activation_from_name(config.projector_hidden_act, "config.json: projector_hidden_act"),
+                   config.multimodal_projector_bias ? Bias::yes : Bias::no),
+        image_newline_(to_tensor(base.tensor(kNewline, {config.text.hidden_size}))),
+        decoder_(config.text, config.tie_word_embeddings, text, head) {}
+
+  Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const override {
+    return adapter_.forward(batch, workspace, progress);  // [N, P, C * taps]
+  }
+  Tensor connect(const Tensor& features, Workspace& workspace) const override {
+    return projector_.forward(features, workspace);  // [N, P, D]
+  }
+  Tensor image_rows(Tensor connected, const ImagePlan& plan) const override {
+    return any_resolution_rows(connected, tiled_picture(plan, config_), image_newline_.data());  // [R, D]
+  }
+  const LlamaDecoder& decoder() const override { return decoder_; }
+  std::vector<int32_t> position_ids(const PixelBatch& batch) const override {
+    const int64_t side = config_.vision.patches_per_side();
+    const int64_t rows = tower_->class_tokens() + side * side;
+    std::vector<int32_t> ids(static_cast<size_t>(batch.pixels.shape()[0] * rows));
+    for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i % static_cast<size_t>(rows));
+    return ids;
+  }
+  int64_t patch_size() const override { return tower_->patch_size(); }
+
+ private:
+  static AdapterOptions adapter_options(const LlavaNextConfig& config) {
+    const int64_t patches = config.vision.patches_per_side() * config.vision.patches_per_side();
+    return {.resize = {},
+            .normalize = {},  // the preprocessor has normalised already
+            .expected_patches = patches,
+            .expected_hidden = tapped_width(config),
+            .tiles_per_call = tiles_per_call(patches),
+            .skip_rows = config.vision_feature_select_strategy == "default" ? 1 : 0};
+  }
+
+  LlavaNextConfig config_;
+  std::shared_ptr<const VisionTower> tower_;
+  VisionTowerAdapter adapter_;
+  MlpProjector projector_;
+  Tensor image_newline_;  // [D]
+  LlamaDecoder decoder_;
+};
+
+std::unique_ptr<const Engine> LlavaNextFrontend::load_engine(const Checkpoint& checkpoint) const {
+  Binder binder(checkpoint);
+  const Scope root = binder.root();
+  const std::string language = kText;
+  const bool old_base = root.has(kNewline);
+  const bool old_text = root.has(language + ".model.embed_tokens.weight");
+  const Scope base = old_base ? root : root.sub("model");
+  const std::string text_prefix = old_text ? language + ".model." : "model." + language + ".";
+  const Scope text = old_text ? root.sub(language).sub("model") : root.sub("model").sub(language);
+  const Scope head = old_text ? root.sub(language) : root;
+
+  waive_tower_extras(binder, std::string(old_base ? "" : "model.") + kVision + ".");
+  if (config().tie_word_embeddings)
+    binder.waive((old_text ? language + "." : std::string()) + "lm_head.weight");  // a copy of the tied table
+  for (int64_t i = 0; i < config().text.num_hidden_layers; ++i)  // older files repeat the frequencies
+    binder.waive(text_prefix + "layers." + std::to_string(i) + ".self_attn.rotary_emb.inv_freq");
+
+  auto engine = std::make_unique<const LlavaNextEngine>(config(), base, text, head);
+  binder.finish(files().path().string());
+  return engine;
+}
+
+}  // namespace
+
+std::unique_ptr<const Frontend> make_llava_next_frontend(std::shared_ptr<const ModelFiles> files) {
+  return std::make_unique<LlavaNextFrontend>(std::move(files));
+}
+
+}  // namespace galago

@@ -1,0 +1,67 @@
+// A table from vision_config.model_type to a tower.
+#include "models/towers.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "galago/error.h"
+#include "vision/clip.h"
+#include "vision/siglip.h"
+
+namespace galago {
+namespace {
+
+using Tower = std::shared_ptr<const VisionTower>;
+
+Tower make_siglip(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps) {
+  return std::make_shared<const SiglipTower>(
+      config, scope, SiglipOptions{.positions = PatchPositions::in_order, .taps = std::move(taps)});
+}
+
+Tower make_clip(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps) {
+  return std::make_shared<const ClipTower>(config, scope, std::move(taps));
+}
+
+struct TowerFile {
+  const char* model_type;
+  int64_t class_tokens;
+  Tower (*make)(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps);
+};
+
+constexpr std::array<TowerFile, 2> kTowers = {
+    {{"siglip_vision_model", 0, make_siglip}, {"clip_vision_model", 1, make_clip}}};
+
+const TowerFile& tower_file(const VisionConfig& config) {
+  std::string known;
+  for (const TowerFile& file : kTowers) {
+    if (config.model_type == file.model_type) return file;
+    known += (known.empty() ? "" : ", ") + std::string(file.model_type);
+  }
+  throw Error(ErrorCode::model_unsupported, {.where = "config.json: vision_config.model_type",
+                                             .got = config.model_type,
+                                             .expected = "one of " + known});
+}
+
+}  // namespace
+
+Tower make_tower(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps) {
+  const bool wrapped = scope.has("vision_model.embeddings.patch_embedding.weight");
+  return tower_file(config).make(config, wrapped ? scope.sub("vision_model") : scope, std::move(taps));
+}
+
+int64_t class_tokens(const VisionConfig& config) { return tower_file(config).class_tokens; }
+
+int64_t tiles_per_call(int64_t rows_per_tile) {
+  constexpr int64_t kRows = 1024;
+  return std::max<int64_t>(1, kRows / rows_per_tile);
+}
+
+void waive_tower_extras(Binder& binder, const std::string& prefix) {
+  for (const std::string inner : {"", "vision_model."}) {
+    binder.waive(prefix + inner + "head.");
+    binder.waive(prefix + inner + "embeddings.position_ids");
+  }
+}
+
+}  // namespace galago
