@@ -43,8 +43,31 @@ class Image {
 
  private:
   friend class Model;
+  friend class Video;
   struct Data;
   explicit Image(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  std::shared_ptr<const Data> data_;
+};
+
+/// Frames in order at a steady rate. Cheap to copy, immutable; frames of files are decoded when they are
+/// asked about, and only those that the model sees.
+class Video {
+ public:
+  /// An animated GIF or WebP file, or a folder of pictures in the order of their names. fps is needed for a
+  /// folder; for a file it replaces the file's own times. Errors: not_found, usage (fps), input_invalid,
+  /// input_too_large, unsupported_media (MP4 and the like are not decoded: cut them into pictures first).
+  static Video open(const std::filesystem::path& path, std::optional<double> fps = {});
+  /// Pictures of one size, fps of them a second. Errors: input_invalid, input_too_large, usage (fps).
+  static Video from_frames(std::span<const Image> frames, double fps);
+
+  int64_t frames() const;
+  double fps() const;
+  double seconds() const;  ///< length
+
+ private:
+  friend class Model;
+  struct Data;
+  explicit Video(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
 };
 
@@ -56,17 +79,18 @@ struct LoadOptions {
 
 /// How far a long request has come.
 struct Progress {
-  int64_t tiles_done;  ///< image tiles encoded so far, over all images
+  int64_t tiles_done;  ///< image tiles and frames encoded so far
   int64_t tiles_total;
   int64_t prompt_tokens;  ///< that the decoder reads once all tiles are done
 };
 /// Called from the asking thread; return false to stop (the answer's finish_reason is cancelled).
 using ProgressCallback = std::function<bool(const Progress&)>;
 
-/// One question. Images stand before the text in the prompt, in their order.
+/// One question. Images stand before videos in the prompt, and videos before the text, each in their order.
 struct Request {
   std::string prompt;                ///< the user's text, UTF-8
   std::vector<Image> images;         ///< may be empty
+  std::vector<Video> videos;         ///< may be empty; Error{model_unsupported} for a model without videos
   std::string system;                ///< a system message; empty: none
   GenerateOptions options;           ///< sampling, limits, stop texts
   std::optional<bool> split_images;  ///< cut images into tiles; unset: as preprocessor_config.json says
@@ -86,6 +110,17 @@ struct ImageInfo {
   int64_t tokens = 0;  ///< image tokens in the prompt
 };
 
+/// What the model saw of one video.
+struct VideoInfo {
+  int64_t width = 0;  ///< pixels of a frame
+  int64_t height = 0;
+  int64_t frames = 0;            ///< in the video
+  double fps = 0;                ///< of the video
+  double seconds = 0;            ///< its length
+  std::vector<int64_t> sampled;  ///< indices of the frames that were seen
+  int64_t tokens = 0;            ///< image tokens in the prompt, of all of them
+};
+
 /// What came out of one request.
 struct Answer {
   std::string text;
@@ -93,6 +128,7 @@ struct Answer {
   std::vector<int32_t> prompt_token_ids;  ///< the whole prompt after expansion
   FinishReason finish_reason = FinishReason::length;
   std::vector<ImageInfo> images;
+  std::vector<VideoInfo> videos;
   Usage usage;
   Timings timings;
 };

@@ -15,12 +15,13 @@
 #include "io/config.h"
 #include "io/model_files.h"
 #include "models/engine.h"
+#include "models/video_frontend.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace galago {
 
-/// The words of one request, with the number of images that stand before them.
+/// The words of one request; its images and videos stand before them.
 struct PromptText {
   std::string prompt;
   std::string system;
@@ -66,11 +67,13 @@ class Frontend {
   /// What every family's config.json says.
   virtual const ModelConfig& config() const = 0;
 
-  /// Rendered and expanded prompt of one user message: images first, then the text. Error{input_invalid} for
-  /// a system message without a template to place it.
-  Segments prompt(const PromptText& text, std::span<const ImagePlan> images) const;
+  /// Rendered and expanded prompt of one user message: images first, then videos, then the text.
+  /// Error{input_invalid} for a system message without a template to place it.
+  Segments prompt(const PromptText& text, std::span<const ImagePlan> images,
+                  std::span<const VideoPlan> videos = {}) const;
   /// Token ids of prompt().
-  std::vector<int32_t> prompt_ids(const PromptText& text, std::span<const ImagePlan> images) const;
+  std::vector<int32_t> prompt_ids(const PromptText& text, std::span<const ImagePlan> images,
+                                  std::span<const VideoPlan> videos = {}) const;
 
   /// The stations in order, with this model's numbers.
   virtual std::vector<StationShape> stations() const = 0;
@@ -87,6 +90,11 @@ class Frontend {
   virtual Segments expand(const Segments& rendered, std::span<const ImagePlan> images,
                           bool parse_special) const = 0;
 
+  /// The part that reads videos; null for a model that reads none.
+  virtual const VideoFrontend* video() const { return nullptr; }
+  /// The same; Error{model_unsupported} instead of null.
+  const VideoFrontend& require_video() const;
+
   /// Binds the weights. The checkpoint's maps must outlive the engine.
   virtual std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const = 0;
 
@@ -94,6 +102,8 @@ class Frontend {
   explicit Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style = PromptStyle::processor);
 
  private:
+  Segments expand_all(const Segments& rendered, std::span<const ImagePlan> images,
+                      std::span<const VideoPlan> videos, bool parse_special) const;
   /// Whether a template writes this prompt.
   bool templated(const PromptText& text) const { return template_ && !text.raw; }
 

@@ -7,6 +7,7 @@
 #include "core/limits.h"
 #include "galago/error.h"
 #include "io/json.h"
+#include "models/smolvlm_video.h"
 #include "text/image_prompt.h"
 #include "vision/siglip.h"
 
@@ -69,6 +70,7 @@ class Idefics3Frontend final : public Frontend {
                    .got = std::to_string(model.image_token_id),
                    .expected = "the tokenizer's id of " + tokens_.image + ", " +
                                (image ? std::to_string(*image) : "which it lacks")});
+    video_ = make_smolvlm_video(this->files(), model, tokens_);
   }
 
   const Idefics3Config& config() const override { return settings_.model; }
@@ -109,6 +111,8 @@ class Idefics3Frontend final : public Frontend {
 
   bool has_pixel_mask() const override { return true; }
 
+  const VideoFrontend* video() const override { return video_.get(); }
+
   Segments expand(const Segments& rendered, std::span<const ImagePlan> images,
                   bool parse_special) const override {
     std::vector<TileGrid> grids;
@@ -139,6 +143,7 @@ class Idefics3Frontend final : public Frontend {
   Idefics3Settings settings_;
   ImageTokens tokens_;
   int64_t rows_per_tile_ = 0;
+  std::unique_ptr<const VideoFrontend> video_;  // null for a processor without videos
 };
 
 class Idefics3Engine final : public Engine {

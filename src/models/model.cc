@@ -20,6 +20,10 @@ struct Image::Data {
   double decode_ms = 0;
 };
 
+struct Video::Data {
+  std::shared_ptr<const VideoSource> source;
+};
+
 struct Model::State {
   Checkpoint checkpoint;  // first: the engine reads its memory maps
   std::unique_ptr<const Frontend> frontend;
@@ -81,6 +85,22 @@ int64_t Image::width() const { return data_->rgb.width; }
 int64_t Image::height() const { return data_->rgb.height; }
 std::span<const uint8_t> Image::pixels() const { return data_->rgb.pixels; }
 
+Video Video::open(const std::filesystem::path& path, std::optional<double> fps) {
+  return guarded([&] { return Video(std::make_shared<Data>(Data{open_video(path, fps)})); });
+}
+
+Video Video::from_frames(std::span<const Image> frames, double fps) {
+  return guarded([&] {
+    std::vector<std::shared_ptr<const RgbImage>> pictures;
+    for (const Image& frame : frames) pictures.emplace_back(frame.data_, &frame.data_->rgb);
+    return Video(std::make_shared<Data>(Data{video_of_frames(std::move(pictures), fps)}));
+  });
+}
+
+int64_t Video::frames() const { return data_->source->facts().frames; }
+double Video::fps() const { return data_->source->facts().fps; }
+double Video::seconds() const { return data_->source->facts().duration; }
+
 Model Model::load(const std::filesystem::path& directory, const LoadOptions& options) {
   const Clock clock;
   if (options.dtype != "auto" && options.dtype != "f32")
@@ -107,7 +127,17 @@ ImageInfo image_info(const ImagePlan& plan) {
           .tokens = plan.tokens};
 }
 
-// Encodes images one after another; tile counts run on over all of them.
+VideoInfo video_info(const VideoPlan& plan) {
+  return {.width = plan.facts.size.width,
+          .height = plan.facts.size.height,
+          .frames = plan.facts.frames,
+          .fps = plan.facts.fps,
+          .seconds = plan.facts.duration,
+          .sampled = plan.frames,
+          .tokens = plan.tokens};
+}
+
+// Encodes images and frames one after another; tile counts run on over all of them.
 class ImageEncoder {
  public:
   ImageEncoder(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
@@ -116,10 +146,28 @@ class ImageEncoder {
 
   // Image rows [R, D]; adds to the timings.
   Tensor encode(const RgbImage& image, const ImagePlan& plan, Timings& timings) {
+    const Clock clock;
+    const PixelBatch batch = frontend_.pixels(frontend_.tiles(image, split_));
+    timings.preprocess_ms += clock.ms();
+    return encode(batch, plan, timings);
+  }
+
+  // The rows of each frame that is seen, appended to `rows`.
+  void encode(const VideoSource& video, const VideoPlan& plan, Timings& timings, std::vector<Tensor>& rows) {
+    Clock clock;
+    video.decode(plan.frames, [&](int64_t, const RgbImage& frame) {
+      timings.decode_image_ms += clock.lap_ms();
+      const PixelBatch batch = frontend_.require_video().pixels(frontend_.require_video().tile(frame));
+      timings.preprocess_ms += clock.lap_ms();
+      rows.push_back(encode(batch, {}, timings));
+      clock.lap_ms();
+    });
+  }
+
+ private:
+  Tensor encode(const PixelBatch& batch, const ImagePlan& plan, Timings& timings) {
     Clock clock;
     if (!report(0)) throw Cancelled{};
-    const PixelBatch batch = frontend_.pixels(frontend_.tiles(image, split_));
-    timings.preprocess_ms += clock.lap_ms();
     const Tensor features =
         engine_.see(batch, workspace_, [this](int64_t done, int64_t) { return report(done); });  // [N, P, C]
     timings.vision_ms += clock.lap_ms();
@@ -129,7 +177,6 @@ class ImageEncoder {
     return rows;
   }
 
- private:
   bool report(int64_t done) const {
     return !progress_ || progress_({.tiles_done = done_ + done,
                                     .tiles_total = plan_.tiles,
@@ -145,13 +192,21 @@ class ImageEncoder {
   int64_t done_ = 0;
 };
 
+// What a request shows, in the order of the prompt.
+struct Visuals {
+  std::vector<const RgbImage*> images;
+  std::vector<const VideoSource*> videos;
+};
+
 // The packed prompt [L, D] of a request.
 Tensor prompt_rows(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
-                   std::span<const RgbImage* const> images, const Request& request, Timings& timings) {
+                   const Visuals& visuals, const Request& request, Timings& timings) {
+  const auto& [images, videos] = visuals;
   ImageEncoder encoder(frontend, engine, plan, request.split_images, request.on_progress);
   std::vector<Tensor> image_rows;
   for (size_t i = 0; i < images.size(); ++i)
     image_rows.push_back(encoder.encode(*images[i], plan.images[i], timings));
+  for (size_t i = 0; i < videos.size(); ++i) encoder.encode(*videos[i], plan.videos[i], timings, image_rows);
   return pack_prompt(frontend, engine, plan.ids, image_rows);
 }
 
@@ -188,26 +243,32 @@ Answer Model::ask(const Request& request) const {
   const Clock clock;
   check_options(request.options);
   std::vector<ImageSize> sizes;
-  std::vector<const RgbImage*> images;
+  std::vector<VideoFacts> videos;
+  Visuals visuals;
   Answer answer;
   answer.timings.load_ms = state_->load_ms;
   for (const Image& image : request.images) {
-    images.push_back(&image.data_->rgb);
+    visuals.images.push_back(&image.data_->rgb);
     sizes.push_back({.width = image.width(), .height = image.height()});
     answer.timings.decode_image_ms += image.data_->decode_ms;
+  }
+  for (const Video& video : request.videos) {
+    visuals.videos.push_back(video.data_->source.get());
+    videos.push_back(video.data_->source->facts());
   }
   const PromptText text{.prompt = request.prompt,
                         .system = request.system,
                         .parse_special = request.parse_special,
                         .raw = request.raw};
   return guarded([&] {
-    PlannedPrompt plan = plan_prompt(*state_->frontend, text, sizes, request.split_images);
+    PlannedPrompt plan = plan_prompt(*state_->frontend, text, sizes, request.split_images, videos);
     for (const ImagePlan& image : plan.images) answer.images.push_back(image_info(image));
+    for (const VideoPlan& video : plan.videos) answer.videos.push_back(video_info(video));
     answer.usage = {.prompt_tokens = static_cast<int64_t>(plan.ids.size()),
                     .image_tokens = plan.image_tokens};
     try {
       const Tensor rows =
-          prompt_rows(*state_->frontend, *state_->engine, plan, images, request, answer.timings);
+          prompt_rows(*state_->frontend, *state_->engine, plan, visuals, request, answer.timings);
       const double before_ms = clock.ms();
       add_generation(generate_text(*state_->frontend, *state_->engine, plan, request, rows), before_ms,
                      answer);

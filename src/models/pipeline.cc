@@ -23,21 +23,29 @@ void check_vocabulary(const Frontend& frontend, std::span<const int32_t> ids) {
                    .expected = "below the vocab_size of config.json, " + std::to_string(rows)});
 }
 
+void check_count(const char* where, size_t count, int most) {
+  if (count > static_cast<size_t>(most))
+    throw Error(
+        ErrorCode::input_too_large,
+        {.where = where, .got = std::to_string(count), .expected = "at most " + std::to_string(most)});
+}
+
 }  // namespace
 
 PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std::span<const ImageSize> sizes,
-                          std::optional<bool> split) {
-  if (sizes.size() > limits::kImagesPerPrompt)
-    throw Error(ErrorCode::input_too_large,
-                {.where = "images in one prompt",
-                 .got = std::to_string(sizes.size()),
-                 .expected = "at most " + std::to_string(limits::kImagesPerPrompt)});
+                          std::optional<bool> split, std::span<const VideoFacts> videos) {
+  check_count("images in one prompt", sizes.size(), limits::kImagesPerPrompt);
+  check_count("videos in one prompt", videos.size(), limits::kVideosPerPrompt);
   PlannedPrompt plan;
   for (const ImageSize& size : sizes) {
     plan.images.push_back(frontend.plan(size, split));
     plan.tiles += plan.images.back().tiles;
   }
-  plan.ids = frontend.prompt_ids(text, plan.images);
+  for (const VideoFacts& video : videos) {
+    plan.videos.push_back(frontend.require_video().plan(video));
+    plan.tiles += static_cast<int64_t>(plan.videos.back().frames.size());
+  }
+  plan.ids = frontend.prompt_ids(text, plan.images, plan.videos);
   check_vocabulary(frontend, plan.ids);
   plan.image_tokens = count_placeholders(plan.ids, static_cast<int32_t>(frontend.config().image_token_id));
   token_budget(static_cast<int64_t>(plan.ids.size()), frontend.config().text.max_position_embeddings, 1);

@@ -69,25 +69,38 @@ PixelBatch given_batch(const Engine& engine, const GivenPixels& given) {
   return batch;
 }
 
-std::vector<Tensor> trace_images(const Frontend& frontend, const Engine& engine, const TraceRequest& request,
-                                 std::span<const ImagePlan> plans, Trace& trace) {
+// The bytes of tiles, and the mask that the reference's processor gives with them.
+void trace_tiles(const Frontend& frontend, const Tiles& tiles, Trace& trace) {
+  append(trace, trace_tensor("pixel_values_u8", DType::u8, {tiles.count, 3, tiles.height, tiles.width},
+                             tiles.pixels.data(), static_cast<int64_t>(tiles.pixels.size())));
+  if (!frontend.has_pixel_mask()) return;
+  // Every tile of the preprocessor is full: 1 everywhere.
+  const std::vector<uint8_t> mask(static_cast<size_t>(tiles.count * tiles.height * tiles.width), 1);
+  append(trace, trace_tensor("pixel_attention_mask", DType::u8, {tiles.count, tiles.height, tiles.width},
+                             mask.data(), static_cast<int64_t>(mask.size())));
+}
+
+std::vector<Tensor> trace_visuals(const Frontend& frontend, const Engine& engine, const TraceRequest& request,
+                                  const PlannedPrompt& plan, Trace& trace) {
   std::vector<Tensor> rows;
   if (request.given) {  // the tiles of all images at once
-    const ImagePlan plan = plans.empty() ? ImagePlan{} : plans[0];
+    const ImagePlan first = plan.images.empty() ? ImagePlan{} : plan.images[0];
     rows.push_back(
-        trace_encoding(engine, given_batch(engine, *request.given), plan, request.progress, trace));
+        trace_encoding(engine, given_batch(engine, *request.given), first, request.progress, trace));
     return rows;
   }
-  for (size_t i = 0; i < plans.size(); ++i) {
+  for (size_t i = 0; i < plan.images.size(); ++i) {
     const Tiles tiles = frontend.tiles(request.images[i], request.split);
-    append(trace, trace_tensor("pixel_values_u8", DType::u8, {tiles.count, 3, tiles.height, tiles.width},
-                               tiles.pixels.data(), static_cast<int64_t>(tiles.pixels.size())));
-    if (frontend.has_pixel_mask()) {  // every tile of the preprocessor is full: 1 everywhere
-      const std::vector<uint8_t> mask(static_cast<size_t>(tiles.count * tiles.height * tiles.width), 1);
-      append(trace, trace_tensor("pixel_attention_mask", DType::u8, {tiles.count, tiles.height, tiles.width},
-                                 mask.data(), static_cast<int64_t>(mask.size())));
-    }
-    rows.push_back(trace_encoding(engine, frontend.pixels(tiles), plans[i], request.progress, trace));
+    trace_tiles(frontend, tiles, trace);
+    rows.push_back(trace_encoding(engine, frontend.pixels(tiles), plan.images[i], request.progress, trace));
+  }
+  for (size_t i = 0; i < plan.videos.size(); ++i) {
+    request.videos[i]->decode(plan.videos[i].frames, [&](int64_t, const RgbImage& frame) {
+      const Tiles tile = frontend.require_video().tile(frame);
+      trace_tiles(frontend, tile, trace);
+      rows.push_back(
+          trace_encoding(engine, frontend.require_video().pixels(tile), {}, request.progress, trace));
+    });
   }
   return rows;
 }
@@ -118,11 +131,13 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   GenerateRequest generate;
   generate.options.max_new_tokens = request.max_new_tokens;
   check_options(generate.options);
-  const PlannedPrompt plan = plan_prompt(frontend, request.text, sizes, request.split);
+  std::vector<VideoFacts> videos;
+  for (const auto& video : request.videos) videos.push_back(video->facts());
+  const PlannedPrompt plan = plan_prompt(frontend, request.text, sizes, request.split, videos);
   const auto length = static_cast<int64_t>(plan.ids.size());
 
   Trace trace;
-  const std::vector<Tensor> rows = trace_images(frontend, engine, request, plan.images, trace);
+  const std::vector<Tensor> rows = trace_visuals(frontend, engine, request, plan, trace);
   trace.push_back(trace_ids("input_ids", plan.ids, {length}));
   const Tensor embeds = pack_prompt(frontend, engine, plan.ids, rows);
   trace.push_back(trace_tensor("inputs_embeds", embeds));

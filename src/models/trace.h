@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,10 +45,12 @@ struct GivenPixels {
 struct TraceRequest {
   PromptText text;
   std::vector<RgbImage> images;
+  std::vector<std::shared_ptr<const VideoSource>> videos;
   std::optional<bool> split;
-  std::optional<GivenPixels> given;  ///< replaces the images' pixels; the images still give the grids
-  int64_t max_new_tokens = 64;       ///< greedy
-  TileProgress progress;             ///< called between tiles; false throws Cancelled
+  /// Replaces the pixels of images and videos, which still give the prompt.
+  std::optional<GivenPixels> given;
+  int64_t max_new_tokens = 64;  ///< greedy
+  TileProgress progress;        ///< called between tiles; false throws Cancelled
 };
 
 /// Runs every station once. Memory: all of it is kept, logits [L, V] included.

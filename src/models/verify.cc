@@ -117,6 +117,14 @@ TraceRequest read_request(const std::filesystem::path& golden, const Trace& refe
   const JsonField images = root.at("images");
   for (size_t i = 0; i < images.size(); ++i)
     request.images.push_back(load_image(golden / images.at(i).string()));
+  if (const auto videos = root.find("videos"))
+    for (size_t i = 0; i < videos->size(); ++i) {
+      const JsonField video = videos->at(i);
+      const auto fps = video.find("fps");
+      request.videos.push_back(
+          open_video(golden / video.at("path").string(),
+                     fps ? std::optional(fps->number(0, limits::kVideoFps)) : std::nullopt));
+    }
   if (const auto options = root.find("options"))
     if (const auto split = options->find("do_image_splitting")) request.split = split->boolean();
   if (const auto given = root.find("pixels"))

@@ -32,8 +32,9 @@ Value user_text(const MarkedText& text) { return Value(std::make_shared<const Ma
 Value content_parts(const ChatMessage& message) {
   std::vector<Value> parts;
   for (const ContentPart& part : message.content) {
-    if (part.type == ContentPart::Type::image) {
-      parts.push_back(dict_of({{Value::text("type"), Value::text("image")}}, 1));
+    if (part.type != ContentPart::Type::text) {
+      const bool video = part.type == ContentPart::Type::video;
+      parts.push_back(dict_of({{Value::text("type"), Value::text(video ? "video" : "image")}}, 1));
     } else {
       parts.push_back(dict_of({{Value::text("type"), Value::text("text")},
                                {Value::text("text"), user_text(MarkedText(part.text, true))}},
@@ -46,7 +47,7 @@ Value content_parts(const ChatMessage& message) {
 Value content_text(const ChatMessage& message, const std::string& where) {
   MarkedText text;
   for (const ContentPart& part : message.content) {
-    if (part.type == ContentPart::Type::image)
+    if (part.type != ContentPart::Type::text)
       throw Error(ErrorCode::input_invalid, {.where = where,
                                              .got = "a picture in a message",
                                              .expected = "text: this template takes messages as plain text"});

@@ -16,10 +16,10 @@
 
 namespace galago {
 
-/// One part of a message: an image placeholder or a text.
+/// One part of a message: the placeholder of an image or a video, or a text.
 struct ContentPart {
-  enum class Type { text, image } type = Type::text;
-  std::string text;
+  enum class Type { text, image, video } type = Type::text;
+  std::string text{};
 };
 
 /// One message of a conversation.

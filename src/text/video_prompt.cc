@@ -23,7 +23,11 @@ constexpr std::array<const char*, 20> kOnes = {"zero",    "one",     "two",     
 constexpr std::array<const char*, 10> kTens = {"",      "",      "twenty",  "thirty", "forty",
                                                "fifty", "sixty", "seventy", "eighty", "ninety"};
 
-std::string two_digits(int64_t number) { return (number < 10 ? "0" : "") + std::to_string(number); }
+std::string two_digits(int64_t number) {
+  std::string digits = std::to_string(number);
+  if (digits.size() < 2) digits.insert(0, 1, '0');
+  return digits;
+}
 
 std::string below_hundred(int64_t number) {
   if (number < 20) return kOnes[static_cast<size_t>(number)];
