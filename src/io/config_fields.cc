@@ -21,22 +21,6 @@ constexpr IntegerRange kVocabulary{1, limits::kConfigVocabulary};
 constexpr IntegerRange kPositions{1, limits::kConfigPositions};
 constexpr double kMostTheta = 1e15;
 
-/// The activations that the kernels have, by their transformers names.
-std::string activation(const JsonField& object, const std::string& fallback) {
-  constexpr std::array<std::string_view, 6> kNames{
-      "gelu_pytorch_tanh", "gelu", "quick_gelu", "silu", "swish", "relu"};
-  const auto field = object.find("hidden_act");
-  if (!field) return fallback;
-  for (const std::string_view name : kNames)
-    if (field->string() == name) return field->string();
-  field->unsupported("gelu_pytorch_tanh, gelu, quick_gelu, silu, swish or relu");
-}
-
-float epsilon(const JsonField& object, const std::string& key, float fallback) {
-  const auto field = object.find(key);
-  return field ? static_cast<float>(field->number(0, 1)) : fallback;
-}
-
 /// Pixels of a side: an integer, or a list of two equal ones.
 int64_t square_side(const JsonField& object, const std::string& key, int64_t fallback) {
   constexpr IntegerRange kSides{1, limits::kImageSide};
@@ -47,14 +31,6 @@ int64_t square_side(const JsonField& object, const std::string& key, int64_t fal
   const int64_t height = field->at(0).integer(kSides.least, kSides.most);
   if (field->at(1).integer(kSides.least, kSides.most) != height) field->unsupported("a square");
   return height;
-}
-
-void check_divides(const JsonField& object, const std::string& key, int64_t value, const std::string& of,
-                   int64_t divisor) {
-  if (value % divisor == 0) return;
-  throw Error(ErrorCode::model_invalid, {.where = object.where() + "." + key,
-                                         .got = std::to_string(value),
-                                         .expected = "a multiple of " + of + " " + std::to_string(divisor)});
 }
 
 /// rope_type "llama3": the frequencies of long waves are divided by `factor`, those between are blended.
@@ -114,6 +90,29 @@ RopeConfig read_rope(const JsonField& text, int64_t max_positions) {
 
 }  // namespace
 
+std::string read_activation(const JsonField& object, const std::string& fallback) {
+  constexpr std::array<std::string_view, 6> kNames{
+      "gelu_pytorch_tanh", "gelu", "quick_gelu", "silu", "swish", "relu"};
+  const auto field = object.find("hidden_act");
+  if (!field) return fallback;
+  for (const std::string_view name : kNames)
+    if (field->string() == name) return field->string();
+  field->unsupported("gelu_pytorch_tanh, gelu, quick_gelu, silu, swish or relu");
+}
+
+float read_epsilon(const JsonField& object, const std::string& key, float fallback) {
+  const auto field = object.find(key);
+  return field ? static_cast<float>(field->number(0, 1)) : fallback;
+}
+
+void check_divides(const JsonField& object, const std::string& key, int64_t value, const std::string& of,
+                   int64_t divisor) {
+  if (value % divisor == 0) return;
+  throw Error(ErrorCode::model_invalid, {.where = object.where() + "." + key,
+                                         .got = std::to_string(value),
+                                         .expected = "a multiple of " + of + " " + std::to_string(divisor)});
+}
+
 VisionConfig read_vision_config(const JsonField& object, const VisionConfig& defaults) {
   object.expect_object();
   VisionConfig config = defaults;
@@ -126,8 +125,8 @@ VisionConfig read_vision_config(const JsonField& object, const VisionConfig& def
   config.num_channels = integer_or(object, "num_channels", {1, 16}, defaults.num_channels);
   config.image_size = square_side(object, "image_size", defaults.image_size);
   config.patch_size = square_side(object, "patch_size", defaults.patch_size);
-  config.layer_norm_eps = epsilon(object, "layer_norm_eps", defaults.layer_norm_eps);
-  config.hidden_act = activation(object, defaults.hidden_act);
+  config.layer_norm_eps = read_epsilon(object, "layer_norm_eps", defaults.layer_norm_eps);
+  config.hidden_act = read_activation(object, defaults.hidden_act);
   check_divides(object, "hidden_size", config.hidden_size, "num_attention_heads", config.num_attention_heads);
   if (config.patch_size > config.image_size)
     throw Error(ErrorCode::model_invalid,
@@ -174,8 +173,8 @@ TextConfig read_text_config(const JsonField& object, const TextConfig& defaults)
   check_divides(object, "head_dim", config.head_dim, "the rotary pair size", 2);
   config.max_position_embeddings =
       integer_or(object, "max_position_embeddings", kPositions, defaults.max_position_embeddings);
-  config.rms_norm_eps = epsilon(object, "rms_norm_eps", defaults.rms_norm_eps);
-  config.hidden_act = activation(object, defaults.hidden_act);
+  config.rms_norm_eps = read_epsilon(object, "rms_norm_eps", defaults.rms_norm_eps);
+  config.hidden_act = read_activation(object, defaults.hidden_act);
   config.rope = read_rope(object, config.max_position_embeddings);
   if (!config.rope.divisors.empty() && std::cmp_not_equal(config.rope.divisors.size(), config.head_dim / 2))
     throw Error(ErrorCode::model_invalid,

@@ -35,6 +35,14 @@ inline std::string string_or(const JsonField& object, const std::string& key, co
   return field ? field->string() : fallback;
 }
 
+/// hidden_act: a transformers name of an activation that the kernels have, or Error{model_unsupported}.
+std::string read_activation(const JsonField& object, const std::string& fallback);
+/// A norm's eps, 0..1.
+float read_epsilon(const JsonField& object, const std::string& key, float fallback);
+/// Error{model_invalid} unless `divisor`, called `of`, divides the value under `key`.
+void check_divides(const JsonField& object, const std::string& key, int64_t value, const std::string& of,
+                   int64_t divisor);
+
 /// The first of several spellings that is there.
 std::optional<JsonField> first_of(const JsonField& object, std::initializer_list<const char*> keys);
 

@@ -1,0 +1,45 @@
+// One resize a picture, then interleaved bytes to planes.
+#include "image/fixed_size.h"
+
+#include <string>
+
+#include "core/limits.h"
+#include "galago/error.h"
+#include "image/resize.h"
+
+namespace galago {
+namespace {
+
+RgbImage to_size(const RgbImage& image, const FixedSizeConfig& config) {
+  if (config.do_resize) return resize(image, config.width, config.height, config.resample);
+  if (image.width == config.width && image.height == config.height) return image;
+  throw Error(
+      ErrorCode::input_invalid,
+      {.where = "image",
+       .got = std::to_string(image.width) + " x " + std::to_string(image.height),
+       .expected = std::to_string(config.width) + " x " + std::to_string(config.height),
+       .hint = "the model's preprocessor_config.json has do_resize false: pictures come in their size"});
+}
+
+}  // namespace
+
+Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeConfig& config) {
+  const auto count = static_cast<int64_t>(images.size());
+  const int64_t plane = config.height * config.width;
+  if (count > limits::kTilePixels / plane)
+    throw Error(ErrorCode::input_too_large,
+                {.where = "images",
+                 .got = std::to_string(count) + " of " + std::to_string(plane) + " pixels",
+                 .expected = "at most " + std::to_string(limits::kTilePixels) + " pixels in all"});
+  Tiles tiles{.grid = {}, .count = count, .height = config.height, .width = config.width, .pixels = {}};
+  tiles.pixels.resize(static_cast<size_t>(count * 3 * plane));
+  uint8_t* out = tiles.pixels.data();
+  for (const RgbImage& image : images) {
+    const RgbImage sized = to_size(image, config);
+    for (int64_t c = 0; c < 3; ++c)
+      for (int64_t i = 0; i < plane; ++i) *out++ = sized.pixels[static_cast<size_t>(i * 3 + c)];
+  }
+  return tiles;
+}
+
+}  // namespace galago
