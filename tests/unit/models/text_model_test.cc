@@ -1,0 +1,195 @@
+// A text model alone: prompts with and without a template, pictures refused, names of tensors with and
+// without prefix, and that the settings which set families apart change the answer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "galago/galago.h"
+#include "model_files.h"
+#include "models/inspect.h"
+#include "models/verify.h"
+
+namespace galago {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<int32_t> prompt_of(const std::filesystem::path& directory, const PromptText& text) {
+  return load_frontend(directory)->prompt_ids(text, {});
+}
+std::string tiny(const char* name) { return test::data_path(std::string("models/") + name); }
+
+TEST(TextModel, ReadsNoPictures) {
+  const Model model = Model::load(tiny("text_llama2"), {.threads = 1});
+  const std::vector<uint8_t> pixels(4 * 4 * 3, 128);
+  const Error error = test::error_of(
+      [&] { model.ask({.prompt = "What is this?", .images = {Image::from_rgb(4, 4, pixels)}}); });
+  EXPECT_EQ(error.code(), ErrorCode::input_invalid);
+  EXPECT_THAT(error.what(), HasSubstr("this model reads no pictures"));
+  EXPECT_EQ(test::error_of([&] { model.plan_image(4, 4); }).code(), ErrorCode::input_invalid);
+}
+
+TEST(TextModel, AGoldenWithPixelsIsRefused) {
+  const test::Loaded model("text_smollm2");
+  const Error error = test::error_of(
+      [&] { verify(*model.frontend, *model.engine, test::data_path("goldens/grid26_scale2_partial")); });
+  EXPECT_EQ(error.code(), ErrorCode::input_invalid);
+}
+
+TEST(TextModel, WithoutATemplateTheTextIsThePrompt) {
+  const std::vector<int32_t> plain = prompt_of(tiny("text_base"), {.prompt = "the cat"});
+  EXPECT_EQ(plain.front(), 1);
+  EXPECT_EQ(plain, prompt_of(tiny("text_base"), {.prompt = "the cat", .raw = true}));
+  // The same tokenizer behind a template's directory, asked not to use it.
+  EXPECT_EQ(plain, prompt_of(tiny("text_llama2"), {.prompt = "the cat", .raw = true}));
+  EXPECT_GT(prompt_of(tiny("text_llama2"), {.prompt = "the cat"}).size(), plain.size());
+}
+
+TEST(TextModel, ATemplatesTextIsTheWholePrompt) {
+  const test::ModelCopy model("text_llama3");
+  model.write("chat_template.jinja", "{% for m in messages %}{{ m['content'] }}{% endfor %}");
+  const std::vector<int32_t> templated = prompt_of(model.path(), {.prompt = "the cat"});
+  const std::vector<int32_t> raw = prompt_of(model.path(), {.prompt = "the cat", .raw = true});
+  ASSERT_EQ(raw.size(), templated.size() + 1) << "only a raw prompt gets the start token";
+  EXPECT_TRUE(std::equal(templated.begin(), templated.end(), raw.begin() + 1));
+}
+
+TEST(TextModel, RawTextHoldsNoControlTokensUnlessAsked) {
+  const auto frontend = load_frontend(tiny("text_smollm2"));
+  const int32_t end = *frontend->tokenizer().token_to_id("<|im_end|>");
+  const PromptText text{.prompt = "a<|im_end|>", .raw = true};
+  EXPECT_THAT(frontend->prompt_ids(text, {}), testing::Not(testing::Contains(end)));
+  const PromptText parsed{.prompt = "a<|im_end|>", .parse_special = true, .raw = true};
+  EXPECT_THAT(frontend->prompt_ids(parsed, {}), testing::Contains(end));
+}
+
+TEST(TextModel, ASystemMessageNeedsATemplate) {
+  for (const PromptText& text :
+       {PromptText{.prompt = "a", .system = "b"}, PromptText{.prompt = "a", .system = "b", .raw = true}}) {
+    const char* name = text.raw ? "text_llama2" : "text_base";
+    const Error error = test::error_of([&] { prompt_of(tiny(name), text); });
+    EXPECT_EQ(error.code(), ErrorCode::input_invalid);
+    EXPECT_THAT(error.what(), HasSubstr("system message"));
+  }
+}
+
+TEST(TextModel, AVisionModelStillNeedsItsTemplate) {
+  const test::ModelCopy model;
+  model.remove("chat_template.jinja");
+  EXPECT_EQ(test::error_of([&] { load_frontend(model.path()); }).code(), ErrorCode::not_found);
+}
+
+TEST(TextModel, StationsCountEveryParameter) {
+  for (const char* name : {"text_llama2", "text_base", "text_granite"}) {
+    const auto frontend = load_frontend(tiny(name));
+    const Checkpoint checkpoint = frontend->files().checkpoint();
+    const std::vector<StationSize> rows = inspect(*frontend, checkpoint);
+    ASSERT_EQ(rows.size(), 3U) << name;
+    int64_t parameters = 0;
+    for (const StationSize& row : rows) parameters += row.parameters;
+    int64_t expected = 0;
+    for (const auto& [tensor, view] : checkpoint.tensors()) expected += view.count();
+    EXPECT_EQ(parameters, expected) << name;
+    EXPECT_EQ(rows[0].parameters, frontend->config().text.vocab_size * frontend->config().text.hidden_size);
+  }
+}
+
+TEST(TextModel, TensorsMayLackThePrefix) {
+  const test::ModelCopy model("text_smollm2");
+  model.change_weights([](std::vector<NamedTensor>& tensors) {
+    for (NamedTensor& t : tensors) t.name = t.name.substr(std::string("model.").size());
+  });
+  const test::Loaded loaded(model.path());
+  for (const StationResult& r :
+       verify(*loaded.frontend, *loaded.engine, test::data_path("goldens/text_smollm2")))
+    EXPECT_TRUE(r.holds) << r.station;
+}
+
+TEST(TextModel, RotaryFrequenciesOfOldFilesAreNotMissed) {
+  const test::ModelCopy model("text_llama2");
+  const std::vector<float> frequencies(6, 1);
+  model.change_weights([&](std::vector<NamedTensor>& tensors) {
+    for (const int layer : {0, 1})
+      tensors.push_back({"model.layers." + std::to_string(layer) + ".self_attn.rotary_emb.inv_freq",
+                         {DType::f32, {6}, reinterpret_cast<const std::byte*>(frequencies.data())}});
+  });
+  EXPECT_NO_THROW(test::Loaded(model.path()));
+}
+
+TEST(TextModel, WhatIsMissingOrLeftOverIsNamed) {
+  const test::ModelCopy model("text_llama3");
+  model.change_weights([](std::vector<NamedTensor>& tensors) {
+    std::erase_if(tensors, [](const NamedTensor& t) { return t.name == "lm_head.weight"; });
+    for (NamedTensor& t : tensors)
+      if (t.name == "model.norm.weight") t.name = "model.ln.weight";
+  });
+  const Error error = test::error_of([&] { test::Loaded loaded(model.path()); });
+  EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+  EXPECT_THAT(error.what(), HasSubstr("missing lm_head.weight, expected [400, 48]"));
+  EXPECT_THAT(error.what(), HasSubstr("missing model.norm.weight, expected [48]"));
+  EXPECT_THAT(error.what(), HasSubstr("unused model.ln.weight [48]"));
+}
+
+TEST(TextModel, PickledWeightsAreRefusedWithAWayOut) {
+  const test::ModelCopy model("text_llama2");
+  model.remove("model.safetensors");
+  model.write("pytorch_model.bin", "PK");
+  const Error error = test::error_of([&] { test::Loaded loaded(model.path()); });
+  EXPECT_THAT(error.what(), HasSubstr("pytorch_model.bin"));
+  EXPECT_THAT(error.what(), HasSubstr("safetensors"));
+}
+
+TEST(TextModel, AnActivationThatIsNotGatedWithSiluIsRefused) {
+  const test::ModelCopy model("text_llama3");
+  model.edit("config.json", R"("hidden_act": "silu")", R"("hidden_act": "gelu")");
+  EXPECT_EQ(test::error_of([&] { test::Loaded loaded(model.path()); }).code(), ErrorCode::model_unsupported);
+}
+
+/// One setting of config.json that must matter: with another value the golden does not hold.
+struct Setting {
+  const char* model;
+  const char* old;
+  const char* now;
+};
+
+class SettingsThatMatter : public testing::TestWithParam<Setting> {};
+
+TEST_P(SettingsThatMatter, ChangeTheLogits) {
+  const test::ModelCopy model(GetParam().model);
+  model.edit("config.json", GetParam().old, GetParam().now);
+  const test::Loaded loaded(model.path());
+  const auto results =
+      verify(*loaded.frontend, *loaded.engine, test::data_path(std::string("goldens/") + GetParam().model));
+  for (const StationResult& r : results)
+    if (r.station == "logits") EXPECT_GT(r.max_abs, 0.02);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Settings, SettingsThatMatter,
+    testing::Values(
+        Setting{"text_mistral", "\"sliding_window\": 7", "\"sliding_window\": 8"},
+        Setting{"text_mistral", "\"sliding_window\": 7", "\"sliding_window\": 6"},
+        Setting{"text_mistral", "\"sliding_window\": 7", "\"sliding_window\": null"},
+        Setting{"text_granite", "\"embedding_multiplier\": 12.0", "\"embedding_multiplier\": 11.0"},
+        Setting{"text_granite", "\"residual_multiplier\": 0.22", "\"residual_multiplier\": 0.24"},
+        Setting{"text_granite", "\"attention_multiplier\": 0.0625", "\"attention_multiplier\": 0.07"},
+        Setting{"text_granite", "\"logits_scaling\": 8.0", "\"logits_scaling\": 7.9"},
+        Setting{"text_llama3", "\"factor\": 32.0", "\"factor\": 16.0"},
+        Setting{"text_llama2", "\"rope_theta\": 10000.0", "\"rope_theta\": 20000.0"},
+        Setting{"text_base", "\"factor\": 4.0", "\"factor\": 3.0"}));
+
+// A prompt in parts sees through the same window as a prompt at once, and so does every later token.
+TEST(TextModel, AWindowDoesNotDependOnTheChunks) {
+  const Model model = Model::load(tiny("text_mistral"), {.threads = 1});
+  const test::Golden golden("text_mistral");
+  for (const int64_t chunk : {1, 2, 3, 5, 6, 7, 8, 9, 20, 43}) {
+    Request request{.prompt = golden.text().prompt};
+    request.options = {.max_new_tokens = 64, .prefill_chunk = chunk};
+    EXPECT_EQ(model.ask(request).token_ids, golden.ids("generated_ids")) << chunk;
+  }
+}
+
+}  // namespace
+}  // namespace galago
