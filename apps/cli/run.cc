@@ -14,6 +14,8 @@ namespace {
 struct RunFlags {
   std::string model;
   std::vector<std::string> images;
+  std::vector<std::string> videos;
+  std::optional<double> fps;
   std::string prompt;
   LoadOptions load;
   Request request;
@@ -29,16 +31,25 @@ nlohmann::ordered_json image_json(const std::string& path, const ImageInfo& info
           {"cols", info.cols}, {"tiles", info.tiles}, {"tokens", info.tokens}};
 }
 
+nlohmann::ordered_json video_json(const std::string& path, const VideoInfo& info) {
+  return {{"path", path},    {"width", info.width},     {"height", info.height},   {"frames", info.frames},
+          {"fps", info.fps}, {"seconds", info.seconds}, {"sampled", info.sampled}, {"tokens", info.tokens}};
+}
+
 nlohmann::ordered_json answer_json(const RunFlags& flags, const Answer& answer) {
   auto images = nlohmann::ordered_json::array();
   for (size_t i = 0; i < answer.images.size(); ++i)
     images.push_back(image_json(flags.images[i], answer.images[i]));
+  auto videos = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < answer.videos.size(); ++i)
+    videos.push_back(video_json(flags.videos[i], answer.videos[i]));
   const Timings& t = answer.timings;
   return {{"text", answer.text},
           {"token_ids", answer.token_ids},
           {"prompt_token_ids", answer.prompt_token_ids},
           {"finish_reason", to_string(answer.finish_reason)},
           {"images", images},
+          {"videos", videos},
           {"usage",
            {{"prompt_tokens", answer.usage.prompt_tokens},
             {"image_tokens", answer.usage.image_tokens},
@@ -69,6 +80,10 @@ std::string stats_text(const Answer& answer) {
             (i.rows ? std::to_string(i.rows) + "x" + std::to_string(i.cols) + " tiles + the whole image"
                     : std::string("one tile")) +
             ", " + std::to_string(i.tokens) + " tokens\n";
+  for (const VideoInfo& v : answer.videos)
+    text += "video " + std::to_string(v.width) + "x" + std::to_string(v.height) + ": " +
+            std::to_string(v.sampled.size()) + " of " + std::to_string(v.frames) + " frames, " +
+            fixed(v.seconds) + " s, " + std::to_string(v.tokens) + " tokens\n";
   text +=
       table({{"load", fixed(t.load_ms) + " ms"},
              {"decode image", fixed(t.decode_image_ms) + " ms"},
@@ -103,6 +118,7 @@ int run(RunFlags& flags) {
     flags.request.images.push_back(open_image(path));
     if (!flags.json) show_picture(flags, path, flags.request.images.back());
   }
+  for (const std::string& path : flags.videos) flags.request.videos.push_back(Video::open(path, flags.fps));
   catch_interrupt();
   StatusLine status(!flags.json);
   status.show("loading the model");
@@ -155,7 +171,9 @@ void add_sampling(CLI::App& command, GenerateOptions& options) {
   command.add_option("--stop", options.stop, "End the answer before this text; may be given several times")
       ->group(group)
       ->allow_extra_args(false);
-  command.add_flag("--keep-special", options.keep_special, "Show special tokens in the answer")->group(group);
+  command
+      .add_flag("--keep-special", options.keep_special, "Show special tokens in the answer, such as DocTags")
+      ->group(group);
 }
 
 }  // namespace
@@ -169,6 +187,13 @@ void add_run(CLI::App& app, Action& action) {
       ->add_option("-i,--image", flags->images,
                    "A JPEG, PNG, WebP, BMP or GIF file, or - for standard input; may be given several times")
       ->allow_extra_args(false);
+  command
+      ->add_option("--video", flags->videos,
+                   "An animated GIF or WebP file, or a folder of pictures in the order of their names (with "
+                   "--fps); may be given several times")
+      ->allow_extra_args(false);
+  command->add_option("--fps", flags->fps,
+                      "Frames per second of the videos: needed for folders, otherwise as the file says");
   command->add_option("-p,--prompt", flags->prompt, "The question, or - to read it from standard input")
       ->required();
   auto* system =
@@ -191,7 +216,8 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object instead of streaming text");
-  command->add_flag("--stats", flags->stats, "Print tile grids and the time of every stage to stderr");
+  command->add_flag("--stats", flags->stats,
+                    "Print tile grids, sampled frames and the time of every stage to stderr");
   command->add_flag("--show-image", flags->show_image,
                     "Print the picture too, in colour when stdout is a terminal");
   command->footer(
@@ -200,6 +226,7 @@ void add_run(CLI::App& app, Action& action) {
       "  galago run -m SmolLM2-135M-Instruct -p \"What is a galago?\"\n"
       "  galago run -m Llama-2-7b-hf --raw -p \"The galago is a small\" -n 32\n"
       "  galago run -m DIR -i a.png -i b.png -p \"What differs?\" --temp 0.7 --top-p 0.9 --seed 1\n"
+      "  galago run -m SmolVLM2-500M-Video-Instruct --video clip.gif -p \"What happens?\"\n"
       "  curl -s URL | galago run -i - -p \"Read the text.\" --json\n");
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }

@@ -16,6 +16,8 @@ namespace {
 struct TraceFlags {
   std::string model;
   std::vector<std::string> images;
+  std::vector<std::string> videos;
+  std::optional<double> fps;
   std::string output;
   std::string golden;
   TraceRequest request;
@@ -51,6 +53,7 @@ TileProgress tile_progress(StatusLine& status) {
 
 int run_trace_command(TraceFlags& flags) {
   for (const std::string& path : flags.images) flags.request.images.push_back(load_image(path));
+  for (const std::string& path : flags.videos) flags.request.videos.push_back(open_video(path, flags.fps));
   if (flags.no_split) flags.request.split = false;
   if (const auto folder = std::filesystem::path(flags.output).parent_path();
       !folder.empty() && !std::filesystem::is_directory(folder))
@@ -121,6 +124,9 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
   command->add_option("-i,--image", flags->images, "A picture; may be given several times")
       ->allow_extra_args(false);
+  command->add_option("--video", flags->videos, "An animated GIF or WebP file, or a folder of pictures")
+      ->allow_extra_args(false);
+  command->add_option("--fps", flags->fps, "Frames per second of the videos: needed for folders");
   command->add_option("-p,--prompt", flags->request.text.prompt, "The question")->required();
   command->add_option("--system", flags->request.text.system, "A system message");
   command->add_flag("--raw", flags->request.text.raw,
