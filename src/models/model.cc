@@ -1,6 +1,4 @@
 // The public API on top of frontend, engine and pipeline.
-#include <new>
-#include <stdexcept>
 #include <string>
 
 #include "core/cancelled.h"
@@ -9,6 +7,7 @@
 #include "generate/fallback.h"
 #include "generate/options.h"
 #include "kernels/kernels.h"
+#include "models/guarded.h"
 #include "models/pipeline.h"
 #include "models/registry.h"
 #include "models/sequence.h"
@@ -32,22 +31,6 @@ struct Model::State {
 };
 
 const char* version() noexcept { return GALAGO_VERSION; }
-
-namespace {
-
-// Memory that runs out is an answer like any other; what a caller's callback throws passes through.
-template <class Body>
-auto guarded(const Body& body) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::resource, {.where = "memory", .got = "no more to be had"});
-  } catch (const std::length_error&) {
-    throw Error(ErrorCode::resource, {.where = "memory", .got = "a container larger than memory"});
-  }
-}
-
-}  // namespace
 
 Image Image::open(const std::filesystem::path& file) {
   return guarded([&] {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "galago/error.h"
@@ -10,6 +11,7 @@
 #include "models/gguf_files.h"
 #include "models/idefics3.h"
 #include "models/llava_next.h"
+#include "models/siglip.h"
 #include "models/text_model.h"
 
 namespace galago {
@@ -27,14 +29,53 @@ constexpr std::array<ModelFile, 6> kModels = {{{"idefics3", make_idefics3_fronte
                                                {"mistral", make_text_frontend},
                                                {"granite", make_text_frontend}}};
 
+struct EncoderFile {
+  const char* model_type;
+  std::unique_ptr<const DualEncoder> (*make)(std::shared_ptr<const ModelFiles> files);
+};
+
+constexpr std::array<EncoderFile, 1> kDualEncoders = {{{"siglip", make_siglip}}};
+
+// SigLIP2's files for pictures of any shape; the fixed-resolution ones say "siglip".
+constexpr std::string_view kPatchPacked = "siglip2";
+
+void refuse_patch_packed(const std::string& model_type) {
+  if (model_type == kPatchPacked)
+    throw Error(ErrorCode::model_unsupported,
+                {.where = "config.json: model_type",
+                 .got = model_type + " (NaFlex: pictures packed as patches)",
+                 .expected = "siglip",
+                 .hint = "the fixed-resolution SigLIP2 models, such as siglip2-base-patch16-224, run"});
+}
+
 const ModelFile& model_file(const std::string& model_type) {
   std::string known;
+  for (const EncoderFile& file : kDualEncoders)
+    if (model_type == file.model_type)
+      throw Error(ErrorCode::model_unsupported, {.where = "config.json: model_type",
+                                                 .got = model_type + ", which answers no questions",
+                                                 .expected = "a model with a text decoder",
+                                                 .hint = "galago embed and galago classify run this model"});
+  refuse_patch_packed(model_type);
   for (const ModelFile& file : kModels) {
     if (model_type == file.model_type) return file;
     known += (known.empty() ? "" : ", ") + std::string(file.model_type);
   }
   throw Error(ErrorCode::model_unsupported,
               {.where = "config.json: model_type", .got = model_type, .expected = "one of " + known});
+}
+
+const EncoderFile& encoder_file(const std::string& model_type) {
+  std::string known;
+  for (const EncoderFile& file : kDualEncoders) {
+    if (model_type == file.model_type) return file;
+    known += (known.empty() ? "" : ", ") + std::string(file.model_type);
+  }
+  refuse_patch_packed(model_type);
+  throw Error(ErrorCode::model_unsupported, {.where = "config.json: model_type",
+                                             .got = model_type,
+                                             .expected = known + ", a model that embeds pictures and texts",
+                                             .hint = "a model that answers questions is for galago run"});
 }
 
 }  // namespace
@@ -48,6 +89,12 @@ std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path)
   std::shared_ptr<const ModelFiles> files = open_model(path);
   const std::string model_type = read_model_type(*files);
   return model_file(model_type).make_frontend(std::move(files));
+}
+
+std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path) {
+  std::shared_ptr<const ModelFiles> files = open_model(path);
+  const std::string model_type = read_model_type(*files);
+  return encoder_file(model_type).make(std::move(files));
 }
 
 }  // namespace galago

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "io/model_files.h"
+#include "models/dual_encoder.h"
 #include "models/frontend.h"
 
 namespace galago {
@@ -15,5 +16,7 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path);
 /// Reads a model's settings, tokenizer and template; no weights. Error{model_unsupported} lists what is
 /// supported.
 std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path);
+/// Reads a model of two towers, its weights too. Error{model_unsupported} for one that answers questions.
+std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path);
 
 }  // namespace galago

@@ -1,0 +1,92 @@
+// Pictures and texts as vectors in one space, and zero-shot classification, with a dual encoder (SigLIP).
+// Every function throws galago::Error (galago/error.h) and nothing else on bad input.
+//
+//   auto model = galago::EmbeddingModel::load("siglip-base-patch16-224");
+//   auto scores = model.classify({galago::Image::open("cat.png")}, {"cat", "dog"});
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "galago/galago.h"
+
+namespace galago {
+
+/// Vectors, one for each picture or text, in their order.
+struct Embeddings {
+  int64_t count = 0;
+  int64_t dimension = 0;
+  bool normalized = false;    ///< whether every vector has length 1
+  bool cancelled = false;     ///< the progress callback stopped it: `count` vectors were done
+  std::vector<float> values;  ///< [count, dimension], row by row
+
+  std::span<const float> row(int64_t i) const {
+    return std::span(values).subspan(static_cast<size_t>(i * dimension), static_cast<size_t>(dimension));
+  }
+};
+
+/// Items done and items in all, called from the asking thread after each batch; return false to stop.
+using EmbedProgress = std::function<bool(int64_t done, int64_t total)>;
+
+struct EmbedOptions {
+  /// Divide each vector by its length, so that a dot product of two is their cosine. Off, like
+  /// get_image_features of transformers, encode_image of OpenCLIP and encode of sentence-transformers.
+  bool normalize = false;
+  EmbedProgress on_progress;
+};
+
+/// One label's score for one picture.
+struct LabelScore {
+  std::string label;
+  int64_t index = 0;      ///< of the label as it was given
+  float logit = 0;        ///< cosine * logit_scale + logit_bias
+  float probability = 0;  ///< sigmoid(logit): of this label alone; they do not sum to 1
+};
+
+struct ClassifyOptions {
+  /// The sentence that is compared with the picture; "{}" stands for the label. The default is the one of the
+  /// zero-shot pipeline of transformers.
+  std::string template_text = "This is a photo of {}.";
+  EmbedProgress on_progress;  ///< counts texts and pictures together
+};
+
+struct Classification {
+  std::vector<std::vector<LabelScore>> images;  ///< for each picture, the likeliest label first
+  bool cancelled = false;                       ///< the progress callback stopped it: `images` were done
+};
+
+/// A loaded dual encoder. Cheap to copy; const and safe to use from several threads at once.
+class EmbeddingModel {
+ public:
+  /// A Hugging Face directory of model_type siglip. Errors: not_found, model_invalid, model_unsupported (a
+  /// model that answers questions is for galago::Model), resource.
+  static EmbeddingModel load(const std::filesystem::path& directory, const LoadOptions& options = {});
+
+  /// Width of a vector.
+  int64_t dimension() const;
+  /// Factor and offset that make a logit of a cosine.
+  float logit_scale() const;
+  float logit_bias() const;
+
+  /// [images, dimension]: what the attention-pooling head gives.
+  Embeddings embed_images(std::span<const Image> images, const EmbedOptions& options = {}) const;
+  /// [texts, dimension]. A text is put into the model's canonical form, cut or padded to its fixed length.
+  /// Error{input_invalid} for malformed UTF-8, Error{input_too_large} over limits::kPromptBytes.
+  Embeddings embed_texts(std::span<const std::string> texts, const EmbedOptions& options = {}) const;
+
+  /// Every picture against every label. Error{usage} without labels or for a template without "{}".
+  Classification classify(std::span<const Image> images, std::span<const std::string> labels,
+                          const ClassifyOptions& options = {}) const;
+
+ private:
+  struct State;
+  explicit EmbeddingModel(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace galago

@@ -1,0 +1,36 @@
+// A model that answers no questions: pictures and texts become vectors of one space.
+// In: pictures, texts. Out: [n, D] as the heads give them, not normalised, and what turns a cosine into a
+// logit.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/tensor.h"
+#include "core/workspace.h"
+#include "image/image.h"
+#include "io/model_files.h"
+
+namespace galago {
+
+/// Const and thread-safe after construction.
+class DualEncoder {
+ public:
+  virtual ~DualEncoder() = default;
+
+  /// D.
+  virtual int64_t dimension() const = 0;
+  /// logit = cosine * logit_scale + logit_bias.
+  virtual float logit_scale() const = 0;
+  virtual float logit_bias() const = 0;
+  /// Pictures and texts that go through a tower together.
+  virtual int64_t images_per_call() const = 0;
+  virtual int64_t texts_per_call() const = 0;
+
+  /// [n, D]; n of at least 1. They take any number; memory grows with it.
+  virtual Tensor encode_images(std::span<const RgbImage> images, Workspace& workspace) const = 0;
+  virtual Tensor encode_texts(std::span<const std::string> texts, Workspace& workspace) const = 0;
+};
+
+}  // namespace galago
