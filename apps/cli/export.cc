@@ -16,6 +16,7 @@ struct ExportFlags {
   std::string checkpoint;
   std::string prefix;
   TowerSettings settings;
+  bool bucketed = false;
   bool force = false;
   bool json = false;
 };
@@ -35,6 +36,7 @@ Checkpoint open_checkpoint(const std::filesystem::path& path) {
 
 Exported export_tower(const ExportFlags& flags) {
   Exported done{.settings = flags.settings};
+  if (flags.bucketed) done.settings.positions = PatchPositions::bucketed;
   const auto prefix = flags.prefix.empty() ? std::nullopt : std::optional(flags.prefix);
   std::unique_ptr<const Frontend> frontend;
   if (flags.checkpoint.empty())
@@ -133,7 +135,7 @@ void add_checkpoint_flags(CLI::App& command, ExportFlags& flags) {
       ->capture_default_str()
       ->needs(checkpoint);
   command
-      .add_flag("--bucketed-positions", flags.settings.bucketed_positions,
+      .add_flag("--bucketed-positions", flags.bucketed,
                 "The tower comes from SmolVLM or Idefics3, which bucket patch positions")
       ->needs(checkpoint);
 }

@@ -58,6 +58,8 @@ VisionConfig clip_vision_defaults();
 /// The vision_config of a family that takes several towers, chosen by its model_type, `absent_type` when that
 /// is absent. Error{model_unsupported} for another class.
 VisionConfig read_tower_config(const JsonField& object, const std::string& absent_type);
+/// Whether read_tower_config knows the class.
+bool is_tower_class(const std::string& model_type);
 
 /// A Llama-like decoder's settings; `defaults` are its transformers class's. In them, num_key_value_heads 0
 /// means as many as num_attention_heads, and head_dim 0 means hidden_size / num_attention_heads.

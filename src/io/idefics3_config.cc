@@ -23,6 +23,15 @@ VisionConfig vision_defaults() {
           .hidden_act = "gelu_pytorch_tanh"};
 }
 
+/// Idefics3's own encoder, whatever name a file gives it, unless another tower is named.
+VisionConfig read_vision(const JsonField& object) {
+  object.expect_object();
+  if (is_tower_class(string_or(object, "model_type", ""))) return read_tower_config(object, "");
+  VisionConfig config = read_vision_config(object, vision_defaults());
+  config.model_type = vision_defaults().model_type;
+  return config;
+}
+
 /// -1: no image token. Idefics3Config's default counts only where the vocabulary has it.
 int64_t read_image_token(const JsonField& root, int64_t vocab_size) {
   constexpr int64_t kDefault = 128257;
@@ -49,8 +58,7 @@ Idefics3Config parse_idefics3_config(std::string_view json, const std::string& w
 
   const Json absent = Json::object();
   const auto vision = root.find("vision_config");
-  config.vision =
-      read_vision_config(vision ? *vision : JsonField(absent, where + ": vision_config"), vision_defaults());
+  config.vision = read_vision(vision ? *vision : JsonField(absent, where + ": vision_config"));
   const auto text = root.find("text_config");
   TextConfig defaults = llama_defaults();
   defaults.rms_norm_eps = text ? 1e-6F : 1e-5F;  // Idefics3Config sets another where text_config is absent

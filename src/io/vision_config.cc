@@ -34,6 +34,10 @@ VisionConfig clip_vision_defaults() {
           .hidden_act = "quick_gelu"};
 }
 
+bool is_tower_class(const std::string& model_type) {
+  return model_type == siglip_vision_defaults().model_type || model_type == clip_vision_defaults().model_type;
+}
+
 VisionConfig read_tower_config(const JsonField& object, const std::string& absent_type) {
   object.expect_object();
   const std::string type = string_or(object, "model_type", absent_type);

@@ -12,6 +12,7 @@
 #include "galago/error.h"
 #include "io/config_fields.h"
 #include "io/json.h"
+#include "models/towers.h"
 #include "vision/position_ids.h"
 
 namespace galago {
@@ -47,7 +48,7 @@ void check(const ExtractedTower& tower, const TowerSettings& settings) {
   if (heads < 1 || tower.hidden_size % heads != 0)
     refuse("num_attention_heads", heads,
            "a divisor of the hidden size, " + std::to_string(tower.hidden_size));
-  if (tower.layout == TowerLayout::clip && settings.bucketed_positions)
+  if (tower.layout == TowerLayout::clip && settings.positions == PatchPositions::bucketed)
     throw Error(ErrorCode::model_unsupported, {.where = "vision tower: positions",
                                                .got = "bucketed, in a tower with a class token",
                                                .expected = "patches counted one by one"});
@@ -58,11 +59,6 @@ void check(const ExtractedTower& tower, const TowerSettings& settings) {
            std::to_string(least) + " to " + std::to_string(least + tower.patch_size - 1) +
                ", as a table of " + std::to_string(tower.grid_side) + "x" + std::to_string(tower.grid_side) +
                " patches of " + std::to_string(tower.patch_size) + " pixels wants");
-}
-
-/// Whether Idefics3's encoder stands here, which buckets its positions; the plain towers count patches.
-bool buckets_positions(const VisionConfig& vision) {
-  return vision.model_type != "siglip_vision_model" && vision.model_type != "clip_vision_model";
 }
 
 /// The type of all weights, or float32 where they differ.
@@ -174,7 +170,7 @@ TowerSettings read_tower_settings(const ModelFiles& files, const ModelConfig& co
                          .image_size = vision.image_size,
                          .hidden_act = vision.hidden_act,
                          .layer_norm_eps = vision.layer_norm_eps};
-  settings.bucketed_positions = buckets_positions(vision);
+  settings.positions = patch_positions(vision);
   const ImageProcessorText text = read_image_processor(files);
   const Json document = parse_json(text.json, text.where);
   const JsonField root(document, text.where);
@@ -188,12 +184,12 @@ int64_t to_hf_api(const Checkpoint& checkpoint, const ExtractedTower& tower, con
                   const fs::path& folder, Existing existing) {
   check(tower, settings);
   check_folder(checkpoint, folder);
-  GatheredTable table;
-  if (settings.bucketed_positions) table = gather_positions(tower);
+  const bool gather = settings.positions == PatchPositions::bucketed;
+  const GatheredTable table = gather ? gather_positions(tower) : GatheredTable();
   std::vector<NamedTensor> tensors;
   for (const auto& [name, view] : tower.tensors) {
     tensors.push_back({.name = "vision_model." + name, .view = view});
-    if (settings.bucketed_positions && name == kTable) tensors.back().view.data = table.bytes.data();
+    if (gather && name == kTable) tensors.back().view.data = table.bytes.data();
   }
   AtomicDirectory out(folder, existing);
   write_safetensors(out.file("model.safetensors"), tensors, {{"format", "pt"}});

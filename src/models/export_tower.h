@@ -12,6 +12,7 @@
 #include "io/config.h"
 #include "io/model_files.h"
 #include "vision/extract.h"
+#include "vision/siglip.h"
 
 namespace galago {
 
@@ -21,8 +22,7 @@ struct TowerSettings {
   int64_t image_size = 0;  ///< pixels; 0: the patches of the position table, nothing beside them
   std::string hidden_act = "gelu_pytorch_tanh";
   float layer_norm_eps = 1e-6F;
-  /// Patches take the rows of the position table by Idefics3's arithmetic instead of one after the other.
-  bool bucketed_positions = false;
+  PatchPositions positions = PatchPositions::in_order;
   PixelScaling scaling;
   Resample resample = Resample::bicubic;
 };
@@ -32,7 +32,7 @@ struct TowerSettings {
 TowerSettings read_tower_settings(const ModelFiles& files, const ModelConfig& config,
                                   const ExtractedTower& tower);
 
-/// Writes the directory. With bucketed_positions, row i of the table written is the row that patch i of a
+/// Writes the directory. With bucketed positions, row i of the table written is the row that patch i of a
 /// whole tile takes, so that a tower which counts patches one by one gives the same features; the return
 /// value is the number of rows that this changed. Errors: model_invalid when heads or image size do not fit
 /// the shapes, model_unsupported for bucketed positions of a CLIP tower, output_io, and usage when `folder`

@@ -8,15 +8,11 @@
 #include "galago/error.h"
 #include "io/json.h"
 #include "models/smolvlm_video.h"
+#include "models/towers.h"
 #include "text/image_prompt.h"
-#include "vision/siglip.h"
 
 namespace galago {
 namespace {
-
-// Tiles that go through the tower together: enough rows for the products, little enough scratch to stay near
-// the core.
-constexpr int64_t kRowsPerTowerCall = 1024;
 
 // Prefixes of the checkpoint's names.
 constexpr const char* kVision = "vision_model";
@@ -133,7 +129,8 @@ class Idefics3Frontend final : public Frontend {
   void check_tile_side() const {
     const VisionConfig& vision = settings_.model.vision;
     const int64_t tile = settings_.preprocessor.max_image_size_longest_edge;
-    if (tile / vision.patch_size != vision.patches_per_side())
+    const bool whole = patch_positions(vision) == PatchPositions::in_order;
+    if (whole ? tile != vision.image_size : tile / vision.patch_size != vision.patches_per_side())
       throw Error(ErrorCode::model_invalid,
                   {.where = "preprocessor_config.json: max_image_size.longest_edge",
                    .got = std::to_string(tile),
@@ -149,7 +146,7 @@ class Idefics3Frontend final : public Frontend {
 class Idefics3Engine final : public Engine {
  public:
   Idefics3Engine(const Idefics3Config& config, Binder& binder)
-      : tower_(std::make_shared<const SiglipTower>(config.vision, binder.root().sub("model").sub(kVision))),
+      : tower_(make_tower(config.vision, binder.root().sub("model").sub(kVision))),
         adapter_(tower_, adapter_options(config)),
         connector_(binder.root().sub("model").sub(kConnector), config.vision.hidden_size, config.scale_factor,
                    config.connector_hidden_size),
@@ -181,10 +178,11 @@ class Idefics3Engine final : public Engine {
             .normalize = {},  // the preprocessor has normalised already
             .expected_patches = patches,
             .expected_hidden = config.vision.hidden_size,
-            .tiles_per_call = std::max<int64_t>(1, kRowsPerTowerCall / patches)};
+            .tiles_per_call = tiles_per_call(patches),
+            .skip_rows = class_tokens(config.vision)};
   }
 
-  std::shared_ptr<const SiglipTower> tower_;
+  std::shared_ptr<const VisionTower> tower_;
   VisionTowerAdapter adapter_;
   Idefics3Connector connector_;
   HiddenAlign align_;
@@ -194,6 +192,8 @@ class Idefics3Engine final : public Engine {
 std::unique_ptr<const Engine> Idefics3Frontend::load_engine(const Checkpoint& checkpoint) const {
   Binder binder(checkpoint);
   if (config().tie_word_embeddings) binder.waive("lm_head.weight");  // a copy of the tied table
+  if (patch_positions(config().vision) == PatchPositions::in_order)
+    waive_tower_extras(binder, prefix(kVision));
   auto engine = std::make_unique<Idefics3Engine>(config(), binder);
   binder.finish(files().path().string());
   return engine;

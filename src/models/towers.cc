@@ -14,6 +14,11 @@ namespace {
 
 using Tower = std::shared_ptr<const VisionTower>;
 
+Tower make_idefics3(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps) {
+  return std::make_shared<const SiglipTower>(
+      config, scope, SiglipOptions{.positions = PatchPositions::bucketed, .taps = std::move(taps)});
+}
+
 Tower make_siglip(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps) {
   return std::make_shared<const SiglipTower>(
       config, scope, SiglipOptions{.positions = PatchPositions::in_order, .taps = std::move(taps)});
@@ -26,11 +31,14 @@ Tower make_clip(const VisionConfig& config, const Scope& scope, std::vector<int6
 struct TowerFile {
   const char* model_type;
   int64_t class_tokens;
+  PatchPositions positions;
   Tower (*make)(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps);
 };
 
-constexpr std::array<TowerFile, 2> kTowers = {
-    {{"siglip_vision_model", 0, make_siglip}, {"clip_vision_model", 1, make_clip}}};
+constexpr std::array<TowerFile, 3> kTowers = {
+    {{"idefics3_vision", 0, PatchPositions::bucketed, make_idefics3},
+     {"siglip_vision_model", 0, PatchPositions::in_order, make_siglip},
+     {"clip_vision_model", 1, PatchPositions::in_order, make_clip}}};
 
 const TowerFile& tower_file(const VisionConfig& config) {
   std::string known;
@@ -51,6 +59,8 @@ Tower make_tower(const VisionConfig& config, const Scope& scope, std::vector<int
 }
 
 int64_t class_tokens(const VisionConfig& config) { return tower_file(config).class_tokens; }
+
+PatchPositions patch_positions(const VisionConfig& config) { return tower_file(config).positions; }
 
 int64_t tiles_per_call(int64_t rows_per_tile) {
   constexpr int64_t kRows = 1024;

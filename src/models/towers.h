@@ -7,18 +7,21 @@
 
 #include "io/config.h"
 #include "io/weights.h"
+#include "vision/siglip.h"
 #include "vision/tower.h"
 
 namespace galago {
 
-/// The tower for whole tiles of image_size. scope: the tower's prefix, with or without "vision_model." after
-/// it; taps: hidden states to give beside each other, 0 being what enters the first layer; none: the last
-/// one as the tower ends. Error{model_unsupported} for a class without a tower here.
+/// The tower that vision_config.model_type names. scope: the tower's prefix, with or without "vision_model."
+/// after it; taps: hidden states to give beside each other, 0 being what enters the first layer; none: the
+/// last one as the tower ends. Error{model_unsupported} for a class without a tower here.
 std::shared_ptr<const VisionTower> make_tower(const VisionConfig& config, const Scope& scope,
                                               std::vector<int64_t> taps = {});
 
 /// VisionTower::class_tokens() of that tower, known without weights.
 int64_t class_tokens(const VisionConfig& config);
+/// How its patches find their positions. In order: tiles must be whole and of image_size.
+PatchPositions patch_positions(const VisionConfig& config);
 
 /// Tiles of so many rows that go through a tower together: enough rows for the products, little enough
 /// scratch to stay near the core.

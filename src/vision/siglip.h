@@ -42,7 +42,7 @@ class SiglipTower final : public VisionTower {
   TowerOutput forward(const PixelBatch& batch, int64_t begin, int64_t count,
                       Workspace& workspace) const override;
   /// Position ids [N, P] of a batch's patches.
-  std::vector<int32_t> position_ids(const PixelBatch& batch) const;
+  std::vector<int32_t> position_ids(const PixelBatch& batch) const override;
   int64_t patch_size() const override { return config_.patch_size; }
   /// C, or C * taps.
   int64_t hidden_size() const override;

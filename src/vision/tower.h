@@ -36,6 +36,9 @@ class VisionTower {
   virtual int64_t hidden_size() const = 0;
   /// Rows before the patches' rows that stand for no patch (CLIP's class token).
   virtual int64_t class_tokens() const { return 0; }
+  /// Which row of the position table each row takes, [N, class_tokens() + P]: one after the other, unless the
+  /// tower knows better.
+  virtual std::vector<int32_t> position_ids(const PixelBatch& batch) const;
 };
 
 }  // namespace galago

@@ -120,7 +120,7 @@ TEST(ExportTower, BytesOfSixteenBitWeightsAreCopied) {
   const Checkpoint checkpoint = Checkpoint::open_directory(data_path("models/smolvlm_tiles"));
   const ExtractedTower tower = extract_vision_tower_from_checkpoint(checkpoint);
   TowerSettings settings = two_heads();
-  settings.bucketed_positions = true;  // the identity at 16 x 16
+  settings.positions = PatchPositions::bucketed;  // the identity at 16 x 16
   const TempDir parent;
   EXPECT_EQ(to_hf_api(checkpoint, tower, settings, parent.path() / "tower"), 0);
   EXPECT_EQ(read_json(parent.path() / "tower/config.json")["dtype"], "bfloat16");
@@ -140,7 +140,7 @@ TEST(ExportTower, BucketedRowsLieWherePatchesTakeThem) {
   const Checkpoint checkpoint = Checkpoint::open_directory(data_path("models/grid25_llama3"));
   const ExtractedTower tower = extract_vision_tower_from_checkpoint(checkpoint);
   TowerSettings settings = two_heads();
-  settings.bucketed_positions = true;
+  settings.positions = PatchPositions::bucketed;
   const TempDir parent;
   EXPECT_EQ(to_hf_api(checkpoint, tower, settings, parent.path() / "tower"), 400);
   const Checkpoint written = Checkpoint::open_directory(parent.path() / "tower");
@@ -204,7 +204,7 @@ std::vector<Refused> refused() {
           {"image_too_small", size(5), invalid, "image_size: got 5, expected 6 to 7"},
           {"image_too_large", size(8), invalid, "image_size: got 8"},
           {"image_negative", size(-6), invalid, "image_size: got -6"},
-          {"bucketed_class_token", [](TowerSettings& s) { s.bucketed_positions = true; },
+          {"bucketed_class_token", [](TowerSettings& s) { s.positions = PatchPositions::bucketed; },
            ErrorCode::model_unsupported, "a tower with a class token", true}};
 }
 
@@ -265,7 +265,7 @@ TEST(ExportTower, SettingsComeFromTheModelsFiles) {
   EXPECT_EQ(settings.num_attention_heads, 4);
   EXPECT_EQ(settings.image_size, 55);
   EXPECT_EQ(settings.resample, Resample::lanczos);  // inside processor_config.json
-  EXPECT_TRUE(settings.bucketed_positions);
+  EXPECT_EQ(settings.positions, PatchPositions::bucketed);
 }
 
 }  // namespace

@@ -1,0 +1,158 @@
+// `galago export` from the outside: what is written, what is said, and what is refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "program.h"
+
+namespace galago::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Export, WritesATowerAndSaysWhereItWas) {
+  const TempDir folder;
+  const std::string out = folder.file("tower");
+  const Finished done = galago({"export", "--vision-tower", out, "-m", tiny("grid25_llama3")});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.out, AllOf(HasSubstr("a SigLIP tower under model.vision_model., 37 tensors"),
+                              HasSubstr("positions     625, 25x25"),
+                              HasSubstr("400 rows of the position table moved"), HasSubstr("written to")));
+  EXPECT_THAT(done.err, IsEmpty());
+  const Json config = Json::parse(read_bytes(out + "/config.json"));
+  EXPECT_EQ(config["model_type"], "siglip_vision_model");
+  EXPECT_EQ(config["image_size"], 100);
+  EXPECT_EQ(config["num_attention_heads"], 2);
+  EXPECT_TRUE(fs::exists(out + "/preprocessor_config.json"));
+  EXPECT_EQ(Checkpoint::open_directory(out).tensors().size(), 37U);
+}
+
+TEST(Export, DefaultsToTheDemoModel) {
+  const TempDir folder;
+  const Json done = galago({"export", "--json", "--vision-tower", folder.file("tower")}).json();
+  EXPECT_EQ(done["layout"], "SigLIP");
+  EXPECT_TRUE(fs::exists(folder.file("tower") + "/config.json"));
+}
+
+TEST(Export, AShardedModelAndABareFileGiveTheSame) {
+  const TempDir folder;
+  const std::string from_shards = folder.file("shards");
+  const std::string from_file = folder.file("file");
+  ASSERT_EQ(galago({"export", "--vision-tower", from_shards, "-m", tiny("sharded")}).code, 0);
+  const Finished bare = galago({"export", "--vision-tower", from_file, "--checkpoint",
+                                tiny("smolvlm_tiles") + "/model.safetensors", "--heads", "4",
+                                "--bucketed-positions", "--json"});
+  ASSERT_EQ(bare.code, 0) << bare.err;
+  EXPECT_EQ(bare.json()["prefix"], "model.vision_model.");
+  EXPECT_EQ(read_bytes(from_shards + "/model.safetensors"), read_bytes(from_file + "/model.safetensors"));
+  EXPECT_EQ(read_bytes(from_shards + "/config.json"), read_bytes(from_file + "/config.json"));
+}
+
+TEST(Export, ATowerOfItsOwnIsACheckpointAgain) {
+  const TempDir folder;
+  ASSERT_EQ(galago({"export", "--vision-tower", folder.file("a"), "-m", tiny("grid25_llama3")}).code, 0);
+  const Finished again = galago({"export", "--vision-tower", folder.file("b"), "--checkpoint",
+                                 folder.file("a"), "--heads", "2", "--json"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.json()["prefix"], "vision_model.");
+  EXPECT_EQ(again.json()["position_rows_changed"], 0);
+  EXPECT_EQ(read_bytes(folder.file("a") + "/model.safetensors"),
+            read_bytes(folder.file("b") + "/model.safetensors"));
+}
+
+TEST(Export, KeepsWhatIsThereUnlessForced) {
+  const TempDir folder;
+  const std::vector<std::string> arguments{"export", "--vision-tower", folder.path().string(), "-m",
+                                           tiny("tied_head")};
+  folder.add("config.json", "mine");
+  const Finished refused = galago(arguments);
+  EXPECT_EQ(refused.code, 74);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("a folder that is not empty"), HasSubstr("--force")));
+  EXPECT_EQ(read_bytes(folder.file("config.json")), "mine");
+  EXPECT_EQ(galago(arguments + std::vector<std::string>{"--force"}).code, 0);
+  EXPECT_NE(read_bytes(folder.file("config.json")), "mine");
+}
+
+TEST(Export, HelpTeaches) {
+  const Finished help = galago({"export", "--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("--bucketed-positions"), HasSubstr("SiglipVisionModel"),
+                              HasSubstr("Examples:")));
+}
+
+/// A command line, its exit code and what standard error says.
+struct Wrong {
+  const char* what;
+  std::vector<std::string> arguments;
+  int code;
+  const char* says;
+};
+
+class WrongExports : public testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongExports, AreRefusedWithoutOutput) {
+  const TempDir folder;
+  std::vector<std::string> arguments{"export", "--vision-tower", folder.file("tower")};
+  const Finished done = galago(arguments + GetParam().arguments);
+  EXPECT_EQ(done.code, GetParam().code) << done.err;
+  EXPECT_THAT(done.err, HasSubstr(GetParam().says));
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+std::vector<Wrong> wrong() {
+  const std::string file = tiny("grid25_llama3") + "/model.safetensors";
+  return {
+      {"no_such_model", {"-m", "/no/such/model"}, 66, "not_found"},
+      {"no_such_checkpoint", {"--checkpoint", "/no/such.safetensors", "--heads", "2"}, 66, "not_found"},
+      {"checkpoint_without_heads", {"--checkpoint", file}, 64, "--heads"},
+      {"heads_without_checkpoint", {"--heads", "2"}, 64, "--checkpoint"},
+      {"model_and_checkpoint", {"-m", tiny(), "--checkpoint", file, "--heads", "2"}, 64, "excludes"},
+      {"heads_that_do_not_divide", {"--checkpoint", file, "--heads", "7"}, 78, "num_attention_heads: got 7"},
+      {"no_heads", {"--checkpoint", file, "--heads", "0"}, 64, "--heads"},
+      {"unknown_activation", {"--checkpoint", file, "--heads", "2", "--act", "relu6"}, 64, "--act"},
+      {"image_that_does_not_fit",
+       {"--checkpoint", file, "--heads", "2", "--image-size", "104"},
+       78,
+       "image_size: got 104, expected 100 to 103"},
+      {"prefix_without_tower", {"-m", tiny(), "--prefix", "vision_tower"}, 66, "model.vision_model"},
+      {"no_tower",
+       {"--checkpoint", data_path("goldens/tower_export/smolvlm_tiles.safetensors"), "--heads", "2"},
+       66,
+       "last_hidden_state"},
+      {"bucketed_clip",
+       {"--checkpoint", tiny("swap_clip"), "--heads", "4", "--bucketed-positions"},
+       78,
+       "class token"}};
+}
+
+std::string wrong_name(const testing::TestParamInfo<Wrong>& info) { return info.param.what; }
+
+INSTANTIATE_TEST_SUITE_P(Cases, WrongExports, testing::ValuesIn(wrong()), wrong_name);
+
+TEST(Export, PlacesThatCannotBeWritten) {
+  const TempDir folder;
+  folder.add("file", "x");
+  fs::copy(tiny("tied_head"), folder.file("model"));
+  for (const std::string& out :
+       {folder.file("file"), folder.file("no/such/parent"), std::string("/proc/self/x")})
+    EXPECT_EQ(galago({"export", "--vision-tower", out, "-m", tiny("tied_head")}).code, 74) << out;
+  const Finished itself =
+      galago({"export", "--vision-tower", folder.file("model"), "-m", folder.file("model"), "--force"});
+  EXPECT_EQ(itself.code, 64);
+  EXPECT_EQ(read_bytes(folder.file("model") + "/config.json"),
+            read_bytes(tiny("tied_head") + "/config.json"));
+  EXPECT_EQ(galago({"export", "-m", tiny("tied_head")}).code, 64);  // no folder named
+}
+
+TEST(Export, AClosedPipeIsSaid) {
+  const TempDir folder;
+  const Finished done = galago({"export", "--vision-tower", folder.file("tower"), "-m", tiny("tied_head")},
+                               {.output = "/dev/full"});
+  EXPECT_EQ(done.code, 74);
+  EXPECT_TRUE(fs::exists(folder.file("tower") + "/config.json"));  // the export itself is done
+}
+
+}  // namespace
+}  // namespace galago::test
