@@ -4,6 +4,7 @@
 # Llama 2 and 3, Mistral, Granite). Reference: transformers 5.18.0 utils/chat_template_utils.py, Jinja 3.1.
 
 import jinja2
+from family_templates import family_conversations
 from transformers.utils.chat_template_utils import render_jinja_template
 
 # The template of SmolVLM-256M-Instruct, one line and a line break.
@@ -166,6 +167,7 @@ CONVERSATIONS = [
     ("llava talk", LLAVA, TALK, "parts"),
     ("granite ask", GRANITE, ASK, "parts"),
     ("granite talk", GRANITE, TALK, "parts"),
+    *family_conversations(ASK, TALK, PLAIN, WRONG, TWO),
 ]
 
 # Constructs one by one; each sees one user message with USER's text in `u`.
