@@ -178,11 +178,7 @@ class LlavaNextEngine final : public Engine {
   }
   const LlamaDecoder& decoder() const override { return decoder_; }
   std::vector<int32_t> position_ids(const PixelBatch& batch) const override {
-    const int64_t side = config_.vision.patches_per_side();
-    const int64_t rows = tower_->class_tokens() + side * side;
-    std::vector<int32_t> ids(static_cast<size_t>(batch.pixels.shape()[0] * rows));
-    for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i % static_cast<size_t>(rows));
-    return ids;
+    return tower_->position_ids(batch);
   }
   int64_t patch_size() const override { return tower_->patch_size(); }
 

@@ -47,6 +47,8 @@ std::vector<Case> cases() {
     all.push_back({"two_images", "smolvlm_tiles", 10, backend});
     all.push_back({"no_split", "smolvlm_tiles", 11, backend});
     all.push_back({"text_only", "smolvlm_tiles", 4, backend});
+    all.push_back({"swap_siglip", "swap_siglip", 10, backend});
+    all.push_back({"swap_clip", "swap_clip", 10, backend});
     all.push_back({"text_llama2", "text_llama2", 4, backend});
     all.push_back({"text_llama2_raw", "text_llama2", 4, backend});
     all.push_back({"text_llama3", "text_llama3", 4, backend});

@@ -188,6 +188,7 @@ class SwapOracle(Oracle):
         seen = {"pixel_values": pixels, "input_ids": inputs["input_ids"][0],
                 "pixel_attention_mask": inputs["pixel_attention_mask"][0].to(torch.uint8)}
         features = core.vision_model(pixels).last_hidden_state
+        seen["vision_position_ids"] = core.vision_model.embeddings.position_ids.expand(len(pixels), -1)
         if isinstance(core.vision_model, CLIPVisionModel):
             features = features[:, 1:]  # the class token is no patch
         seen["vision_last_hidden_state"] = features
