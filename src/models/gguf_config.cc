@@ -1,5 +1,6 @@
 // config.json and its companions out of metadata keys. What the format does not say is left out, and the
 // reader's default of transformers counts; where it says the same thing under another name, it is renamed.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -202,6 +203,8 @@ Json gguf_config(const GgufPair& pair) {
 }
 
 Json gguf_generation_config(const GgufFile& text) {
+  // The format keeps one end token where Llama 3's generation_config.json has three: found by name.
+  constexpr const char* kEnds[] = {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"};
   const auto id = [&](const char* key) {
     const auto field = text.find(std::string("tokenizer.ggml.") + key);
     return field ? std::optional(field->integer(0, limits::kConfigVocabulary)) : std::nullopt;
@@ -211,6 +214,11 @@ Json gguf_generation_config(const GgufFile& text) {
   for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
     const auto end = id(key);
     if (end && std::find(ends.begin(), ends.end(), *end) == ends.end()) ends.push_back(*end);
+  }
+  for (const char* name : kEnds) {
+    const auto end = gguf_token_id(text, name);
+    if (end && gguf_is_control(text, *end) && std::find(ends.begin(), ends.end(), *end) == ends.end())
+      ends.push_back(*end);
   }
   if (!ends.empty()) config["eos_token_id"] = ends;
   if (const auto bos = id("bos_token_id")) config["bos_token_id"] = *bos;

@@ -24,6 +24,8 @@ Json gguf_tokenizer(const GgufFile& text);
 Json gguf_tokenizer_config(const GgufFile& text);
 /// The id of a token; nothing when the vocabulary lacks it.
 std::optional<int64_t> gguf_token_id(const GgufFile& text, std::string_view token);
+/// Whether that token controls rather than writes: token_type 3.
+bool gguf_is_control(const GgufFile& text, int64_t id);
 
 /// general.architecture, e.g. "llama": the prefix of the architecture's keys.
 std::string gguf_architecture(const GgufFile& file);

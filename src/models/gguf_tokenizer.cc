@@ -227,6 +227,10 @@ std::optional<int64_t> gguf_token_id(const GgufFile& text, std::string_view toke
   return found - tokens.begin();
 }
 
+bool gguf_is_control(const GgufFile& text, int64_t id) {
+  return read_vocabulary(text).kinds[static_cast<size_t>(id)] == Kind::control;
+}
+
 Json gguf_tokenizer(const GgufFile& text) {
   const Vocabulary vocabulary = read_vocabulary(text);
   return is_sentencepiece(text) ? sentencepiece_tokenizer(text, vocabulary)
