@@ -1,0 +1,238 @@
+// SigLIP alone and CLIP's tower against transformers: pixels, every hidden state, embeddings, logits,
+// probabilities, with the scalar kernels and the fast ones.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "galago/embedding.h"
+#include "image/fixed_size.h"
+#include "io/config_fields.h"
+#include "io/siglip_config.h"
+#include "kernels/kernels.h"
+#include "support/fixtures.h"
+#include "text/padded_text.h"
+#include "vision/clip.h"
+#include "vision/siglip.h"
+#include "vision/siglip_text.h"
+
+namespace galago {
+namespace {
+
+constexpr double kTower = 1e-4;  // relative to the reference's largest magnitude
+constexpr double kLogits = 1e-3;
+
+struct Case {
+  const char* name;
+  kernels::Backend backend;
+};
+
+class Parity : public testing::TestWithParam<Case> {
+ protected:
+  Parity()
+      : files_(test::data_path(std::string("models/") + GetParam().name)),
+        trace_(Checkpoint::open_file(
+            test::data_path(std::string("goldens/") + GetParam().name + "/trace.safetensors"))),
+        facts_(parse_json(
+            test::read_bytes(test::data_path(std::string("goldens/") + GetParam().name + "/golden.json")),
+            "golden.json")) {
+    kernels::set_backend(GetParam().backend);
+  }
+  ~Parity() override { kernels::set_backend(kernels::Backend::cpu); }
+
+  Tensor reference(const std::string& name) const { return to_tensor(*trace_.find(name)); }
+  std::vector<std::string> names(const std::string& key) const { return facts_.at(key); }
+  std::vector<RgbImage> pictures() const {
+    std::vector<RgbImage> all;
+    for (const std::string& name : names("images"))
+      all.push_back(load_image(test::data_path("pictures/" + name)));
+    return all;
+  }
+  std::vector<Image> images() const {
+    std::vector<Image> all;
+    for (const std::string& name : names("images"))
+      all.push_back(Image::open(test::data_path("pictures/" + name)));
+    return all;
+  }
+  // State `index` of hidden_states [states, N, P, C] as rows.
+  static ConstMatrix hidden_state(const Tensor& states, int64_t index) {
+    const int64_t rows = states.shape()[1] * states.shape()[2];
+    return states.matrix().slice_rows(index * rows, rows);
+  }
+
+  DirectoryFiles files_;
+  Checkpoint trace_;
+  Json facts_;
+};
+
+double relative(ConstMatrix ours, ConstMatrix reference) {
+  double largest = 0;
+  for (int64_t i = 0; i < reference.rows; ++i)
+    for (int64_t c = 0; c < reference.cols; ++c)
+      largest = std::max(largest, std::abs(static_cast<double>(reference.row(i)[c])));
+  return test::max_difference(ours, reference) / largest;
+}
+
+ConstMatrix rows_of(const Embeddings& embeddings) {
+  return {embeddings.values.data(), embeddings.count, embeddings.dimension};
+}
+
+// What the tower gives for the golden's own pixels with taps, compared state by state.
+void expect_taps(const VisionTower& tower, const PixelBatch& batch, const std::vector<int64_t>& taps,
+                 const Tensor& states) {
+  Workspace workspace;
+  const TowerOutput output = tower.forward(batch, 0, batch.pixels.shape()[0], workspace);
+  const int64_t c = states.shape().back();
+  const ConstMatrix all = output.last_hidden_state->matrix();
+  EXPECT_EQ(all.cols, c * static_cast<int64_t>(taps.size()));
+  EXPECT_EQ(tower.hidden_size(), all.cols);
+  EXPECT_FALSE(output.pooler_output);
+  for (size_t k = 0; k < taps.size(); ++k) {
+    const int64_t rows = states.shape()[1] * states.shape()[2];
+    EXPECT_LT(relative(all.slice_cols(static_cast<int64_t>(k) * c, c),
+                       states.matrix().slice_rows(taps[k] * rows, rows)),
+              kTower)
+        << "hidden state " << taps[k];
+  }
+}
+
+class Siglip : public Parity {
+ protected:
+  SiglipSettings settings_ = read_siglip_settings(files_);
+  Checkpoint checkpoint_ = files_.checkpoint();
+};
+
+TEST_P(Siglip, PixelsAreTheImageProcessors) {
+  const Tensor pixels =
+      normalise(make_fixed_size_tiles(pictures(), settings_.preprocessor), settings_.preprocessor);
+  const Tensor expected = reference("pixel_values");
+  EXPECT_EQ(pixels.shape(), expected.shape());
+  EXPECT_LT(test::max_difference(pixels.matrix(), expected.matrix()), 1e-6);
+}
+
+TEST_P(Siglip, EveryHiddenStateOfTheVisionTower) {
+  const std::vector<int64_t> taps{2, 0, 1, settings_.model.vision.num_hidden_layers};
+  Binder binder(checkpoint_);
+  const SiglipTower tower(settings_.model.vision, binder.root().sub("vision_model"),
+                          {.positions = PatchPositions::in_order, .taps = taps});
+  expect_taps(tower, {.pixels = reference("pixel_values"), .patch_mask = {}}, taps,
+              reference("hidden_states"));
+}
+
+TEST_P(Siglip, PatchesAndPooledVectors) {
+  Binder binder(checkpoint_);
+  const SiglipTower tower(settings_.model.vision, binder.root().sub("vision_model"),
+                          {.positions = PatchPositions::in_order, .taps = {}, .pooling_head = true});
+  Workspace workspace;
+  const TowerOutput output =
+      tower.forward({.pixels = reference("pixel_values"), .patch_mask = {}}, 0, 3, workspace);
+  EXPECT_LT(relative(output.last_hidden_state->matrix(), reference("vision_last_hidden_state").matrix()),
+            kTower);
+  EXPECT_LT(relative(output.pooler_output->matrix(), reference("image_features").matrix()), kTower);
+}
+
+TEST_P(Siglip, TextTowerOnTheReferencesIds) {
+  Binder binder(checkpoint_);
+  const SiglipTextTower tower(settings_.model.text, binder.root().sub("text_model"));
+  const TensorView& view = *trace_.find("input_ids");
+  std::vector<int64_t> ids(static_cast<size_t>(view.count()));
+  std::memcpy(ids.data(), view.data, ids.size() * sizeof(int64_t));
+  Workspace workspace;
+  const Tensor pooled = tower.forward(std::vector<int32_t>(ids.begin(), ids.end()), view.shape[0], workspace);
+  EXPECT_LT(relative(pooled.matrix(), reference("text_features").matrix()), kTower);
+}
+
+TEST_P(Siglip, IdsOfTexts) {
+  const Tokenizer tokenizer = Tokenizer::from_files(files_);
+  const TensorView& view = *trace_.find("input_ids");
+  const int64_t length = view.shape[1];
+  std::vector<int64_t> expected(static_cast<size_t>(view.count()));
+  std::memcpy(expected.data(), view.data, expected.size() * sizeof(int64_t));
+  const auto texts = names("texts");
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto ids = encode_padded(tokenizer, texts[i], length);
+    const auto row = expected.begin() + static_cast<int64_t>(i) * length;
+    EXPECT_EQ(std::vector<int64_t>(ids.begin(), ids.end()), std::vector<int64_t>(row, row + length))
+        << texts[i];
+  }
+}
+
+TEST_P(Siglip, EmbeddingsThroughTheApi) {
+  const EmbeddingModel model = EmbeddingModel::load(files_.path());
+  const auto pictures = images();
+  const auto texts = names("texts");
+  EXPECT_LT(relative(rows_of(model.embed_images(pictures)), reference("image_features").matrix()), kTower);
+  EXPECT_LT(relative(rows_of(model.embed_texts(texts)), reference("text_features").matrix()), kTower);
+  const Embeddings image = model.embed_images(pictures, {.normalize = true});
+  EXPECT_TRUE(image.normalized);
+  EXPECT_LT(relative(rows_of(image), reference("image_embeds").matrix()), kTower);
+  EXPECT_LT(
+      relative(rows_of(model.embed_texts(texts, {.normalize = true})), reference("text_embeds").matrix()),
+      kTower);
+}
+
+TEST_P(Siglip, LogitsAndProbabilitiesOfLabels) {
+  const EmbeddingModel model = EmbeddingModel::load(files_.path());
+  const auto texts = names("texts");
+  const Classification result = model.classify(images(), texts, {.template_text = "{}", .on_progress = {}});
+  const Tensor logits = reference("logits_per_image");
+  const Tensor probabilities = reference("probabilities");
+  ASSERT_EQ(static_cast<int64_t>(result.images.size()), logits.shape()[0]);
+  for (size_t i = 0; i < result.images.size(); ++i) {
+    const auto& scores = result.images[i];
+    ASSERT_EQ(scores.size(), texts.size());
+    for (size_t k = 0; k < scores.size(); ++k) {
+      const int64_t at = static_cast<int64_t>(i * texts.size()) + scores[k].index;
+      EXPECT_NEAR(scores[k].logit, logits.data()[at], kLogits);
+      EXPECT_NEAR(scores[k].probability, probabilities.data()[at], kLogits / 10);
+      EXPECT_EQ(scores[k].label, texts[static_cast<size_t>(scores[k].index)]);
+      if (k > 0) {
+        EXPECT_GE(scores[k - 1].probability, scores[k].probability);
+      }
+    }
+  }
+}
+
+class Clip : public Parity {};
+
+TEST_P(Clip, EveryHiddenStateThePatchesAndThePooledVector) {
+  const Json document = parse_json(files_.read("config.json", limits::kConfigBytes), "config.json");
+  const VisionConfig config = read_vision_config(JsonField(document, "config.json"), clip_vision_defaults());
+  const Checkpoint checkpoint = files_.checkpoint();
+  const PixelBatch batch{.pixels = reference("pixel_values"), .patch_mask = {}};
+  const Tensor states = reference("hidden_states");
+  Binder binder(checkpoint);
+  const Scope scope = binder.root().has("vision_model.pre_layrnorm.weight")
+                          ? binder.root().sub("vision_model")
+                          : binder.root();
+  const std::vector<int64_t> taps{3, 1, 0, 1};
+  expect_taps(ClipTower(config, scope, taps), batch, taps, states);
+
+  const ClipTower tower(config, scope);
+  binder.waive("vision_model.embeddings.position_ids");
+  binder.finish("clip tower");
+  EXPECT_EQ(tower.class_tokens(), 1);
+  Workspace workspace;
+  const TowerOutput output = tower.forward(batch, 0, 2, workspace);
+  EXPECT_EQ(output.last_hidden_state->shape(), (Shape{2, 26, 24}));
+  EXPECT_LT(relative(output.last_hidden_state->matrix(), reference("last_hidden_state").matrix()), kTower);
+  EXPECT_LT(relative(output.pooler_output->matrix(), reference("pooler_output").matrix()), kTower);
+}
+
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  const bool scalar = info.param.backend == kernels::Backend::reference;
+  return std::string(info.param.name) + (scalar ? "_scalar" : "_cpu");
+}
+
+INSTANTIATE_TEST_SUITE_P(Goldens, Siglip,
+                         testing::Values(Case{"siglip", kernels::Backend::reference},
+                                         Case{"siglip", kernels::Backend::cpu},
+                                         Case{"siglip2", kernels::Backend::reference},
+                                         Case{"siglip2", kernels::Backend::cpu}),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(Goldens, Clip,
+                         testing::Values(Case{"clip_tower", kernels::Backend::reference},
+                                         Case{"clip_tower", kernels::Backend::cpu}),
+                         case_name);
+
+}  // namespace
+}  // namespace galago

@@ -1,0 +1,182 @@
+# Writes tiny SigLIP models and what transformers makes of pictures and texts with them; and a tiny CLIP tower.
+# In: the test data folder, whose text/families/ holds small tokenizers as the hub has them. Out: models/<name> and
+# goldens/<name> in it, for every entry of MODELS: input ids, pixel values, every hidden state of the vision tower,
+# embeddings as they leave the heads, logits_per_image and the sigmoid of them; and the same of clip_tower's tower.
+# Reference: transformers 5.18.0 SiglipModel and CLIPVisionModel in float32, PIL image processor, AutoTokenizer (needs
+# sentencepiece and protobuf).
+# Usage: python tools/oracle/make_siglip.py -d tests/data [--only NAME]
+
+import argparse
+import json
+import math
+import pathlib
+import shutil
+
+import torch
+from transformers import (
+    AutoImageProcessor,
+    AutoTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    SiglipConfig,
+    SiglipModel,
+)
+from transformers.image_utils import load_image
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+from reference import check_versions, write_golden
+
+TEXTS = [
+    "This is a photo of a cat.",
+    "This is a photo of 2 dogs.",
+    "",
+    "  A  PHOTO of\tthe Eiffel Tower, at night!?  ",
+    "don't stop: 50% off (today) \u2014 \u00a1ol\u00e9!",
+    "\u732b\u306e\u5199\u771f caf\u00e9 \U0001f408",
+    "a very long text about the same picture " * 20,
+    "x",
+]
+PICTURES = ["shapes_100x80.png", "shapes_37x90.png", "shapes_300x60.jpg"]
+
+MODELS = {
+    # google/siglip-base-patch16-224 in small: SentencePiece file, bicubic, float32.
+    "siglip": {
+        "seed": 21, "tokenizer": "siglip", "resample": 3, "dtype": torch.float32,
+        "vision": dict(hidden_size=24, intermediate_size=56, num_hidden_layers=3, num_attention_heads=3,
+                       image_size=48, patch_size=8),
+        "text": dict(hidden_size=24, intermediate_size=52, num_hidden_layers=2, num_attention_heads=2,
+                     max_position_embeddings=64),
+    },
+    # google/siglip2-base-patch16-512 in small: Gemma's tokenizer.json, bilinear, bfloat16, a text tower of another
+    # width than the embedding, pixels beyond the last whole patch.
+    "siglip2": {
+        "seed": 22, "tokenizer": "siglip2_gemma", "resample": 2, "dtype": torch.bfloat16,
+        "vision": dict(hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=3,
+                       image_size=75, patch_size=10),
+        "text": dict(hidden_size=40, intermediate_size=96, num_hidden_layers=2,
+                     num_attention_heads=4, max_position_embeddings=64, projection_size=48),
+    },
+}
+
+
+def fill(model, seed):
+    """Draws every parameter of a model from one seed, in the order of the sorted names; the scale and the bias as
+    trained models have them, so that probabilities are neither all 0 nor all 1."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            noise = torch.randn(parameter.shape, generator=generator)
+            if name == "logit_scale":
+                parameter.fill_(math.log(12.0))
+            elif name == "logit_bias":
+                parameter.fill_(-1.5)
+            elif parameter.dim() == 1:
+                base = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+                parameter.copy_(base + 0.15 * noise)
+            elif "embedding.weight" in name or name.endswith("probe"):
+                parameter.copy_(noise)
+            else:
+                parameter.copy_(noise * 2.0 / math.sqrt(parameter[0].numel()))
+
+
+def write_model(spec, folder, families):
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted((families / spec["tokenizer"]).iterdir()):
+        if path.name != "config.json":
+            shutil.copyfile(path, folder / path.name)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings["model_input_names"] = ["input_ids"]  # as on the hub: the text tower sees its padding
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
+    config = SiglipConfig(text_config=spec["text"], vision_config=spec["vision"])
+    config.save_pretrained(folder)  # AutoTokenizer asks for the model's type
+    config.text_config.vocab_size = len(AutoTokenizer.from_pretrained(folder))
+    config._attn_implementation = "eager"
+    model = SiglipModel(config)
+    fill(model, spec["seed"])
+    model.to(spec["dtype"])
+    model.save_pretrained(folder)
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)
+    side = spec["vision"]["image_size"]
+    SiglipImageProcessorPil(
+        size={"height": side, "width": side}, resample=spec["resample"], image_mean=[0.5] * 3, image_std=[0.5] * 3
+    ).save_pretrained(folder)
+
+
+def write_siglip_golden(folder, golden, pictures):
+    """Runs one model on PICTURES and TEXTS."""
+    model = SiglipModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+    if not type(processor).__name__.endswith("Pil"):
+        raise SystemExit(f"expected the PIL image processor, got {type(processor).__name__}")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    length = model.config.text_config.max_position_embeddings
+    inputs = tokenizer(TEXTS, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    if list(inputs.keys()) != ["input_ids"]:
+        raise SystemExit(f"expected input_ids alone, got {list(inputs.keys())}")
+    pixels = processor([load_image(str(pictures / name)) for name in PICTURES], return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        out = model(input_ids=inputs["input_ids"], pixel_values=pixels, output_hidden_states=True)
+    logits = out.logits_per_image
+    tensors = {
+        "input_ids": inputs["input_ids"],
+        "hidden_states": torch.stack(out.vision_model_output.hidden_states),
+        "vision_last_hidden_state": out.vision_model_output.last_hidden_state,
+        "image_features": out.vision_model_output.pooler_output,
+        "text_features": out.text_model_output.pooler_output,
+        "image_embeds": out.image_embeds,
+        "text_embeds": out.text_embeds,
+        "logits_per_image": logits,
+        "probabilities": torch.sigmoid(logits),
+        "pixel_values": pixels,
+    }
+    facts = {"images": PICTURES, "texts": TEXTS, "tokenizer": type(tokenizer).__name__}
+    write_golden(golden, tensors, facts, keep_pixels=True)
+    (golden / "trace.safetensors").chmod(0o644)
+    probabilities = torch.sigmoid(logits)
+    print(f"{golden}: probabilities {probabilities.min():.4f}..{probabilities.max():.4f}, "
+          f"ids of no text {inputs['input_ids'][2][:3].tolist()}")
+
+
+def write_clip(folder, golden):
+    """A CLIP tower alone, with pixels beyond the last whole patch, on two tiles of noise."""
+    config = CLIPVisionConfig(hidden_size=24, intermediate_size=56, num_hidden_layers=3, num_attention_heads=3,
+                              image_size=31, patch_size=6, hidden_act="quick_gelu", layer_norm_eps=1e-5)
+    config._attn_implementation = "eager"
+    model = CLIPVisionModel(config).eval()
+    fill(model, 23)
+    model.save_pretrained(folder)
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)
+    pixels = torch.randn((2, 3, 31, 31), generator=torch.Generator().manual_seed(24))
+    with torch.no_grad():
+        out = model(pixel_values=pixels, output_hidden_states=True)
+    tensors = {
+        "pixel_values": pixels,
+        "hidden_states": torch.stack(out.hidden_states),
+        "last_hidden_state": out.last_hidden_state,
+        "pooler_output": out.pooler_output,
+    }
+    write_golden(golden, tensors, {"model": "clip_tower"}, keep_pixels=True)
+    (golden / "trace.safetensors").chmod(0o644)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Write tiny SigLIP models and their goldens.")
+    parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="tests/data")
+    parser.add_argument("--only", choices=[*sorted(MODELS), "clip_tower"], help="make this one only")
+    arguments = parser.parse_args()
+    check_versions()
+    torch.set_num_threads(1)
+    if arguments.only in (None, "clip_tower"):
+        write_clip(arguments.data / "models" / "clip_tower", arguments.data / "goldens" / "clip_tower")
+    for name, spec in MODELS.items():
+        if arguments.only in (None, name):
+            folder = arguments.data / "models" / name
+            write_model(spec, folder, arguments.data / "text" / "families")
+            write_siglip_golden(folder, arguments.data / "goldens" / name, arguments.data / "pictures")
+            print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
+
+
+if __name__ == "__main__":
+    main()
