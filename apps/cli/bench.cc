@@ -1,0 +1,228 @@
+// galago bench: every stage of a model by itself, timed and set against what this machine's processor can do.
+// In: a model, perhaps a picture. Out: a table or one JSON object; docs/performance.md explains the columns.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "commands.h"
+#include "console.h"
+#include "core/cancelled.h"
+#include "core/clock.h"
+#include "io/files.h"
+#include "kernels/kernels.h"
+#include "kernels/peak.h"
+#include "models/bench_stages.h"
+#include "models/registry.h"
+
+namespace galago::cli {
+namespace {
+
+struct BenchFlags {
+  std::string model;
+  std::string image;
+  std::string prompt = "What is in the picture?";
+  std::vector<std::string> only;
+  int runs = 5;
+  int threads = 0;
+  int64_t context = 0;
+  bool no_split = false;
+  bool json = false;
+};
+
+/// One stage with the milliseconds of its runs.
+struct Measured {
+  BenchStage stage;
+  std::vector<double> ms;
+
+  double at(double part) const {
+    std::vector<double> sorted = ms;
+    std::sort(sorted.begin(), sorted.end());
+    const double place = part * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<size_t>(place);
+    const size_t above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+  }
+  double median() const { return at(0.5); }
+  double gflops() const { return stage.cost.flops / median() / 1e6; }
+  double gb_per_s() const { return stage.cost.bytes / median() / 1e6; }
+};
+
+constexpr int kPeakRounds = 12;        // before and after the stages
+constexpr double kShortestSample = 5;  // milliseconds: shorter stages are repeated within a sample
+
+void stop_if_interrupted() {
+  if (interrupted()) throw Cancelled{};
+}
+
+Measured measure(const BenchStage& stage, int runs, StatusLine& status) {
+  status.show(stage.name + ": warming up");
+  if (stage.warm_up)
+    stage.warm_up();
+  else
+    stage.run();
+  Measured measured{.stage = stage, .ms = {}};
+  int repeats = 1;
+  while (std::ssize(measured.ms) < runs) {
+    stop_if_interrupted();
+    status.show(stage.name + ": run " + std::to_string(measured.ms.size() + 1) + " of " +
+                std::to_string(runs));
+    const Clock clock;
+    for (int i = 0; i < repeats; ++i) stage.run();
+    const double ms = clock.ms();
+    if (ms < kShortestSample && repeats < 1'000'000) {
+      repeats *= 1 + static_cast<int>(kShortestSample / std::max(ms, 0.01));
+      continue;
+    }
+    measured.ms.push_back(ms / repeats);
+  }
+  return measured;
+}
+
+std::string fixed(double value, int digits) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+/// "-" for what is not counted.
+std::string counted(double value, int digits) { return value > 0 ? fixed(value, digits) : "-"; }
+
+std::string percent(double part, double whole) {
+  return part > 0 && whole > 0 ? fixed(100 * part / whole, 0) + " %" : "-";
+}
+
+double load_average() {
+  double load = 0;
+  return getloadavg(&load, 1) == 1 ? load : -1;
+}
+
+nlohmann::ordered_json stage_json(const Measured& m, const kernels::MachinePeak& peak) {
+  return {{"name", m.stage.name},
+          {"work", m.stage.work},
+          {"median_ms", m.median()},
+          {"min_ms", m.at(0)},
+          {"max_ms", m.at(1)},
+          {"runs_ms", m.ms},
+          {"gflop", m.stage.cost.flops / 1e9},
+          {"gb", m.stage.cost.bytes / 1e9},
+          {"gflops", m.gflops()},
+          {"gb_per_s", m.gb_per_s()},
+          {"of_peak_gflops", m.gflops() / peak.gflops},
+          {"of_peak_gb_per_s", m.gb_per_s() / peak.gb_per_s},
+          {"items", m.stage.items},
+          {"item", m.stage.item}};
+}
+
+std::string to_text(const std::vector<Measured>& stages, const kernels::MachinePeak& peak) {
+  std::vector<std::vector<std::string>> rows = {
+      {"stage", "work", "median", "min..max", "rate", "GFLOP", "GFLOP/s", "of peak", "GB/s", "of peak"}};
+  for (const Measured& m : stages)
+    rows.push_back(
+        {m.stage.name, m.stage.work, fixed(m.median(), 3) + " ms",
+         fixed(m.at(0), 3) + ".." + fixed(m.at(1), 3),
+         m.stage.items > 0 ? fixed(m.stage.items / m.median() * 1e3, 1) + " " + m.stage.item + "/s" : "-",
+         counted(m.stage.cost.flops / 1e9, 2), counted(m.gflops(), 1), percent(m.gflops(), peak.gflops),
+         counted(m.gb_per_s(), 2), percent(m.gb_per_s(), peak.gb_per_s)});
+  return table(rows);
+}
+
+BenchOptions bench_options(const BenchFlags& flags) {
+  BenchOptions options;
+  options.prompt = flags.prompt;
+  options.context = flags.context;
+  options.image_name = flags.image;
+  if (flags.no_split) options.split = false;
+  if (!flags.image.empty()) {
+    const MappedFile file(flags.image);
+    options.image_file.assign(file.bytes().begin(), file.bytes().end());
+  }
+  options.progress = [](int64_t, int64_t) { return !interrupted(); };
+  return options;
+}
+
+kernels::MachinePeak better(const kernels::MachinePeak& a, const kernels::MachinePeak& b) {
+  return {.gflops = std::max(a.gflops, b.gflops), .gb_per_s = std::max(a.gb_per_s, b.gb_per_s)};
+}
+
+int run(const BenchFlags& flags) {
+  const double load = load_average();
+  kernels::set_threads(flags.threads);
+  catch_interrupt();
+  StatusLine status(!flags.json);
+  status.show("loading the model");
+  const BenchOptions options = bench_options(flags);
+  const Clock clock;
+  const auto frontend =
+      load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
+  const Checkpoint checkpoint = frontend->files().checkpoint();
+  const auto engine = frontend->load_engine(checkpoint);
+  const double load_ms = clock.ms();
+  const BenchStages bench(*frontend, checkpoint, *engine, options);
+  status.show("measuring the machine's peak");
+  const auto go_on = [] { return !interrupted(); };
+  kernels::MachinePeak peak = kernels::measure_peak(kPeakRounds, go_on);
+  std::vector<Measured> stages;
+  for (const BenchStage& stage : bench.stages(flags.only))
+    stages.push_back(measure(stage, flags.runs, status));
+  if (stages.empty())
+    throw Error(ErrorCode::usage,
+                {.where = "--only", .got = "no stage that this model and these flags have"});
+  peak = better(peak, kernels::measure_peak(kPeakRounds, go_on));
+  stop_if_interrupted();
+  status.clear();
+  if (flags.json) {
+    auto rows = nlohmann::ordered_json::array();
+    for (const Measured& m : stages) rows.push_back(stage_json(m, peak));
+    print_json({{"galago", version()},
+                {"model", frontend->files().path().string()},
+                {"model_type", frontend->config().model_type},
+                {"dtype", frontend->config().dtype},
+                {"backend", kernels::backend_name()},
+                {"threads", kernels::threads()},
+                {"load_average", load},
+                {"load_ms", load_ms},
+                {"peak", {{"gflops", peak.gflops}, {"gb_per_s", peak.gb_per_s}}},
+                {"stages", rows}});
+    return 0;
+  }
+  print(frontend->files().path().string() + ": " + frontend->config().model_type + ", " +
+        std::to_string(kernels::threads()) + (kernels::threads() == 1 ? " thread, " : " threads, ") +
+        kernels::backend_name() + ", loaded in " + fixed(load_ms, 0) + " ms\n" +
+        "this machine's peak: " + fixed(peak.gflops, 0) + " GFLOP/s, reads " + fixed(peak.gb_per_s, 1) +
+        " GB/s; load average before: " + fixed(load, 2) + "\n\n" + to_text(stages, peak));
+  return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<BenchFlags>();
+  CLI::App* command =
+      app.add_subcommand("bench", "Time each stage by itself, against what this machine can do");
+  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("-i,--image", flags->image,
+                      "The picture; without one a made picture of 640x480, which needs no decoding");
+  command->add_option("-p,--prompt", flags->prompt, "The question")->capture_default_str();
+  command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command->add_option("--runs", flags->runs, "Runs of each stage, of which the median counts")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  command
+      ->add_option("--context", flags->context,
+                   "Rows of prefill and positions before the decode step; 0: as many as the prompt has")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
+  command->add_option("--only", flags->only, "Time this stage only; may be given several times")
+      ->check(CLI::IsMember(BenchStages::names()))
+      ->allow_extra_args(false);
+  command->add_flag("--no-split", flags->no_split, "Encode the picture as one tile");
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->footer(
+      "Percentages are of the peak that is measured in the same run, before and after the stages.\n"
+      "Example:\n"
+      "  galago bench -m SmolVLM-256M-Instruct --image photo.jpg -t 2\n");
+  command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace galago::cli

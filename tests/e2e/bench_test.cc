@@ -1,0 +1,101 @@
+// `galago bench` from the outside: its structure, its refusals and Ctrl-C; never how long something takes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "program.h"
+
+namespace galago::test {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> bench(const std::vector<std::string>& more) {
+  return std::vector<std::string>{"bench", "-t", "1", "-m", tiny(), "--runs", "3"} + more;
+}
+
+std::vector<std::string> names(const Json& result) {
+  std::vector<std::string> all;
+  for (const Json& stage : result["stages"]) all.push_back(stage["name"]);
+  return all;
+}
+
+TEST(Bench, TimesEveryStageOfAPicture) {
+  const Finished done = galago(bench({"--json", "--image", picture("shapes_100x80.png")}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  const Json result = done.json();
+  EXPECT_THAT(names(result), ElementsAre("decode image", "resize and tile", "normalise", "vision tower",
+                                         "connector", "tokenizer", "prefill", "decode", "first token"));
+  EXPECT_EQ(result["threads"], 1);
+  EXPECT_EQ(result["model_type"], "idefics3");
+  EXPECT_GT(result["peak"]["gflops"], 0);
+  EXPECT_GT(result["peak"]["gb_per_s"], 0);
+  for (const Json& stage : result["stages"]) {
+    SCOPED_TRACE(stage["name"].get<std::string>());
+    EXPECT_EQ(stage["runs_ms"].size(), 3u);
+    EXPECT_GT(stage["min_ms"], 0);
+    EXPECT_LE(stage["min_ms"], stage["median_ms"]);
+    EXPECT_LE(stage["median_ms"], stage["max_ms"]);
+    EXPECT_GT(stage["items"], 0);
+    if (stage["gflop"] > 0)
+      EXPECT_NEAR(stage["gflops"], stage["gflop"].get<double>() / stage["median_ms"].get<double>() * 1e3,
+                  1e-6 * stage["gflops"].get<double>());
+  }
+}
+
+TEST(Bench, ThePromptIsThatOfARun) {
+  const Json ran =
+      galago({"run", "-m", tiny(), "--json", "-n", "1", "-p", "Why?", "-i", picture("shapes_100x80.png")})
+          .json();
+  const Finished done = galago(bench(
+      {"--json", "-p", "Why?", "-i", picture("shapes_100x80.png"), "--only", "prefill", "--only", "decode"}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  const Json result = done.json();
+  EXPECT_THAT(names(result), ElementsAre("prefill", "decode"));
+  EXPECT_EQ(result["stages"][0]["items"], ran["usage"]["prompt_tokens"]);
+}
+
+TEST(Bench, ContextAndSplittingAreTheCallers) {
+  const Json result =
+      galago(bench({"--json", "--no-split", "--context", "7", "--only", "prefill", "--only", "normalise"}))
+          .json();
+  EXPECT_THAT(names(result), ElementsAre("normalise", "prefill"));
+  EXPECT_EQ(result["stages"][0]["items"], 1) << "one tile";
+  EXPECT_EQ(result["stages"][1]["items"], 7);
+}
+
+TEST(Bench, PrintsATable) {
+  const Finished done = galago(bench({"--only", "vision tower", "--only", "decode"}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.out,
+              AllOf(HasSubstr("this machine's peak"), HasSubstr("vision tower"),
+                    HasSubstr("1 tile of 256 patches"), HasSubstr("GFLOP/s"), HasSubstr("tokens/s")));
+  EXPECT_THAT(done.err, IsEmpty());
+}
+
+TEST(Bench, RefusesWhatItCannotTime) {
+  EXPECT_EQ(galago(bench({"--only", "no such stage"})).code, 64);
+  EXPECT_EQ(galago(bench({"--runs", "0"})).code, 64);
+  EXPECT_EQ(galago(bench({"--context", "99999999"})).code, 64);
+  EXPECT_EQ(galago(bench({"--only", "decode image"})).code, 64)
+      << "without a picture there is nothing to decode";
+  EXPECT_EQ(galago(bench({"--image", "/nowhere.png"})).code, 66);
+  const Finished broken = galago(bench({"--json", "--image", tiny() + "/config.json"}));
+  EXPECT_EQ(broken.code, 65);
+  EXPECT_EQ(broken.json()["error"]["code"], "unsupported_media");
+}
+
+TEST(Bench, CtrlCStopsIt) {
+  const TempDir streams;
+  const pid_t child =
+      start({"bench", "-t", "1", "-m", tiny(), "--runs", "10000", "--only", "prefill"}, {}, streams);
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  kill(child, SIGINT);
+  EXPECT_EQ(wait_for(child, 60), 130);
+  EXPECT_THAT(read_bytes(streams.file("out")), IsEmpty());
+}
+
+}  // namespace
+}  // namespace galago::test
