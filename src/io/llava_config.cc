@@ -123,6 +123,9 @@ LlavaNextConfig parse_llava_next_config(std::string_view json, const std::string
   const auto text = root.find("text_config");
   config.text = read_backbone_config(text ? *text : JsonField(absent, where + ": text_config"));
 
+  // LlavaNextForConditionalGeneration has a head of its own, which divides nothing.
+  config.text.logits_scaling = 1;
+
   const auto image = first_of(root, {"image_token_index", "image_token_id"});
   constexpr int64_t kDefaultImageToken = 32000;
   config.image_token_id = image ? image->integer(0, config.text.vocab_size - 1) : kDefaultImageToken;

@@ -56,6 +56,13 @@ std::vector<Case> cases() {
     all.push_back({"text_granite", "text_granite", 4, backend});
     all.push_back({"text_mistral", "text_mistral", 4, backend});
     all.push_back({"text_base", "text_base", 4, backend});
+    all.push_back({"llava_granite_tall", "llava_granite", 9, backend});
+    all.push_back({"llava_granite_wide", "llava_granite", 9, backend});
+    all.push_back({"llava_granite_two", "llava_granite", 9, backend});
+    all.push_back({"llava_clip_square", "llava_clip", 9, backend});
+    all.push_back({"llava_clip_text", "llava_clip", 4, backend});
+    all.push_back({"llava_mistral", "llava_mistral", 9, backend});
+    all.push_back({"llava_old_names", "llava_old_names", 9, backend});
   }
   return all;
 }

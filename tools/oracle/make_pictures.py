@@ -14,6 +14,8 @@ PICTURES = {
     "shapes_37x90.png": (37, 90, 2, 20),
     "shapes_300x60.jpg": (300, 60, 3, 6),
     "shapes_640x488.jpg": (640, 488, 4, 4),
+    "shapes_64x64.png": (64, 64, 5, 12),
+    "shapes_3x5.png": (3, 5, 6, 12),
 }
 
 

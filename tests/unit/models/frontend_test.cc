@@ -104,10 +104,10 @@ TEST(Frontend, RefusesAScaleThatDoesNotDivideTheGrid) {
 
 TEST(Frontend, ListsTheModelTypesItKnows) {
   const test::ModelCopy model;
-  model.edit("config.json", "\"model_type\": \"idefics3\"", "\"model_type\": \"llava_next\"");
+  model.edit("config.json", "\"model_type\": \"idefics3\"", "\"model_type\": \"paligemma\"");
   const Error error = load_error(model);
   EXPECT_EQ(error.code(), ErrorCode::model_unsupported);
-  EXPECT_THAT(error.what(), HasSubstr("got llava_next"));
+  EXPECT_THAT(error.what(), HasSubstr("got paligemma"));
   EXPECT_THAT(error.what(), HasSubstr("idefics3, smolvlm"));
 }
 
