@@ -29,13 +29,6 @@ TEST(Export, WritesATowerAndSaysWhereItWas) {
   EXPECT_EQ(Checkpoint::open_directory(out).tensors().size(), 37U);
 }
 
-TEST(Export, DefaultsToTheDemoModel) {
-  const TempDir folder;
-  const Json done = galago({"export", "--json", "--vision-tower", folder.file("tower")}).json();
-  EXPECT_EQ(done["layout"], "SigLIP");
-  EXPECT_TRUE(fs::exists(folder.file("tower") + "/config.json"));
-}
-
 TEST(Export, AShardedModelAndABareFileGiveTheSame) {
   const TempDir folder;
   const std::string from_shards = folder.file("shards");
