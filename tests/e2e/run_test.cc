@@ -62,8 +62,9 @@ Json ask_json(const std::vector<std::string>& more, const Surroundings& around =
 
 TEST(Run, JsonHasEveryPublishedKey) {
   const Json answer = ask_json({});
-  EXPECT_THAT(keys(answer), testing::UnorderedElementsAre("text", "token_ids", "prompt_token_ids",
-                                                          "finish_reason", "images", "usage", "timings"));
+  EXPECT_THAT(keys(answer),
+              testing::UnorderedElementsAre("text", "token_ids", "prompt_token_ids", "finish_reason",
+                                            "images", "videos", "usage", "timings"));
   EXPECT_THAT(keys(answer["usage"]),
               testing::UnorderedElementsAre("prompt_tokens", "image_tokens", "completion_tokens"));
   EXPECT_THAT(keys(answer["timings"]),

@@ -47,6 +47,14 @@ std::vector<Case> cases() {
     all.push_back({"two_images", "smolvlm_tiles", 10, backend});
     all.push_back({"no_split", "smolvlm_tiles", 11, backend});
     all.push_back({"text_only", "smolvlm_tiles", 4, backend});
+    all.push_back({"idefics3_llama3", "idefics3_llama3", 11, backend});
+    all.push_back({"idefics3_llama3_partial", "idefics3_llama3", 10, backend});
+    all.push_back({"docling", "docling", 10, backend});
+    all.push_back({"smolvlm2_image", "smolvlm2_video", 11, backend});
+    all.push_back({"video_gif", "smolvlm2_video", 10, backend});
+    all.push_back({"video_webp_system", "smolvlm2_video", 11, backend});
+    all.push_back({"video_folder", "smolvlm2_video", 10, backend});
+    all.push_back({"two_videos", "smolvlm2_video", 10, backend});
     all.push_back({"swap_siglip", "swap_siglip", 10, backend});
     all.push_back({"swap_clip", "swap_clip", 10, backend});
     all.push_back({"text_llama2", "text_llama2", 4, backend});

@@ -63,7 +63,12 @@ class Oracle:
         rendered = self.processor.apply_chat_template(messages, add_generation_prompt=True)
         images = [load_image(os.fspath(path)) for path in image_paths]
         nested = [images] if images else None
-        inputs = self.processor(text=rendered, images=nested, return_tensors="pt", **(options or {}))
+        # As apply_chat_template(tokenize=True) does: a start token that the template wrote is not added again.
+        bos = self.processor.tokenizer.bos_token
+        inputs = self.processor(
+            text=rendered, images=nested, return_tensors="pt",
+            add_special_tokens=bos is None or not rendered.startswith(bos), **(options or {}),
+        )
         expanded = self.processor.tokenizer.decode(
             inputs["input_ids"][0], skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
