@@ -6,7 +6,9 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "core/clock.h"
+#include <chrono>
+#include <vector>
+
 #include "core/tensor.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/peak.h"
@@ -88,35 +90,39 @@ void keep(float value) {
   static_cast<void>(kept);
 }
 
-// Runs body(part) on every thread at once; the seconds until all are done.
+// Runs body(part) on every thread at once; the seconds from the first one's start to the last one's end, so
+// that threads which did not run together do not count as if they had.
 template <class Body>
 double seconds_of_team(const Body& body) {
+  using Steady = std::chrono::steady_clock;
   const int team = threads();
-  double seconds = 0;
+  std::vector<Steady::time_point> starts(static_cast<size_t>(team), Steady::time_point::max());
+  std::vector<Steady::time_point> ends(static_cast<size_t>(team), Steady::time_point::min());
 #pragma omp parallel num_threads(team)
   {
-    const int part = omp_get_thread_num();
+    const auto part = static_cast<size_t>(omp_get_thread_num());
 #pragma omp barrier
-    const Clock clock;
-    body(part);
-#pragma omp barrier
-#pragma omp master
-    seconds = clock.ms() / 1e3;
+    starts[part] = Steady::now();
+    body(static_cast<int64_t>(part));
+    ends[part] = Steady::now();
   }
-  return seconds;
+  const auto passed =
+      *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());
+  return std::chrono::duration<double>(passed).count();
 }
 
 double multiply_add_rate() {
   const auto step = static_cast<double>(HWY_DYNAMIC_DISPATCH(OperationsPerStep)());
   const double seconds =
-      seconds_of_team([&](int) { keep(HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kSteps, 0.5f, 0.5f)); });
+      seconds_of_team([&](int64_t) { keep(HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kSteps, 0.5f, 0.5f)); });
   return step * static_cast<double>(kSteps) * threads() / seconds / 1e9;
 }
 
 double read_rate(const Tensor& memory) {
   const int64_t part_size = memory.size() / threads() / 1024 * 1024;  // whole steps of ReadAll
-  const double seconds = seconds_of_team(
-      [&](int part) { keep(HWY_DYNAMIC_DISPATCH(ReadAll)(memory.data() + part * part_size, part_size)); });
+  const double seconds = seconds_of_team([&](int64_t part) {
+    keep(HWY_DYNAMIC_DISPATCH(ReadAll)(memory.data() + part * part_size, part_size));
+  });
   return 4.0 * static_cast<double>(part_size) * threads() / seconds / 1e9;
 }
 
