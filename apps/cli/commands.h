@@ -15,6 +15,8 @@ void add_inspect(CLI::App& app, Action& action);
 void add_trace(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
+void add_embed(CLI::App& app, Action& action);
+void add_classify(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 
 }  // namespace galago::cli

@@ -56,6 +56,8 @@ std::string render_image(const Image& image, int columns);
 
 /// A text table: columns padded to their widest cell.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+/// The text with control characters (line ends, tabs, escapes) as spaces.
+std::string one_line(std::string text);
 /// 1234567 -> "1,234,567".
 std::string grouped(int64_t value);
 

@@ -60,6 +60,8 @@ int main(int argc, char** argv) {
   galago::cli::add_trace(app, action);
   galago::cli::add_verify(app, action);
   galago::cli::add_export(app, action);
+  galago::cli::add_embed(app, action);
+  galago::cli::add_classify(app, action);
   galago::cli::add_bench(app, action);
   const bool json =
       std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });

@@ -30,6 +30,12 @@ struct Embeddings {
   }
 };
 
+/// Pictures that are opened when their turn comes, so that many of them do not stand in memory at once.
+struct ImageSource {
+  int64_t count = 0;
+  std::function<Image(int64_t index)> open;  ///< called once for each index, in order
+};
+
 /// Items done and items in all, called from the asking thread after each batch; return false to stop.
 using EmbedProgress = std::function<bool(int64_t done, int64_t total)>;
 
@@ -73,14 +79,18 @@ class EmbeddingModel {
   float logit_scale() const;
   float logit_bias() const;
 
-  /// [images, dimension]: what the attention-pooling head gives.
-  Embeddings embed_images(std::span<const Image> images, const EmbedOptions& options = {}) const;
+  /// [images, dimension]: what the attention-pooling head gives. What a source throws passes through.
+  Embeddings embed_images(const ImageSource& images, const EmbedOptions& options = {}) const;
+  Embeddings embed_images(const std::vector<Image>& images, const EmbedOptions& options = {}) const;
   /// [texts, dimension]. A text is put into the model's canonical form, cut or padded to its fixed length.
-  /// Error{input_invalid} for malformed UTF-8, Error{input_too_large} over limits::kPromptBytes.
-  Embeddings embed_texts(std::span<const std::string> texts, const EmbedOptions& options = {}) const;
+  /// Error{input_invalid} for malformed UTF-8, Error{input_too_large} over 16 MiB.
+  Embeddings embed_texts(const std::vector<std::string>& texts, const EmbedOptions& options = {}) const;
 
-  /// Every picture against every label. Error{usage} without labels or for a template without "{}".
-  Classification classify(std::span<const Image> images, std::span<const std::string> labels,
+  /// Every picture against every label. Error{usage} without labels, for an empty one, or for a template
+  /// without "{}".
+  Classification classify(const ImageSource& images, const std::vector<std::string>& labels,
+                          const ClassifyOptions& options = {}) const;
+  Classification classify(const std::vector<Image>& images, const std::vector<std::string>& labels,
                           const ClassifyOptions& options = {}) const;
 
  private:

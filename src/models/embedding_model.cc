@@ -51,10 +51,18 @@ RgbImage rgb_of(const Image& image) {
           .pixels = {image.pixels().begin(), image.pixels().end()}};
 }
 
+ImageSource source_of(const std::vector<Image>& images) {
+  return {.count = static_cast<int64_t>(images.size()),
+          .open = [&images](int64_t i) { return images[static_cast<size_t>(i)]; }};
+}
+
+// The sentence of each label.
 std::vector<std::string> sentences(std::span<const std::string> labels, const std::string& pattern) {
   const size_t place = pattern.find("{}");
   if (labels.empty())
     throw Error(ErrorCode::usage, {.where = "labels", .got = "none", .expected = "at least one"});
+  if (std::any_of(labels.begin(), labels.end(), [](const std::string& label) { return label.empty(); }))
+    throw Error(ErrorCode::usage, {.where = "labels", .got = "an empty one", .expected = "a text"});
   if (place == std::string::npos)
     throw Error(ErrorCode::usage,
                 {.where = "template",
@@ -105,37 +113,40 @@ int64_t EmbeddingModel::dimension() const { return state_->encoder->dimension();
 float EmbeddingModel::logit_scale() const { return state_->encoder->logit_scale(); }
 float EmbeddingModel::logit_bias() const { return state_->encoder->logit_bias(); }
 
-Embeddings EmbeddingModel::embed_images(std::span<const Image> images, const EmbedOptions& options) const {
+Embeddings EmbeddingModel::embed_images(const ImageSource& images, const EmbedOptions& options) const {
   const DualEncoder& encoder = *state_->encoder;
   return guarded([&] {
-    return embed(
-        static_cast<int64_t>(images.size()), encoder.images_per_call(), encoder, options,
-        [&](int64_t begin, int64_t count, Workspace& workspace) {
-          std::vector<RgbImage> batch;
-          for (const Image& image : images.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)))
-            batch.push_back(rgb_of(image));
-          return encoder.encode_images(batch, workspace);
-        });
+    return embed(images.count, encoder.images_per_call(), encoder, options,
+                 [&](int64_t begin, int64_t count, Workspace& workspace) {
+                   std::vector<RgbImage> batch;
+                   for (int64_t i = begin; i < begin + count; ++i) batch.push_back(rgb_of(images.open(i)));
+                   return encoder.encode_images(batch, workspace);
+                 });
   });
 }
 
-Embeddings EmbeddingModel::embed_texts(std::span<const std::string> texts,
+Embeddings EmbeddingModel::embed_images(const std::vector<Image>& images, const EmbedOptions& options) const {
+  return embed_images(source_of(images), options);
+}
+
+Embeddings EmbeddingModel::embed_texts(const std::vector<std::string>& texts,
                                        const EmbedOptions& options) const {
   const DualEncoder& encoder = *state_->encoder;
   return guarded([&] {
     return embed(static_cast<int64_t>(texts.size()), encoder.texts_per_call(), encoder, options,
                  [&](int64_t begin, int64_t count, Workspace& workspace) {
+                   const std::span<const std::string> all(texts);
                    return encoder.encode_texts(
-                       texts.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), workspace);
+                       all.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), workspace);
                  });
   });
 }
 
-Classification EmbeddingModel::classify(std::span<const Image> images, std::span<const std::string> labels,
+Classification EmbeddingModel::classify(const ImageSource& images, const std::vector<std::string>& labels,
                                         const ClassifyOptions& options) const {
   const std::vector<std::string> texts = sentences(labels, options.template_text);
   const auto text_count = static_cast<int64_t>(texts.size());
-  const int64_t total = text_count + static_cast<int64_t>(images.size());
+  const int64_t total = text_count + images.count;
   const auto from = [&](int64_t before) {
     return [&options, before, total](int64_t done, int64_t) {
       return !options.on_progress || options.on_progress(before + done, total);
@@ -150,6 +161,12 @@ Classification EmbeddingModel::classify(std::span<const Image> images, std::span
   for (int64_t i = 0; i < image.count; ++i)
     result.images.push_back(score_labels(image.row(i), text, labels, *state_->encoder));
   return result;
+}
+
+Classification EmbeddingModel::classify(const std::vector<Image>& images,
+                                        const std::vector<std::string>& labels,
+                                        const ClassifyOptions& options) const {
+  return classify(source_of(images), labels, options);
 }
 
 }  // namespace galago

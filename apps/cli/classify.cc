@@ -1,0 +1,136 @@
+// galago classify: which of some labels fits a picture, without training on them.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "commands.h"
+#include "console.h"
+#include "galago/embedding.h"
+
+namespace galago::cli {
+namespace {
+
+struct ClassifyFlags {
+  std::string model;
+  std::vector<std::string> images;
+  std::string list;                 // "cat,dog"
+  std::vector<std::string> labels;  // each as it stands, commas too
+  LoadOptions load;
+  ClassifyOptions options;
+  bool json = false;
+};
+
+// "cat, dog" -> cat; dog. Spaces around a label are not part of it.
+std::vector<std::string> split_labels(const std::string& list) {
+  std::vector<std::string> labels;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    const std::string part = list.substr(begin, end - begin);
+    const size_t first = part.find_first_not_of(' ');
+    labels.push_back(first == std::string::npos ? std::string()
+                                                : part.substr(first, part.find_last_not_of(' ') + 1 - first));
+    begin = end + 1;
+  }
+  return labels;
+}
+
+nlohmann::ordered_json result_json(const ClassifyFlags& flags, const EmbeddingModel& model,
+                                   const std::vector<std::string>& labels, const Classification& result) {
+  auto images = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < result.images.size(); ++i) {
+    auto scores = nlohmann::ordered_json::array();
+    for (const LabelScore& score : result.images[i])
+      scores.push_back({{"label", score.label}, {"probability", score.probability}, {"logit", score.logit}});
+    images.push_back({{"path", flags.images[i]}, {"scores", scores}});
+  }
+  return {{"template", flags.options.template_text}, {"labels", labels}, {"logit_scale", model.logit_scale()},
+          {"logit_bias", model.logit_bias()},        {"images", images}, {"cancelled", result.cancelled}};
+}
+
+// One line for each label; with several pictures, a line with the file's name before them.
+void print_plain(const ClassifyFlags& flags, const Classification& result) {
+  const bool several = flags.images.size() > 1;
+  char number[32];
+  for (size_t i = 0; i < result.images.size(); ++i) {
+    std::string text = several ? one_line(flags.images[i]) + "\n" : std::string();
+    for (const LabelScore& score : result.images[i]) {
+      std::snprintf(number, sizeof number, "%.6f  ", static_cast<double>(score.probability));
+      text += (several ? "  " : "") + std::string(number) + one_line(score.label) + "\n";
+    }
+    print(text);
+  }
+}
+
+int classify(ClassifyFlags& flags) {
+  std::vector<std::string> labels = flags.labels;
+  if (!flags.list.empty()) {
+    const std::vector<std::string> more = split_labels(flags.list);
+    labels.insert(labels.begin(), more.begin(), more.end());
+  }
+  if (labels.empty())
+    throw Error(
+        ErrorCode::usage,
+        {.where = "classify", .got = "no labels", .expected = "--labels \"cat,dog\", or --label for each"});
+  if (const auto from_stdin = std::count(flags.images.begin(), flags.images.end(), "-"); from_stdin > 1)
+    throw Error(ErrorCode::usage, {.where = "standard input (-)",
+                                   .got = "asked for " + std::to_string(from_stdin) + " times",
+                                   .expected = "at most once"});
+  catch_interrupt();
+  StatusLine status(!flags.json);
+  status.show("loading the model");
+  const EmbeddingModel model = EmbeddingModel::load(flags.model, flags.load);
+  flags.options.on_progress = [&](int64_t done, int64_t total) {
+    const int64_t before = static_cast<int64_t>(labels.size());
+    status.show(done < before ? "encoding labels: " + std::to_string(done) + " of " + std::to_string(before)
+                              : "encoding images: " + std::to_string(done - before) + " of " +
+                                    std::to_string(total - before));
+    return !interrupted();
+  };
+  const Classification result =
+      model.classify({.count = static_cast<int64_t>(flags.images.size()),
+                      .open = [&](int64_t i) { return open_image(flags.images[static_cast<size_t>(i)]); }},
+                     labels, flags.options);
+  status.clear();
+  if (flags.json)
+    print_json(result_json(flags, model, labels, result));
+  else
+    print_plain(flags, result);
+  return result.cancelled ? kInterruptedExit : 0;
+}
+
+}  // namespace
+
+void add_classify(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<ClassifyFlags>();
+  CLI::App* command =
+      app.add_subcommand("classify", "Say which of some labels fits a picture, without training (SigLIP)");
+  command->add_option("-m,--model", flags->model, "Directory of a SigLIP or SigLIP2 model")->required();
+  command
+      ->add_option("-i,--image", flags->images,
+                   "A JPEG, PNG, WebP, BMP or GIF file, or - for standard input; may be given several times")
+      ->required()
+      ->allow_extra_args(false);
+  command->add_option("--labels", flags->list, "The labels, with commas between them");
+  command->add_option("--label", flags->labels, "One label, commas and all; may be given several times")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--template", flags->options.template_text,
+                   "The sentence that is compared with the picture; {} stands for the label")
+      ->capture_default_str();
+  command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->footer(
+      "Each label is judged alone: the numbers are probabilities that it fits, and do not sum to 1. Several\n"
+      "may fit, or none.\n"
+      "\n"
+      "Examples:\n"
+      "  galago classify -m siglip-base-patch16-224 --image photo.jpg --labels \"cat,dog,a parked car\"\n"
+      "  galago classify -m siglip-base-patch16-224 -i a.jpg -i b.jpg --label indoors --label outdoors \\\n"
+      "                  --template \"a picture taken {}\" --json\n");
+  command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });
+}
+
+}  // namespace galago::cli

@@ -1,0 +1,148 @@
+// galago embed: pictures and texts as vectors of one space.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <sstream>
+
+#include "commands.h"
+#include "console.h"
+#include "galago/embedding.h"
+
+namespace galago::cli {
+namespace {
+
+struct EmbedFlags {
+  std::string model;
+  std::vector<std::string> images;
+  std::vector<std::string> texts;
+  LoadOptions load;
+  bool normalize = false;
+  bool json = false;
+};
+
+// The texts as given; "-" stands for the lines of standard input, one text each.
+std::vector<std::string> read_texts(const std::vector<std::string>& given) {
+  std::vector<std::string> texts;
+  for (const std::string& text : given) {
+    if (text != "-") {
+      texts.push_back(text);
+      continue;
+    }
+    std::istringstream lines(prompt_text(text));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      texts.push_back(line);
+    }
+  }
+  return texts;
+}
+
+nlohmann::ordered_json item_json(const char* kind, const std::string& name, std::span<const float> row) {
+  return {{kind, name}, {"embedding", std::vector<float>(row.begin(), row.end())}};
+}
+
+// kind, name and numbers, between tabs; a float's nine digits are all of it.
+std::string line_of(const char* kind, const std::string& name, std::span<const float> row) {
+  std::string line = std::string(kind) + "\t" + one_line(name) + "\t";
+  char number[32];
+  for (size_t i = 0; i < row.size(); ++i) {
+    std::snprintf(number, sizeof number, i ? " %.9g" : "%.9g", static_cast<double>(row[i]));
+    line += number;
+  }
+  return line + "\n";
+}
+
+void print_plain(const Embeddings& embeddings, const char* kind, const std::vector<std::string>& names) {
+  for (int64_t i = 0; i < embeddings.count; ++i)
+    print(line_of(kind, names[static_cast<size_t>(i)], embeddings.row(i)));
+}
+
+nlohmann::ordered_json list_json(const Embeddings& embeddings, const char* kind,
+                                 const std::vector<std::string>& names) {
+  auto list = nlohmann::ordered_json::array();
+  for (int64_t i = 0; i < embeddings.count; ++i)
+    list.push_back(item_json(kind, names[static_cast<size_t>(i)], embeddings.row(i)));
+  return list;
+}
+
+void check_flags(const EmbedFlags& flags) {
+  const auto from_stdin = std::count(flags.images.begin(), flags.images.end(), "-") +
+                          std::count(flags.texts.begin(), flags.texts.end(), "-");
+  if (from_stdin > 1)
+    throw Error(ErrorCode::usage, {.where = "standard input (-)",
+                                   .got = "asked for " + std::to_string(from_stdin) + " times",
+                                   .expected = "at most once"});
+  if (flags.images.empty() && flags.texts.empty())
+    throw Error(ErrorCode::usage, {.where = "embed",
+                                   .got = "neither --image nor --text",
+                                   .expected = "at least one of them",
+                                   .hint = "galago embed --help shows examples"});
+}
+
+int embed(const EmbedFlags& flags) {
+  check_flags(flags);
+  const std::vector<std::string> texts = read_texts(flags.texts);
+  catch_interrupt();
+  StatusLine status(!flags.json);
+  status.show("loading the model");
+  const EmbeddingModel model = EmbeddingModel::load(flags.model, flags.load);
+  const auto options = [&](const std::string& things) -> EmbedOptions {
+    return {
+        .normalize = flags.normalize, .on_progress = [&status, things](int64_t done, int64_t total) {
+          status.show("encoding " + things + ": " + std::to_string(done) + " of " + std::to_string(total));
+          return !interrupted();
+        }};
+  };
+  const Embeddings images = model.embed_images(
+      {.count = static_cast<int64_t>(flags.images.size()),
+       .open = [&](int64_t i) { return open_image(flags.images[static_cast<size_t>(i)]); }},
+      options("images"));
+  const Embeddings rows =
+      images.cancelled ? Embeddings{.values = {}} : model.embed_texts(texts, options("texts"));
+  const bool cancelled = images.cancelled || rows.cancelled;
+  status.clear();
+  if (flags.json) {
+    print_json({{"dimension", model.dimension()},
+                {"normalized", flags.normalize},
+                {"images", list_json(images, "path", flags.images)},
+                {"texts", list_json(rows, "text", texts)},
+                {"cancelled", cancelled}});
+  } else {
+    print_plain(images, "image", flags.images);
+    print_plain(rows, "text", texts);
+  }
+  return cancelled ? kInterruptedExit : 0;
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<EmbedFlags>();
+  CLI::App* command = app.add_subcommand("embed", "Turn pictures and texts into vectors (SigLIP)");
+  command->add_option("-m,--model", flags->model, "Directory of a SigLIP or SigLIP2 model")->required();
+  command
+      ->add_option("-i,--image", flags->images,
+                   "A JPEG, PNG, WebP, BMP or GIF file, or - for standard input; may be given several times")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--text", flags->texts,
+                   "A text, or - for the lines of standard input, one text each; may be given several times")
+      ->allow_extra_args(false);
+  command->add_flag("--normalize,!--no-normalize", flags->normalize,
+                    "Divide each vector by its length, so that a dot product is a cosine (default: off)");
+  command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->footer(
+      "Plain output has one line for each picture, then one for each text: the kind, the name, the numbers,\n"
+      "with tabs between the three.\n"
+      "\n"
+      "Examples:\n"
+      "  galago embed -m siglip-base-patch16-224 --image cat.jpg --text \"a photo of a cat\" --normalize\n"
+      "  galago embed -m siglip-base-patch16-224 --text - --json < sentences.txt\n");
+  command->callback([flags, &action] { action = [flags] { return embed(*flags); }; });
+}
+
+}  // namespace galago::cli
