@@ -4,6 +4,7 @@
 # Each model is a family in small: which tower, which layers are tapped, which text model, how the files are spelled.
 # Reference: transformers 5.18 LlavaNextForConditionalGeneration, LlavaNextProcessor, LlavaNextImageProcessorPil.
 # Usage: python tools/oracle/make_llava.py -d tests/data [--only NAME]
+#        python tools/oracle/make_llava.py --true-size DIR [--text-layers N]
 #        python tools/oracle/make_llava.py --golden-of DIR --image FILE -p TEXT -o GOLDEN [--max-new-tokens N]
 
 import argparse
@@ -177,6 +178,26 @@ GOLDENS = {
 }
 
 
+def granite_vision(text_layers):
+    """Granite Vision 3.2 2B's shapes with random weights and fewer text layers, in the form of an entry of MODELS."""
+    grids = [(h, w) for h in range(1, 11) for w in range(1, 11) if h * w <= 10]
+    return dict(
+        MODELS["llava_granite"],
+        vision_settings=dict(hidden_size=1152, intermediate_size=4304, num_hidden_layers=27, num_attention_heads=16,
+                             image_size=384, patch_size=14),
+        text_settings=dict(hidden_size=2048, intermediate_size=8192, num_hidden_layers=text_layers,
+                           num_attention_heads=32, num_key_value_heads=8, max_position_embeddings=131072,
+                           rms_norm_eps=1e-5, rope_parameters=dict(rope_type="default", rope_theta=300000.0),
+                           embedding_multiplier=12.0, residual_multiplier=0.22, attention_multiplier=0.015625,
+                           logits_scaling=8.0),
+        model_settings=dict(vision_feature_layer=[-24, -20, -12, -1], vision_feature_select_strategy="full",
+                            tie_word_embeddings=True, image_grid_pinpoints=pinpoints(384, grids)),
+        images=dict(size={"height": 384, "width": 384}, image_mean=[0.5] * 3, image_std=[0.5] * 3),
+        vocab_size=49156,
+        gains={"vision_tower": 1.0, "o_proj": 3.0, "down_proj": 6.0},
+    )
+
+
 class LlavaOracle(Oracle):
     """A LLaVA-NeXT directory loaded as the reference."""
 
@@ -266,7 +287,8 @@ def config_for(spec, tokenizer):
     ids = tokenizer.get_vocab()
     start, end = spec["names"]
     tied = spec["model_settings"].get("tie_word_embeddings", False)
-    text = spec["text"](**spec["text_settings"], vocab_size=tokenizer.get_vocab_size(), bos_token_id=ids[start],
+    vocabulary = spec.get("vocab_size", tokenizer.get_vocab_size())
+    text = spec["text"](**spec["text_settings"], vocab_size=vocabulary, bos_token_id=ids[start],
                         eos_token_id=ids[end], tie_word_embeddings=tied)
     return LlavaNextConfig(
         vision_config=spec["vision"](**spec["vision_settings"]), text_config=text, image_token_index=ids["<image>"],
@@ -370,6 +392,9 @@ def main():
     parser = argparse.ArgumentParser(description="Writes the tiny LLaVA-NeXT models and their goldens.")
     parser.add_argument("-d", "--data", type=pathlib.Path, help="test data folder")
     parser.add_argument("--only", choices=sorted(MODELS), help="make this model and its goldens only")
+    parser.add_argument("--true-size", type=pathlib.Path, metavar="DIR",
+                        help="write one directory of Granite Vision 3.2's shape instead")
+    parser.add_argument("--text-layers", type=int, default=40, help="of that directory's 40")
     parser.add_argument("--golden-of", type=pathlib.Path, metavar="DIR", help="one golden of a directory instead")
     parser.add_argument("--image", type=pathlib.Path, action="append", default=[])
     parser.add_argument("-p", "--prompt")
@@ -385,6 +410,9 @@ def main():
                                arguments.max_new_tokens))
         return
     torch.set_num_threads(1)
+    if arguments.true_size:
+        write_model(granite_vision(arguments.text_layers), arguments.data, arguments.true_size)
+        return
     for name, spec in MODELS.items():
         if arguments.only not in (None, name):
             continue
