@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "kernels/model_shapes.h"
 #include "kernels/reference/reference.h"
 #include "tolerances.h"
 
@@ -97,6 +98,18 @@ struct Cached {
     expect_close(run(attention_cached, 0, n), run(reference::attention_cached, 0, n), kAttentionBound);
   }
 };
+
+TEST(FastAttention, AtTheModelsShapes) {
+  constexpr int64_t kRows = 150;  // a twin's work
+  for (const AttentionShape& shape : kAttentionShapes)
+    check_full(std::min(shape.rows, kRows), shape.heads, false);
+  for (const CausalShape& shape : kCausalShapes) {
+    SCOPED_TRACE(shape.name);
+    Cached test(shape.heads, shape.length, 1);
+    for (int64_t i = shape.length - std::min(shape.rows, kRows); i < shape.length; ++i) test.add(0, 0, i);
+    test.check();
+  }
+}
 
 TEST(FastAttention, PrefillOverOneCache) {
   for (const int64_t n : {1, 7, 8, 40, 65, 200}) {
