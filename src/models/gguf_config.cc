@@ -129,14 +129,18 @@ Json text_config(const GgufFile& text) {
   return config;
 }
 
-/// ggml's "gelu" is the tanh form; without a flag its CLIP files mean x sigmoid(1.702 x).
+bool has_class_token(const GgufFile& vision) { return vision.tensor("v.class_embd") != nullptr; }
+
+/// ggml's "gelu" is the tanh form; a CLIP tower without a flag means x sigmoid(1.702 x). A tower without
+/// class token is SigLIP's, whose activation the old converter's flag cannot say.
 std::string vision_activation(const GgufFile& vision) {
   const auto flag = [&](const char* key) {
     const auto field = vision.find(key);
     return field && field->boolean();
   };
   if (flag("clip.use_gelu")) return "gelu_pytorch_tanh";
-  return flag("clip.use_silu") ? "silu" : "quick_gelu";
+  if (flag("clip.use_silu")) return "silu";
+  return has_class_token(vision) ? "quick_gelu" : "gelu_pytorch_tanh";
 }
 
 Json vision_config(const GgufFile& vision, const char* model_type) {
@@ -154,6 +158,42 @@ Json idefics3_config(const GgufPair& pair, Json text, int64_t image_token) {
           {"scale_factor",
            pair.vision->at("clip.vision.projector.scale_factor").integer(1, limits::kConfigWidth)},
           {"vision_config", vision_config(*pair.vision, "idefics3_vision")},
+          {"text_config", std::move(text)}};
+}
+
+/// [[height, width], ...] out of a flat list.
+Json pinpoints(const GgufFile& vision) {
+  const GgufField field = vision.at("clip.vision.image_grid_pinpoints");
+  const auto sides = field.integers(1, limits::kImageSide);
+  if (sides.empty() || sides.size() % 2 != 0) field.fail("pairs of height and width");
+  Json list = Json::array();
+  for (size_t i = 0; i < sides.size(); i += 2) list.push_back({sides[i], sides[i + 1]});
+  return list;
+}
+
+/// Which hidden states the projector gets. The converter counts them from the embeddings, as transformers
+/// does, and leaves out the layers behind the last one it needs: without a list that is the last one in the
+/// file.
+Json feature_layers(const GgufFile& vision) {
+  if (const auto field = vision.find("clip.vision.feature_layer"))
+    return field->integers(0, limits::kConfigLayers);
+  return Json::array({vision.at("clip.vision.block_count").integer(1, limits::kConfigLayers)});
+}
+
+const char* select_strategy(const GgufFile& vision) { return has_class_token(vision) ? "default" : "full"; }
+
+Json llava_next_config(const GgufPair& pair, Json text, int64_t image_token) {
+  const GgufFile& vision = *pair.vision;
+  const char* tower = has_class_token(vision) ? "clip_vision_model" : "siglip_vision_model";
+  return {{"model_type", "llava_next"},
+          {"architectures", {"LlavaNextForConditionalGeneration"}},
+          {"image_token_index", image_token},
+          {"image_grid_pinpoints", pinpoints(vision)},
+          {"multimodal_projector_bias", vision.tensor("mm.0.bias") != nullptr},
+          {"projector_hidden_act", "gelu"},
+          {"vision_feature_layer", feature_layers(vision)},
+          {"vision_feature_select_strategy", select_strategy(vision)},
+          {"vision_config", vision_config(vision, tower)},
           {"text_config", std::move(text)}};
 }
 
@@ -191,12 +231,13 @@ Json gguf_config(const GgufPair& pair) {
   } else {
     const std::string projector = gguf_projector(*pair.vision);
     const int64_t image = gguf_token_id(pair.text, "<image>").value_or(-1);
-    if (projector != "idefics3")
+    if (projector != "idefics3" && !is_llava_projector(projector))
       throw Error(ErrorCode::model_unsupported,
                   {.where = pair.vision->path().string() + ": clip.projector_type",
                    .got = projector,
-                   .expected = "idefics3"});
-    config = idefics3_config(pair, std::move(text), image);
+                   .expected = "idefics3 or mlp"});
+    config = is_llava_projector(projector) ? llava_next_config(pair, std::move(text), image)
+                                           : idefics3_config(pair, std::move(text), image);
   }
   config["tie_word_embeddings"] = tied;
   return config;
@@ -229,22 +270,43 @@ Json gguf_generation_config(const GgufFile& text) {
 Json gguf_preprocessor_config(const GgufPair& pair) {
   const GgufFile& vision = *pair.vision;
   const int64_t tile = vision.at("clip.vision.image_size").integer(1, limits::kImageSide);
+  Json config = {{"do_convert_rgb", true},
+                 {"do_resize", true},
+                 {"do_rescale", true},
+                 {"rescale_factor", 1.0 / 255},
+                 {"do_normalize", true},
+                 {"image_mean", colours(vision, "clip.vision.image_mean")},
+                 {"image_std", colours(vision, "clip.vision.image_std")},
+                 {"do_pad", true}};
+  // The files do not name the filter: it is the one that every processor of the family has.
+  constexpr int kLanczos = 1;
+  constexpr int kBicubic = 3;
+  if (is_llava_projector(gguf_projector(vision))) {
+    config["image_processor_type"] = "LlavaNextImageProcessor";
+    config["resample"] = kBicubic;
+    config["size"] = {{"height", tile}, {"width", tile}};
+    config["do_center_crop"] = true;
+    config["crop_size"] = {{"height", tile}, {"width", tile}};
+    config["image_grid_pinpoints"] = pinpoints(vision);
+    return config;
+  }
   const auto longest = vision.find("clip.vision.preproc_image_size");
-  return {{"image_processor_type", "Idefics3ImageProcessor"},
-          {"do_convert_rgb", true},
-          {"do_resize", true},
-          {"size", {{"longest_edge", longest ? longest->integer(1, limits::kImageSide) : 4 * tile}}},
-          {"resample", 1},  // the files do not say; every processor of this family has Lanczos
-          {"do_image_splitting", true},
-          {"max_image_size", {{"longest_edge", tile}}},
-          {"do_rescale", true},
-          {"rescale_factor", 1.0 / 255},
-          {"do_normalize", true},
-          {"image_mean", colours(vision, "clip.vision.image_mean")},
-          {"image_std", colours(vision, "clip.vision.image_std")},
-          {"do_pad", true}};
+  config["image_processor_type"] = "Idefics3ImageProcessor";
+  config["resample"] = kLanczos;
+  config["size"] = {{"longest_edge", longest ? longest->integer(1, limits::kImageSide) : 4 * tile}};
+  config["do_image_splitting"] = true;
+  config["max_image_size"] = {{"longest_edge", tile}};
+  return config;
 }
 
-Json gguf_processor_config(const GgufPair&) { return {{"processor_class", "Idefics3Processor"}}; }
+Json gguf_processor_config(const GgufPair& pair) {
+  const GgufFile& vision = *pair.vision;
+  if (!is_llava_projector(gguf_projector(vision))) return {{"processor_class", "Idefics3Processor"}};
+  return {{"processor_class", "LlavaNextProcessor"},
+          {"image_token", "<image>"},
+          {"patch_size", vision.at("clip.vision.patch_size").integer(1, limits::kImageSide)},
+          {"num_additional_image_tokens", has_class_token(vision) ? 1 : 0},
+          {"vision_feature_select_strategy", select_strategy(vision)}};
+}
 
 }  // namespace galago

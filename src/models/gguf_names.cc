@@ -1,6 +1,7 @@
 // Tensors under transformers' names and in its order. llama.cpp turns neighbours (2 i, 2 i + 1) of a head's
 // row where transformers turns (i, i + d/2), so its converter has moved the rows of q and k: here they move
 // back. Reference: gguf-py/gguf/tensor_mapping.py and LlamaModel.permute of llama.cpp's converter.
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -39,7 +40,8 @@ constexpr std::array<Renamed, 8> kVisionLayer = {{{"ln1", "layer_norm1"},
 struct Prefixes {
   std::string text;
   std::string vision;
-  std::string root;  ///< of the projector
+  std::string root;          ///< of the projector
+  bool swapped_mlp = false;  ///< of the tower: ffn_down comes before ffn_up
 };
 
 /// "a.b.weight" -> "a.b", ".weight".
@@ -93,8 +95,9 @@ std::string vision_name(const std::string& name, const Prefixes& prefixes) {
     return (stem.starts_with("mm.") ? prefixes.root : prefixes.vision) + std::string(to) +
            std::string(suffix);
   const auto [layer, part] = layer_and_part(stem, "v.blk.");
-  const std::string_view to = renamed(kVisionLayer, part);
+  std::string_view to = renamed(kVisionLayer, part);
   if (to.empty()) return name;
+  if (prefixes.swapped_mlp && to.starts_with("mlp.")) to = to == "mlp.fc1" ? "mlp.fc2" : "mlp.fc1";
   return prefixes.vision + "encoder.layers." + std::string(layer) + "." + std::string(to) +
          std::string(suffix);
 }
@@ -150,9 +153,34 @@ void add_tensor(Checkpoint& checkpoint, const GgufTensor& tensor, const std::str
   checkpoint.add(name, std::move(view), std::move(owner));
 }
 
+/// The old converter of LLaVA's towers exchanged the names of an MLP's two layers: the widths tell.
+bool has_swapped_mlp(const GgufFile& vision) {
+  const GgufTensor* down = vision.tensor("v.blk.0.ffn_down.weight");
+  return down != nullptr && down->shape.size() == 2 && down->shape[0] != down->shape[1] &&
+         down->shape[1] == vision.at("clip.vision.embedding_length").integer(1, limits::kConfigWidth);
+}
+
 Prefixes prefixes_of(const GgufPair& pair) {
   if (!pair.vision) return {.text = "model.", .vision = {}, .root = {}};
-  return {.text = "model.text_model.", .vision = "model.vision_model.", .root = "model."};
+  const bool llava = is_llava_projector(gguf_projector(*pair.vision));
+  return {.text = llava ? "model.language_model." : "model.text_model.",
+          .vision = llava ? "model.vision_tower." : "model.vision_model.",
+          .root = "model.",
+          .swapped_mlp = has_swapped_mlp(*pair.vision)};
+}
+
+/// The converter leaves out the norm behind a LLaVA tower's last layer, since no tapped state passes it. The
+/// tower has a place for it all the same: here it changes nothing.
+void add_last_norm(Checkpoint& checkpoint, const GgufFile& vision, const Prefixes& prefixes) {
+  if (!is_llava_projector(gguf_projector(vision)) || vision.tensor("v.post_ln.weight") != nullptr) return;
+  const int64_t width = vision.at("clip.vision.embedding_length").integer(1, limits::kConfigWidth);
+  for (const auto& [name, value] : {std::pair("weight", 1.0F), std::pair("bias", 0.0F)}) {
+    auto floats = std::make_shared<Tensor>(Shape{width});
+    std::fill_n(floats->data(), width, value);
+    const TensorView view{
+        .dtype = DType::f32, .shape = {width}, .data = reinterpret_cast<const std::byte*>(floats->data())};
+    checkpoint.add(prefixes.vision + "post_layernorm." + name, view, std::move(floats));
+  }
 }
 
 }  // namespace
@@ -168,9 +196,12 @@ Checkpoint gguf_checkpoint(const GgufPair& pair) {
   }
   if (!pair.vision) return checkpoint;
   checkpoint.add_map(pair.vision->map());
-  for (const auto& [name, tensor] : pair.vision->tensors())
+  for (const auto& [name, tensor] : pair.vision->tensors()) {
+    if (name.starts_with("v.head.")) continue;  // SigLIP's attention pooling, which no answer needs
     add_tensor(checkpoint, tensor, pair.vision->path().string() + ": tensor " + printable(name),
                vision_name(name, prefixes), std::nullopt);
+  }
+  add_last_norm(checkpoint, *pair.vision, prefixes);
   return checkpoint;
 }
 

@@ -46,6 +46,9 @@ std::vector<Case> cases() {
     all.push_back({"text_llama2", "gguf_llama2/model.gguf", 4, backend});
     all.push_back({"text_llama3", "gguf_llama3", 4, backend});
     all.push_back({"text_granite", "gguf_granite", 4, backend});
+    all.push_back({"llava_granite_tall", "gguf_llava_granite", 9, backend});
+    all.push_back({"llava_granite_two", "gguf_llava_granite", 9, backend});
+    all.push_back({"llava_clip_square", "gguf_llava_clip", 9, backend});
   }
   return all;
 }

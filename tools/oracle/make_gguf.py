@@ -35,6 +35,8 @@ TWINS = {
     "gguf_llama2": ("text_llama2", "llama", None, Type.F16),
     "gguf_llama3": ("text_llama3", "llama", "llama-bpe", Type.BF16),
     "gguf_granite": ("text_granite", "granite", "refact", Type.BF16),
+    "gguf_llava_granite": ("llava_granite", "granite", "refact", Type.BF16),
+    "gguf_llava_clip": ("llava_clip", "llama", "refact", Type.F32),
 }
 
 
@@ -196,16 +198,18 @@ def write_twin(folder, source, arch, pre, kind):
         writer.add_tensor("rope_freqs.weight", divisors)
     vision = {}
     for name, weight in weights.items():
-        if "vision_model" in name or "connector" in name:
+        if "vision_config" in config and not re.search("text_model|language_model|lm_head", name):
             vision[name] = weight
             continue
         heads = {"q_proj": text["num_attention_heads"], "k_proj": text["num_key_value_heads"]}.get(name.split(".")[-2])
         kept = {}
-        new = names.get_name(name.replace("text_model.", ""), try_suffixes=(".weight", ".bias"))
+        new = names.get_name(re.sub("text_model[.]|language_model[.]", "", name), try_suffixes=(".weight", ".bias"))
         add_weight(writer, new, moved(weight, heads) if heads else weight, kind, kept)
         stored[name] = back(kept[new], heads) if heads else kept[new]
     finish(writer)
-    if vision:
+    if vision and "multi_modal_projector.linear_1.weight" in vision:
+        write_llava_eyes(folder / "mmproj-model.gguf", source, config, vision, kind)
+    elif vision:
         stored |= write_eyes(folder / "mmproj-model.gguf", source, config, vision, kind)
     return stored
 
@@ -244,6 +248,53 @@ def write_eyes(path, source, config, weights, kind):
         stored[name] = kept[new]
     finish(writer)
     return stored
+
+
+def llava_name(name):
+    """The names of llama.cpp's old converter, which takes an MLP's first layer for the one that goes down."""
+    pairs = [("vision_tower.", "v."), ("multi_modal_projector.linear_1", "mm.0"),
+             ("multi_modal_projector.linear_2", "mm.2"), ("encoder.layers", "blk"), ("embeddings.", ""),
+             ("_proj", ""), ("self_attn.", "attn_"), ("layer_norm", "ln"), ("layrnorm", "ln"), ("mlp.fc1", "ffn_down"),
+             ("mlp.fc2", "ffn_up"), ("embedding", "embd")]
+    if name == "image_newline":
+        return "model.image_newline"
+    for old, new in pairs:
+        name = name.replace(old, new)
+    return name
+
+
+def write_llava_eyes(path, source, config, weights, kind):
+    """The mmproj file of a LLaVA-NeXT checkpoint: layers behind the last tapped one and the last norm are left out."""
+    vision = config["vision_config"]
+    document = json.loads((source / "processor_config.json").read_text())
+    images = document.get("image_processor", document)
+    taps = config["vision_feature_layer"]
+    count = vision["num_hidden_layers"]
+    taps = [tap if tap >= 0 else count + 1 + tap for tap in (taps if isinstance(taps, list) else [taps])]
+    writer = gguf.GGUFWriter(path, "clip")
+    writer.add_bool("clip.has_vision_encoder", True)
+    writer.add_bool("clip.has_llava_projector", True)
+    writer.add_string("clip.projector_type", "mlp")
+    writer.add_vision_image_size(vision["image_size"])
+    writer.add_vision_patch_size(vision["patch_size"])
+    writer.add_vision_embedding_length(vision["hidden_size"])
+    writer.add_vision_feed_forward_length(vision["intermediate_size"])
+    writer.add_vision_projection_dim(0)
+    writer.add_vision_head_count(vision["num_attention_heads"])
+    writer.add_vision_attention_layernorm_eps(vision["layer_norm_eps"])
+    writer.add_vision_block_count(max(taps))
+    writer.add_array("clip.vision.image_grid_pinpoints", [side for pair in config["image_grid_pinpoints"] for side in pair])
+    writer.add_string("clip.vision.mm_patch_merge_type", "spatial_unpad")
+    writer.add_array("clip.vision.feature_layer", taps)
+    writer.add_vision_image_mean(images["image_mean"])
+    writer.add_vision_image_std(images["image_std"])
+    writer.add_bool("clip.use_gelu", vision["hidden_act"] == "gelu")
+    for name, weight in weights.items():
+        layer = re.search(r"encoder[.]layers[.](\d+)", name)
+        if "post_layernorm" in name or ".head.mlp" in name or layer and int(layer[1]) >= max(taps):
+            continue
+        add_weight(writer, llava_name(name), weight, kind, {})
+    finish(writer)
 
 
 def write_golden_of(data, name, source, stored):
