@@ -91,10 +91,10 @@ void check_size(const MarkedText& prompt, std::span<const VideoTimes> videos, in
 
 std::string number_in_words(int64_t number) {
   if (number < 1000) return below_thousand(number);
-  const std::string thousands = below_thousand(number / 1000) + " thousand";
+  std::string thousands = below_thousand(number / 1000) + " thousand";
   const int64_t rest = number % 1000;
   if (rest == 0) return thousands;
-  return thousands + (rest < 100 ? " and " : ", ") + below_thousand(rest);
+  return thousands.append(rest < 100 ? " and " : ", ").append(below_thousand(rest));
 }
 
 std::string minutes_and_seconds(double seconds) {
