@@ -39,8 +39,8 @@ TEST_P(TextRun, VerifyHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, TextRun,
-                         testing::Values("text_llama2", "text_llama2_raw", "text_llama3", "text_smollm2",
-                                         "text_granite", "text_mistral", "text_base"),
+                         testing::Values("text_llama2", "text_llama2_raw", "text_llama2_hub", "text_llama3",
+                                         "text_smollm2", "text_granite", "text_mistral", "text_base"),
                          [](const auto& param) { return param.param; });
 
 TEST(TextModels, APictureIsRefusedClearly) {
@@ -72,7 +72,7 @@ TEST(TextModels, InspectShowsThreeStations) {
                               HasSubstr("text backbone"), Not(HasSubstr("vision"))));
   const Json stations = galago({"inspect", "-m", tiny("text_mistral"), "--json"}).json()["stations"];
   ASSERT_EQ(stations.size(), 3U);
-  EXPECT_EQ(stations[2]["parameters"], 587 * 48);
+  EXPECT_EQ(stations[2]["parameters"], 620 * 48);
 }
 
 TEST(TextModels, TraceHasTheStationsOfAText) {

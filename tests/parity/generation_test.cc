@@ -65,10 +65,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"no_split", "smolvlm_tiles"}, Case{"text_only", "smolvlm_tiles"},
                     Case{"smolvlm_tiles", "sharded"}, Case{"tied_head", "tied_head"},
                     Case{"grid25_llama3", "grid25_llama3"}, Case{"grid27_scale3", "grid27_scale3"},
-                    Case{"text_llama2", "text_llama2"}, Case{"text_llama2_raw", "text_llama2"},
-                    Case{"text_llama3", "text_llama3"}, Case{"text_smollm2", "text_smollm2"},
-                    Case{"text_granite", "text_granite"}, Case{"text_mistral", "text_mistral"},
-                    Case{"text_base", "text_base"}),
+                    Case{"text_llama2", "text_llama2"}, Case{"text_llama2_hub", "text_llama2_hub"},
+                    Case{"text_llama2_raw", "text_llama2"}, Case{"text_llama3", "text_llama3"},
+                    Case{"text_smollm2", "text_smollm2"}, Case{"text_granite", "text_granite"},
+                    Case{"text_mistral", "text_mistral"}, Case{"text_base", "text_base"}),
     [](const auto& param) { return std::string(param.param.golden) + "_" + param.param.model; });
 
 // Greedy tokens of several sequences that share each call of the decoder, one row a sequence after prefill.

@@ -59,6 +59,7 @@ std::vector<Case> cases() {
     all.push_back({"swap_clip", "swap_clip", 10, backend});
     all.push_back({"text_llama2", "text_llama2", 4, backend});
     all.push_back({"text_llama2_raw", "text_llama2", 4, backend});
+    all.push_back({"text_llama2_hub", "text_llama2_hub", 4, backend});
     all.push_back({"text_llama3", "text_llama3", 4, backend});
     all.push_back({"text_smollm2", "text_smollm2", 4, backend});
     all.push_back({"text_granite", "text_granite", 4, backend});

@@ -2,16 +2,18 @@
 # In: the test data folder. Out: models/NAME (a Hugging Face directory) for each entry of MODELS and goldens/NAME for
 # each entry of GOLDENS in it, the same bytes on every run.
 # Each model is a family in small: its attention, its rotary scaling, its multipliers or window, its kind of tokenizer
-# and chat template (our own words), and the spelling of its files.
+# (made here, or one of text/families in the folder: family_tokenizers.py) and chat template, and the spelling of its
+# files. Tokenizers of tokenizer.model want the packages sentencepiece and protobuf.
 # Usage: python tools/oracle/make_text_models.py -d tests/data [--only NAME]
 
 import argparse
 import json
 import pathlib
+import shutil
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import AutoModelForCausalLM, GraniteConfig, LlamaConfig, MistralConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, GraniteConfig, LlamaConfig, MistralConfig
 
 import make_models
 import text_goldens
@@ -92,6 +94,17 @@ MODELS = {
         "names": ("<s>", "</s>"),
         "old_spelling": True,
     },
+    # The same with both files of Llama 2's own tokenizer.
+    "text_llama2_hub": {
+        "seed": 1,
+        "config": LlamaConfig,
+        "settings": dict(hidden_size=32, intermediate_size=80, num_hidden_layers=2, num_attention_heads=4,
+                         num_key_value_heads=4, max_position_embeddings=512, rms_norm_eps=1e-5),
+        "dtype": torch.float16,
+        "family": ["llama2_model", "llama2_json"],
+        "template": text_templates.INST,
+        "old_spelling": True,
+    },
     # Llama 3: grouped key heads, rotary scaling that keeps, blends and slows frequencies, two end-of-text ids.
     "text_llama3": {
         "seed": 12,
@@ -142,23 +155,21 @@ MODELS = {
                          num_key_value_heads=2, head_dim=16, max_position_embeddings=1024, rms_norm_eps=1e-5,
                          sliding_window=7),
         "dtype": torch.bfloat16,
-        "tokenizer": sentencepiece_tokenizer,
+        "family": ["mistral_model"],
         "template": MISTRAL_TEMPLATE,
-        "names": ("<s>", "</s>"),
         "old_spelling": True,
     },
     # A base model: tensors without the prefix `model.`, tied head, no chat template, so that the prompt is the text.
     "text_base": {
-        "seed": 8,
+        "seed": 1,
         "config": LlamaConfig,
         "settings": dict(hidden_size=48, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4,
                          num_key_value_heads=1, max_position_embeddings=256, rms_norm_eps=1e-6,
                          rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0),
                          tie_word_embeddings=True),
         "dtype": torch.float32,
-        "tokenizer": sentencepiece_tokenizer,
+        "family": ["mistral_v3"],
         "template": None,
-        "names": ("<s>", "</s>"),
         "base_class": True,
     },
 }
@@ -167,6 +178,7 @@ MODELS = {
 GOLDENS = {
     "text_llama2": ("text_llama2", "What is in this image? Describe the caf\u00e9 \U0001f600.", {"system": "Be brief."}),
     "text_llama2_raw": ("text_llama2", "There are three red circles and", {"raw": True}),
+    "text_llama2_hub": ("text_llama2_hub", "Describe the caf\u00e9 \U0001f600 in 2024.", {"system": "Be brief."}),
     "text_llama3": ("text_llama3", "Where is the bicycle? It's 12 by 345 pixels.", {}),
     "text_smollm2": ("text_smollm2", "How many stars are there in 2024?", {}),
     "text_granite": ("text_granite", "Describe the house in detail, please.", {"system": "You are a helper."}),
@@ -175,22 +187,34 @@ GOLDENS = {
 }
 
 
-def write_tokenizer(tokenizer, folder, spec):
-    """tokenizer.json, tokenizer_config.json and, where there is a template, the file that holds it."""
-    data = json.loads(tokenizer.to_str())
-    old = spec.get("old_spelling", False)
-    if old:
-        data["model"]["merges"] = [" ".join(pair) for pair in data["model"]["merges"]]
-    tiny_tokenizer.dump(folder / "tokenizer.json", data)
+def write_made_tokenizer(spec, data, folder):
+    """tokenizer.json and tokenizer_config.json of a tokenizer made here."""
+    made = json.loads(spec["tokenizer"](data).to_str())
+    if spec.get("old_spelling"):
+        made["model"]["merges"] = [" ".join(pair) for pair in made["model"]["merges"]]
+    tiny_tokenizer.dump(folder / "tokenizer.json", made)
     start, end = spec["names"]
     config = {"bos_token": start, "eos_token": end, "clean_up_tokenization_spaces": False,
               "model_max_length": spec["settings"]["max_position_embeddings"],
               "tokenizer_class": "PreTrainedTokenizerFast"}
-    if old and spec["template"]:
-        config["chat_template"] = spec["template"]
-    elif spec["template"]:
-        (folder / "chat_template.jinja").write_text(spec["template"])
     tiny_tokenizer.dump(folder / "tokenizer_config.json", config)
+
+
+def write_tokenizer(spec, data, folder):
+    """The tokenizer's files; the template in tokenizer_config.json or, for newer files, in its own."""
+    if "tokenizer" in spec:
+        write_made_tokenizer(spec, data, folder)
+    for name in spec.get("family", []):
+        for path in sorted((data / "text" / "families" / name).iterdir()):
+            if path.name != "config.json":
+                shutil.copyfile(path, folder / path.name)
+    if not spec["template"]:
+        return
+    if spec.get("old_spelling"):
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        tiny_tokenizer.dump(folder / "tokenizer_config.json", {**config, "chat_template": spec["template"]})
+    else:
+        (folder / "chat_template.jinja").write_text(spec["template"])
 
 
 def respell(folder):
@@ -206,30 +230,29 @@ def respell(folder):
 
 def quiet_ids(tokenizer, ends):
     """Ids that greedy decoding should not prefer: special tokens but the ends, and single bytes beyond ASCII."""
-    ids = tokenizer.get_vocab()
-    special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
     return sorted(
-        number for text, number in ids.items()
-        if (text in special and text not in ends) or (text.startswith("<0x") and text not in special)
-        or (len(text) == 1 and not text.isascii() and text not in ("\u0120", "\u2581"))
+        number for text, number in tokenizer.get_vocab().items()
+        if number not in ends and (number in special or text.startswith("<0x")
+                                   or (len(text) == 1 and not text.isascii() and text not in ("\u0120", "\u2581")))
     )
 
 
 def write_model(spec, data, folder):
     """Writes the directory of one entry of MODELS; data: the test data folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = spec["tokenizer"](data)
-    ids = tokenizer.get_vocab()
-    start, end = spec["names"]
-    ends = spec.get("ends", [end])
-    config = spec["config"](**spec["settings"], vocab_size=tokenizer.get_vocab_size(), bos_token_id=ids[start],
-                            eos_token_id=[ids[text] for text in ends] if "ends" in spec else ids[end])
+    kind = spec["config"]
+    tiny_tokenizer.dump(folder / "config.json", {"model_type": kind.model_type})  # AutoTokenizer asks for it
+    write_tokenizer(spec, data, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ends = [tokenizer.convert_tokens_to_ids(text) for text in spec.get("ends", [tokenizer.eos_token])]
+    config = kind(**spec["settings"], vocab_size=len(tokenizer), bos_token_id=tokenizer.bos_token_id,
+                  eos_token_id=ends if len(ends) > 1 else ends[0])
     model = AutoModelForCausalLM.from_config(config)
     make_models.fill(model, spec["seed"], quiet_ids(tokenizer, ends), spec.get("logit_std", 2.0), spec.get("gains"))
     model.to(spec["dtype"])
     (model.model if spec.get("base_class") else model).save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)
-    write_tokenizer(tokenizer, folder, spec)
     if spec.get("old_spelling"):
         respell(folder)
 
