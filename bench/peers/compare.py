@@ -15,7 +15,8 @@ import subprocess
 import sys
 import time
 
-import machine
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import machine  # noqa: E402
 
 TASKS = ["tile", "photo", "prefill", "decode", "cold"]
 PEERS = ["llama-f32", "llama-f16", "llama-bf16", "llama-q8_0", "torch-f32", "torch-bf16", "onnxruntime-f32",

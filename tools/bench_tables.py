@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# Writes the tables and plots of docs/performance.md and README.md from bench/results, so that no figure is typed.
+# In: every bench/results/*.json; pages with regions between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. Out: the
+# regions filled in; with --check nothing is written, and exit 1 when a page is not what the results give.
+# Usage: python3 tools/bench_tables.py [--check] [ROOT]
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "growth"))
+import plot  # noqa: E402
+
+PAGES = ["docs/performance.md", "README.md"]
+PLOTS = "docs/performance"
+GALAGO = "galago-f32"
+QUIET_LOAD = 1.0
+NOTHING = "No results are recorded yet.\n"
+TASKS = {"tile": "encode one tile", "photo": "photo to first token", "prefill": "prefill, {context} rows",
+         "decode": "decode, one token after {decode_context}", "start to first token": "new process to first token",
+         "peak memory": "peak memory of that process", "load": "load of the model"}
+
+
+def number(value):
+    """Three significant digits, without an exponent."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def origin(result):
+    """The sentence above every table: where its figures come from, and whether the machine was free."""
+    text = (f"{result['cpu']}, {result['threads']} of {result['cores']} cores ({', '.join(result['isa'])}); commit "
+            f"{result['commit']}, {result['date']}; model shape {result['model']}; ")
+    if "peak" in result:
+        text += f"measured peak {result['peak']['gflops']:.0f} GFLOP/s, {result['peak']['gb_per_s']:.1f} GB/s; "
+    text += f"load average at the start {result['load_average']:.2f}.\n"
+    if result["load_average"] > QUIET_LOAD:
+        text += "\n**Other programs were running: these times show that the measurement works, not how fast galago is.**\n"
+    return text
+
+
+def stages(result):
+    rows = []
+    for stage in result["stages"]:
+        counted = stage["gflop"] > 0
+        rows.append([
+            stage["name"], stage["work"], f"{number(stage['median_ms'])} ms",
+            f"{number(stage['min_ms'])} to {number(stage['max_ms'])}", number(stage["gflop"]) if counted else "-",
+            f"{number(stage['gflops'])} ({100 * stage['of_peak_gflops']:.0f} %)" if counted else "-",
+            f"{number(stage['gb_per_s'])} ({100 * stage['of_peak_gb_per_s']:.0f} %)" if stage["gb"] > 0 else "-"])
+    header = ["stage", "work", "median", "smallest to largest", "GFLOP", "GFLOP/s (of peak)", "GB/s (of peak)"]
+    return origin(result) + f"\nMedians of {result['runs']} runs.\n\n" + table(header, rows)
+
+
+def peers(result):
+    rows = []
+    for task, measured in result["tasks"].items():
+        name = TASKS[task].format(**result)
+        for program, one in sorted(measured["programs"].items(), key=lambda item: (item[0] != GALAGO, item[0])):
+            ratio = one.get("ratio")
+            rows.append([name, program, f"{number(one['median'])} {measured['unit']}",
+                         f"{number(one['min'])} to {number(one['max'])}",
+                         f"{number(ratio['median'])} ({number(ratio['min'])} to {number(ratio['max'])})" if ratio else "-"])
+            name = ""
+    header = ["task", "program", "median", "smallest to largest", "peer / galago (smallest to largest)"]
+    text = origin(result) + f"\nMedians of {result['rounds']} rounds, in turns.\n\n" + table(header, rows)
+    for failure in result["failures"]:
+        text += f"\nNot measured: {failure}.\n"
+    return text
+
+
+def summary(result):
+    """One line a task: galago, and the best format of each peer."""
+    rows = []
+    for task, measured in result["tasks"].items():
+        programs = measured["programs"]
+        cells = []
+        for kind in ("llama", "torch", "onnxruntime", "openvino"):
+            able = {name: one for name, one in programs.items() if name.startswith(kind + "-")}
+            best = min(able, key=lambda name: able[name]["median"], default=None)
+            cells.append(f"{number(able[best]['ratio']['median'])}x ({best.rsplit('-', 1)[1]})" if best else "-")
+        ours = f"{number(programs[GALAGO]['median'])} {measured['unit']}"
+        rows.append([TASKS[task].format(**result), ours, *cells])
+    header = ["", "galago f32", "llama.cpp", "transformers", "ONNX Runtime", "OpenVINO"]
+    note = "Peers: their value divided by galago's, in their fastest weight format; above 1 galago is better.\n\n"
+    return origin(result) + "\n" + note + table(header, rows)
+
+
+def growth(result, name):
+    return origin(result) + f"\n![How time grows](performance/{name}.svg)\n"
+
+
+def filled(results):
+    """[(name, result)] -> {region: text}, {plot file: text}"""
+    regions = {"stages": [], "peers": [], "growth": [], "summary": []}
+    plots = {}
+    for name, result in results:
+        if result["kind"] == "stages":
+            regions["stages"].append(stages(result))
+        elif result["kind"] == "peers":
+            regions["peers"].append(peers(result))
+            regions["summary"].append(summary(result))
+        elif result["kind"] == "growth":
+            regions["growth"].append(growth(result, name))
+            plots[f"{PLOTS}/{name}.svg"] = plot.svg(result)
+        else:
+            raise SystemExit(f"bench_tables: {name}.json: unknown kind {result['kind']}")
+    return {region: "\n".join(texts) or NOTHING for region, texts in regions.items()}, plots
+
+
+def with_regions(page, text, regions):
+    """The page with its regions filled; every mark must have its end and a name that is known."""
+    for mark in re.findall(r"<!-- bench:(\w+) -->", text):
+        begin, end = f"<!-- bench:{mark} -->\n", f"<!-- /bench:{mark} -->"
+        head, _, rest = text.partition(begin)
+        if mark not in regions or end not in rest:
+            raise SystemExit(f"bench_tables: {page}: region {mark} is unknown or has no end")
+        text = f"{head}{begin}\n{regions[mark]}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def wanted(root):
+    """-> {path: text} of all generated files"""
+    results = [(path.stem, json.loads(path.read_text(encoding="utf-8")))
+               for path in sorted((root / "bench" / "results").glob("*.json"))]
+    regions, plots = filled(results)
+    files = {root / name: text for name, text in plots.items()}
+    for page in PAGES:
+        text = (root / page).read_text(encoding="utf-8")
+        files[root / page] = with_regions(page, text, regions)
+    return files
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Fills the tables of the documentation from bench/results.")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail when a page differs")
+    parser.add_argument("root", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[1])
+    arguments = parser.parse_args()
+    drifted = []
+    files = wanted(arguments.root)
+    for path, text in files.items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        drifted.append(path)
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    left = [path for path in (arguments.root / PLOTS).glob("*.svg") if path not in files]
+    for path in (drifted + left) if arguments.check else left:
+        print(f"bench_tables: {path.relative_to(arguments.root)} is not what bench/results gives")
+    return 1 if (arguments.check and drifted) or left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
