@@ -151,6 +151,15 @@ MarkedText Charsmap::replace_graphemes(const MarkedText& text) const {
 
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// The value of each digit; 64 for a byte that is none.
+constexpr std::array<uint8_t, 256> kBase64Values = [] {
+  std::array<uint8_t, 256> values{};
+  values.fill(64);
+  for (size_t i = 0; i < kBase64.size(); ++i)
+    values[static_cast<uint8_t>(kBase64[i])] = static_cast<uint8_t>(i);
+  return values;
+}();
+
 std::optional<std::string> from_base64(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
   if (text.size() % 4 == 1) return std::nullopt;
@@ -159,9 +168,9 @@ std::optional<std::string> from_base64(std::string_view text) {
   uint32_t held = 0;
   int bits = 0;
   for (const char c : text) {
-    const size_t digit = kBase64.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    held = held << 6 | static_cast<uint32_t>(digit);
+    const uint32_t digit = kBase64Values[static_cast<uint8_t>(c)];
+    if (digit == 64) return std::nullopt;
+    held = held << 6 | digit;
     bits += 6;
     if (bits < 8) continue;
     bits -= 8;
