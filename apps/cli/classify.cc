@@ -25,10 +25,13 @@ std::vector<std::string> split_labels(const std::string& list) {
   std::vector<std::string> labels;
   for (size_t begin = 0; begin <= list.size();) {
     const size_t end = std::min(list.find(',', begin), list.size());
-    const std::string part = list.substr(begin, end - begin);
-    const size_t first = part.find_first_not_of(' ');
-    labels.push_back(first == std::string::npos ? std::string()
-                                                : part.substr(first, part.find_last_not_of(' ') + 1 - first));
+    const size_t first = list.find_first_not_of(' ', begin);
+    if (first >= end)
+      throw Error(ErrorCode::usage, {.where = "--labels",
+                                     .got = list,
+                                     .expected = "a label between any two commas",
+                                     .hint = "a label with commas in it is for --label"});
+    labels.push_back(list.substr(first, list.find_last_not_of(' ', end - 1) + 1 - first));
     begin = end + 1;
   }
   return labels;

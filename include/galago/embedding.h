@@ -86,8 +86,7 @@ class EmbeddingModel {
   /// Error{input_invalid} for malformed UTF-8, Error{input_too_large} over 16 MiB.
   Embeddings embed_texts(const std::vector<std::string>& texts, const EmbedOptions& options = {}) const;
 
-  /// Every picture against every label. Error{usage} without labels, for an empty one, or for a template
-  /// without "{}".
+  /// Every picture against every label. Error{usage} without labels, or for a template without "{}".
   Classification classify(const ImageSource& images, const std::vector<std::string>& labels,
                           const ClassifyOptions& options = {}) const;
   Classification classify(const std::vector<Image>& images, const std::vector<std::string>& labels,

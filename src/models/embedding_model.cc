@@ -61,8 +61,6 @@ std::vector<std::string> sentences(std::span<const std::string> labels, const st
   const size_t place = pattern.find("{}");
   if (labels.empty())
     throw Error(ErrorCode::usage, {.where = "labels", .got = "none", .expected = "at least one"});
-  if (std::any_of(labels.begin(), labels.end(), [](const std::string& label) { return label.empty(); }))
-    throw Error(ErrorCode::usage, {.where = "labels", .got = "an empty one", .expected = "a text"});
   if (place == std::string::npos)
     throw Error(ErrorCode::usage,
                 {.where = "template",

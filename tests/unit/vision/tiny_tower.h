@@ -22,10 +22,10 @@ class TinyTower {
     config.hidden_act = "gelu_pytorch_tanh";
   }
 
-  std::shared_ptr<const SiglipTower> load() {
+  std::shared_ptr<const SiglipTower> load(SiglipOptions options = {}) {
     checkpoint_ = weights().checkpoint(directory_);
     Binder binder(checkpoint_);
-    auto tower = std::make_shared<const SiglipTower>(config, binder.root());
+    auto tower = std::make_shared<const SiglipTower>(config, binder.root(), std::move(options));
     binder.finish("tiny tower");
     return tower;
   }
