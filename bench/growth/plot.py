@@ -2,17 +2,17 @@
 # same bytes.
 # In: a result of growth/run.py. Out: the text of an SVG file.
 
+import math
+
 WIDTH, HEIGHT, MARGIN = 420, 260, 52
+LABEL = 28  # pixels that a number below the axis takes
 
 
 def ticks(largest):
-    """About four round numbers up to `largest`."""
-    step = 10.0 ** len(str(int(largest))) / 1000 if largest < 1 else 10.0 ** (len(str(int(largest))) - 1)
-    for factor in (0.1, 0.2, 0.25, 0.5, 1, 2, 5):
-        if largest / (step * factor) <= 5:
-            step *= factor
-            break
-    return [step * i for i in range(int(largest / step + 1e-9) + 1)]
+    """Up to five round numbers after zero."""
+    power = 10.0 ** (math.floor(math.log10(largest)) - 1)
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10, 20) if largest <= 5 * power * factor)
+    return [step * index for index in range(int(largest / step + 1e-9) + 1)]
 
 
 def number(value):
@@ -40,7 +40,11 @@ class Panel:
         for tick in ticks(self.y_max):
             parts.append(f'<path d="M{self.x(0)} {self.y(tick)}H{self.x(self.x_max)}" class="grid"/>')
             parts.append(f'<text x="{self.left + MARGIN - 6}" y="{self.y(tick)}" class="end">{number(tick)}</text>')
+        taken = -LABEL
         for point in curve["points"]:
+            if float(self.x(point["x"])) - taken < LABEL:
+                continue
+            taken = float(self.x(point["x"]))
             parts.append(f'<text x="{self.x(point["x"])}" y="{self.top + HEIGHT - 24}" class="mid">{point["x"]}</text>')
         return parts
 

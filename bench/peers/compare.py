@@ -56,6 +56,7 @@ class Peer:
         self.process = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.arguments.log, text=True, env=environment)
         self.ready = self.read()
+        self.process.send_signal(signal.SIGSTOP)
 
     def read(self):
         line = self.process.stdout.readline()
@@ -162,6 +163,12 @@ def say(text):
     print(f"compare: {text}", file=sys.stderr, flush=True)
 
 
+def save(arguments, results, failures):
+    """Writes what there is so far: a long comparison that breaks off is not lost."""
+    whole = {**results, "failures": failures, "load_average_at_end": os.getloadavg()[0]}
+    arguments.output.write_text(json.dumps(whole, indent=1) + "\n")
+
+
 def measure_warm(arguments, names, results, failures):
     """All tasks that a loaded program does: tile, photo, prefill, decode."""
     peers = []
@@ -192,6 +199,7 @@ def measure_warm(arguments, names, results, failures):
                 say(f"{task}: round {number + 1} of {arguments.rounds}")
                 rounds.append(run_round(task, number, able, arguments))
             results["tasks"][task] = {"unit": "ms", "programs": summary(rounds)}
+            save(arguments, results, failures)
     finally:
         for peer in peers:
             peer.close()
@@ -245,9 +253,7 @@ def main():
         measure_warm(arguments, arguments.peers, results, failures)
     if "cold" in arguments.tasks:
         measure_cold(arguments, arguments.peers, results, failures)
-    results["failures"] = failures
-    results["load_average_at_end"] = os.getloadavg()[0]
-    arguments.output.write_text(json.dumps(results, indent=1) + "\n")
+    save(arguments, results, failures)
     for failure in failures:
         say(failure)
     say(f"wrote {arguments.output}")
