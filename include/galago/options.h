@@ -19,7 +19,7 @@ struct GenerateOptions {
   double repetition_penalty = 1;  ///< above 1 makes tokens of prompt and answer less likely; 1: off
   uint64_t seed = 0;              ///< of the sampler; the same seed gives the same answer
   std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
-  bool keep_special = false;      ///< special tokens stay visible in the text
+  bool keep_special = false;      ///< special tokens stay in the text, the end token too
   int64_t prefill_chunk = 0;      ///< prompt rows that go through the decoder at once; 0: all of them
 };
 

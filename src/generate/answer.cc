@@ -13,6 +13,7 @@ AnswerBuilder::AnswerBuilder(const AnswerRules& rules, TokenText& text)
 bool AnswerBuilder::push(int32_t id) {
   result_.token_ids.push_back(id);
   if (std::find(rules_.end_ids.begin(), rules_.end_ids.end(), id) != rules_.end_ids.end()) {
+    if (rules_.keep_end) stream(stop_strings_.push(text_.push(id)), id);
     return end(FinishReason::stop);
   }
   const bool wanted = stream(stop_strings_.push(text_.push(id)), id);

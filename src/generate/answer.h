@@ -26,7 +26,8 @@ class TokenText {
 struct Generation {
   std::vector<int32_t>
       token_ids;     ///< as the reference returns them: an end token that was chosen is included
-  std::string text;  ///< without end token and stop string; equals the streamed pieces joined
+  std::string text;  ///< without stop string, and without end token unless it is kept; equals the streamed
+                     ///< pieces joined
   FinishReason finish_reason = FinishReason::length;
   Usage usage;
   Timings timings;  ///< the fields that generation knows: prefill, first token, decode, tokens per second
@@ -34,9 +35,10 @@ struct Generation {
 
 /// What an AnswerBuilder needs to know; the objects referred to must outlive it.
 struct AnswerRules {
-  std::span<const int32_t> end_ids;          ///< tokens that end an answer and are no part of its text (eos)
+  std::span<const int32_t> end_ids;          ///< tokens that end an answer (eos); no part of its text
   std::span<const std::string> stop;         ///< texts that end an answer
   const StreamCallback* on_piece = nullptr;  ///< may be null or empty
+  bool keep_end = false;                     ///< the end token is part of the text, as other special tokens
 };
 
 /// Collects one answer.

@@ -11,8 +11,9 @@ namespace {
 
 // Ids that a backbone made on its own, cut and turned into text by the request's rules.
 Generation collect(std::span<const int32_t> ids, const GenerateRequest& request, TokenText& text) {
-  AnswerBuilder answer({request.end_ids, request.options.stop, &request.on_piece}, text);
-  int64_t room = request.options.max_new_tokens;
+  const GenerateOptions& options = request.options;
+  AnswerBuilder answer({request.end_ids, options.stop, &request.on_piece, options.keep_special}, text);
+  int64_t room = options.max_new_tokens;
   for (const int32_t id : ids) {
     if (!answer.push(id) || --room == 0) break;
   }

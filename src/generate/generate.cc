@@ -42,7 +42,7 @@ Generation generate(CausalModel& model, const GenerateRequest& request, TokenTex
 
   Sampler sampler(options, model.vocab_size());
   sampler.observe(request.ids);
-  AnswerBuilder answer({request.end_ids, options.stop, &request.on_piece}, text);
+  AnswerBuilder answer({request.end_ids, options.stop, &request.on_piece, options.keep_special}, text);
   Tensor row({1, model.hidden_size()});
 
   const Clock clock;
