@@ -38,13 +38,13 @@ Exported export_tower(const ExportFlags& flags) {
   Exported done{.settings = flags.settings};
   if (flags.bucketed) done.settings.positions = PatchPositions::bucketed;
   const auto prefix = flags.prefix.empty() ? std::nullopt : std::optional(flags.prefix);
-  std::unique_ptr<const Frontend> frontend;
+  std::shared_ptr<const ModelFiles> files;
   if (flags.checkpoint.empty())
-    frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
-  const Checkpoint checkpoint = frontend ? frontend->files().checkpoint() : open_checkpoint(flags.checkpoint);
-  done.from = frontend ? frontend->files().path().string() : flags.checkpoint;
+    files = open_model(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
+  const Checkpoint checkpoint = files ? files->checkpoint() : open_checkpoint(flags.checkpoint);
+  done.from = files ? files->path().string() : flags.checkpoint;
   done.tower = extract_vision_tower_from_checkpoint(checkpoint, prefix);
-  if (frontend) done.settings = read_tower_settings(frontend->files(), frontend->config(), done.tower);
+  if (files) done.settings = read_tower_settings(*files, load_vision_config(files), done.tower);
   done.rows_changed = to_hf_api(checkpoint, done.tower, done.settings, flags.output,
                                 flags.force ? Existing::replace : Existing::refuse);
   return done;

@@ -152,9 +152,8 @@ void check_folder(const Checkpoint& checkpoint, const fs::path& folder) {
 
 }  // namespace
 
-TowerSettings read_tower_settings(const ModelFiles& files, const ModelConfig& config,
+TowerSettings read_tower_settings(const ModelFiles& files, const VisionConfig& vision,
                                   const ExtractedTower& tower) {
-  const VisionConfig& vision = config.vision;
   const auto agree = [&](const char* key, int64_t said, int64_t found) {
     if (said != found)
       throw Error(ErrorCode::model_invalid, {.where = files.where("config.json") + ": vision_config." + key,

@@ -27,9 +27,9 @@ struct TowerSettings {
   Resample resample = Resample::bicubic;
 };
 
-/// The settings of the tower in front of a model. `tower` must have the sizes that config.json says
-/// (Error{model_invalid} names the one that differs).
-TowerSettings read_tower_settings(const ModelFiles& files, const ModelConfig& config,
+/// The settings of a model's tower: `vision` (load_vision_config) and the image processor's file. `tower`
+/// must have the sizes that config.json says (Error{model_invalid} names the one that differs).
+TowerSettings read_tower_settings(const ModelFiles& files, const VisionConfig& vision,
                                   const ExtractedTower& tower);
 
 /// Writes the directory. With bucketed positions, row i of the table written is the row that patch i of a

@@ -6,8 +6,11 @@
 #include <string_view>
 #include <utility>
 
+#include "core/limits.h"
 #include "galago/error.h"
 #include "io/config.h"
+#include "io/config_fields.h"
+#include "io/json.h"
 #include "models/gguf_files.h"
 #include "models/idefics3.h"
 #include "models/llava_next.h"
@@ -31,10 +34,11 @@ constexpr std::array<ModelFile, 6> kModels = {{{"idefics3", make_idefics3_fronte
 
 struct EncoderFile {
   const char* model_type;
+  const char* vision_type;  // of a vision_config that names none
   std::unique_ptr<const DualEncoder> (*make)(std::shared_ptr<const ModelFiles> files);
 };
 
-constexpr std::array<EncoderFile, 1> kDualEncoders = {{{"siglip", make_siglip}}};
+constexpr std::array<EncoderFile, 1> kDualEncoders = {{{"siglip", "siglip_vision_model", make_siglip}}};
 
 // SigLIP2's files for pictures of any shape; the fixed-resolution ones say "siglip".
 constexpr std::string_view kPatchPacked = "siglip2";
@@ -89,6 +93,21 @@ std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path)
   std::shared_ptr<const ModelFiles> files = open_model(path);
   const std::string model_type = read_model_type(*files);
   return model_file(model_type).make_frontend(std::move(files));
+}
+
+VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) {
+  const std::string model_type = read_model_type(*files);
+  const std::string where = files->where("config.json");
+  const Json document = parse_json(files->read("config.json", limits::kConfigBytes), where);
+  const JsonField root(document, where);
+  if (is_tower_class(model_type)) return read_tower_config(root, model_type);
+  const Json absent = Json::object();
+  for (const EncoderFile& file : kDualEncoders)
+    if (model_type == file.model_type)
+      return read_tower_config(
+          root.find("vision_config").value_or(JsonField(absent, where + ": vision_config")),
+          file.vision_type);
+  return model_file(model_type).make_frontend(files)->config().vision;
 }
 
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "io/config.h"
 #include "io/model_files.h"
 #include "models/dual_encoder.h"
 #include "models/frontend.h"
@@ -16,6 +17,9 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path);
 /// Reads a model's settings, tokenizer and template; no weights. Error{model_unsupported} lists what is
 /// supported.
 std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path);
+/// The tower's settings of any model, or of a tower that stands alone. Error{model_unsupported} as
+/// load_frontend; a model without a tower has num_hidden_layers 0.
+VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files);
 /// Reads a model of two towers, its weights too. Error{model_unsupported} for one that answers questions.
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path);
 

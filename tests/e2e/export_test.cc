@@ -139,6 +139,38 @@ TEST(Export, PlacesThatCannotBeWritten) {
   EXPECT_EQ(galago({"export", "-m", tiny("tied_head")}).code, 64);  // no folder named
 }
 
+TEST(Export, ASwappedTowerIsItselfAgain) {
+  const TempDir folder;
+  const Finished done =
+      galago({"export", "--vision-tower", folder.file("clip"), "-m", tiny("swap_clip"), "--json"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.json()["layout"], "CLIP");
+  EXPECT_EQ(done.json()["position_rows_changed"], 0);
+  const Json config = Json::parse(read_bytes(folder.file("clip") + "/config.json"));
+  EXPECT_EQ(config["model_type"], "clip_vision_model");
+  EXPECT_EQ(config["hidden_act"], "quick_gelu");
+  const Json processor = Json::parse(read_bytes(folder.file("clip") + "/preprocessor_config.json"));
+  EXPECT_EQ(processor["image_mean"][0], 0.48145466);
+}
+
+TEST(Swap, VerifyHoldsForAnotherTower) {
+  for (const char* name : {"swap_siglip", "swap_clip"}) {
+    const Finished done =
+        galago({"verify", "-m", tiny(name), "--golden", data_path(std::string("goldens/") + name), "--json"});
+    EXPECT_EQ(done.code, 0) << done.out << done.err;
+    EXPECT_EQ(done.json()["holds"], true);
+    EXPECT_EQ(done.json()["stations"].size(), 10U);
+  }
+}
+
+TEST(Swap, RunAnswersAndInspectShowsTheAlign) {
+  const Finished ran = galago(golden_run("swap_clip") + std::vector<std::string>{"--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["text"], golden("swap_clip")["generated_text"]);
+  const Finished shown = galago({"inspect", "-m", tiny("swap_clip")});
+  EXPECT_THAT(shown.out, HasSubstr("hidden align   [N, 16, 56]            [N, 16, 48]     2,688"));
+}
+
 TEST(Export, AClosedPipeIsSaid) {
   const TempDir folder;
   const Finished done = galago({"export", "--vision-tower", folder.file("tower"), "-m", tiny("tied_head")},

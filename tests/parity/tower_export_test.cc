@@ -46,7 +46,8 @@ TEST_P(TowerExports, AgreeWithTransformers) {
   const DirectoryFiles files(data_path("models/" + name));
   const Checkpoint checkpoint = files.checkpoint();
   const ExtractedTower found = extract_vision_tower_from_checkpoint(checkpoint);
-  const TowerSettings settings = read_tower_settings(files, read_idefics3_settings(files).model, found);
+  const TowerSettings settings =
+      read_tower_settings(files, read_idefics3_settings(files).model.vision, found);
   const TempDir parent;
   const auto folder = parent.path() / "tower";
   to_hf_api(checkpoint, found, settings, folder);

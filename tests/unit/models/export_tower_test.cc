@@ -227,24 +227,23 @@ class OtherSizes : public testing::TestWithParam<const char*> {};
 
 TEST_P(OtherSizes, AreNamed) {
   const Found found(tower_shapes());
-  ModelConfig config;
-  config.vision = {.model_type = "siglip_vision_model",
-                   .hidden_size = 8,
-                   .intermediate_size = 12,
-                   .num_hidden_layers = 2,
-                   .num_attention_heads = 2,
-                   .num_channels = 3,
-                   .image_size = 6,
-                   .patch_size = 2};
+  VisionConfig vision = {.model_type = "siglip_vision_model",
+                         .hidden_size = 8,
+                         .intermediate_size = 12,
+                         .num_hidden_layers = 2,
+                         .num_attention_heads = 2,
+                         .num_channels = 3,
+                         .image_size = 6,
+                         .patch_size = 2};
   const std::string key = GetParam();
-  if (key == "hidden_size") config.vision.hidden_size = 16;
-  if (key == "intermediate_size") config.vision.intermediate_size = 13;
-  if (key == "num_hidden_layers") config.vision.num_hidden_layers = 3;
-  if (key == "num_channels") config.vision.num_channels = 1;
-  if (key == "patch_size") config.vision.patch_size = 3;
+  if (key == "hidden_size") vision.hidden_size = 16;
+  if (key == "intermediate_size") vision.intermediate_size = 13;
+  if (key == "num_hidden_layers") vision.num_hidden_layers = 3;
+  if (key == "num_channels") vision.num_channels = 1;
+  if (key == "patch_size") vision.patch_size = 3;
   const TempDir directory;
   const DirectoryFiles files(directory.path());
-  const Error error = error_of([&] { read_tower_settings(files, config, found.tower); });
+  const Error error = error_of([&] { read_tower_settings(files, vision, found.tower); });
   EXPECT_EQ(error.code(), ErrorCode::model_invalid);
   EXPECT_THAT(error.where(), HasSubstr("vision_config." + key));
 }
@@ -261,7 +260,7 @@ TEST(ExportTower, SettingsComeFromTheModelsFiles) {
   const Idefics3Settings model = read_idefics3_settings(files);
   const Checkpoint checkpoint = files.checkpoint();
   const TowerSettings settings =
-      read_tower_settings(files, model.model, extract_vision_tower_from_checkpoint(checkpoint));
+      read_tower_settings(files, model.model.vision, extract_vision_tower_from_checkpoint(checkpoint));
   EXPECT_EQ(settings.num_attention_heads, 4);
   EXPECT_EQ(settings.image_size, 55);
   EXPECT_EQ(settings.resample, Resample::lanczos);  // inside processor_config.json
