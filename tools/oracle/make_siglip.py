@@ -5,6 +5,7 @@
 # Reference: transformers 5.18.0 SiglipModel and CLIPVisionModel in float32, PIL image processor, AutoTokenizer (needs
 # sentencepiece and protobuf).
 # Usage: python tools/oracle/make_siglip.py -d tests/data [--only NAME]
+#        python tools/oracle/make_siglip.py -d tests/data --true-size 224 -o OUT    (OUT/model and OUT/golden)
 
 import argparse
 import json
@@ -165,8 +166,18 @@ def main():
     parser = argparse.ArgumentParser(description="Write tiny SigLIP models and their goldens.")
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="tests/data")
     parser.add_argument("--only", choices=[*sorted(MODELS), "clip_tower"], help="make this one only")
+    parser.add_argument("--true-size", type=int, choices=(224, 512), help="the base-patch16 shape, random weights")
+    parser.add_argument("-o", "--output", type=pathlib.Path, help="with --true-size: where to")
     arguments = parser.parse_args()
     check_versions()
+    if arguments.true_size:
+        if not arguments.output:
+            parser.error("--true-size needs --output")
+        spec = {"seed": 5, "tokenizer": "siglip", "resample": 3, "dtype": torch.float32,
+                "vision": dict(image_size=arguments.true_size, patch_size=16), "text": dict()}
+        write_model(spec, arguments.output / "model", arguments.data / "text" / "families")
+        write_siglip_golden(arguments.output / "model", arguments.output / "golden", arguments.data / "pictures")
+        return
     torch.set_num_threads(1)
     if arguments.only in (None, "clip_tower"):
         write_clip(arguments.data / "models" / "clip_tower", arguments.data / "goldens" / "clip_tower")
