@@ -153,6 +153,29 @@ TEST(Export, ASwappedTowerIsItselfAgain) {
   EXPECT_EQ(processor["image_mean"][0], 0.48145466);
 }
 
+TEST(Export, ASiglipModelKeepsItsPoolingHead) {
+  const TempDir folder;
+  const Finished done =
+      galago({"export", "--vision-tower", folder.file("t"), "-m", tiny("siglip"), "--json"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.json()["pooling_head"], true);
+  EXPECT_EQ(Json::parse(read_bytes(folder.file("t") + "/config.json"))["vision_use_head"], true);
+  // What was written is a model of one tower, and says enough to be exported once more.
+  const Finished again =
+      galago({"export", "--vision-tower", folder.file("u"), "-m", folder.file("t"), "--json"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(read_bytes(folder.file("t") + "/config.json"), read_bytes(folder.file("u") + "/config.json"));
+}
+
+TEST(Export, GgufFilesHoldTheSameTower) {
+  const TempDir folder;
+  const Finished done =
+      galago({"export", "--vision-tower", folder.file("t"), "-m", tiny("gguf_smolvlm"), "--json"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.json()["prefix"], "model.vision_model.");
+  EXPECT_EQ(done.json()["positions"], 256);
+}
+
 TEST(Swap, VerifyHoldsForAnotherTower) {
   for (const char* name : {"swap_siglip", "swap_clip"}) {
     const Finished done =
