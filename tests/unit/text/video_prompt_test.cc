@@ -27,7 +27,8 @@ TEST(VideoWords, NumbersAreThoseOfNum2words) {
 }
 
 TEST(VideoWords, DurationsAreThoseOfPython) {
-  for (const auto& row : words()["durations"])
+  const auto table = words();
+  for (const auto& row : table["durations"])
     EXPECT_EQ(hours_minutes_seconds(row[0]), row[1].get<std::string>());
 }
 
