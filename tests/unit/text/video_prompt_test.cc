@@ -27,7 +27,7 @@ TEST(VideoWords, NumbersAreThoseOfNum2words) {
 }
 
 TEST(VideoWords, DurationsAreThoseOfPython) {
-  const auto table = words();
+  const nlohmann::json table = words();
   for (const auto& row : table["durations"])
     EXPECT_EQ(hours_minutes_seconds(row[0]), row[1].get<std::string>());
 }
