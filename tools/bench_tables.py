@@ -63,15 +63,15 @@ def stages(result):
 def peers(result):
     rows = []
     for task, measured in result["tasks"].items():
-        name = TASKS[task].format(**result)
+        name, rounds = TASKS[task].format(**result), str(measured["rounds"])
         for program, one in sorted(measured["programs"].items(), key=lambda item: (item[0] != GALAGO, item[0])):
             ratio = one.get("ratio")
-            rows.append([name, program, f"{number(one['median'])} {measured['unit']}",
+            rows.append([name, rounds, program, f"{number(one['median'])} {measured['unit']}",
                          f"{number(one['min'])} to {number(one['max'])}",
                          f"{number(ratio['median'])} ({number(ratio['min'])} to {number(ratio['max'])})" if ratio else "-"])
-            name = ""
-    header = ["task", "program", "median", "smallest to largest", "peer / galago (smallest to largest)"]
-    text = origin(result) + f"\nMedians of {result['rounds']} rounds, in turns.\n\n" + table(header, rows)
+            name = rounds = ""
+    header = ["task", "rounds", "program", "median", "smallest to largest", "peer / galago (smallest to largest)"]
+    text = origin(result) + "\nMedians of rounds in turns.\n\n" + table(header, rows)
     for failure in result["failures"]:
         text += f"\nNot measured: {failure}.\n"
     return text

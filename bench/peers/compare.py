@@ -198,7 +198,7 @@ def measure_warm(arguments, names, results, failures):
             for number in range(arguments.rounds):
                 say(f"{task}: round {number + 1} of {arguments.rounds}")
                 rounds.append(run_round(task, number, able, arguments))
-            results["tasks"][task] = {"unit": "ms", "programs": summary(rounds)}
+            results["tasks"][task] = {"unit": "ms", "rounds": len(rounds), "programs": summary(rounds)}
             save(arguments, results, failures)
     finally:
         for peer in peers:
@@ -217,7 +217,7 @@ def measure_cold(arguments, names, results, failures):
         rounds.append(one)
     for index, (task, unit) in enumerate((("start to first token", "ms"), ("peak memory", "MB"), ("load", "ms"))):
         values = [{name: one[name][index] for name in one} for one in rounds]
-        results["tasks"][task] = {"unit": unit, "programs": summary(values)}
+        results["tasks"][task] = {"unit": unit, "rounds": len(rounds), "programs": summary(values)}
 
 
 def parse():
@@ -245,7 +245,7 @@ def main():
     failures = []
     results = {"kind": "peers", **machine.facts(arguments.galago), "threads": arguments.threads,
                "model": arguments.model.resolve().name, "context": arguments.context,
-               "decode_context": arguments.decode_context, "rounds": arguments.rounds, "programs": {}, "tasks": {}}
+               "decode_context": arguments.decode_context, "programs": {}, "tasks": {}}
     start = galago_bench(arguments, "vision tower")
     results["peak"] = start["peak"]
     results["programs"][GALAGO] = {"version": start["galago"], "backend": start["backend"], "weights": start["dtype"]}

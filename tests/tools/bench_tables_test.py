@@ -14,8 +14,8 @@ FACTS = {"commit": "abc", "date": "2026-01-02", "cpu": "A processor", "cores": 2
 STAGE = {"name": "decode", "work": "1 row", "median_ms": 2, "min_ms": 1, "max_ms": 4, "gflop": 0.1, "gb": 0.01,
          "gflops": 50, "gb_per_s": 5, "of_peak_gflops": 0.5, "of_peak_gb_per_s": 0.5}
 STAGES = {"kind": "stages", **FACTS, "runs": 5, "stages": [STAGE]}
-PEERS = {"kind": "peers", **FACTS, "rounds": 5, "context": 7, "decode_context": 3, "failures": [], "tasks": {
-    "prefill": {"unit": "ms", "programs": {
+PEERS = {"kind": "peers", **FACTS, "context": 7, "decode_context": 3, "failures": [], "tasks": {
+    "prefill": {"unit": "ms", "rounds": 5, "programs": {
         "galago-f32": {"median": 10, "min": 9, "max": 11},
         "llama-f16": {"median": 30, "min": 28, "max": 33, "ratio": {"median": 3, "min": 2.5, "max": 3.5}},
         "llama-q8_0": {"median": 20, "min": 18, "max": 23, "ratio": {"median": 2, "min": 1.5, "max": 2.5}}}}}}
@@ -51,8 +51,8 @@ class BenchTables(unittest.TestCase):
         self.assertEqual(self.run_tool()[0], 0)
         text = self.page.read_text()
         self.assertIn("| decode | 1 row | 2.00 ms | 1.00 to 4.00 | 0.10 | 50.0 (50 %) | 5.00 (50 %) |", text)
-        self.assertIn("| prefill, 7 rows | galago-f32 | 10.0 ms | 9.00 to 11.0 | - |", text)
-        self.assertIn("|  | llama-q8_0 | 20.0 ms | 18.0 to 23.0 | 2.00 (1.50 to 2.50) |", text)
+        self.assertIn("| prefill, 7 rows | 5 | galago-f32 | 10.0 ms | 9.00 to 11.0 | - |", text)
+        self.assertIn("|  |  | llama-q8_0 | 20.0 ms | 18.0 to 23.0 | 2.00 (1.50 to 2.50) |", text)
         self.assertNotIn("old", text)
         self.assertEqual(text.count("after"), 3)
         self.assertNotIn("Other programs were running", text)
