@@ -90,7 +90,7 @@ def write_model(spec, folder, families):
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
     config = SiglipConfig(text_config=spec["text"], vision_config=spec["vision"])
     config.save_pretrained(folder)  # AutoTokenizer asks for the model's type
-    config.text_config.vocab_size = len(AutoTokenizer.from_pretrained(folder))
+    config.text_config.vocab_size = spec.get("vocab") or len(AutoTokenizer.from_pretrained(folder))
     config._attn_implementation = "eager"
     model = SiglipModel(config)
     fill(model, spec["seed"])
@@ -173,7 +173,7 @@ def main():
     if arguments.true_size:
         if not arguments.output:
             parser.error("--true-size needs --output")
-        spec = {"seed": 5, "tokenizer": "siglip", "resample": 3, "dtype": torch.float32,
+        spec = {"seed": 5, "vocab": 32000, "tokenizer": "siglip", "resample": 3, "dtype": torch.float32,
                 "vision": dict(image_size=arguments.true_size, patch_size=16), "text": dict()}
         write_model(spec, arguments.output / "model", arguments.data / "text" / "families")
         write_siglip_golden(arguments.output / "model", arguments.output / "golden", arguments.data / "pictures")
