@@ -200,7 +200,7 @@ void add_bench(CLI::App& app, Action& action) {
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* command =
       app.add_subcommand("bench", "Time each stage by itself, against what this machine can do");
-  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
   command->add_option("-i,--image", flags->image,
                       "The picture; without one a made picture of 640x480, which needs no decoding");
   command->add_option("-p,--prompt", flags->prompt, "The question")->capture_default_str();

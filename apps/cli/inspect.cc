@@ -90,7 +90,7 @@ std::string to_text(const Frontend& frontend, const std::vector<StationSize>& st
 int run(const InspectFlags& flags) {
   const auto frontend =
       load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
-  const Checkpoint checkpoint = frontend->files().checkpoint();
+  const Checkpoint checkpoint = frontend->files().outline();
   const auto stations = inspect(*frontend, checkpoint);
   const std::optional<bool> split = flags.no_split ? std::optional(false) : std::nullopt;
   std::vector<PlannedImage> images;
@@ -108,7 +108,7 @@ void add_inspect(CLI::App& app, Action& action) {
   auto flags = std::make_shared<InspectFlags>();
   CLI::App* command =
       app.add_subcommand("inspect", "Show a model's stations, shapes and sizes; touches no weights");
-  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
   command
       ->add_option("-i,--image", flags->images, "Show how this picture would be cut, from its header alone")
       ->allow_extra_args(false);

@@ -182,7 +182,7 @@ void add_run(CLI::App& app, Action& action) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* command = app.add_subcommand("run", "Answer a question, about pictures or without");
   command->add_option("-m,--model", flags->model,
-                      "Model directory (default: the demo model that ships with galago)");
+                      "Model directory, or GGUF file (default: the demo model that ships with galago)");
   command
       ->add_option("-i,--image", flags->images,
                    "A JPEG, PNG, WebP, BMP or GIF file, or - for standard input; may be given several times")

@@ -121,7 +121,7 @@ void add_trace(CLI::App& app, Action& action) {
   auto flags = std::make_shared<TraceFlags>();
   CLI::App* command =
       app.add_subcommand("trace", "Write every station's tensor of one greedy run as safetensors");
-  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
   command->add_option("-i,--image", flags->images, "A picture; may be given several times")
       ->allow_extra_args(false);
   command->add_option("--video", flags->videos, "An animated GIF or WebP file, or a folder of pictures")
@@ -146,7 +146,7 @@ void add_verify(CLI::App& app, Action& action) {
   auto flags = std::make_shared<TraceFlags>();
   CLI::App* command =
       app.add_subcommand("verify", "Compare a run with one made by transformers, station by station");
-  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
   command->add_option("--golden", flags->golden, "Directory that tools/oracle/make_golden.py wrote")
       ->required();
   command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")

@@ -26,6 +26,8 @@ class ModelFiles {
   virtual std::string where(const std::string& name) const = 0;
   /// The weights. Views live as long as the checkpoint or a copy of it.
   virtual Checkpoint checkpoint() const = 0;
+  /// The weights' names, types and shapes; their data need not be there.
+  virtual Checkpoint outline() const { return checkpoint(); }
 
   /// find(), or Error{not_found}.
   std::string read(const std::string& name, int64_t limit) const;

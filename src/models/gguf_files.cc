@@ -143,7 +143,8 @@ std::string GgufFiles::where(const std::string& name) const {
   return (image ? pair_->vision->path() : pair_->text.path()).string() + " as " + name;
 }
 
-Checkpoint GgufFiles::checkpoint() const { return gguf_checkpoint(*pair_); }
+Checkpoint GgufFiles::checkpoint() const { return gguf_checkpoint(*pair_, TensorData::read); }
+Checkpoint GgufFiles::outline() const { return gguf_checkpoint(*pair_, TensorData::leave); }
 
 bool is_gguf_model(const fs::path& path) {
   std::error_code error;

@@ -32,6 +32,7 @@ class GgufFiles final : public ModelFiles {
   std::optional<std::string> find(const std::string& name, int64_t limit) const override;
   std::string where(const std::string& name) const override;
   Checkpoint checkpoint() const override;
+  Checkpoint outline() const override;
 
  private:
   std::filesystem::path path_;

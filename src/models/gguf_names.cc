@@ -124,33 +124,37 @@ std::optional<int64_t> moved_heads(const GgufPair& pair, const std::string& name
   return field.integer(1, limits::kConfigWidth);
 }
 
-/// Adds a tensor: as a view where it can be used as it lies, else as a copy in float32 or in its own type.
-void add_tensor(Checkpoint& checkpoint, const GgufTensor& tensor, const std::string& where,
-                const std::string& name, std::optional<int64_t> heads) {
-  TensorView view{.dtype = DType::f32, .shape = tensor.shape, .data = tensor.data};
+/// A tensor and what keeps its memory, where that is not the file's map.
+struct Placed {
+  TensorView view;
   std::shared_ptr<const void> owner;
+};
+
+/// A view where the tensor can be used as it lies, else a copy in float32 or in its own type.
+Placed read_tensor(const GgufTensor& tensor, const std::string& where, std::optional<int64_t> heads) {
+  Placed placed{{.dtype = DType::f32, .shape = tensor.shape, .data = tensor.data}, nullptr};
+  TensorView& view = placed.view;
   if (const auto dtype = plain_dtype(tensor.type)) {
     view.dtype = *dtype;
   } else {
     auto floats = std::make_shared<Tensor>(tensor.shape);
     dequantise(tensor.type, tensor.data, floats->size(), floats->data());
     view.data = reinterpret_cast<const std::byte*>(floats->data());
-    owner = std::move(floats);
+    placed.owner = std::move(floats);
   }
-  if (heads) {
-    const int64_t rows = tensor.shape.empty() ? 1 : tensor.shape[0];
-    if (rows % (2 * *heads) != 0)
-      throw Error(ErrorCode::model_invalid,
-                  {.where = where,
-                   .got = std::to_string(rows) + " rows",
-                   .expected = "a multiple of two for each of " + std::to_string(*heads) + " heads"});
-    const auto bytes = static_cast<size_t>(view.count() * size_of(view.dtype));
-    auto moved = std::make_shared<std::vector<std::byte>>(bytes);
-    restore_rows(view.data, moved->data(), bytes / static_cast<size_t>(rows), rows, *heads);
-    view.data = moved->data();
-    owner = std::move(moved);
-  }
-  checkpoint.add(name, std::move(view), std::move(owner));
+  if (!heads) return placed;
+  const int64_t rows = tensor.shape.empty() ? 1 : tensor.shape[0];
+  if (rows % (2 * *heads) != 0)
+    throw Error(ErrorCode::model_invalid,
+                {.where = where,
+                 .got = std::to_string(rows) + " rows",
+                 .expected = "a multiple of two for each of " + std::to_string(*heads) + " heads"});
+  const auto bytes = static_cast<size_t>(view.count() * size_of(view.dtype));
+  auto moved = std::make_shared<std::vector<std::byte>>(bytes);
+  restore_rows(view.data, moved->data(), bytes / static_cast<size_t>(rows), rows, *heads);
+  view.data = moved->data();
+  placed.owner = std::move(moved);
+  return placed;
 }
 
 /// The old converter of LLaVA's towers exchanged the names of an MLP's two layers: the widths tell.
@@ -185,22 +189,26 @@ void add_last_norm(Checkpoint& checkpoint, const GgufFile& vision, const Prefixe
 
 }  // namespace
 
-Checkpoint gguf_checkpoint(const GgufPair& pair) {
+Checkpoint gguf_checkpoint(const GgufPair& pair, TensorData data) {
   const Prefixes prefixes = prefixes_of(pair);
   Checkpoint checkpoint;
+  const auto add = [&](const GgufFile& file, const std::string& from, const std::string& to,
+                       std::optional<int64_t> heads) {
+    const GgufTensor& tensor = *file.tensor(from);
+    Placed placed{{.dtype = plain_dtype(tensor.type).value_or(DType::f32), .shape = tensor.shape}, nullptr};
+    if (data == TensorData::read)
+      placed = read_tensor(tensor, file.path().string() + ": tensor " + printable(from), heads);
+    checkpoint.add(to, std::move(placed.view), std::move(placed.owner));
+  };
   checkpoint.add_map(pair.text.map());
-  for (const auto& [name, tensor] : pair.text.tensors()) {
-    if (name == "rope_freqs.weight") continue;  // in config.json
-    add_tensor(checkpoint, tensor, pair.text.path().string() + ": tensor " + printable(name),
-               text_name(name, prefixes), moved_heads(pair, name));
-  }
+  for (const auto& [name, tensor] : pair.text.tensors())
+    if (name != "rope_freqs.weight")  // in config.json
+      add(pair.text, name, text_name(name, prefixes), moved_heads(pair, name));
   if (!pair.vision) return checkpoint;
   checkpoint.add_map(pair.vision->map());
-  for (const auto& [name, tensor] : pair.vision->tensors()) {
-    if (name.starts_with("v.head.")) continue;  // SigLIP's attention pooling, which no answer needs
-    add_tensor(checkpoint, tensor, pair.vision->path().string() + ": tensor " + printable(name),
-               vision_name(name, prefixes), std::nullopt);
-  }
+  for (const auto& [name, tensor] : pair.vision->tensors())
+    if (!name.starts_with("v.head."))  // SigLIP's attention pooling, which no answer needs
+      add(*pair.vision, name, vision_name(name, prefixes), std::nullopt);
   add_last_norm(checkpoint, *pair.vision, prefixes);
   return checkpoint;
 }

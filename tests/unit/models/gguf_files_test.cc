@@ -108,6 +108,18 @@ TEST(GgufModel, RowsOfQueriesAndKeysGoBackInHalves) {
   EXPECT_EQ(element(*keys, 24), 3);
 }
 
+TEST(GgufModel, AnOutlineHasNoNumbers) {
+  const TempDir directory;
+  const GgufFiles files(directory.add("model.gguf", tiny_text().bytes()));
+  const Checkpoint outline = files.outline();
+  const Checkpoint whole = files.checkpoint();
+  EXPECT_EQ(outline.tensors().size(), whole.tensors().size());
+  for (const auto& [name, view] : outline.tensors()) {
+    EXPECT_EQ(view.data, nullptr);
+    EXPECT_EQ(view.shape, whole.find(name)->shape);
+  }
+}
+
 TEST(GgufModel, RotaryDivisorsBecomeOneListForAllLengths) {
   GgufBuilder b = tiny_text();
   b.describe("rope_freqs.weight", {2}, 0, b.data.size());

@@ -1,0 +1,69 @@
+// `galago` on GGUF files from the outside: the same answers as from the directory that the twin was made of.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "program.h"
+
+namespace galago::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+struct Twin {
+  const char* golden;
+  const char* model;
+};
+
+class GgufRun : public testing::TestWithParam<Twin> {};
+
+TEST_P(GgufRun, AnswersAsTransformersDoes) {
+  std::vector<std::string> arguments = golden_run(GetParam().golden);
+  *(std::find(arguments.begin(), arguments.end(), "-m") + 1) = tiny(GetParam().model);
+  const Finished json = galago(arguments + std::vector<std::string>{"--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  const Json answer = json.json();
+  EXPECT_EQ(answer["prompt_token_ids"].get<std::vector<int64_t>>(),
+            golden_ids(GetParam().golden, "input_ids"));
+  EXPECT_EQ(answer["token_ids"].get<std::vector<int64_t>>(), golden_ids(GetParam().golden, "generated_ids"));
+  EXPECT_EQ(answer["text"], golden(GetParam().golden)["generated_text"]);
+}
+
+TEST_P(GgufRun, VerifyHolds) {
+  const std::string folder = data_path(std::string("goldens/") + GetParam().golden);
+  const Finished done = galago({"verify", "-m", tiny(GetParam().model), "--golden", folder});
+  EXPECT_EQ(done.code, 0) << done.out << done.err;
+  EXPECT_THAT(done.out, AllOf(HasSubstr("logits"), Not(HasSubstr("FAILS"))));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Goldens, GgufRun,
+    testing::Values(Twin{"smolvlm_tiles", "gguf_smolvlm"}, Twin{"text_smollm2", "gguf_smollm2/model.gguf"},
+                    Twin{"text_llama2", "gguf_llama2"}, Twin{"text_llama3", "gguf_llama3"},
+                    Twin{"text_granite", "gguf_granite"}, Twin{"llava_granite_tall", "gguf_llava_granite"}),
+    [](const auto& param) { return std::string(param.param.golden); });
+
+TEST(Gguf, InspectShowsTheStationsOfBothFiles) {
+  const Finished done =
+      galago({"inspect", "-m", tiny("gguf_smolvlm_q8"), "--image", picture("shapes_100x80.png")});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.out, AllOf(HasSubstr("idefics3, 2 vision layers, 3 text layers"), HasSubstr("238,336"),
+                              HasSubstr("17 tiles, 272 image tokens")));
+}
+
+TEST(Gguf, FaultsHaveTheirExitCodes) {
+  const Finished missing = galago({"run", "-m", "no.gguf", "-p", "x"});
+  EXPECT_EQ(missing.code, 66);
+  EXPECT_THAT(missing.err, HasSubstr("no.gguf"));
+  const Finished eyes = galago({"run", "-m", tiny("gguf_smolvlm/mmproj-model.gguf"), "-p", "x"});
+  EXPECT_EQ(eyes.code, 78);
+  EXPECT_THAT(eyes.err, HasSubstr("a vision file (mmproj)"));
+  EXPECT_THAT(eyes.out, IsEmpty());
+}
+
+}  // namespace
+}  // namespace galago::test
