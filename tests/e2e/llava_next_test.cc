@@ -49,8 +49,7 @@ TEST(LlavaInspect, ShowsItsOwnStationsAndRows) {
   const Finished done =
       galago({"inspect", "-m", model("llava_granite"), "--image", shapes("shapes_37x90.png")});
   EXPECT_EQ(done.code, 0) << done.err;
-  // 88 x 22 pixels would waste less of 37 x 90, 66 x 22 keeps less: the table of docs/llava-next.md by
-  // program.
+  // 66 x 22 (height x width) keeps as much of 37 x 90 as 88 x 22 does and wastes less.
   EXPECT_THAT(done.out, AllOf(HasSubstr("unpad, new lines"), HasSubstr("[N, 16, 96]"), HasSubstr("4 tiles"),
                               HasSubstr("66 image tokens"), Not(HasSubstr("other"))));
 }

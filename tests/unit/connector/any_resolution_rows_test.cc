@@ -62,6 +62,13 @@ TEST(AnyResolutionRows, LeavesOutColumnsOfPadding) {
   EXPECT_EQ(order(picture), (std::vector<float>{0, 1, 2, 3, 5, 8, -1, 7, 10, -1, 13, 16, -1, 15, 18, -1}));
 }
 
+TEST(AnyResolutionRows, AProductJustBelowAWholeNumberCountsAsThatNumber) {
+  // 49 * (54 / 98) is 26.999999999999996 in double: 27 columns are covered, 13 go on each side, 28 stay.
+  const TiledPicture picture{.height = 98, .width = 49, .grid = {2, 2}, .patches_per_side = 27};
+  EXPECT_EQ(unpadded_window(picture).cols, 28);
+  EXPECT_EQ(rows_for(picture), 729 + 54 * 29);
+}
+
 TEST(AnyResolutionRows, AVeryLongPictureMayLeaveTheWholePictureOnly) {
   const TiledPicture picture{.height = 1, .width = 1000, .grid = {2, 2}, .patches_per_side = 2};
   EXPECT_EQ(rows_for(picture), 4);
