@@ -20,6 +20,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  galago run --image photo.jpg -p \"What is in the picture?\"\n"
     "  galago run -m SmolVLM-256M-Instruct --image page.png -p \"What is the title?\" --stats\n"
+    "  galago classify -m siglip-base-patch16-224 --image photo.jpg --labels \"cat,dog\"\n"
     "  galago inspect -m SmolVLM-256M-Instruct --image photo.jpg\n"
     "\n"
     "Exit codes: 0 done, 64 usage, 65 bad input, 66 not found, 70 a bug in galago, 71 out of memory,\n"

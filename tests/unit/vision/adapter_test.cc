@@ -220,5 +220,33 @@ TEST(PatchMask, APatchIsPictureWhenAnyOfItsPixelsIs) {
   EXPECT_EQ(patch_mask_from_pixels(pixels, 2, 4, 5, 2), (std::vector<uint8_t>{1, 1, 0, 0, 0, 0, 1, 0}));
 }
 
+// A tower with one class token: tile t's rows are 100 t, 100 t + 1, ...
+class ClassTower final : public VisionTower {
+ public:
+  TowerOutput forward(const PixelBatch&, int64_t begin, int64_t count, Workspace&) const override {
+    Tensor out({count, 5, 1});
+    for (int64_t i = 0; i < count * 5; ++i) out.data()[i] = static_cast<float>(100 * (begin + i / 5) + i % 5);
+    return {.last_hidden_state = std::move(out), .pooler_output = std::nullopt};
+  }
+  int64_t patch_size() const override { return kPatch; }
+  int64_t hidden_size() const override { return 1; }
+  int64_t class_tokens() const override { return 1; }
+};
+
+TEST(Adapter, LeavesOutEachTilesFirstRowsWhereAsked) {
+  const auto tower = std::make_shared<ClassTower>();
+  Workspace workspace;
+  const PixelBatch batch = batch_of({3, 3, 4, 4});
+  const Tensor all =
+      VisionTowerAdapter(tower, {.expected_patches = 4, .tiles_per_call = 2}).forward(batch, workspace);
+  EXPECT_EQ(all.shape(), (Shape{3, 5, 1}));
+  const Tensor some = VisionTowerAdapter(tower, {.expected_patches = 4, .tiles_per_call = 2, .skip_rows = 1})
+                          .forward(batch, workspace);
+  EXPECT_EQ(test::values(some), (std::vector<float>{1, 2, 3, 4, 101, 102, 103, 104, 201, 202, 203, 204}));
+  const Error error =
+      test::error_of([&] { VisionTowerAdapter(tower, {.skip_rows = 5}).forward(batch, workspace); });
+  EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+}
+
 }  // namespace
 }  // namespace galago
