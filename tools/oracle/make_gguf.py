@@ -283,7 +283,8 @@ def write_llava_eyes(path, source, config, weights, kind):
     writer.add_vision_head_count(vision["num_attention_heads"])
     writer.add_vision_attention_layernorm_eps(vision["layer_norm_eps"])
     writer.add_vision_block_count(max(taps))
-    writer.add_array("clip.vision.image_grid_pinpoints", [side for pair in config["image_grid_pinpoints"] for side in pair])
+    sides = [side for pair in config["image_grid_pinpoints"] for side in pair]
+    writer.add_array("clip.vision.image_grid_pinpoints", sides)
     writer.add_string("clip.vision.mm_patch_merge_type", "spatial_unpad")
     writer.add_array("clip.vision.feature_layer", taps)
     writer.add_vision_image_mean(images["image_mean"])
