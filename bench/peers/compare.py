@@ -190,7 +190,10 @@ def measure_warm(arguments, names, results, failures):
             able = [peer for peer in peers if peer.can(task)]
             for peer in list(able):  # not timed: caches and packed weights come to their lasting state
                 try:
-                    peer.send(requests(arguments)[task][0])
+                    answer = peer.send(requests(arguments)[task][0])
+                    # whether peers do the same work: tiles of the picture, tokens of the prompt
+                    work = {key: answer[key] for key in ("tiles", "prompt_tokens") if key in answer}
+                    results["programs"][peer.name].update(work)
                 except Failed as error:
                     failures.append(str(error))
                     able.remove(peer)
