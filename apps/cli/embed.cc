@@ -128,7 +128,7 @@ void add_embed(CLI::App& app, Action& action) {
       ->add_option("--text", flags->texts,
                    "A text, or - for the lines of standard input, one text each; may be given several times")
       ->allow_extra_args(false);
-  command->add_flag("--normalize,!--no-normalize", flags->normalize,
+  command->add_flag("--normalize", flags->normalize,
                     "Divide each vector by its length, so that a dot product is a cosine (default: off)");
   command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
