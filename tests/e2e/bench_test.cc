@@ -39,9 +39,10 @@ TEST(Bench, TimesEveryStageOfAPicture) {
     EXPECT_LE(stage["min_ms"], stage["median_ms"]);
     EXPECT_LE(stage["median_ms"], stage["max_ms"]);
     EXPECT_GT(stage["items"], 0);
-    if (stage["gflop"] > 0)
+    if (stage["gflop"] > 0) {
       EXPECT_NEAR(stage["gflops"], stage["gflop"].get<double>() / stage["median_ms"].get<double>() * 1e3,
                   1e-6 * stage["gflops"].get<double>());
+    }
   }
 }
 

@@ -103,7 +103,7 @@ TEST_P(HostileTextConfig, IsRefusedWithItsCodeAndField) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, HostileTextConfig, testing::ValuesIn(kCases),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace galago

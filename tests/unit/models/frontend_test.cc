@@ -55,6 +55,12 @@ TEST(Frontend, RefusesAnImageTokenThatTheTokenizerDoesNotHaveThere) {
 TEST(Frontend, RefusesATokenizerWithoutTheImageToken) {
   const test::ModelCopy model;
   model.edit("tokenizer.json", "\"<image>\"", "\"<picture>\"");
+  // tokenizer_config.json still names the token: it becomes a new one, with an id that config.json does not
+  // mean.
+  const Error moved = load_error(model);
+  EXPECT_EQ(moved.code(), ErrorCode::model_invalid);
+  EXPECT_THAT(moved.what(), HasSubstr("got 510, expected the tokenizer's id of <image>, 512"));
+  model.write("tokenizer_config.json", "{}");
   const Error error = load_error(model);
   EXPECT_EQ(error.code(), ErrorCode::model_invalid);
   EXPECT_THAT(error.what(), HasSubstr("which it lacks"));

@@ -172,7 +172,9 @@ TEST_P(SettingsThatMatter, ChangeTheLogits) {
   const auto results =
       verify(*loaded.frontend, *loaded.engine, test::data_path(std::string("goldens/") + GetParam().model));
   for (const StationResult& r : results)
-    if (r.station == "logits") EXPECT_GT(r.max_abs, 0.02);
+    if (r.station == "logits") {
+      EXPECT_GT(r.max_abs, 0.02);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(
