@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import AutoImageProcessor, AutoModelForImageTextToText, PreTrainedTokenizerFast
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.image_utils import load_image
 from transformers.models.idefics3.processing_idefics3 import Idefics3Processor
 
@@ -45,10 +45,9 @@ class Oracle:
         images = AutoImageProcessor.from_pretrained(self.folder, backend="pil")
         if not type(images).__name__.endswith("Pil"):
             raise SystemExit(f"expected the PIL image processor, got {type(images).__name__}")
-        # tokenizer.json is taken as it is. GPT2Tokenizer, which some directories name, would build its own
-        # pre-tokenizer in transformers 5 and lose the digit splitting written in the file; transformers itself
-        # overrides that name for model_type smolvlm.
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(self.folder)
+        # What AutoTokenizer makes of the directory counts, also where the class that tokenizer_config.json names
+        # builds its own pre-tokenizer instead of the one in tokenizer.json (GPT2Tokenizer does).
+        tokenizer = AutoTokenizer.from_pretrained(self.folder)
         template = kwargs.get("chat_template") or tokenizer.chat_template
         return Idefics3Processor(
             images, tokenizer, image_seq_len=kwargs.get("image_seq_len", 169), chat_template=template
