@@ -17,6 +17,10 @@ namespace {
 /// Graphemes of this many bytes and more are looked up by code points only.
 constexpr size_t kLongGrapheme = 6;
 
+/// As many bytes as a prefix may have: a text is walked once, and at each byte no further than this. Rules
+/// rewrite a character or a few; a map that leads further is refused when it is read.
+constexpr size_t kPrefixBytes = 128;
+
 /// Replacements may be longer than what they replace: this is as far as a text may grow.
 constexpr size_t kMostBytes = 4 * static_cast<size_t>(limits::kPromptBytes);
 
@@ -39,6 +43,63 @@ uint32_t little_endian(std::string_view bytes, size_t at) {
   for (size_t i = 4; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
   return value;
 }
+
+/// The longest walk through a table. Texts that end alike share their ends, so it is a graph rather than a
+/// tree, and a stranger's may lead in a circle: then, or when the walk has more steps than a prefix may have,
+/// the answer is nothing. Takes time in proportion to the table.
+class LongestWalk {
+ public:
+  explicit LongestWalk(const std::vector<uint32_t>& units)
+      : units_(units), first_child_(units.size() + 1), walks_(units.size(), kUnseen) {
+    for_each_child([this](size_t parent, size_t) { ++first_child_[parent + 1]; });
+    for (size_t i = 0; i < units.size(); ++i) first_child_[i + 1] += first_child_[i];
+    children_.resize(first_child_.back());
+    std::vector<uint32_t> next(first_child_.begin(), first_child_.end() - 1);
+    for_each_child(
+        [&](size_t parent, size_t unit) { children_[next[parent]++] = static_cast<uint32_t>(unit); });
+  }
+
+  std::optional<size_t> operator()() {
+    const int32_t steps = from(offset_of(units_[0]), kPrefixBytes);
+    return steps < 0 ? std::nullopt : std::optional<size_t>(steps);
+  }
+
+ private:
+  static constexpr int32_t kUnseen = -1;
+  static constexpr int32_t kOpen = -2;
+  static constexpr int32_t kEndless = -3;
+
+  /// A unit that is the step of a byte lies at its parent's place ^ byte.
+  template <typename Visit>
+  void for_each_child(const Visit& visit) const {
+    for (size_t i = 0; i < units_.size(); ++i) {
+      const uint32_t label = label_of(units_[i]);
+      if (label > 0 && label < 256 && (i ^ label) < units_.size()) visit(i ^ label, i);
+    }
+  }
+
+  /// Steps from a place, at most `most`; kEndless when there are more. A place is done once and for all: it
+  /// is only given up where the whole table is.
+  int32_t from(size_t place, size_t most) {
+    if (place >= units_.size()) return 0;
+    if (walks_[place] == kOpen) return kEndless;
+    if (walks_[place] != kUnseen) return walks_[place];
+    walks_[place] = kOpen;
+    int32_t longest = 0;
+    for (uint32_t i = first_child_[place]; i < first_child_[place + 1]; ++i) {
+      const size_t unit = children_[i];
+      const int32_t steps = most == 0 ? kEndless : from(unit ^ offset_of(units_[unit]), most - 1);
+      if (steps == kEndless) return kEndless;
+      longest = std::max(longest, steps + 1);
+    }
+    return walks_[place] = longest;
+  }
+
+  const std::vector<uint32_t>& units_;
+  std::vector<uint32_t> first_child_;  ///< of each place, in children_
+  std::vector<uint32_t> children_;     ///< units
+  std::vector<int32_t> walks_;         ///< of each place
+};
 
 /// End of the grapheme that begins at `at`.
 size_t grapheme_end(std::string_view text, size_t at) {
@@ -71,6 +132,12 @@ Charsmap Charsmap::parse(std::string_view bytes, const std::string& where) {
   map.where_ = where;
   map.units_.resize(size / 4);
   for (size_t i = 0; i < map.units_.size(); ++i) map.units_[i] = little_endian(bytes, 4 + 4 * i);
+  const auto longest = LongestWalk(map.units_)();
+  if (!longest || *longest > kPrefixBytes)
+    throw Error(ErrorCode::model_invalid,
+                {.where = where,
+                 .got = "a table with a circle or a long prefix",
+                 .expected = "prefixes of at most " + std::to_string(kPrefixBytes) + " bytes"});
   map.replacements_ = bytes.substr(4 + size);
   if (unicode::find_malformed(map.replacements_) != std::string::npos) throw fail("texts that are not UTF-8");
   return map;
@@ -87,7 +154,7 @@ std::optional<Charsmap::Match> Charsmap::find(std::string_view text, bool longes
     node ^= offset_of(unit);
     if (!has_leaf(unit)) continue;
     if (node >= units_.size()) break;
-    match = Match{i + 1, replacement_at(value_of(units_[node]))};
+    match = Match{i + 1, value_of(units_[node])};
     if (!longest) break;
   }
   return match;
@@ -117,7 +184,7 @@ MarkedText Charsmap::replace_longest(const MarkedText& text) const {
     const bool whole =
         match && (at + match->length == all.size() || unicode::decode_at(all, at + match->length).length > 0);
     if (whole) {
-      append(out, match->replacement, text.any_user(at, at + match->length));
+      append(out, replacement_at(match->replacement), text.any_user(at, at + match->length));
     } else {
       out.append(text, at, at + character);
     }
@@ -131,7 +198,7 @@ MarkedText Charsmap::replace_graphemes(const MarkedText& text) const {
   const std::string_view all = text.text();
   const auto replace = [&](size_t begin, size_t end) {
     const auto match = find(all.substr(begin, end - begin), false);
-    if (match) append(out, match->replacement, text.any_user(begin, end));
+    if (match) append(out, replacement_at(match->replacement), text.any_user(begin, end));
     return match.has_value();
   };
   for (size_t at = 0; at < all.size();) {

@@ -17,7 +17,8 @@ namespace galago {
 /// Immutable, thread-safe.
 class Charsmap {
  public:
-  /// Error{model_invalid} when the sizes do not add up. `where` names the map in errors.
+  /// Error{model_invalid} when the sizes do not add up, when the table leads in a circle or when a prefix may
+  /// have more than 128 bytes. `where` names the map in errors.
   static Charsmap parse(std::string_view bytes, const std::string& where);
 
   /// Every longest prefix that the map knows replaced, from left to right, as sentencepiece does.
@@ -28,8 +29,8 @@ class Charsmap {
 
  private:
   struct Match {
-    size_t length = 0;  ///< of the known prefix
-    std::string_view replacement;
+    size_t length = 0;         ///< of the known prefix
+    uint32_t replacement = 0;  ///< where its text begins
   };
   std::optional<Match> find(std::string_view text, bool longest) const;
   std::string_view replacement_at(uint32_t offset) const;

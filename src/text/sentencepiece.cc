@@ -179,7 +179,11 @@ class ModelReader {
           read_algorithm(integer(*field, "trainer_spec.model_type"));
           break;
         case 24:
-          model_.whitespace_as_suffix = boolean(*field, "treat_whitespace_as_suffix");
+          if (boolean(*field, "trainer_spec.treat_whitespace_as_suffix"))
+            throw Error(ErrorCode::model_unsupported,
+                        {.where = where_ + ": trainer_spec.treat_whitespace_as_suffix",
+                         .got = "true",
+                         .expected = "false: the space before a word belongs to it"});
           break;
         case 35:
           model_.byte_fallback = boolean(*field, "trainer_spec.byte_fallback");

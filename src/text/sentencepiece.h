@@ -27,7 +27,6 @@ struct SentencePieceModel {
   std::vector<Piece> pieces;  ///< the index is the id
   Algorithm algorithm = Algorithm::unigram;
   bool byte_fallback = false;
-  bool whitespace_as_suffix = false;
   int32_t unk_id = 0;
   int32_t bos_id = 1;
   int32_t eos_id = 2;
@@ -41,7 +40,8 @@ struct SentencePieceModel {
 
   /// Error{model_invalid} for a broken message, a piece that is empty, not UTF-8, longer than 512 bytes or
   /// there twice, a score that is not finite, byte pieces that are no bytes, no or several unknown pieces, an
-  /// unk_id that is not the unknown piece; Error{model_unsupported} for word and character models.
+  /// unk_id that is not the unknown piece; Error{model_unsupported} for word and character models and for
+  /// models that put spaces behind words.
   static SentencePieceModel parse(std::string_view bytes, const std::string& where);
 };
 

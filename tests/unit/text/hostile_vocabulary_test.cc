@@ -206,6 +206,7 @@ TEST(HostileSentencePiece, Pieces) {
       {"word model", kUnsupported, load(File{.trainer = number_field(3, 3)})},
       {"character model", kUnsupported, load(File{.trainer = number_field(3, 4)})},
       {"model type 0", kUnsupported, load(File{.trainer = number_field(3, 0)})},
+      {"spaces behind words", kUnsupported, load(File{.trainer = number_field(3, 2) + number_field(24, 1)})},
       {"BPE for SigLIP", kUnsupported, load_siglip(File{})},
   });
 }
@@ -249,6 +250,54 @@ TEST(HostileCharsmap, Tables) {
   // A table that leads outside itself ends the walk.
   EXPECT_NO_THROW(
       Charsmap::parse(little_endian(4) + little_endian(0xFFFFFFFF), "m").replace_longest(MarkedText("abc")));
+}
+
+/// A table in which "aaa..." of a number of steps is known; `back` leads from the last one to the first
+/// again.
+std::string chain(uint32_t steps, bool back) {
+  std::vector<uint32_t> units(256 * (size_t{steps} + 2));
+  units[0] = 256U << 10;
+  for (uint32_t i = 1; i <= steps; ++i) {
+    const uint32_t at = 256 * i ^ 'a';
+    const uint32_t next = back && i == steps ? 256 : 256 * (i + 1);
+    units[at] = (at ^ next) << 10 | 'a';
+  }
+  if (!back) units[256 * steps ^ 'a'] |= 1U << 8;
+  std::string bytes = little_endian(static_cast<uint32_t>(4 * units.size()));
+  for (const uint32_t unit : units) bytes += little_endian(unit);
+  return bytes + std::string("xy\0", 3);
+}
+
+// A walk takes no more steps than the longest prefix has bytes, so a text takes time in proportion to it.
+TEST(HostileCharsmap, LongWalksAreRefused) {
+  const auto parse = [](const std::string& charsmap) { return [=] { Charsmap::parse(charsmap, "map"); }; };
+  const auto replaced = [](const std::string& charsmap, const std::string& text) {
+    return Charsmap::parse(charsmap, "map").replace_longest(MarkedText(text)).text();
+  };
+  EXPECT_EQ(replaced(chain(128, false), std::string(300, 'a')), "xyxy" + std::string(300 - 256, 'a'));
+  const std::string million(1 << 20, 'a');
+  EXPECT_EQ(replaced(chain(128, false), million).size(), 2 * million.size() / 128);
+  expect_errors(
+      {
+          {"a prefix of 129 bytes", kInvalid, parse(chain(129, false))},
+          {"a prefix of 2000 bytes", kInvalid, parse(chain(2000, false))},
+          {"a circle of one step", kInvalid, parse(chain(1, true))},
+          {"a circle of two steps", kInvalid, parse(chain(2, true))},
+          {"a circle of 200 steps", kInvalid, parse(chain(200, true))},
+      },
+      8 << 20);
+}
+
+// Builders of these tables store equal ends of texts once: "ab" and "cb" share the step "b".
+TEST(HostileCharsmap, SharedEndsAreNoCircle) {
+  std::vector<uint32_t> units(1024);
+  units[0] = 256U << 10;
+  for (const uint32_t byte : {'a', 'c'}) units[256 ^ byte] = (256 ^ byte ^ 512) << 10 | byte;
+  units[512 ^ 'b'] = (512 ^ 'b' ^ 768) << 10 | 1U << 8 | 'b';
+  std::string bytes = little_endian(4096);
+  for (const uint32_t unit : units) bytes += little_endian(unit);
+  const Charsmap map = Charsmap::parse(bytes + std::string("xy\0", 3), "map");
+  EXPECT_EQ(map.replace_longest(MarkedText("abcbb")).text(), "xyxyb");
 }
 
 std::function<void()> unigram(const std::string& model, const std::string& text = "") {
@@ -359,8 +408,9 @@ TEST(HostileSettings, TextsOfAFixedLength) {
   const Tokenizer padded = Tokenizer::from_files(Files(Texts{
       {"tokenizer.model", File{}.bytes()},
       {"tokenizer_config.json", R"({"pad_token": "</s>", "add_bos_token": true, "add_eos_token": true})"}}));
-  EXPECT_EQ(encode_padded(padded, "ab", 5), (std::vector<int32_t>{1, 5, 2, 2, 2}));
-  EXPECT_EQ(encode_padded(padded, "abab", 3), (std::vector<int32_t>{1, 5, 2}));
+  EXPECT_EQ(encode_padded(padded, "ab", 5).ids, (std::vector<int32_t>{1, 5, 2, 2, 2}));
+  EXPECT_EQ(encode_padded(padded, "ab", 5).mask, (std::vector<uint8_t>{1, 1, 1, 0, 0}));
+  EXPECT_EQ(encode_padded(padded, "abab", 3).ids, (std::vector<int32_t>{1, 5, 2}));
   expect_errors({
       {"no padding token", kInvalid, [&] { encode_padded(plain, "a", 8); }},
       {"no place for text", kInvalid, [&] { encode_padded(padded, "a", 2); }},
