@@ -3,14 +3,15 @@
 
 #include <utf8proc.h>
 
-#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/printable.h"
 #include "galago/error.h"
 #include "text/byte_alphabet.h"
 #include "text/charsmap.h"
+#include "text/normal_form.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
 
@@ -19,23 +20,11 @@ namespace {
 
 constexpr int kSequenceDepth = 8;
 
-/// One of Unicode's normalization forms, by utf8proc's options.
-std::string normal_form(std::string_view text, int options) {
-  if (text.empty()) return {};
-  utf8proc_uint8_t* raw = nullptr;
-  const utf8proc_ssize_t length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &raw, static_cast<utf8proc_option_t>(options));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(raw, &std::free);
-  if (length < 0) throw Error(ErrorCode::resource, {.where = "normalizer", .got = utf8proc_errmsg(length)});
-  return {reinterpret_cast<const char*>(raw), static_cast<size_t>(length)};
-}
-
 /// Run by run where that equals the whole; where characters combine across a border, the whole counts as the
 /// user's, so that nothing a user typed can become a control token.
-MarkedText to_normal_form(const MarkedText& text, int options) {
-  const std::string whole = normal_form(text.text(), options);
-  MarkedText by_run = text.map_runs([options](std::string_view run) { return normal_form(run, options); });
+MarkedText normalized(const MarkedText& text, NormalForm form) {
+  const std::string whole = to_normal_form(text.text(), form);
+  MarkedText by_run = text.map_runs([form](std::string_view run) { return to_normal_form(run, form); });
   if (by_run.text() == whole) return by_run;
   return MarkedText(whole, text.any_user());
 }
@@ -93,13 +82,12 @@ MarkedText stripped(const MarkedText& text, bool left, bool right) {
   return text.slice(begin, end);
 }
 
-/// utf8proc's options for "NFC", "NFD", "NFKC", "NFKD"; 0 for another name.
-int form_options(const std::string& type) {
-  if (type == "NFC") return UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-  if (type == "NFD") return UTF8PROC_STABLE | UTF8PROC_DECOMPOSE;
-  if (type == "NFKC") return UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT;
-  if (type == "NFKD") return UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT;
-  return 0;
+std::optional<NormalForm> form_named(const std::string& type) {
+  if (type == "NFC") return NormalForm{.compose = true};
+  if (type == "NFD") return NormalForm{};
+  if (type == "NFKC") return NormalForm{.compose = true, .compatibility = true};
+  if (type == "NFKD") return NormalForm{.compatibility = true};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -116,8 +104,8 @@ void Normalizer::add(const JsonField& field, int depth) {
     const JsonField list = field.at("normalizers");
     if (depth >= kSequenceDepth) list.fail("at most " + std::to_string(kSequenceDepth) + " nested sequences");
     for (size_t i = 0; i < list.size(); ++i) add(list.at(i), depth + 1);
-  } else if (const int options = form_options(type)) {
-    steps_.push_back([options](MarkedText text) { return to_normal_form(text, options); });
+  } else if (const auto form = form_named(type)) {
+    steps_.push_back([form = *form](const MarkedText& text) { return normalized(text, form); });
   } else if (type == "Lowercase") {
     steps_.push_back([](MarkedText text) { return text.map_runs(lower_case); });
   } else if (type == "StripAccents") {
