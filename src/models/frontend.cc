@@ -12,7 +12,7 @@ Frontend::Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style)
       generation_(read_generation_config(*files_)),
       tokenizer_(Tokenizer::from_files(*files_)),
       template_(style == PromptStyle::processor ? ChatTemplate::from_files(*files_)
-                                                : ChatTemplate::find(*files_)),
+                                                : ChatTemplate::find(*files_, TemplateOwner::tokenizer)),
       context_(read_template_context(*files_)) {}
 
 const VideoFrontend& Frontend::require_video() const {

@@ -1,5 +1,6 @@
 // A template is tried out once when it is loaded, to learn whether it takes a message's content as a list of
-// parts or as a text: templates of processors want the one, templates of text models the other.
+// parts or as a text: templates of processors want the one, templates of text models the other, some take
+// both.
 #include "text/chat_template.h"
 
 #include <utility>
@@ -109,11 +110,14 @@ bool writes_content(const jinja::Block& block, ContentForm form, bool with_syste
   }
 }
 
-ContentForm find_form(const jinja::Block& block) {
+ContentForm find_form(const jinja::Block& block, TemplateOwner owner) {
+  const bool parts_first = owner == TemplateOwner::processor;
+  const ContentForm first = parts_first ? ContentForm::parts : ContentForm::text;
+  const ContentForm second = parts_first ? ContentForm::text : ContentForm::parts;
   for (const bool with_system : {false, true})
-    for (const ContentForm form : {ContentForm::parts, ContentForm::text})
+    for (const ContentForm form : {first, second})
       if (writes_content(block, form, with_system)) return form;
-  return ContentForm::parts;
+  return first;
 }
 
 /// The template of a JSON file: a string, or a list of named templates of which "default" counts.
@@ -137,19 +141,20 @@ struct ChatTemplate::Impl {
   ContentForm form = ContentForm::parts;
 };
 
-std::optional<ChatTemplate> ChatTemplate::find(const ModelFiles& files) {
-  for (const char* name : {"processor_config.json", "chat_template.json"})
-    if (const auto source = template_of(files, name)) return from_source(*source, files.where(name));
+std::optional<ChatTemplate> ChatTemplate::find(const ModelFiles& files, TemplateOwner owner) {
+  if (owner == TemplateOwner::processor)
+    for (const char* name : {"processor_config.json", "chat_template.json"})
+      if (const auto source = template_of(files, name)) return from_source(*source, files.where(name), owner);
   const std::string jinja_file = "chat_template.jinja";
   if (const auto source = files.find(jinja_file, limits::kTemplateBytes))
-    return from_source(*source, files.where(jinja_file));
+    return from_source(*source, files.where(jinja_file), owner);
   const std::string config = "tokenizer_config.json";
-  if (const auto source = template_of(files, config)) return from_source(*source, files.where(config));
+  if (const auto source = template_of(files, config)) return from_source(*source, files.where(config), owner);
   return std::nullopt;
 }
 
-ChatTemplate ChatTemplate::from_files(const ModelFiles& files) {
-  if (auto found = find(files)) return *std::move(found);
+ChatTemplate ChatTemplate::from_files(const ModelFiles& files, TemplateOwner owner) {
+  if (auto found = find(files, owner)) return *std::move(found);
   throw Error(
       ErrorCode::not_found,
       {.where = files.path().string(),
@@ -157,14 +162,15 @@ ChatTemplate ChatTemplate::from_files(const ModelFiles& files) {
        .expected = "chat_template.jinja, or chat_template in chat_template.json or tokenizer_config.json"});
 }
 
-ChatTemplate ChatTemplate::from_source(std::string_view source, const std::string& where) {
+ChatTemplate ChatTemplate::from_source(std::string_view source, const std::string& where,
+                                       TemplateOwner owner) {
   if (const size_t offset = unicode::find_malformed(source); offset != std::string_view::npos)
     throw Error(ErrorCode::model_invalid,
                 {.where = where, .got = "a byte that is not UTF-8 at offset " + std::to_string(offset)});
   auto impl = std::make_shared<Impl>();
   impl->where = where;
   impl->block = jinja::parse(source, where);
-  impl->form = find_form(impl->block);
+  impl->form = find_form(impl->block, owner);
   ChatTemplate made;
   made.impl_ = std::move(impl);
   return made;

@@ -36,19 +36,27 @@ struct TemplateContext {
   std::optional<int64_t> now{};  ///< the time for strftime_now, seconds since 1970 (UTC); nothing: the clock
 };
 
-/// A parsed template; immutable, cheap to copy. Whether it takes a message's content as a list of parts
-/// (templates of processors) or as a text (templates of text models) is found out when it is made.
+/// What reads a model's template in the reference: where it looks, and what it gives as a message's content.
+enum class TemplateOwner {
+  processor,  ///< all files; a list of parts, if the template can take one
+  tokenizer,  ///< the tokenizer's files; a text, if the template can take one
+};
+
+/// A parsed template; immutable, cheap to copy. Whether it takes a message's content as a list of parts or as
+/// a text is found out when it is made; where both are possible, the owner decides.
 class ChatTemplate {
  public:
-  /// The first that is there, in transformers' order for a processor: chat_template in processor_config.json,
-  /// chat_template.json, chat_template.jinja; then chat_template in tokenizer_config.json (of several named
-  /// templates, "default"). Error{not_found} when none has one.
-  static ChatTemplate from_files(const ModelFiles& files);
+  /// The first that is there: for a processor, chat_template in processor_config.json, then in
+  /// chat_template.json; for both, chat_template.jinja, then chat_template in tokenizer_config.json (of
+  /// several named templates, "default"). Error{not_found} when none has one.
+  static ChatTemplate from_files(const ModelFiles& files, TemplateOwner owner = TemplateOwner::processor);
   /// The same, or nothing when none has one.
-  static std::optional<ChatTemplate> find(const ModelFiles& files);
+  static std::optional<ChatTemplate> find(const ModelFiles& files,
+                                          TemplateOwner owner = TemplateOwner::processor);
   /// Error{model_invalid} with line and what was expected when the source is malformed;
   /// Error{model_unsupported} names a construct outside the subset.
-  static ChatTemplate from_source(std::string_view source, const std::string& where);
+  static ChatTemplate from_source(std::string_view source, const std::string& where,
+                                  TemplateOwner owner = TemplateOwner::processor);
 
   /// The prompt. Error{model_invalid} when the budget is exceeded or an operation fails; Error{input_invalid}
   /// with the template's own words when it calls raise_exception.

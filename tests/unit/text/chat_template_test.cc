@@ -100,6 +100,26 @@ TEST(ChatTemplateForm, PlainTextTemplatesGetTextAndRefusePictures) {
   }
 }
 
+// Many templates of text models write whatever they get; a list of parts would come out as Python writes it.
+TEST(ChatTemplateForm, WhereBothArePossibleTheOwnerDecides) {
+  const auto rendered = [](const std::string& source, TemplateOwner owner) {
+    return joined(ChatTemplate::from_source(source, "both", owner).render(user("hi"), {}));
+  };
+  const std::string both =
+      "{% for m in messages %}{{ 'text ' + m.content if m.content is string else "
+      "'parts ' + m.content[0].text }}{% endfor %}";
+  EXPECT_EQ(rendered(both, TemplateOwner::processor), "parts hi");
+  EXPECT_EQ(rendered(both, TemplateOwner::tokenizer), "text hi");
+  const std::string lists = "{% for m in messages %}{{ m['role'] + ': ' ~ m['content'] | trim }}{% endfor %}";
+  const std::string length = "{{ messages[0].content | length }}";
+  for (const auto owner : {TemplateOwner::processor, TemplateOwner::tokenizer}) {
+    EXPECT_EQ(rendered(lists, owner), "user: hi");
+    EXPECT_EQ(rendered("{% for p in messages[0].content %}{{ p['text'] }}{% endfor %}", owner), "hi");
+  }
+  EXPECT_EQ(rendered(length, TemplateOwner::processor), "1");
+  EXPECT_EQ(rendered(length, TemplateOwner::tokenizer), "2");
+}
+
 TEST(ChatTemplateForm, TellsTheTimeItIsGiven) {
   const auto chat =
       ChatTemplate::from_source("{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}", "time");
@@ -114,8 +134,8 @@ class TemplateFiles : public testing::Test {
   void SetUp() override { std::filesystem::create_directories(directory_); }
   void TearDown() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& name, const std::string& text) { std::ofstream(directory_ / name) << text; }
-  std::string rendered() {
-    return joined(ChatTemplate::from_files(DirectoryFiles(directory_)).render(user("hi"), {}));
+  std::string rendered(TemplateOwner owner = TemplateOwner::processor) {
+    return joined(ChatTemplate::from_files(DirectoryFiles(directory_), owner).render(user("hi"), {}));
   }
 
   std::filesystem::path directory_ =
@@ -135,6 +155,17 @@ TEST_F(TemplateFiles, AreTakenInTheReferencesOrder) {
   write("processor_config.json", R"({"image_seq_len": 64})");
   EXPECT_EQ(rendered(), "json");
   write("processor_config.json", R"({"chat_template": "processor"})");
+  EXPECT_EQ(rendered(), "processor");
+}
+
+TEST_F(TemplateFiles, OfAProcessorAreNotATokenizers) {
+  write("chat_template.json", R"({"chat_template": "json"})");
+  write("processor_config.json", R"({"chat_template": "processor"})");
+  EXPECT_FALSE(ChatTemplate::find(DirectoryFiles(directory_), TemplateOwner::tokenizer));
+  write("tokenizer_config.json", R"({"chat_template": "tokenizer"})");
+  EXPECT_EQ(rendered(TemplateOwner::tokenizer), "tokenizer");
+  write("chat_template.jinja", "jinja");
+  EXPECT_EQ(rendered(TemplateOwner::tokenizer), "jinja");
   EXPECT_EQ(rendered(), "processor");
 }
 
