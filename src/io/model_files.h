@@ -29,6 +29,10 @@ class ModelFiles {
   /// The weights' names, types and shapes; their data need not be there.
   virtual Checkpoint outline() const { return checkpoint(); }
 
+  /// What to tell who gives pictures to a model without a tower: why the tower beside it is not used. Empty
+  /// where there is nothing to tell.
+  virtual std::string why_no_pictures() const { return {}; }
+
   /// find(), or Error{not_found}.
   std::string read(const std::string& name, int64_t limit) const;
 };

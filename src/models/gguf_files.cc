@@ -2,6 +2,7 @@
 #include "models/gguf_files.h"
 
 #include <algorithm>
+#include <map>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -17,7 +18,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* kImageToken = "<image>";
 
-bool named_gguf(const fs::path& path) { return path.extension() == ".gguf"; }
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+bool named_gguf(const fs::path& path) { return lower(path.extension().string()) == ".gguf"; }
+bool named_mmproj(const fs::path& path) {
+  return lower(path.filename().string()).find("mmproj") != std::string::npos;
+}
 
 /// Regular .gguf files of a directory, by name.
 std::vector<fs::path> gguf_files_in(const fs::path& directory) {
@@ -31,15 +41,23 @@ std::vector<fs::path> gguf_files_in(const fs::path& directory) {
   return found;
 }
 
-bool has_mmproj_name(const fs::path& file) {
-  return file.filename().string().find("mmproj") != std::string::npos;
-}
+/// A vision file of a directory, or one whose header cannot be read and whose name says that it is one.
+struct Eyes {
+  fs::path path;
+  std::optional<GgufFile> file;
+  std::string fault;  ///< of the header
+};
 
-[[noreturn]] void refuse_choice(const fs::path& path, const std::vector<fs::path>& files,
-                                const std::string& expected) {
-  std::string got;
-  for (const fs::path& file : files) got += (got.empty() ? "" : ", ") + file.filename().string();
-  throw Error(ErrorCode::usage, {.where = path.string(), .got = got, .expected = expected});
+/// What a .gguf file is, by its header; nothing for a file that is no vision file.
+std::optional<Eyes> look_at(const fs::path& path) {
+  try {
+    GgufFile file(path);
+    if (gguf_architecture(file) != "clip") return std::nullopt;
+    return Eyes{path, std::move(file), ""};
+  } catch (const Error& fault) {
+    if (!named_mmproj(path)) return std::nullopt;
+    return Eyes{path, std::nullopt, fault.what()};
+  }
 }
 
 /// The text file that a path means.
@@ -47,37 +65,111 @@ fs::path text_file(const fs::path& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return path;
   std::vector<fs::path> texts;
-  for (const fs::path& file : gguf_files_in(path))
-    if (!has_mmproj_name(file)) texts.push_back(file);
+  std::string names;
+  for (const fs::path& file : gguf_files_in(path)) {
+    if (look_at(file)) continue;
+    names += (texts.empty() ? "" : ", ") + file.filename().string();
+    texts.push_back(file);
+  }
   if (texts.empty())
     throw Error(
         ErrorCode::not_found,
         {.where = path.string(), .got = "no text model", .expected = "a .gguf file beside the mmproj"});
-  if (texts.size() > 1) refuse_choice(path, texts, "one .gguf file with a text model: name it");
+  if (texts.size() > 1)
+    throw Error(
+        ErrorCode::usage,
+        {.where = path.string(), .got = names, .expected = "one .gguf file with a text model: name it"});
   return texts.front();
 }
 
-/// Whether a vision file gives rows of the text model's width, and its vocabulary has a place for them.
-bool fits(const GgufFile& vision, const GgufFile& text) {
-  const auto width = text.find(gguf_architecture(text) + ".embedding_length");
-  if (!width || gguf_architecture(vision) != "clip" || !gguf_token_id(text, kImageToken)) return false;
-  const int64_t columns = width->integer(1, limits::kConfigWidth);
-  // SigLIP files of older converters say 0: their projector's last layer tells.
+/// The width of a vision file's rows; 0 where no projector that galago reads tells. SigLIP files of older
+/// converters say 0 in their keys: the projector's last layer tells.
+int64_t row_width(const GgufFile& vision) {
   for (const char* last : {"mm.model.fc.weight", "mm.2.weight"})
     if (const GgufTensor* tensor = vision.tensor(last); tensor && tensor->shape.size() == 2)
-      return tensor->shape[0] == columns;
-  return false;
+      return tensor->shape[0];
+  return 0;
 }
 
-std::optional<GgufFile> vision_file(const GgufFile& text) {
-  std::vector<fs::path> candidates;
+/// Why a vision file does not belong to a text model, or empty: its rows have the text model's width, the
+/// vocabulary has a place for them, and together they make a config.json.
+std::string misfit(const Eyes& eyes, const GgufFile& text) {
+  if (!eyes.file) return eyes.fault;
+  const std::string name = eyes.path.string();
+  const int64_t width =
+      text.at(gguf_architecture(text) + ".embedding_length").integer(1, limits::kConfigWidth);
+  const int64_t rows = row_width(*eyes.file);
+  if (rows == 0) return name + ": no projector that galago reads";
+  if (rows != width)
+    return name + ": its rows are " + std::to_string(rows) + " wide, the text model " + std::to_string(width);
+  if (!gguf_token_id(text, kImageToken))
+    return name + ": the text model's vocabulary has no " + std::string(kImageToken);
+  try {
+    gguf_config({text, eyes.file});
+  } catch (const Error& fault) {
+    return fault.what();
+  }
+  return "";
+}
+
+/// general.name, or empty: what a converter writes into both files of a model.
+std::string model_name(const GgufFile& file) {
+  try {
+    const auto name = file.find("general.name");
+    return name ? name->string() : "";
+  } catch (const Error&) {
+    return "";  // only a preference hangs on it
+  }
+}
+
+bool same_model(const GgufFile& vision, const GgufFile& text) {
+  const std::string name = model_name(text);
+  return !name.empty() && name == model_name(vision);
+}
+
+/// Bits of one weight, in the type that most of a file's weights have.
+double precision(const GgufFile& file) {
+  std::map<GgmlType, int64_t> bytes;
+  for (const auto& [name, tensor] : file.tensors()) bytes[tensor.type] += tensor.bytes;
+  double bits = 0;
+  double most = 0;
+  for (const auto& [type, held] : bytes) {
+    const GgmlBlock& block = ggml_block(type);
+    const double each = 8.0 * static_cast<double>(block.bytes) / static_cast<double>(block.elements);
+    const double weights = static_cast<double>(held) / each;
+    if (weights <= most) continue;
+    most = weights;
+    bits = each;
+  }
+  return bits;
+}
+
+struct Choice {
+  std::optional<GgufFile> vision;
+  std::string unusable;  ///< why vision files were passed over; empty where one was taken
+};
+
+/// The vision file beside a text file: of those that fit the one of the text's general.name, then of the
+/// highest precision, then the first by name.
+Choice vision_file(const GgufFile& text) {
+  Choice choice;
+  std::pair<bool, double> best;
   const fs::path parent = text.path().parent_path();
-  for (const fs::path& file : gguf_files_in(parent.empty() ? fs::path(".") : parent))
-    if (has_mmproj_name(file) && fits(GgufFile(file), text)) candidates.push_back(file);
-  if (candidates.size() > 1)
-    refuse_choice(text.path(), candidates, "one mmproj file that fits beside the text model");
-  if (candidates.empty()) return std::nullopt;
-  return GgufFile(candidates.front());
+  for (const fs::path& file : gguf_files_in(parent.empty() ? fs::path(".") : parent)) {
+    if (file.filename() == text.path().filename()) continue;
+    const auto eyes = look_at(file);
+    if (!eyes) continue;
+    if (const std::string reason = misfit(*eyes, text); !reason.empty()) {
+      choice.unusable += (choice.unusable.empty() ? "not used: " : "; ") + reason;
+      continue;
+    }
+    const std::pair rank(same_model(*eyes->file, text), precision(*eyes->file));
+    if (choice.vision && rank <= best) continue;
+    choice.vision = eyes->file;
+    best = rank;
+  }
+  if (choice.vision) choice.unusable.clear();
+  return choice;
 }
 
 GgufFile open_text(const fs::path& path) {
@@ -109,8 +201,9 @@ std::string text_of(const Json& json, const std::string& where) {
 
 GgufFiles::GgufFiles(fs::path path) : path_(std::move(path)) {
   GgufFile text = open_text(path_);
-  auto vision = vision_file(text);
-  pair_ = std::make_shared<const GgufPair>(GgufPair{std::move(text), std::move(vision)});
+  Choice choice = vision_file(text);
+  unusable_ = std::move(choice.unusable);
+  pair_ = std::make_shared<const GgufPair>(GgufPair{std::move(text), std::move(choice.vision)});
 }
 
 std::optional<std::string> GgufFiles::find(const std::string& name, int64_t limit) const {

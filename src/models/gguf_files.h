@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "io/gguf.h"
 #include "io/model_files.h"
@@ -23,9 +24,10 @@ struct GgufPair {
 /// in the file's map, unless their rows are in another order than transformers'.
 class GgufFiles final : public ModelFiles {
  public:
-  /// `path`: the text file, or a directory that holds one. An mmproj file beside it whose width and image
-  /// token fit is taken. Error{not_found}, Error{usage} where it is not clear which file is meant, and the
-  /// errors of GgufFile.
+  /// `path`: the text file, or a directory that holds one. Of the vision files beside it
+  /// (general.architecture "clip") that fit, the best is taken; one that does not fit or cannot be read
+  /// counts for nothing. Error{not_found}, Error{usage} where it is not clear which text file is meant, and
+  /// the errors of GgufFile.
   explicit GgufFiles(std::filesystem::path path);
 
   const std::filesystem::path& path() const override { return path_; }
@@ -33,10 +35,12 @@ class GgufFiles final : public ModelFiles {
   std::string where(const std::string& name) const override;
   Checkpoint checkpoint() const override;
   Checkpoint outline() const override;
+  std::string why_no_pictures() const override { return unusable_; }
 
  private:
   std::filesystem::path path_;
   std::shared_ptr<const GgufPair> pair_;
+  std::string unusable_;
 };
 
 /// Whether open_model should read a path as GGUF: a .gguf file, or a directory with .gguf files that is no

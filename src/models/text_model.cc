@@ -9,9 +9,10 @@
 namespace galago {
 namespace {
 
-[[noreturn]] void no_pictures() {
-  throw Error(ErrorCode::input_invalid,
-              {.where = "images", .got = "one", .expected = "none: this model reads no pictures"});
+[[noreturn]] void no_pictures(const std::string& why = {}) {
+  throw Error(
+      ErrorCode::input_invalid,
+      {.where = "images", .got = "one", .expected = "none: this model reads no pictures", .hint = why});
 }
 
 class TextEngine final : public Engine {
@@ -47,8 +48,8 @@ class TextFrontend final : public Frontend {
             {"head", rows, logits, {"lm_head."}}};
   }
 
-  ImagePlan plan(ImageSize, std::optional<bool>) const override { no_pictures(); }
-  Tiles tiles(const RgbImage&, std::optional<bool>) const override { no_pictures(); }
+  ImagePlan plan(ImageSize, std::optional<bool>) const override { no_pictures(files().why_no_pictures()); }
+  Tiles tiles(const RgbImage&, std::optional<bool>) const override { no_pictures(files().why_no_pictures()); }
   PixelBatch pixels(const Tiles&) const override { no_pictures(); }
   Segments expand(const Segments& rendered, std::span<const ImagePlan>, bool) const override {
     return rendered;
