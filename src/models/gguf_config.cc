@@ -244,8 +244,12 @@ Json gguf_config(const GgufPair& pair) {
 }
 
 Json gguf_generation_config(const GgufFile& text) {
-  // The format keeps one end token where Llama 3's generation_config.json has three: found by name.
-  constexpr const char* kEnds[] = {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"};
+  // The format keeps one end token where generation_config.json may list several: those names that are an
+  // end in every family that has them as control tokens (Llama 3's three, of which Granite has one;
+  // Idefics3's; Llama 2's and Mistral's). SmolLM2's "<|im_end|>" is not among them: the base model has the
+  // token and does not end with it.
+  constexpr const char* kEnds[] = {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<end_of_utterance>",
+                                   "</s>"};
   const auto id = [&](const char* key) {
     const auto field = text.find(std::string("tokenizer.ggml.") + key);
     return field ? std::optional(field->integer(0, limits::kConfigVocabulary)) : std::nullopt;

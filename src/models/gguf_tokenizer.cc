@@ -22,7 +22,7 @@ constexpr const char* kSpace = "\xE2\x96\x81";  // U+2581, SentencePiece's space
 enum class Kind : int64_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
 
 struct Vocabulary {
-  std::vector<std::string_view> tokens;  ///< the index is the id
+  std::vector<std::string> tokens;  ///< the index is the id
   std::vector<Kind> kinds;
 };
 
@@ -35,7 +35,12 @@ Vocabulary read_vocabulary(const GgufFile& text) {
                 {.where = tokens.where(),
                  .got = std::to_string(tokens.count()) + " tokens",
                  .expected = "at most " + std::to_string(limits::kConfigVocabulary)});
-  Vocabulary vocabulary{.tokens = tokens.strings(), .kinds = {}};
+  Vocabulary vocabulary;
+  for (const std::string_view token : tokens.strings()) {
+    // Several ids may have no text; llama.cpp gives them these names too.
+    const size_t id = vocabulary.tokens.size();
+    vocabulary.tokens.push_back(token.empty() ? "[EMPTY_" + std::to_string(id) + "]" : std::string(token));
+  }
   vocabulary.kinds.assign(vocabulary.tokens.size(), Kind::normal);
   if (const auto types = text.find(key("token_type"))) {
     const auto numbers = types->integers(0, 6);
@@ -59,7 +64,7 @@ Json vocabulary_json(const GgufFile& text, const Vocabulary& vocabulary) {
   Json json = Json::object();
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     if (is_filler(vocabulary, id)) continue;
-    const auto [place, fresh] = json.emplace(std::string(vocabulary.tokens[id]), id);
+    const auto [place, fresh] = json.emplace(vocabulary.tokens[id], id);
     if (!fresh)
       throw Error(ErrorCode::model_invalid, {.where = text.path().string() + ": " + key("tokens"),
                                              .got = "the token " + in_quotes(vocabulary.tokens[id]) + " at " +
@@ -74,7 +79,7 @@ Json added_tokens(const Vocabulary& vocabulary, bool with_unknown) {
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     const Kind kind = vocabulary.kinds[id];
     const bool unknown = with_unknown && kind == Kind::unknown;
-    if ((!is_added(kind) && !unknown) || vocabulary.tokens[id].empty()) continue;
+    if (!is_added(kind) && !unknown) continue;
     list.push_back({{"id", id},
                     {"content", vocabulary.tokens[id]},
                     {"single_word", false},
@@ -185,7 +190,7 @@ SentencePieceModel pieces_of(const GgufFile& text, const Vocabulary& vocabulary)
   model.algorithm = SentencePieceModel::Algorithm::bpe;
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     const auto kind = static_cast<SentencePieceModel::Kind>(vocabulary.kinds[id]);
-    model.pieces.push_back({std::string(vocabulary.tokens[id]), static_cast<float>(scores[id]), kind});
+    model.pieces.push_back({vocabulary.tokens[id], static_cast<float>(scores[id]), kind});
     model.byte_fallback = model.byte_fallback || vocabulary.kinds[id] == Kind::byte;
     if (vocabulary.kinds[id] != Kind::unknown) continue;
     model.unk_id = static_cast<int32_t>(id);
