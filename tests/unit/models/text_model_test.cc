@@ -56,6 +56,20 @@ TEST(TextModel, ATemplatesTextIsTheWholePrompt) {
   EXPECT_TRUE(std::equal(templated.begin(), templated.end(), raw.begin() + 1));
 }
 
+// Its tokenizer reads the template, and gives it texts.
+TEST(TextModel, AProcessorsTemplateIsNotItsOwn) {
+  const test::ModelCopy model("text_llama3");
+  const auto ids = [&] { return prompt_of(model.path(), {.prompt = "the cat"}); };
+  const std::vector<int32_t> own = ids();
+  model.write("chat_template.json", R"({"chat_template": "another {{ messages[0].content }}"})");
+  model.write("processor_config.json", R"({"chat_template": "another {{ messages[0].content }}"})");
+  EXPECT_EQ(ids(), own);
+  model.write("chat_template.jinja", "{{ messages[0].content | length }}");
+  const std::vector<int32_t> length = ids();
+  model.write("chat_template.jinja", "7");
+  EXPECT_EQ(length, ids()) << "seven letters, not one part";
+}
+
 TEST(TextModel, RawTextHoldsNoControlTokensUnlessAsked) {
   const auto frontend = load_frontend(tiny("text_smollm2"));
   const int32_t end = *frontend->tokenizer().token_to_id("<|im_end|>");
