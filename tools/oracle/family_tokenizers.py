@@ -253,6 +253,12 @@ def byte_families():
     names = {"bos_token": chat[1], "eos_token": chat[2], "pad_token": chat[2], "unk_token": chat[0]}
     yield "docling", {"tokenizer.json": text_of(docling)}, {**names, "tokenizer_class": "GPT2Tokenizer"}, "idefics3"
     named = {**names, "tokenizer_class": "PreTrainedTokenizerFast"}
+    # As the hub has them: the added tokens listed in the config as well, with their flags.
+    listed = {"added_tokens_decoder": decoder_map([(460 + i, text) for i, text in enumerate(chat + media)])}
+    yield "smolvlm_hub", {"tokenizer.json": smolvlm}, {**image, **listed}, "idefics3"
+    listed = {"added_tokens_decoder": decoder_map([(460 + i, text) for i, text in enumerate(chat)])}
+    hub = {**names, **listed, "additional_special_tokens": chat[1:], "tokenizer_class": "GPT2Tokenizer"}
+    yield "smollm2_hub", {"tokenizer.json": smollm}, {**hub, "add_prefix_space": False}, "llama"
     yield "docling_as_is", {"tokenizer.json": text_of(docling)}, named, "idefics3"
 
 
@@ -273,6 +279,15 @@ def fixed_length_families(scratch):
     spiece = sentencepiece_file(model_type="unigram", vocab_size=420)
     config = {"tokenizer_class": "SiglipTokenizer", "model_max_length": 64, "do_lower_case": True}
     yield "siglip", {"spiece.model": spiece}, config, "siglip"
+    # As the hub has it: other ids, and tokens that swallow the spaces around them.
+    spiece = sentencepiece_file(
+        model_type="unigram", vocab_size=420, normalization_rule_tsv=str(small_rules()),
+        pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+    )  # fmt: skip
+    wide = {"lstrip": True, "rstrip": True, "special": True}
+    config |= {"eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>", "additional_special_tokens": []}
+    config["added_tokens_decoder"] = {"1": token("</s>", **wide), "2": token("<unk>", **wide)}
+    yield "siglip_hub", {"spiece.model": spiece}, config, "siglip"
     small = sentencepiece_file(
         model_type="unigram", vocab_size=600, normalization_rule_tsv=str(small_rules()), byte_fallback=True,
         user_defined_symbols=["photo of"],
