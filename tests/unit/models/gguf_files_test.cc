@@ -1,5 +1,5 @@
-// GGUF files as models: what is found beside what, what the generated texts say, and files that are
-// well-formed containers and still no model, one case a line with its exact code.
+// GGUF files as models: what the generated texts say, and files that are well-formed containers and still no
+// model, one case a line with its exact code.
 #include "models/gguf_files.h"
 
 #include <gmock/gmock.h>
@@ -7,66 +7,29 @@
 
 #include <functional>
 #include <limits>
-#include <ostream>
 
 #include "models/gguf_parts.h"
 #include "models/registry.h"
-#include "support/fixtures.h"
-#include "support/gguf_builder.h"
+#include "support/gguf_models.h"
 
 namespace galago {
 namespace {
 
 namespace fs = std::filesystem;
+using test::f32;
 using test::GgufBuilder;
+using test::load_error;
+using test::ModelCase;
 using test::TempDir;
+using test::text;
+using test::tiny_text;
+using test::u32;
+using test::without;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr auto kInvalid = ErrorCode::model_invalid;
 constexpr auto kUnsupported = ErrorCode::model_unsupported;
-
-/// A whole text model of 4 tokens, width 8 and one layer of two heads.
-GgufBuilder tiny_text() {
-  GgufBuilder b;
-  b.text("general.architecture", "llama");
-  b.u32("llama.embedding_length", 8).u32("llama.block_count", 1).u32("llama.feed_forward_length", 6);
-  b.u32("llama.attention.head_count", 2).u32("llama.attention.head_count_kv", 1);
-  b.u32("llama.context_length", 64).f32("llama.rope.freq_base", 10000);
-  b.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
-  b.text("tokenizer.ggml.model", "gpt2").text("tokenizer.ggml.pre", "smollm");
-  b.texts("tokenizer.ggml.tokens", {"a", "b", "ab", "<image>"});
-  b.numbers<int32_t>("tokenizer.ggml.token_type", 5, {1, 1, 1, 3});
-  b.texts("tokenizer.ggml.merges", {"a b"}).u32("tokenizer.ggml.eos_token_id", 3);
-  b.zeros("token_embd.weight", {8, 4}).zeros("output_norm.weight", {8});
-  b.zeros("blk.0.attn_norm.weight", {8}).zeros("blk.0.ffn_norm.weight", {8});
-  b.zeros("blk.0.attn_q.weight", {8, 8}).zeros("blk.0.attn_k.weight", {8, 4});
-  b.zeros("blk.0.attn_v.weight", {8, 4}).zeros("blk.0.attn_output.weight", {8, 8});
-  b.zeros("blk.0.ffn_gate.weight", {8, 6}).zeros("blk.0.ffn_up.weight", {8, 6});
-  b.zeros("blk.0.ffn_down.weight", {6, 8});
-  return b;
-}
-
-/// The eyes of an Idefics3 model over 8 columns.
-GgufBuilder tiny_eyes(uint64_t columns = 8) {
-  GgufBuilder b;
-  b.text("general.architecture", "clip").text("clip.projector_type", "idefics3");
-  b.u32("clip.vision.embedding_length", 4).u32("clip.vision.block_count", 1);
-  b.u32("clip.vision.feed_forward_length", 4).u32("clip.vision.attention.head_count", 1);
-  b.u32("clip.vision.image_size", 8).u32("clip.vision.patch_size", 4);
-  b.f32("clip.vision.attention.layer_norm_epsilon", 1e-6F).u32("clip.vision.projector.scale_factor", 2);
-  b.numbers<float>("clip.vision.image_mean", 6, {0.5F, 0.5F, 0.5F});
-  b.numbers<float>("clip.vision.image_std", 6, {0.5F, 0.5F, 0.5F}).flag("clip.use_gelu", true);
-  b.zeros("mm.model.fc.weight", {16, columns});
-  return b;
-}
-
-Error load_error(const fs::path& path) {
-  return test::error_of([&] {
-    const auto frontend = load_frontend(path);
-    frontend->load_engine(frontend->files().checkpoint());
-  });
-}
 
 Json config_of(const GgufBuilder& builder) {
   const TempDir directory;
@@ -144,65 +107,37 @@ TEST(GgufModel, EndsAreTheFilesAndLlama3s) {
   EXPECT_EQ(gguf_generation_config(GgufFile(file))["eos_token_id"], (Json{3, 1}));
 }
 
-TEST(GgufPairs, AnMmprojThatFitsIsFound) {
+TEST(GgufModel, EndsOfTheFamiliesCountWhereTheyControl) {
+  const auto ends = [](const char* token, int32_t kind) {
+    GgufBuilder b = tiny_text().without("tokenizer.ggml.tokens").without("tokenizer.ggml.token_type");
+    b.texts("tokenizer.ggml.tokens", {"a", token, "ab", "<|im_end|>"});
+    b.numbers<int32_t>("tokenizer.ggml.token_type", 5, {1, kind, 1, 3});
+    const TempDir directory;
+    return gguf_generation_config(GgufFile(directory.add("m.gguf", b.bytes())))["eos_token_id"];
+  };
+  for (const char* token : {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<end_of_utterance>", "</s>"}) {
+    EXPECT_EQ(ends(token, 3), (Json{3, 1})) << token;
+    EXPECT_EQ(ends(token, 1), Json{3}) << token;
+  }
+  // In SmolLM2's vocabulary, and no end of it: its file says "<|im_end|>".
+  EXPECT_EQ(ends("<|endoftext|>", 3), Json{3});
+  GgufBuilder base = tiny_text().without("tokenizer.ggml.tokens").without("tokenizer.ggml.eos_token_id");
+  base.texts("tokenizer.ggml.tokens", {"a", "b", "ab", "<|im_end|>"}).u32("tokenizer.ggml.eos_token_id", 0);
   const TempDir directory;
-  const auto text = directory.add("model.gguf", tiny_text().bytes());
-  EXPECT_EQ(read_model_type(GgufFiles(text)), "llama");
-  directory.add("mmproj-model-f16.gguf", tiny_eyes().bytes());
-  EXPECT_EQ(read_model_type(GgufFiles(text)), "idefics3");
-  EXPECT_EQ(read_model_type(GgufFiles(directory.path())), "idefics3");
+  EXPECT_EQ(gguf_generation_config(GgufFile(directory.add("m.gguf", base.bytes())))["eos_token_id"], Json{0});
 }
 
-TEST(GgufPairs, AnMmprojOfAnotherModelIsLeftAlone) {
+TEST(GgufModel, TokensWithoutTextAreNamedByTheirIds) {
+  GgufBuilder b = tiny_text().without("tokenizer.ggml.tokens").without("tokenizer.ggml.token_type");
+  b.texts("tokenizer.ggml.tokens", {"a", "b", "ab", "<image>", "", ""});
+  b.numbers<int32_t>("tokenizer.ggml.token_type", 5, {1, 1, 1, 3, 1, 1});
   const TempDir directory;
-  const auto text = directory.add("model.gguf", tiny_text().bytes());
-  directory.add("mmproj-other.gguf", tiny_eyes(12).bytes());
-  EXPECT_EQ(read_model_type(GgufFiles(text)), "llama");
+  const Json tokenizer = gguf_tokenizer(GgufFile(directory.add("m.gguf", b.bytes())));
+  EXPECT_EQ(tokenizer["model"]["vocab"]["[EMPTY_4]"], 4);
+  EXPECT_EQ(tokenizer["model"]["vocab"]["[EMPTY_5]"], 5);
+  EXPECT_EQ(tokenizer["added_tokens"].size(), 1U);
 }
 
-TEST(GgufPairs, WhatIsNotClearIsAsked) {
-  const TempDir directory;
-  EXPECT_FALSE(is_gguf_model(directory.path()));
-  directory.add("mmproj-a.gguf", tiny_eyes().bytes());
-  EXPECT_TRUE(is_gguf_model(directory.path()));
-  EXPECT_EQ(load_error(directory.path()).code(), ErrorCode::not_found);
-  const Error eyes = load_error(directory.path() / "mmproj-a.gguf");
-  EXPECT_EQ(eyes.code(), kInvalid);
-  EXPECT_THAT(eyes.what(), HasSubstr("a vision file"));
-  const auto text = directory.add("a.gguf", tiny_text().bytes());
-  directory.add("mmproj-b.gguf", tiny_eyes().bytes());
-  const Error two = load_error(text);
-  EXPECT_EQ(two.code(), ErrorCode::usage);
-  EXPECT_THAT(two.what(), HasSubstr("mmproj-a.gguf, mmproj-b.gguf"));
-  directory.add("b.gguf", tiny_text().bytes());
-  EXPECT_EQ(load_error(directory.path()).code(), ErrorCode::usage);
-  directory.add("config.json", "{}");
-  EXPECT_FALSE(is_gguf_model(directory.path()));
-  EXPECT_EQ(load_error(directory.path() / "no.gguf").code(), ErrorCode::not_found);
-}
-
-struct ModelCase {
-  const char* name;
-  std::function<void(GgufBuilder&)> change;
-  ErrorCode code;
-  const char* names;
-};
-
-void PrintTo(const ModelCase& test, std::ostream* out) { *out << test.name; }
-
-/// A key of the tiny model with another value.
-std::function<void(GgufBuilder&)> u32(const char* key, uint32_t value) {
-  return [=](GgufBuilder& b) { b.without(key).u32(key, value); };
-}
-std::function<void(GgufBuilder&)> text(const char* key, const std::string& value) {
-  return [=](GgufBuilder& b) { b.without(key).text(key, value); };
-}
-std::function<void(GgufBuilder&)> f32(const char* key, float value) {
-  return [=](GgufBuilder& b) { b.without(key).f32(key, value); };
-}
-std::function<void(GgufBuilder&)> without(const char* key) {
-  return [=](GgufBuilder& b) { b.without(key); };
-}
 std::function<void(GgufBuilder&)> texts(const char* key, const std::vector<std::string>& values) {
   return [=](GgufBuilder& b) { b.without(key).texts(key, values); };
 }
@@ -334,59 +269,6 @@ TEST_P(HostileGgufModel, IsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, HostileGgufModel, testing::ValuesIn(kCases),
-                         [](const auto& test) { return std::string(test.param.name); });
-
-const ModelCase kEyeCases[] = {
-    {"AnotherProjector", text("clip.projector_type", "resampler"), kUnsupported, "got resampler"},
-    {"NoProjector", without("clip.projector_type"), kUnsupported, "clip.projector_type"},
-    {"NoScale", without("clip.vision.projector.scale_factor"), kInvalid, "scale_factor"},
-    {"ScaleThatDoesNotDivide", u32("clip.vision.projector.scale_factor", 3), kInvalid, "3"},
-    {"PatchLargerThanThePicture", u32("clip.vision.patch_size", 9), kInvalid, "patch_size"},
-    {"PatchZero", u32("clip.vision.patch_size", 0), kInvalid, "patch_size: got 0"},
-    {"HeadsThatDoNotDivide", u32("clip.vision.attention.head_count", 3), kInvalid, "num_attention_heads 3"},
-    {"MeanOfTwo",
-     [](GgufBuilder& b) {
-       b.without("clip.vision.image_mean").numbers<float>("clip.vision.image_mean", 6, {0.5F, 0.5F});
-     },
-     kInvalid, "image_mean: got a list of 2 float32"},
-    {"DeviationZero",
-     [](GgufBuilder& b) {
-       b.without("clip.vision.image_std").numbers<float>("clip.vision.image_std", 6, {0.5F, 0, 0.5F});
-     },
-     kInvalid, "image_std"},
-    {"LongestEdgeTooLarge", u32("clip.vision.preproc_image_size", 1 << 20), kInvalid, "preproc_image_size"},
-    {"GeluIsANumber", u32("clip.use_gelu", 1), kInvalid, "clip.use_gelu: got 1"},
-    {"LlavaWithoutPinpoints", text("clip.projector_type", "mlp"), kInvalid, "image_grid_pinpoints"},
-    {"LlavaWithOddPinpoints",
-     [](GgufBuilder& b) {
-       b.without("clip.projector_type").text("clip.projector_type", "mlp");
-       b.numbers<int32_t>("clip.vision.image_grid_pinpoints", 5, {8, 8, 8});
-     },
-     kInvalid, "pairs of height and width"},
-    {"LlavaTapBeyondTheLayers",
-     [](GgufBuilder& b) {
-       b.without("clip.projector_type").text("clip.projector_type", "mlp");
-       b.numbers<int32_t>("clip.vision.image_grid_pinpoints", 5, {8, 8});
-       b.numbers<int32_t>("clip.vision.feature_layer", 5, {9});
-     },
-     kInvalid, "vision_feature_layer"},
-    {"TensorsMissing", [](GgufBuilder&) {}, kInvalid, "missing model.vision_model."},
-};
-
-class HostileGgufEyes : public testing::TestWithParam<ModelCase> {};
-
-TEST_P(HostileGgufEyes, AreRefused) {
-  GgufBuilder builder = tiny_eyes();
-  GetParam().change(builder);
-  const TempDir directory;
-  const auto file = directory.add("model.gguf", tiny_text().text("tokenizer.chat_template", "x").bytes());
-  directory.add("mmproj.gguf", builder.bytes());
-  const Error error = load_error(file);
-  EXPECT_STREQ(to_string(error.code()), to_string(GetParam().code)) << error.what();
-  EXPECT_THAT(error.what(), HasSubstr(GetParam().names));
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, HostileGgufEyes, testing::ValuesIn(kEyeCases),
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
