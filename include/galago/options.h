@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,12 +12,13 @@ namespace galago {
 
 /// How the next token is chosen and when to stop. The defaults are greedy decoding.
 struct GenerateOptions {
-  int64_t max_new_tokens = 256;   ///< at least 1
-  double temperature = 0;         ///< 0: greedy; else logits are divided by it before sampling
-  int64_t top_k = 0;              ///< keep the k most likely tokens; 0: off
-  double top_p = 1;               ///< keep the smallest set whose probability reaches this; 1: off
-  double min_p = 0;               ///< drop tokens less likely than this times the likeliest; 0: off
-  double repetition_penalty = 1;  ///< above 1 makes tokens of prompt and answer less likely; 1: off
+  int64_t max_new_tokens = 256;  ///< at least 1
+  double temperature = 0;        ///< 0: greedy; else logits are divided by it before sampling
+  int64_t top_k = 0;             ///< keep the k most likely tokens; 0: off
+  double top_p = 1;              ///< keep the smallest set whose probability reaches this; 1: off
+  double min_p = 0;              ///< drop tokens less likely than this times the likeliest; 0: off
+  /// Above 1 makes tokens of prompt and answer less likely; 1: off; unset: as generation_config.json says.
+  std::optional<double> repetition_penalty;
   uint64_t seed = 0;              ///< of the sampler; the same seed gives the same answer
   std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
   bool keep_special = false;      ///< special tokens stay in the text, the end token too

@@ -8,7 +8,6 @@
 #include "core/clock.h"
 #include "galago/error.h"
 #include "generate/options.h"
-#include "generate/sampler.h"
 
 namespace galago {
 namespace {
@@ -40,7 +39,7 @@ Generation generate(CausalModel& model, const GenerateRequest& request, TokenTex
   const int64_t budget = token_budget(prompt_tokens, model.context_length(), options.max_new_tokens);
   check_rows(model, request);
 
-  Sampler sampler(options, model.vocab_size());
+  Sampler sampler(options, model.vocab_size(), request.rules);
   sampler.observe(request.ids);
   AnswerBuilder answer({request.end_ids, options.stop, &request.on_piece, options.keep_special}, text);
   Tensor row({1, model.hidden_size()});

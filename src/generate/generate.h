@@ -11,6 +11,7 @@
 #include "galago/options.h"
 #include "generate/answer.h"
 #include "generate/causal_model.h"
+#include "generate/sampler.h"
 
 namespace galago {
 
@@ -22,6 +23,7 @@ struct GenerateRequest {
   int64_t image_tokens = 0;      ///< how many of the L rows come from images
   GenerateOptions options;
   StreamCallback on_piece;  ///< optional; returning false ends the answer (FinishReason::cancelled)
+  TokenRules rules{};       ///< of the model
 };
 
 /// Prefill in pieces of options.prefill_chunk rows, then one row a token until an end token, a stop string,

@@ -63,8 +63,8 @@ void check_options(const GenerateOptions& options) {
   require(o.top_k >= 0, "top_k", std::to_string(o.top_k), "0 (off) or more");
   require(share(o.top_p), "top_p", shown(o.top_p), "from 0 to 1");
   require(share(o.min_p), "min_p", shown(o.min_p), "from 0 to 1");
-  require(scalable(o.repetition_penalty), "repetition_penalty", shown(o.repetition_penalty),
-          "from 1e-6 to 1e6 (1: off)");
+  const double penalty = o.repetition_penalty.value_or(1);
+  require(scalable(penalty), "repetition_penalty", shown(penalty), "from 1e-6 to 1e6 (1: off)");
   require(o.prefill_chunk >= 0, "prefill_chunk", std::to_string(o.prefill_chunk), "0 (all rows) or more");
   check_stop_strings(o.stop);
 }

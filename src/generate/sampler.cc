@@ -23,9 +23,18 @@ int32_t argmax(std::span<const float> scores) {
 
 }  // namespace
 
-Sampler::Sampler(const GenerateOptions& options, int64_t vocab_size)
-    : options_(options), random_(options.seed) {
+Sampler::Sampler(const GenerateOptions& options, int64_t vocab_size, const TokenRules& rules)
+    : options_(options),
+      repetition_penalty_(static_cast<float>(options.repetition_penalty.value_or(rules.repetition_penalty))),
+      random_(options.seed) {
   check_options(options);
+  for (const std::vector<int32_t>& sequence : rules.banned) {
+    const auto has_score = [&](int32_t id) { return id >= 0 && id < vocab_size; };
+    if (sequence.empty() || !std::all_of(sequence.begin(), sequence.end(), has_score)) continue;
+    banned_.push_back(sequence);
+    most_recent_ = std::max(most_recent_, sequence.size() - 1);
+  }
+  recent_.reserve(most_recent_);
   const auto size = static_cast<size_t>(vocab_size);
   scores_.resize(size);
   is_seen_.resize(size);
@@ -36,6 +45,10 @@ Sampler::Sampler(const GenerateOptions& options, int64_t vocab_size)
 
 void Sampler::observe(std::span<const int32_t> ids) {
   for (const int32_t id : ids) {
+    if (most_recent_ > 0) {
+      if (recent_.size() == most_recent_) recent_.erase(recent_.begin());
+      recent_.push_back(id);
+    }
     if (id < 0 || id >= static_cast<int64_t>(is_seen_.size()) || is_seen_[id]) continue;
     is_seen_[id] = true;
     seen_.push_back(id);
@@ -49,12 +62,14 @@ int32_t Sampler::next(std::span<const float> logits) {
   }
   check(logits);
   penalise(logits);
+  ban();
   return argmax(scores_);
 }
 
 std::span<const double> Sampler::distribution(std::span<const float> logits) {
   check(logits);
   penalise(logits);
+  ban();
   const auto temperature = static_cast<float>(options_.temperature);
   if (temperature != 0 && temperature != 1) {
     for (float& score : scores_) score /= temperature;
@@ -81,11 +96,20 @@ void Sampler::check(std::span<const float> logits) const {
 
 void Sampler::penalise(std::span<const float> logits) {
   std::copy(logits.begin(), logits.end(), scores_.begin());
-  const auto penalty = static_cast<float>(options_.repetition_penalty);
-  if (penalty == 1) return;
+  if (repetition_penalty_ == 1) return;
   for (const int32_t id : seen_) {
     float& score = scores_[id];
-    score = score < 0 ? score * penalty : score / penalty;
+    score = score < 0 ? score * repetition_penalty_ : score / repetition_penalty_;
+  }
+}
+
+// The last id of a banned sequence is dropped where the ids before it have just come.
+void Sampler::ban() {
+  for (const std::vector<int32_t>& sequence : banned_) {
+    const size_t before = sequence.size() - 1;
+    if (before > recent_.size()) continue;
+    if (std::equal(sequence.begin(), sequence.end() - 1, recent_.end() - static_cast<std::ptrdiff_t>(before)))
+      scores_[static_cast<size_t>(sequence.back())] = kDropped;
   }
 }
 

@@ -130,6 +130,10 @@ struct GenerationConfig {
   std::vector<int32_t> eos_token_id;
   std::optional<int32_t> pad_token_id;
   std::optional<int32_t> bos_token_id;
+  double repetition_penalty = 1;
+  /// Sequences of ids that an answer must not hold: bad_words_ids (without the end tokens alone) and
+  /// suppress_tokens.
+  std::vector<std::vector<int32_t>> banned;
 };
 
 /// The settings of an idefics3 or smolvlm directory.

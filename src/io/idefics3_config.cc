@@ -59,10 +59,12 @@ Idefics3Config parse_idefics3_config(std::string_view json, const std::string& w
   const Json absent = Json::object();
   const auto vision = root.find("vision_config");
   config.vision = read_vision(vision ? *vision : JsonField(absent, where + ": vision_config"));
+  if (const auto quantization = root.find("quantization_config"))
+    quantization->unsupported("none: weights of F32, F16 or BF16");
   const auto text = root.find("text_config");
-  TextConfig defaults = llama_defaults();
-  defaults.rms_norm_eps = text ? 1e-6F : 1e-5F;  // Idefics3Config sets another where text_config is absent
-  config.text = read_text_config(text ? *text : JsonField(absent, where + ": text_config"), defaults);
+  config.text = read_backbone_config(text ? *text : JsonField(absent, where + ": text_config"));
+  if (!text) config.text.rms_norm_eps = 1e-5F;  // Idefics3Config's, where there is no text_config
+  config.text.logits_scaling = 1;               // Granite's is its own head's; this family has another head
 
   config.image_token_id = read_image_token(root, config.text.vocab_size);
   config.scale_factor = read_scale_factor(root);

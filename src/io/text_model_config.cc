@@ -53,6 +53,9 @@ TextConfig read_mistral(const JsonField& object) {
   defaults.intermediate_size = 14336;
   defaults.num_key_value_heads = 8;
   defaults.max_position_embeddings = 131072;
+  // null, other than an absent key, means as many as num_attention_heads.
+  const auto heads = object.value().find("num_key_value_heads");
+  if (heads != object.value().end() && heads->is_null()) defaults.num_key_value_heads = 0;
   TextConfig config = read_text_config(object, defaults);
   config.attention_bias = false;
   config.mlp_bias = false;

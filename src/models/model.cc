@@ -205,7 +205,8 @@ Generation generate_text(const Frontend& frontend, const Engine& engine, const P
                           .end_ids = frontend.generation().eos_token_id,
                           .image_tokens = plan.image_tokens,
                           .options = request.options,
-                          .on_piece = request.on_text},
+                          .on_piece = request.on_text,
+                          .rules = token_rules(frontend)},
                          pieces);
 }
 

@@ -67,4 +67,9 @@ Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<con
   return embeds;
 }
 
+TokenRules token_rules(const Frontend& frontend) {
+  const GenerationConfig& generation = frontend.generation();
+  return {.repetition_penalty = generation.repetition_penalty, .banned = generation.banned};
+}
+
 }  // namespace galago

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "generate/sampler.h"
 #include "image/image.h"
 #include "models/engine.h"
 #include "models/frontend.h"
@@ -30,5 +31,8 @@ PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std:
 /// Rows [L, D]: the embeddings of ids with the images' rows ([R_i, D] each) in their places.
 Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,
                    std::span<const Tensor> image_rows);
+
+/// What the model's generation_config.json asks of every answer.
+TokenRules token_rules(const Frontend& frontend);
 
 }  // namespace galago

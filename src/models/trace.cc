@@ -149,6 +149,7 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   generate.rows = embeds.matrix();
   generate.ids = plan.ids;
   generate.end_ids = frontend.generation().eos_token_id;
+  generate.rules = token_rules(frontend);
   const Generation generation = generate_answer({.from_embeds = &backbone}, generate, text);
   trace.push_back(
       trace_ids("generated_ids", generation.token_ids, {static_cast<int64_t>(generation.token_ids.size())}));

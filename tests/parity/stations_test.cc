@@ -56,6 +56,8 @@ std::vector<Case> cases() {
     all.push_back({"video_folder", "smolvlm2_video", 10, backend});
     all.push_back({"two_videos", "smolvlm2_video", 10, backend});
     all.push_back({"swap_siglip", "swap_siglip", 10, backend});
+    all.push_back({"idefics3_granite", "idefics3_granite", 11, backend});
+    all.push_back({"idefics3_mistral", "idefics3_mistral", 11, backend});
     all.push_back({"swap_clip", "swap_clip", 10, backend});
     all.push_back({"text_llama2", "text_llama2", 4, backend});
     all.push_back({"text_llama2_raw", "text_llama2", 4, backend});

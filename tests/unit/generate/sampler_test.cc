@@ -45,6 +45,27 @@ GenerateOptions options_of(const Json& golden) {
   return options;
 }
 
+TEST(Sampler, BansSequencesAndSingleTokens) {
+  const std::vector<float> logits = {4, 3, 2, 1};
+  Sampler sampler({}, 4, {.banned = {{0}, {2, 1}, {9}, {}}});  // 9 has no score, {} says nothing
+  EXPECT_EQ(sampler.next(logits), 1);
+  sampler.observe(std::vector<int32_t>{3, 2});
+  EXPECT_EQ(sampler.next(logits), 2);  // 1 would end the sequence 2, 1
+  sampler.observe(std::vector<int32_t>{0});
+  EXPECT_EQ(sampler.next(logits), 1);
+}
+
+TEST(Sampler, TakesTheModelsPenaltyUnlessTheCallerSetsOne) {
+  const std::vector<float> logits = {3, 2};
+  const std::vector<int32_t> seen = {0};
+  Sampler model({}, 2, {.repetition_penalty = 2});
+  model.observe(seen);
+  EXPECT_EQ(model.next(logits), 1);
+  Sampler caller({.repetition_penalty = 1}, 2, {.repetition_penalty = 2});
+  caller.observe(seen);
+  EXPECT_EQ(caller.next(logits), 0);
+}
+
 TEST(Sampler, LeavesWhatTransformersLeaves) {
   const Json table = goldens();
   ASSERT_GE(table.size(), 50u);

@@ -222,6 +222,45 @@ TEST(GenerationConfig, FallsBackToConfigJsonOnlyWithoutAFile) {
               ElementsAre(9));
 }
 
+TEST(GenerationConfig, ReadsWhatChangesGreedyAnswers) {
+  const GenerationConfig config = parse_generation_config(
+      R"({"eos_token_id":[7],"bad_words_ids":[[7],[3],[4,5]],"suppress_tokens":[8,9],"repetition_penalty":1.25,
+          "do_sample":true,"temperature":0.6,"max_length":20,"num_beams":1,"min_length":0})",
+      "{}", "g");
+  EXPECT_THAT(config.banned, ElementsAre(ElementsAre(3), ElementsAre(4, 5), ElementsAre(8), ElementsAre(9)));
+  EXPECT_EQ(config.repetition_penalty, 1.25);
+}
+
+TEST(GenerationConfig, RefusesRulesThatItDoesNotRun) {
+  for (const char* member :
+       {R"("no_repeat_ngram_size":3)", R"("min_length":5)", R"("min_new_tokens":1)",
+        R"("forced_bos_token_id":1)", R"("forced_eos_token_id":1)", R"("begin_suppress_tokens":[1])",
+        R"("sequence_bias":[[[1],2.0]])", R"("guidance_scale":1.5)", R"("num_beams":4)",
+        R"("encoder_repetition_penalty":2)"}) {
+    const std::string json = std::string("{") + member + "}";
+    const Error error = error_of([&] { parse_generation_config(json, "{}", "g"); });
+    EXPECT_EQ(error.code(), ErrorCode::model_unsupported) << member;
+  }
+  for (const char* member : {R"("bad_words_ids":[[]])", R"("bad_words_ids":[["a"]])",
+                             R"("suppress_tokens":"x")", R"("repetition_penalty":0)"}) {
+    const std::string json = std::string("{") + member + "}";
+    EXPECT_EQ(error_of([&] { parse_generation_config(json, "{}", "g"); }).code(), ErrorCode::model_invalid)
+        << member;
+  }
+}
+
+TEST(Idefics3Config, TheTextModelIsChosenByItsModelType) {
+  const Idefics3Config granite = with_text(
+      R"("model_type":"granite","embedding_multiplier":12,"logits_scaling":8,"residual_multiplier":0.22)");
+  EXPECT_EQ(granite.text.embedding_multiplier, 12);
+  EXPECT_EQ(granite.text.residual_multiplier, 0.22F);
+  EXPECT_EQ(granite.text.logits_scaling, 1);  // the head is this family's own
+  const Idefics3Config mistral = with_text(R"("model_type":"mistral","sliding_window":8)");
+  EXPECT_EQ(mistral.text.sliding_window, 8);
+  EXPECT_EQ(error_of([] { with_text(R"("model_type":"qwen2")"); }).code(), ErrorCode::model_unsupported);
+  EXPECT_EQ(with_text(R"("model_type":"mistral","num_key_value_heads":null)").text.num_key_value_heads, 32);
+}
+
 class Directory : public testing::Test {
  protected:
   Directory() { directory_.add("config.json", R"({"model_type":"idefics3"})"); }
