@@ -120,6 +120,8 @@ void add_classify(CLI::App& app, Action& action) {
       ->add_option("--template", flags->options.template_text,
                    "The sentence that is compared with the picture; {} stands for the label")
       ->capture_default_str();
+  command->add_flag("--parse-special", flags->options.parse_special,
+                    "Treat special tokens in the labels as control tokens instead of text");
   command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
   command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")

@@ -17,6 +17,7 @@ struct EmbedFlags {
   std::vector<std::string> texts;
   LoadOptions load;
   bool normalize = false;
+  bool parse_special = false;
   bool json = false;
 };
 
@@ -88,7 +89,9 @@ int embed(const EmbedFlags& flags) {
   const EmbeddingModel model = EmbeddingModel::load(flags.model, flags.load);
   const auto options = [&](const std::string& things) -> EmbedOptions {
     return {
-        .normalize = flags.normalize, .on_progress = [&status, things](int64_t done, int64_t total) {
+        .normalize = flags.normalize,
+        .parse_special = flags.parse_special,
+        .on_progress = [&status, things](int64_t done, int64_t total) {
           status.show("encoding " + things + ": " + std::to_string(done) + " of " + std::to_string(total));
           return !interrupted();
         }};
@@ -130,6 +133,8 @@ void add_embed(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   command->add_flag("--normalize", flags->normalize,
                     "Divide each vector by its length, so that a dot product is a cosine (default: off)");
+  command->add_flag("--parse-special", flags->parse_special,
+                    "Treat special tokens in the texts as control tokens instead of text");
   command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
   command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")

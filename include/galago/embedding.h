@@ -43,6 +43,8 @@ struct EmbedOptions {
   /// Divide each vector by its length, so that a dot product of two is their cosine. Off, like
   /// get_image_features of transformers, encode_image of OpenCLIP and encode of sentence-transformers.
   bool normalize = false;
+  /// Special tokens in the texts ("</s>") are control tokens, as in transformers. Off: they are plain text.
+  bool parse_special = false;
   EmbedProgress on_progress;
 };
 
@@ -58,7 +60,8 @@ struct ClassifyOptions {
   /// The sentence that is compared with the picture; "{}" stands for the label. The default is the one of the
   /// zero-shot pipeline of transformers.
   std::string template_text = "This is a photo of {}.";
-  EmbedProgress on_progress;  ///< counts texts and pictures together
+  bool parse_special = false;  ///< as EmbedOptions::parse_special, of the whole sentence
+  EmbedProgress on_progress;   ///< counts texts and pictures together
 };
 
 struct Classification {

@@ -37,14 +37,17 @@ void check_one_width(const SiglipConfig& config, const std::string& where) {
                .expected = std::to_string(config.vision.hidden_size) + ", the width of an image embedding"});
 }
 
-void refuse_attention_mask(const ModelFiles& files) {
+/// Whether the tokenizer tells the text tower what is padding. Every tokenizer class of the reference does
+/// where the file does not say.
+bool read_attention_mask(const ModelFiles& files) {
   const auto text = files.find("tokenizer_config.json", limits::kConfigBytes);
-  if (!text) return;
+  if (!text) return true;
   const Json document = parse_json(*text, files.where("tokenizer_config.json"));
   const auto names = JsonField(document, files.where("tokenizer_config.json")).find("model_input_names");
-  for (size_t i = 0; names && i < names->size(); ++i)
-    if (names->at(i).string() == "attention_mask")
-      names->at(i).unsupported("input_ids alone: the text tower was trained to see its padding");
+  if (!names) return true;
+  bool listed = false;
+  for (size_t i = 0; i < names->size(); ++i) listed = names->at(i).string() == "attention_mask" || listed;
+  return listed;
 }
 
 }  // namespace
@@ -104,7 +107,7 @@ SiglipSettings read_siglip_settings(const ModelFiles& files) {
                                                   std::to_string(settings.preprocessor.width),
                                            .expected = std::to_string(side) + " x " + std::to_string(side) +
                                                        ", the tower's image_size"});
-  refuse_attention_mask(files);
+  settings.attention_mask = read_attention_mask(files);
   return settings;
 }
 

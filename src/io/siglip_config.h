@@ -45,6 +45,7 @@ struct FixedSizeConfig : PixelScaling {
 struct SiglipSettings {
   SiglipConfig model;
   FixedSizeConfig preprocessor;
+  bool attention_mask = true;  ///< whether padding is hidden from a text's other ids
 };
 
 /// Parses one file's text; `where` names it in errors. Error{model_invalid} names the field, what it held and
@@ -52,8 +53,8 @@ struct SiglipSettings {
 /// without pooling head, or a size by one edge.
 SiglipConfig parse_siglip_config(std::string_view json, const std::string& where);
 FixedSizeConfig parse_fixed_size_config(std::string_view json, const std::string& where);
-/// Error{model_invalid} also when the processor's size is not the tower's image_size,
-/// Error{model_unsupported} when the tokenizer's model_input_names ask for an attention mask.
+/// Error{model_invalid} also when the processor's size is not the tower's image_size. attention_mask is what
+/// model_input_names of tokenizer_config.json say; without that key it is on, as in the reference.
 SiglipSettings read_siglip_settings(const ModelFiles& files);
 
 }  // namespace galago

@@ -30,7 +30,9 @@ class DualEncoder {
 
   /// [n, D]; n of at least 1. They take any number; memory grows with it.
   virtual Tensor encode_images(std::span<const RgbImage> images, Workspace& workspace) const = 0;
-  virtual Tensor encode_texts(std::span<const std::string> texts, Workspace& workspace) const = 0;
+  /// parse_special: special tokens in the texts are control tokens, not text.
+  virtual Tensor encode_texts(std::span<const std::string> texts, bool parse_special,
+                              Workspace& workspace) const = 0;
 };
 
 }  // namespace galago

@@ -135,7 +135,8 @@ Embeddings EmbeddingModel::embed_texts(const std::vector<std::string>& texts,
                  [&](int64_t begin, int64_t count, Workspace& workspace) {
                    const std::span<const std::string> all(texts);
                    return encoder.encode_texts(
-                       all.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), workspace);
+                       all.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)),
+                       options.parse_special, workspace);
                  });
   });
 }
@@ -151,7 +152,8 @@ Classification EmbeddingModel::classify(const ImageSource& images, const std::ve
     };
   };
   Classification result;
-  const Embeddings text = embed_texts(texts, {.normalize = true, .on_progress = from(0)});
+  const Embeddings text =
+      embed_texts(texts, {.normalize = true, .parse_special = options.parse_special, .on_progress = from(0)});
   result.cancelled = text.cancelled;
   if (result.cancelled) return result;
   const Embeddings image = embed_images(images, {.normalize = true, .on_progress = from(text_count)});

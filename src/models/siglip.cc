@@ -60,14 +60,16 @@ class Siglip final : public DualEncoder {
     return std::move(*vision_.forward(batch, 0, tiles.count, workspace).pooler_output);  // [n, D]
   }
 
-  Tensor encode_texts(std::span<const std::string> texts, Workspace& workspace) const override {
-    std::vector<int32_t> ids;
+  Tensor encode_texts(std::span<const std::string> texts, bool parse_special,
+                      Workspace& workspace) const override {
+    PaddedIds all;
     for (const std::string& text : texts) {
-      const std::vector<int32_t> own =
-          encode_padded(tokenizer_, text, settings_.model.text.max_position_embeddings);
-      ids.insert(ids.end(), own.begin(), own.end());
+      const PaddedIds own =
+          encode_padded(tokenizer_, text, settings_.model.text.max_position_embeddings, parse_special);
+      all.ids.insert(all.ids.end(), own.ids.begin(), own.ids.end());
+      if (settings_.attention_mask) all.mask.insert(all.mask.end(), own.mask.begin(), own.mask.end());
     }
-    return text_.forward(ids, static_cast<int64_t>(texts.size()), workspace);  // [n, D]
+    return text_.forward(all.ids, static_cast<int64_t>(texts.size()), all.mask, workspace);  // [n, D]
   }
 
  private:

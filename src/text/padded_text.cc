@@ -5,8 +5,8 @@
 
 namespace galago {
 
-std::vector<int32_t> encode_padded(const Tokenizer& tokenizer, std::string_view text, int64_t length,
-                                   bool parse_special) {
+PaddedIds encode_padded(const Tokenizer& tokenizer, std::string_view text, int64_t length,
+                        bool parse_special) {
   return tokenizer.fit(tokenizer.encode(Segments{{std::string(text), true}}, parse_special), length);
 }
 

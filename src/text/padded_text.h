@@ -1,6 +1,7 @@
 // Texts for a tower that takes a fixed number of ids, such as SigLIP's text tower.
 // In: a text and the tower's length in ids. Out: exactly that many ids: the text's, cut where they are too
-// many, what the tokenizer puts around a whole text (an end token), then padding.
+// many, what the tokenizer puts around a whole text (an end token), then padding; and a mask that tells them
+// from padding.
 // Reference: transformers 5.18, tokenizer(text, padding="max_length", truncation=True, max_length=length).
 #pragma once
 
@@ -17,7 +18,7 @@ namespace galago {
 /// tokenizer_config.json names. Added tokens in the text are text unless parse_special.
 /// Error{model_invalid} when the tokenizer names no padding token, or when `length` has no place for one id
 /// of text beside the tokens around it; Error{input_invalid} on malformed UTF-8, Error{input_too_large}.
-std::vector<int32_t> encode_padded(const Tokenizer& tokenizer, std::string_view text, int64_t length,
-                                   bool parse_special = false);
+PaddedIds encode_padded(const Tokenizer& tokenizer, std::string_view text, int64_t length,
+                        bool parse_special = false);
 
 }  // namespace galago

@@ -163,7 +163,7 @@ std::vector<int32_t> Tokenizer::add_special_tokens(std::vector<int32_t> ids) con
   return ids;
 }
 
-std::vector<int32_t> Tokenizer::fit(std::vector<int32_t> ids, int64_t length) const {
+PaddedIds Tokenizer::fit(std::vector<int32_t> ids, int64_t length) const {
   const PaddingRules& rules = impl_->padding;
   const auto& [prefix, suffix] = impl_->post;
   const auto around = static_cast<int64_t>(prefix.size() + suffix.size());
@@ -183,8 +183,10 @@ std::vector<int32_t> Tokenizer::fit(std::vector<int32_t> ids, int64_t length) co
   ids.insert(ids.begin(), prefix.begin(), prefix.end());
   ids.insert(ids.end(), suffix.begin(), suffix.end());
   const size_t missing = static_cast<size_t>(length) - ids.size();
+  std::vector<uint8_t> mask(ids.size(), 1);
   ids.insert(rules.pad_left ? ids.begin() : ids.end(), missing, *pad);
-  return ids;
+  mask.insert(rules.pad_left ? mask.begin() : mask.end(), missing, 0);
+  return {.ids = std::move(ids), .mask = std::move(mask)};
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {

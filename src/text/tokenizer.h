@@ -16,6 +16,12 @@
 
 namespace galago {
 
+/// Texts of one length.
+struct PaddedIds {
+  std::vector<int32_t> ids;
+  std::vector<uint8_t> mask;  ///< one for each id; 0: padding
+};
+
 /// Immutable and thread-safe after construction; cheap to copy.
 class Tokenizer {
  public:
@@ -41,7 +47,7 @@ class Tokenizer {
   /// Exactly `length` ids: those given, cut where they are too many, with what the tokenizer puts around a
   /// whole prompt, then padding. Error{model_invalid} when no padding token is named or `length` is too
   /// small.
-  std::vector<int32_t> fit(std::vector<int32_t> ids, int64_t length) const;
+  PaddedIds fit(std::vector<int32_t> ids, int64_t length) const;
 
   /// The text of ids, malformed UTF-8 replaced by U+FFFD as the reference does. Ids of no token are skipped,
   /// those beyond the vocabulary too: padded embeddings let a model choose one. A negative id is

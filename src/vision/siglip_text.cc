@@ -1,6 +1,7 @@
 // The text tower's forward pass; shapes at the right edge. See the header for sources.
 #include "vision/siglip_text.h"
 
+#include <algorithm>
 #include <string>
 
 #include "galago/error.h"
@@ -32,7 +33,8 @@ SiglipTextTower::SiglipTextTower(const SiglipTextConfig& config, const Scope& sc
                     .tensor("weight", {config.max_position_embeddings, config.hidden_size}));
 }
 
-void SiglipTextTower::check_ids(std::span<const int32_t> ids, int64_t count) const {
+void SiglipTextTower::check_ids(std::span<const int32_t> ids, int64_t count,
+                                std::span<const uint8_t> key_mask) const {
   const auto all = static_cast<int64_t>(ids.size());
   if (count < 1 || all < count || all % count != 0 || all / count > config_.max_position_embeddings)
     throw Error(ErrorCode::input_invalid,
@@ -44,10 +46,22 @@ void SiglipTextTower::check_ids(std::span<const int32_t> ids, int64_t count) con
       throw Error(ErrorCode::input_invalid, {.where = "text tower input",
                                              .got = "id " + std::to_string(id),
                                              .expected = "0.." + std::to_string(config_.vocab_size - 1)});
+  if (key_mask.empty()) return;
+  const auto size = static_cast<std::ptrdiff_t>(all / count);
+  if (std::ssize(key_mask) != all)
+    throw Error(ErrorCode::input_invalid, {.where = "text tower mask",
+                                           .got = std::to_string(key_mask.size()) + " bytes",
+                                           .expected = std::to_string(all) + ", one for each id"});
+  for (auto text = key_mask.begin(); text != key_mask.end(); text += size)
+    if (std::all_of(text, text + size, [](uint8_t seen) { return seen == 0; }))
+      throw Error(ErrorCode::input_invalid, {.where = "text tower input",
+                                             .got = "a text without ids, all of it padding that is masked",
+                                             .expected = "at least one id"});
 }
 
-Tensor SiglipTextTower::forward(std::span<const int32_t> ids, int64_t count, Workspace& workspace) const {
-  check_ids(ids, count);
+Tensor SiglipTextTower::forward(std::span<const int32_t> ids, int64_t count,
+                                std::span<const uint8_t> key_mask, Workspace& workspace) const {
+  check_ids(ids, count, key_mask);
   Workspace::Frame frame(workspace);
   const auto rows = static_cast<int64_t>(ids.size());
   const int64_t length = rows / count;
@@ -56,7 +70,7 @@ Tensor SiglipTextTower::forward(std::span<const int32_t> ids, int64_t count, Wor
   const ConstMatrix positions = position_embedding_.matrix();
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t c = 0; c < x.cols; ++c) x.row(i)[c] += positions.row(i % length)[c];
-  encoder_.forward(x, count, {}, workspace);
+  encoder_.forward(x, count, key_mask, workspace);
 
   // Only the last row of each text is asked for, and the norm works row by row.
   const ConstMatrix last(x.row(length - 1), count, x.cols, length * x.cols);

@@ -1,7 +1,8 @@
 // SigLIP's text tower: token and position embeddings, the same encoder as the vision tower's, the last row
 // projected. It lies beside the vision tower because the two share the encoder, and are one model.
 // In: ids of texts, all of one length, padding included. Out: [n, projection], one vector per text.
-// Reference: transformers 5.18 SiglipTextModel (no causal mask; padding is seen like any other token).
+// Reference: transformers 5.18 SiglipTextModel (no causal mask; padding is
+// seen like any other token unless a mask hides it).
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,15 @@ class SiglipTextTower {
   /// must outlive the tower.
   SiglipTextTower(const SiglipTextConfig& config, const Scope& scope);
 
-  /// ids [count * L], text by text -> [count, projection_size]. Error{input_invalid} unless 1 <= L <=
-  /// max_position_embeddings and every id is in the vocabulary.
-  Tensor forward(std::span<const int32_t> ids, int64_t count, Workspace& workspace) const;
+  /// ids [count * L], text by text -> [count, projection_size]. key_mask: a byte for each id, 0 hides it from
+  /// the others of its text; empty = none hidden. The last row is the text's vector, hidden or not.
+  /// Error{input_invalid} unless 1 <= L <= max_position_embeddings, every id is in the vocabulary and every
+  /// text has an id that is not hidden.
+  Tensor forward(std::span<const int32_t> ids, int64_t count, std::span<const uint8_t> key_mask,
+                 Workspace& workspace) const;
 
  private:
-  void check_ids(std::span<const int32_t> ids, int64_t count) const;
+  void check_ids(std::span<const int32_t> ids, int64_t count, std::span<const uint8_t> key_mask) const;
 
   SiglipTextConfig config_;
   TensorView token_embedding_;  // [vocabulary, C]

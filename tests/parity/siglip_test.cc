@@ -40,6 +40,12 @@ class Parity : public testing::TestWithParam<Case> {
   ~Parity() override { kernels::set_backend(kernels::Backend::cpu); }
 
   Tensor reference(const std::string& name) const { return to_tensor(*trace_.find(name)); }
+  std::vector<int64_t> integers(const std::string& name) const {
+    const TensorView& view = *trace_.find(name);
+    std::vector<int64_t> all(static_cast<size_t>(view.count()));
+    std::memcpy(all.data(), view.data, all.size() * sizeof(int64_t));
+    return all;
+  }
   std::vector<std::string> names(const std::string& key) const { return facts_.at(key); }
   std::vector<RgbImage> pictures() const {
     std::vector<RgbImage> all;
@@ -133,23 +139,24 @@ TEST_P(Siglip, PatchesAndPooledVectors) {
 TEST_P(Siglip, TextTowerOnTheReferencesIds) {
   Binder binder(checkpoint_);
   const SiglipTextTower tower(settings_.model.text, binder.root().sub("text_model"));
-  const TensorView& view = *trace_.find("input_ids");
-  std::vector<int64_t> ids(static_cast<size_t>(view.count()));
-  std::memcpy(ids.data(), view.data, ids.size() * sizeof(int64_t));
+  const std::vector<int64_t> ids = integers("input_ids");
   Workspace workspace;
-  const Tensor pooled = tower.forward(std::vector<int32_t>(ids.begin(), ids.end()), view.shape[0], workspace);
+  const Tensor pooled =
+      tower.forward(std::vector<int32_t>(ids.begin(), ids.end()), std::ssize(names("texts")), {}, workspace);
   EXPECT_LT(relative(pooled.matrix(), reference("text_features").matrix()), kTower);
 }
 
 TEST_P(Siglip, IdsOfTexts) {
   const Tokenizer tokenizer = Tokenizer::from_files(files_);
-  const TensorView& view = *trace_.find("input_ids");
-  const int64_t length = view.shape[1];
-  std::vector<int64_t> expected(static_cast<size_t>(view.count()));
-  std::memcpy(expected.data(), view.data, expected.size() * sizeof(int64_t));
+  const int64_t length = trace_.find("input_ids")->shape[1];
+  const std::vector<int64_t> expected = integers("input_ids");
+  const std::vector<int64_t> flags = integers("attention_mask");
   const auto texts = names("texts");
   for (size_t i = 0; i < texts.size(); ++i) {
-    const auto ids = encode_padded(tokenizer, texts[i], length);
+    const auto [ids, mask] = encode_padded(tokenizer, texts[i], length);
+    const int64_t* seen = flags.data() + static_cast<int64_t>(i) * length;
+    EXPECT_EQ(std::vector<int64_t>(mask.begin(), mask.end()), std::vector<int64_t>(seen, seen + length))
+        << texts[i];
     const auto row = expected.begin() + static_cast<int64_t>(i) * length;
     EXPECT_EQ(std::vector<int64_t>(ids.begin(), ids.end()), std::vector<int64_t>(row, row + length))
         << texts[i];
@@ -168,6 +175,41 @@ TEST_P(Siglip, EmbeddingsThroughTheApi) {
   EXPECT_LT(
       relative(rows_of(model.embed_texts(texts, {.normalize = true})), reference("text_embeds").matrix()),
       kTower);
+}
+
+// Another model_input_names in tokenizer_config.json: the key absent, or the mask in its list.
+TEST_P(Siglip, PaddingIsMaskedWhereTheTokenizerSaysSo) {
+  const std::pair<const char*, const char*> edits[] = {
+      {"\"model_input_names\"", "\"other_names\""}, {"\"input_ids\"", "\"input_ids\", \"attention_mask\""}};
+  const auto texts = names("texts");
+  const Tensor logits = reference("masked_logits_per_image");
+  for (const auto& [old, now] : edits) {
+    test::TempDir copy;
+    copy.add_copy_of(files_.path());
+    const std::string name = "tokenizer_config.json";
+    copy.add(name, test::replaced(test::read_bytes(copy.file(name)), old, now));
+    const EmbeddingModel model = EmbeddingModel::load(copy.path());
+    EXPECT_LT(relative(rows_of(model.embed_texts(texts)), reference("masked_text_features").matrix()), kTower)
+        << now;
+    const auto result = model.classify(images(), texts, {.template_text = "{}", .on_progress = {}});
+    for (size_t i = 0; i < result.images.size(); ++i)
+      for (const LabelScore& score : result.images[i])
+        EXPECT_NEAR(score.logit, logits.data()[static_cast<int64_t>(i * texts.size()) + score.index],
+                    kLogits);
+  }
+}
+
+TEST_P(Siglip, SpecialTokensAreControlTokensWhenAsked) {
+  const EmbeddingModel model = EmbeddingModel::load(files_.path());
+  const std::vector<std::string> text{facts_.at("special_text")};
+  const Tensor expected = reference("special_text_features");
+  EXPECT_LT(relative(rows_of(model.embed_texts(text, {.parse_special = true})), expected.matrix()), kTower);
+  EXPECT_GT(relative(rows_of(model.embed_texts(text)), expected.matrix()), 0.01);
+  const auto logit = [&](bool parse) {
+    const ClassifyOptions options{.template_text = "{}", .parse_special = parse, .on_progress = {}};
+    return model.classify(images(), text, options).images[0][0].logit;
+  };
+  EXPECT_NE(logit(true), logit(false));
 }
 
 TEST_P(Siglip, LogitsAndProbabilitiesOfLabels) {

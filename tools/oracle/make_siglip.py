@@ -1,7 +1,8 @@
 # Writes tiny SigLIP models and what transformers makes of pictures and texts with them; and a tiny CLIP tower.
 # In: the test data folder, whose text/families/ holds small tokenizers as the hub has them. Out: models/<name> and
 # goldens/<name> in it, for every entry of MODELS: input ids, pixel values, every hidden state of the vision tower,
-# embeddings as they leave the heads, logits_per_image and the sigmoid of them; and the same of clip_tower's tower.
+# embeddings as they leave the heads, logits_per_image and the sigmoid of them, text embeddings and logits with padding
+# masked, and of a text with special tokens; and the same of clip_tower's tower.
 # Reference: transformers 5.18.0 SiglipModel and CLIPVisionModel in float32, PIL image processor, AutoTokenizer (needs
 # sentencepiece and protobuf).
 # Usage: python tools/oracle/make_siglip.py -d tests/data [--only NAME]
@@ -12,6 +13,7 @@ import json
 import math
 import pathlib
 import shutil
+import tempfile
 
 import torch
 from transformers import (
@@ -37,6 +39,8 @@ TEXTS = [
     "a very long text about the same picture " * 20,
     "x",
 ]
+# In transformers the end tokens in it are control tokens.
+SPECIAL = "a photo of</s> a cat <eos> and a dog"
 PICTURES = ["shapes_100x80.png", "shapes_37x90.png", "shapes_300x60.jpg"]
 
 MODELS = {
@@ -104,6 +108,20 @@ def write_model(spec, folder, families):
     ).save_pretrained(folder)
 
 
+def masked_inputs(folder, arguments):
+    """TEXTS by the same tokenizer when its file does not say which inputs there are: it masks padding then."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        path = pathlib.Path(copy) / "tokenizer_config.json"
+        settings = json.loads(path.read_text())
+        del settings["model_input_names"]
+        path.write_text(json.dumps(settings))
+        inputs = AutoTokenizer.from_pretrained(copy)(TEXTS, **arguments)
+    if sorted(inputs.keys()) != ["attention_mask", "input_ids"]:
+        raise SystemExit(f"expected input_ids and attention_mask, got {list(inputs.keys())}")
+    return inputs
+
+
 def write_siglip_golden(folder, golden, pictures):
     """Runs one model on PICTURES and TEXTS."""
     model = SiglipModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
@@ -112,12 +130,17 @@ def write_siglip_golden(folder, golden, pictures):
         raise SystemExit(f"expected the PIL image processor, got {type(processor).__name__}")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     length = model.config.text_config.max_position_embeddings
-    inputs = tokenizer(TEXTS, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    arguments = dict(padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    inputs = tokenizer(TEXTS, **arguments)
+    masked = masked_inputs(folder, arguments)
+    special = tokenizer([SPECIAL], **arguments)
     if list(inputs.keys()) != ["input_ids"]:
         raise SystemExit(f"expected input_ids alone, got {list(inputs.keys())}")
     pixels = processor([load_image(str(pictures / name)) for name in PICTURES], return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         out = model(input_ids=inputs["input_ids"], pixel_values=pixels, output_hidden_states=True)
+        out_masked = model(**masked, pixel_values=pixels)
+        special_features = model.get_text_features(**special).pooler_output
     logits = out.logits_per_image
     tensors = {
         "input_ids": inputs["input_ids"],
@@ -130,12 +153,18 @@ def write_siglip_golden(folder, golden, pictures):
         "logits_per_image": logits,
         "probabilities": torch.sigmoid(logits),
         "pixel_values": pixels,
+        "attention_mask": masked["attention_mask"],
+        "masked_text_features": out_masked.text_model_output.pooler_output,
+        "masked_logits_per_image": out_masked.logits_per_image,
+        "special_text_features": special_features,
     }
-    facts = {"images": PICTURES, "texts": TEXTS, "tokenizer": type(tokenizer).__name__}
+    facts = {"images": PICTURES, "texts": TEXTS, "special_text": SPECIAL, "tokenizer": type(tokenizer).__name__}
     write_golden(golden, tensors, facts, keep_pixels=True)
     (golden / "trace.safetensors").chmod(0o644)
     probabilities = torch.sigmoid(logits)
     print(f"{golden}: probabilities {probabilities.min():.4f}..{probabilities.max():.4f}, "
+          f"the mask moves text vectors by up to "
+          f"{(out_masked.text_model_output.pooler_output - out.text_model_output.pooler_output).abs().max():.2f}, "
           f"ids of no text {inputs['input_ids'][2][:3].tolist()}")
 
 

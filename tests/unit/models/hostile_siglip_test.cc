@@ -99,8 +99,6 @@ const EditCase kCases[] = {
      "image_std"},
     {"TwoColours", kPixels, "\"image_mean\": [\n    0.5,", "\"image_mean\": [", kInvalid,
      "image_mean: got [0.5, 0.5], expected a list of 3 numbers"},
-    {"AttentionMask", kTokens, "\"input_ids\"", "\"input_ids\", \"attention_mask\"", kUnsupported,
-     "model_input_names[1]: got \"attention_mask\""},
     {"InputNamesNumber", kTokens, "\"input_ids\"", "7", kInvalid, "model_input_names[0]: got 7"},
 };
 

@@ -178,7 +178,7 @@ TEST(PoolingHead, OfOneHeadByHand) {
   EXPECT_NEAR(pooled.data()[1], 10.5, 1e-4);
 }
 
-TEST(SiglipTextTower, RefusesIdsThatHaveNoRow) {
+TEST(SiglipTextTower, RefusesIdsThatHaveNoRowAndHidesMaskedOnes) {
   const SiglipTextConfig config{.vocab_size = 5,
                                 .hidden_size = 4,
                                 .intermediate_size = 6,
@@ -202,19 +202,27 @@ TEST(SiglipTextTower, RefusesIdsThatHaveNoRow) {
   const SiglipTextTower tower(config, binder.root());
   binder.finish("text tower");
   Workspace workspace;
-  const auto code = [&](const std::vector<int32_t>& ids, int64_t count) {
-    return test::error_of([&] { tower.forward(ids, count, workspace); }).code();
+  const auto code = [&](const std::vector<int32_t>& ids, int64_t count,
+                        const std::vector<uint8_t>& mask = {}) {
+    return test::error_of([&] { tower.forward(ids, count, mask, workspace); }).code();
   };
-  EXPECT_EQ(tower.forward(std::vector<int32_t>{0, 4, 2, 1}, 2, workspace).shape(), (Shape{2, 2}));
+  EXPECT_EQ(tower.forward(std::vector<int32_t>{0, 4, 2, 1}, 2, {}, workspace).shape(), (Shape{2, 2}));
   EXPECT_EQ(code({0, 5}, 1), ErrorCode::input_invalid);
   EXPECT_EQ(code({0, -1}, 1), ErrorCode::input_invalid);
   EXPECT_EQ(code({0, 1, 2, 3}, 1), ErrorCode::input_invalid);
   EXPECT_EQ(code({0, 1, 2}, 2), ErrorCode::input_invalid);
   EXPECT_EQ(code({}, 0), ErrorCode::input_invalid);
+  EXPECT_EQ(code({0, 1}, 1, {1}), ErrorCode::input_invalid);
+  EXPECT_EQ(code({0, 1, 2, 3}, 2, {1, 0, 0, 0}), ErrorCode::input_invalid);
   // A row's neighbours reach the last one: attention looks both ways and sees all ids.
-  const Tensor a = tower.forward(std::vector<int32_t>{0, 1, 2}, 1, workspace);
-  const Tensor b = tower.forward(std::vector<int32_t>{3, 1, 2}, 1, workspace);
+  const Tensor a = tower.forward(std::vector<int32_t>{0, 1, 2}, 1, {}, workspace);
+  const Tensor b = tower.forward(std::vector<int32_t>{3, 1, 2}, 1, {}, workspace);
   EXPECT_GT(test::max_difference(a.matrix(), b.matrix()), 1e-4);
+  // Hidden ids do not: of the first of three, hidden, nothing is left.
+  const std::vector<uint8_t> mask{0, 1, 1};
+  const Tensor c = tower.forward(std::vector<int32_t>{0, 1, 2}, 1, mask, workspace);
+  const Tensor d = tower.forward(std::vector<int32_t>{3, 1, 2}, 1, mask, workspace);
+  EXPECT_EQ(test::max_difference(c.matrix(), d.matrix()), 0);
 }
 
 }  // namespace
