@@ -46,7 +46,8 @@ Exported export_tower(const ExportFlags& flags) {
   done.tower = extract_vision_tower_from_checkpoint(checkpoint, prefix);
   if (files) done.settings = read_tower_settings(*files, load_vision_config(files), done.tower);
   done.rows_changed = to_hf_api(checkpoint, done.tower, done.settings, flags.output,
-                                flags.force ? Existing::replace : Existing::refuse);
+                                {.existing = flags.force ? Existing::replace : Existing::refuse,
+                                 .go_on = [] { return !interrupted(); }});
   return done;
 }
 
@@ -89,6 +90,7 @@ std::string to_text(const Exported& done, const std::string& output) {
 }
 
 int run(const ExportFlags& flags) {
+  catch_interrupt();
   const Exported done = export_tower(flags);
   if (flags.json)
     print_json(to_json(done, flags.output));

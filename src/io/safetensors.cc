@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/cancelled.h"
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
@@ -182,7 +183,11 @@ int64_t Checkpoint::bytes() const {
 }
 
 void write_safetensors(const fs::path& file, const std::vector<NamedTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata,
+                       const std::function<bool()>& go_on) {
+  const auto check = [&go_on] {
+    if (go_on && !go_on()) throw Cancelled{};
+  };
   const std::vector<const NamedTensor*> order = in_file_order(tensors);
   const std::string header = make_header(order, metadata);
   std::array<std::byte, 8> length;
@@ -190,8 +195,11 @@ void write_safetensors(const fs::path& file, const std::vector<NamedTensor>& ten
   AtomicFile out(file);
   out.write(length);
   out.write(std::as_bytes(std::span(header)));
-  for (const NamedTensor* tensor : order)
+  for (const NamedTensor* tensor : order) {
+    check();
     out.write({tensor->view.data, static_cast<size_t>(bytes_of(tensor->view))});
+  }
+  check();
   out.commit();
 }
 

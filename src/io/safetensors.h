@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,8 +64,10 @@ struct NamedTensor {
 
 /// Writes a safetensors file atomically, larger elements first and then by name as the reference does, which
 /// keeps every tensor aligned. Error{output_io}; a name given twice or a view without data is
-/// Error{internal}.
+/// Error{internal}. go_on is asked before each tensor and before the file gets its name; false is
+/// Cancelled, and nothing is left behind.
 void write_safetensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {},
+                       const std::function<bool()>& go_on = {});
 
 }  // namespace galago

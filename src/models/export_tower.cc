@@ -8,6 +8,7 @@
 #include <system_error>
 #include <vector>
 
+#include "core/cancelled.h"
 #include "core/limits.h"
 #include "galago/error.h"
 #include "io/config_fields.h"
@@ -180,7 +181,7 @@ TowerSettings read_tower_settings(const ModelFiles& files, const VisionConfig& v
 }
 
 int64_t to_hf_api(const Checkpoint& checkpoint, const ExtractedTower& tower, const TowerSettings& settings,
-                  const fs::path& folder, Existing existing) {
+                  const fs::path& folder, const ExportOptions& options) {
   check(tower, settings);
   check_folder(checkpoint, folder);
   const bool gather = settings.positions == PatchPositions::bucketed;
@@ -190,10 +191,11 @@ int64_t to_hf_api(const Checkpoint& checkpoint, const ExtractedTower& tower, con
     tensors.push_back({.name = "vision_model." + name, .view = view});
     if (gather && name == kTable) tensors.back().view.data = table.bytes.data();
   }
-  AtomicDirectory out(folder, existing);
-  write_safetensors(out.file("model.safetensors"), tensors, {{"format", "pt"}});
+  AtomicDirectory out(folder, options.existing);
+  write_safetensors(out.file("model.safetensors"), tensors, {{"format", "pt"}}, options.go_on);
   write_json(out.file("preprocessor_config.json"), processor_config(tower, settings));
   write_json(out.file("config.json"), model_config(tower, settings));
+  if (options.go_on && !options.go_on()) throw Cancelled{};
   out.commit();
   return table.changed;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "io/atomic_directory.h"
@@ -32,12 +33,18 @@ struct TowerSettings {
 TowerSettings read_tower_settings(const ModelFiles& files, const VisionConfig& vision,
                                   const ExtractedTower& tower);
 
+/// How a folder is written.
+struct ExportOptions {
+  Existing existing = Existing::refuse;
+  std::function<bool()> go_on;  ///< asked between tensors and before the folder appears; false stops
+};
+
 /// Writes the directory. With bucketed positions, row i of the table written is the row that patch i of a
 /// whole tile takes, so that a tower which counts patches one by one gives the same features; the return
 /// value is the number of rows that this changed. Errors: model_invalid when heads or image size do not fit
 /// the shapes, model_unsupported for bucketed positions of a CLIP tower, output_io, and usage when `folder`
-/// is where the checkpoint lies.
+/// is where the checkpoint lies. Cancelled when go_on said so, and nothing is left behind.
 int64_t to_hf_api(const Checkpoint& checkpoint, const ExtractedTower& tower, const TowerSettings& settings,
-                  const std::filesystem::path& folder, Existing existing = Existing::refuse);
+                  const std::filesystem::path& folder, const ExportOptions& options = {});
 
 }  // namespace galago

@@ -192,14 +192,6 @@ TEST(EmbedRefusals, HaveTheirExitCodes) {
   }
 }
 
-// Whether a process handles SIGINT by now.
-bool handles_interrupt(pid_t child) {
-  std::istringstream status(read_bytes("/proc/" + std::to_string(child) + "/status"));
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1;
-  return false;
-}
-
 TEST(Embed, CtrlCStopsBetweenBatchesWith130) {
   std::vector<std::string> arguments = command("embed", "siglip", {"--json"});
   for (int i = 0; i < 2000; ++i)

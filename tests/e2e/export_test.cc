@@ -68,6 +68,28 @@ TEST(Export, KeepsWhatIsThereUnlessForced) {
   EXPECT_NE(read_bytes(folder.file("config.json")), "mine");
 }
 
+// The signal comes at any time after the handler is there: the folder is whole or nothing is left.
+TEST(Export, CtrlCLeavesAllOrNothing) {
+  for (int i = 0; i < 8; ++i) {
+    const TempDir folder;
+    const TempDir streams;
+    const pid_t child = start({"export", "--vision-tower", folder.file("tower"), "-m", tiny()}, {}, streams);
+    for (int k = 0; k < 100'000 && !handles_interrupt(child) && fs::is_empty(folder.path()); ++k)
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    std::this_thread::sleep_for(std::chrono::milliseconds(i));
+    kill(child, SIGINT);
+    const int code = wait_for(child, 60);
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder.path())) names.push_back(entry.path().filename());
+    if (code == 0) {
+      EXPECT_EQ(names, std::vector<std::string>{"tower"});
+    } else {
+      EXPECT_EQ(code, 130) << read_bytes(streams.file("err"));
+      EXPECT_THAT(names, IsEmpty());
+    }
+  }
+}
+
 TEST(Export, HelpTeaches) {
   const Finished help = galago({"export", "--help"});
   EXPECT_EQ(help.code, 0);

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,6 +57,14 @@ inline pid_t start(const std::vector<std::string>& arguments, const Surroundings
   posix_spawn_file_actions_destroy(&actions);
   EXPECT_EQ(failed, 0) << GALAGO_PROGRAM;
   return failed ? -1 : child;
+}
+
+/// Whether a process handles SIGINT by now.
+inline bool handles_interrupt(pid_t child) {
+  std::istringstream status(read_bytes("/proc/" + std::to_string(child) + "/status"));
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1;
+  return false;
 }
 
 /// The child's exit code; -1 for a signal, -2 for a child that had to be ended.

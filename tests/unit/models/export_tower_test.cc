@@ -9,6 +9,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "core/cancelled.h"
 #include "support/fixtures.h"
 #include "unit/vision/named_shapes.h"
 #include "vision/position_ids.h"
@@ -215,11 +216,30 @@ INSTANTIATE_TEST_SUITE_P(Settings, RefusedExports, testing::ValuesIn(refused()),
 TEST(ExportTower, NeverIntoTheModelItself) {
   const Found found(tower_shapes());
   for (const Existing existing : {Existing::refuse, Existing::replace}) {
-    const Error error = error_of(
-        [&] { to_hf_api(found.checkpoint, found.tower, two_heads(), found.folder.path(), existing); });
+    const Error error = error_of([&] {
+      to_hf_api(found.checkpoint, found.tower, two_heads(), found.folder.path(),
+                {.existing = existing, .go_on = {}});
+    });
     EXPECT_EQ(error.code(), ErrorCode::usage);
   }
   EXPECT_FALSE(fs::exists(found.folder.path() / "config.json"));
+}
+
+TEST(ExportTower, StopsAtEveryStepWithoutATrace) {
+  const Found found(tower_shapes());
+  const TempDir parent;
+  const fs::path out = parent.path() / "tower";
+  for (int steps = 0; !fs::exists(out); ++steps) {
+    int asked = 0;
+    const ExportOptions options{.go_on = [&] { return asked++ < steps; }};
+    try {
+      to_hf_api(found.checkpoint, found.tower, two_heads(), out, options);
+      EXPECT_EQ(asked, steps);
+      EXPECT_EQ(asked, static_cast<int>(found.tower.tensors.size()) + 2);
+    } catch (const Cancelled&) {
+      EXPECT_TRUE(fs::is_empty(parent.path())) << steps;
+    }
+  }
 }
 
 /// config.json of another size than the weights.
