@@ -13,8 +13,10 @@
 namespace {
 
 constexpr const char* kAbout =
-    "galago answers questions about pictures with small vision-language models (SmolVLM, Idefics3),\n"
-    "straight from a Hugging Face model directory.\n";
+    "galago answers questions about pictures and videos with small vision-language models (SmolVLM,\n"
+    "SmolVLM2, Idefics3, SmolDocling, Granite Docling, LLaVA-NeXT, Granite Vision), continues texts with\n"
+    "text models alone (Llama, SmolLM2, Mistral, Granite), and compares pictures with texts (SigLIP and\n"
+    "SigLIP2: embed, classify), straight from a Hugging Face model directory or a GGUF file.\n";
 
 constexpr const char* kExamples =
     "Examples:\n"
