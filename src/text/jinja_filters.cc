@@ -57,6 +57,7 @@ Value join_filter(const Value& value, const Values& arguments, Meter& meter) {
 }
 
 Value first_or_last(const Value& value, bool first, Meter& meter) {
+  if (!first && value.get<Value::Stream>()) meter.invalid("the last item of " + value.kind(), "a list");
   const Value::List items = to_items(value, meter);
   if (items->items.empty())
     return Value::undefined(first ? "the first item of nothing" : "the last item of nothing");
@@ -154,6 +155,7 @@ Value dictsort(const Value& value, const Values& arguments, Meter& meter) {
 
 /// map("filter"), map(attribute="name").
 Value map_filter(const Value& value, const Values& arguments, Meter& meter) {
+  if (!value.truth()) return make_generator({}, meter);  // also none
   std::vector<Value> out;
   const bool by_attribute = arguments.positional.empty();
   const std::string name =
@@ -167,11 +169,12 @@ Value map_filter(const Value& value, const Values& arguments, Meter& meter) {
     Value mapped = by_attribute ? path_of(item, name, meter) : apply_filter(name, item, rest, meter);
     out.push_back(mapped.is_undefined() && otherwise ? *otherwise : std::move(mapped));
   }
-  return make_list(std::move(out), false, meter);
+  return make_generator(std::move(out), meter);
 }
 
 /// select, reject, selectattr, rejectattr.
 Value select_filter(const std::string& name, const Value& value, const Values& arguments, Meter& meter) {
+  if (!value.truth()) return make_generator({}, meter);  // also none
   const bool by_attribute = name.ends_with("attr");
   const bool keep = name.starts_with("select");
   const size_t test_at = by_attribute ? 1 : 0;
@@ -186,7 +189,7 @@ Value select_filter(const std::string& name, const Value& value, const Values& a
     const bool holds = has_test ? apply_test(test, subject, rest, meter) : subject.truth();
     if (holds == keep) out.push_back(item);
   }
-  return make_list(std::move(out), false, meter);
+  return make_generator(std::move(out), meter);
 }
 
 Value reversed(const Value& value, Meter& meter) {
@@ -310,6 +313,7 @@ bool apply_test(const std::string& name, const Value& value, const Values& argum
   if (name == "none") return value.is_none();
   if (name == "string") return value.text() != nullptr;
   if (name == "mapping") return value.dict() != nullptr;
+  if (name == "iterable" && value.get<Value::Stream>()) return true;
   if (name == "sequence" || name == "iterable")
     return value.text() || value.list() || value.dict() || value.is_undefined();
   if (name == "number") return value.is_number();

@@ -117,6 +117,46 @@ Value without_affix(const MarkedText& text, const Values& arguments, bool front,
   return make_text(text, meter);
 }
 
+/// The value of a replacement field: "" is the next of the positional ones.
+const Value& field_value(const std::string& field, size_t& next, const Values& arguments, Meter& meter) {
+  const bool number = !field.empty() && field.find_first_not_of("0123456789") == std::string::npos;
+  if (field.find_first_of(".[]!:{") != std::string::npos || field.size() > (number ? 4 : 64))
+    meter.unsupported("the replacement field " + in_quotes(field), "{}, {0} or {name}");
+  constexpr size_t kNone = SIZE_MAX;
+  const size_t index = field.empty() ? next++ : number ? std::stoul(field) : kNone;
+  const Value* value = arguments.find(index, index == kNone ? field : "");
+  if (!value) meter.invalid("format() without a value for " + in_quotes("{" + field + "}"), "a value");
+  return *value;
+}
+
+/// str.format with fields that name a value and say nothing of its form.
+Value format_text(const MarkedText& text, const Values& arguments, Meter& meter) {
+  const std::string& format = text.text();
+  MarkedText out;
+  size_t next = 0;
+  for (size_t at = 0; at < format.size();) {
+    const size_t brace = std::min(format.find_first_of("{}", at), format.size());
+    out.append(text, at, brace);
+    if (brace == format.size()) break;
+    const bool twice = brace + 1 < format.size() && format[brace + 1] == format[brace];
+    const size_t end = twice ? brace + 1 : format.find('}', brace + 1);
+    if (end == std::string::npos || (!twice && format[brace] == '}'))
+      meter.invalid("format() of a text with a single brace", "{{ or }}");
+    if (twice) {
+      out.append(text, brace, brace + 1);
+    } else {
+      const std::string field = format.substr(brace + 1, end - brace - 1);
+      const MarkedText value = to_text(field_value(field, next, arguments, meter), meter);
+      meter.text(static_cast<int64_t>(value.size()));
+      out.append(value);
+    }
+    meter.step();
+    meter.length(static_cast<int64_t>(out.size()));
+    at = end + 1;
+  }
+  return make_text(std::move(out), meter);
+}
+
 std::optional<bool> character_test(const std::string& name, const MarkedText& text) {
   if (name == "isdigit") return all_characters(text.text(), [](char32_t c) { return c >= '0' && c <= '9'; });
   if (name == "isalpha") return all_characters(text.text(), unicode::is_letter);
@@ -147,6 +187,7 @@ Value text_method(const std::string& name, const MarkedText& text, const Values&
                              most ? as_integer(*most, meter) : -1, meter),
                      meter);
   }
+  if (name == "format") return format_text(text, arguments, meter);
   if (name == "find") return find_in_text(text, arguments, meter);
   if (name == "count") return count_in_text(text, arguments, meter);
   if (name == "join") return join_items(text, arguments, meter);

@@ -175,6 +175,7 @@ std::string Value::kind() const {
     std::string operator()(const List& list) const { return list->tuple ? "a tuple" : "a list"; }
     std::string operator()(const Dict&) const { return "a dict"; }
     std::string operator()(const Space&) const { return "a namespace"; }
+    std::string operator()(const Stream&) const { return "a generator"; }
     std::string operator()(const LoopRef&) const { return "a loop"; }
     std::string operator()(const Function&) const { return "a function"; }
   };
@@ -185,6 +186,7 @@ std::string Value::kind() const {
 int Value::depth() const {
   if (const Sequence* l = list()) return l->depth;
   if (const Mapping* d = dict()) return d->depth;
+  if (const auto* stream = get<Stream>()) return (*stream)->items->depth;
   if (const auto* loop = get<LoopRef>()) return (*loop)->items->depth + 1;
   if (const auto* function = get<Function>()) return (*function)->self.depth() + 1;
   return 0;
@@ -215,6 +217,11 @@ Value make_dict(std::vector<std::pair<Value, Value>> entries, Meter& meter) {
   }
   check_depth(depth + 1, meter);
   return Value(std::make_shared<const Mapping>(Mapping{std::move(entries), depth + 1}));
+}
+
+Value make_generator(std::vector<Value> items, Meter& meter) {
+  const Value list = make_list(std::move(items), false, meter);
+  return Value(std::make_shared<const Generator>(Generator{*list.get<Value::List>()}));
 }
 
 void set_entry(std::vector<std::pair<Value, Value>>& entries, const Value& key, const Value& value,
@@ -291,6 +298,7 @@ MarkedText to_repr(const Value& value, Meter& meter) {
 
 Value::List to_items(const Value& value, Meter& meter) {
   if (const auto* list = value.get<Value::List>()) return *list;
+  if (const auto* stream = value.get<Value::Stream>()) return (*stream)->items;
   std::vector<Value> items;
   if (const Mapping* dict = value.dict()) {
     for (const auto& entry : dict->entries) items.push_back(entry.first);

@@ -47,6 +47,11 @@ struct Namespace {
   void set(const std::string& key, Value value);
 };
 
+/// What map, select and their kin make: items to visit, but nothing with a length, and true even when empty.
+struct Generator {
+  std::shared_ptr<const Sequence> items;
+};
+
 /// The variable `loop` within a for block.
 struct Loop {
   std::shared_ptr<const Sequence> items;
@@ -62,10 +67,11 @@ class Value {
   using List = std::shared_ptr<const Sequence>;
   using Dict = std::shared_ptr<const Mapping>;
   using Space = std::shared_ptr<Namespace>;
+  using Stream = std::shared_ptr<const Generator>;
   using LoopRef = std::shared_ptr<const Loop>;
   using Function = std::shared_ptr<const Callable>;
-  using Data =
-      std::variant<Undefined, None, bool, int64_t, double, Text, List, Dict, Space, LoopRef, Function>;
+  using Data = std::variant<Undefined, None, bool, int64_t, double, Text, List, Dict, Space, Stream, LoopRef,
+                            Function>;
 
   Value() : data_(None{}) {}
   Value(Data data) : data_(std::move(data)) {}
@@ -108,6 +114,7 @@ struct Callable {
 Value make_text(MarkedText text, Meter& meter);
 Value make_list(std::vector<Value> items, bool tuple, Meter& meter);
 Value make_dict(std::vector<std::pair<Value, Value>> entries, Meter& meter);
+Value make_generator(std::vector<Value> items, Meter& meter);
 
 /// Sets a key of a dict that is being made: the last of equal keys counts, at the place of the first.
 void set_entry(std::vector<std::pair<Value, Value>>& entries, const Value& key, const Value& value,
@@ -125,7 +132,8 @@ int64_t as_integer(const Value& value, Meter& meter);
 MarkedText to_text(const Value& value, Meter& meter);
 /// Python's repr().
 MarkedText to_repr(const Value& value, Meter& meter);
-/// The items that a for loop visits: of a list, a dict's keys, a text's characters; none of undefined.
+/// The items that a for loop visits: of a list or generator, a dict's keys, a text's characters; none of
+/// undefined.
 Value::List to_items(const Value& value, Meter& meter);
 /// Python's repr() of a float.
 std::string float_text(double value);

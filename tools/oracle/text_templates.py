@@ -225,6 +225,14 @@ SNIPPETS = [
     "{{ ['a', 'b'] | map('upper') | join }} {{ [{'x': 1}, {'x': 2}] | map(attribute='x') | list }} {{ [1, 2, 3, 4] | select('even') | list }} {{ [1, 0] | reject | list }}",
     "{{ [{'r': 'a', 'v': 1}, {'r': 'b'}] | selectattr('v', 'defined') | list }} {{ [{'r': 'a'}, {'r': 'b'}] | rejectattr('r', 'equalto', 'a') | map(attribute='r') | first }}",
     "{{ 'a\nb\n\nc' | indent(2) }}|{{ 'a\nb' | indent(3, first=true) }}",
+    "{{ none | selectattr('r') | list }} {{ none | map('upper') | list }} {{ 0 | reject | list }} {{ missing | select | list }} {{ none | map(attribute='x') | first }}|",
+    "{{ 'yes' if [] | select else 'no' }} {{ ([1] | map('string')) is iterable }} {{ ([1] | select) is sequence }} {{ 2 in [1, 2] | select }} {{ ([1] | select) == [1] }}",
+    "{% for a in [1, 2, 3] | select('odd') %}{{ a }}{{ loop.length }} {% endfor %}{{ [1, 2] | map('string') | join('+') }} {{ [3, 4] | reject('odd') | first }}",
+    "{{ [1] | select | length }}",
+    "{{ [1] | map('string') | last }}",
+    "{{ [1] | select + [2] }}",
+    "{{ 5 | select | list }}",
+    "{{ [1] | select | tojson }}",
     # tests
     "{{ u is string }} {{ 1 is string }} {{ [] is iterable }} {{ 1 is iterable }} {{ {} is mapping }} {{ [] is sequence }} {{ 'a' is sequence }} {{ none is none }} {{ u is not none }}",
     "{{ missing is defined }} {{ u is defined }} {{ missing is undefined }} {{ 1 is number }} {{ 1.5 is float }} {{ true is boolean }} {{ true is integer }} {{ 1 is true }} {{ false is false }}",
@@ -235,6 +243,11 @@ SNIPPETS = [
     "{{ 'abcabc'.find('c') }} {{ 'abc'.find('z') }} {{ 'abcabc'.count('bc') }} {{ ','.join(['a', 'b']) }} {{ 'l1\nl2'.splitlines() }} {{ '12'.isdigit() }} {{ 'prefix'.removeprefix('pre') }}",
     "{{ {'a': 1}.get('a') }} {{ {'a': 1}.get('b') }} {{ {'a': 1}.get('b', 2) }} {{ {'a': 1}.keys() | list }} {{ {'a': 1}.values() | list }} {{ [1, 2].index(2) }} {{ [1, 1].count(1) }}",
     "{{ u.split('\\'')[1] }} {{ u[:4] ~ u[-1] }} {{ (u | trim).replace('Text', 'Words') }} {{ 'stra\u00dfe'.upper() }} {{ '\u01c6x'.title() }}",
+    "{{ '{} is {}'.format('a', 1) }} {{ '{1}{0}{1}'.format(none, [1]) }} {{ '{x}-{{{y}}}'.format(x=true, y=1.5) }} {{ '{}'.format(u) }} {{ ''.format(1) }}|",
+    "{{ '{}'.format() }}",
+    "{{ '{x}'.format(y=1) }}",
+    "{{ '{'.format(1) }}",
+    "{{ 'a}'.format(1) }}",
     # functions and errors
     "{{ range(3) | list }} {{ range(1, 10, 4) | list }} {{ range(5, 0, -2) | list }} {{ dict(a=1, b=2) }} {{ namespace(a=1).a }}",
     "{{ raise_exception('no pictures, please') }}",
@@ -285,7 +298,7 @@ def render(template, messages, form, add_generation_prompt):
         return {"error": "security"}
     except jinja2.TemplateError:
         return {"error": "raised"}
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+    except (TypeError, ValueError, LookupError, ZeroDivisionError, OverflowError):
         return {"error": "type"}
 
 

@@ -76,6 +76,9 @@ TEST(ChatTemplateMarks, UserTextKeepsItsMarkThroughEveryOperation) {
        "endfor "
        "%}{{ ns.t }}{{ messages[0].content[0].text and '' }}",
        {{" a<image>b ", true}}},
+      {"{{ '<u>{}</u>'.format(messages[0].content[0].text) }}",
+       {{"<u>", false}, {" a<image>b ", true}, {"</u>", false}}},
+      {"{{ messages[0].content | map(attribute='text') | first }}", {{" a<image>b ", true}}},
       {"{{ messages[0].content[0].text.title() }}", {{" A<Image>B ", true}}},
   };
   for (const auto& c : cases) {

@@ -312,6 +312,15 @@ TEST(HostileTemplate, Budgets) {
           {"join", kInvalid, rendering("{{ range(99999) | join('x' * 100000) }}")},
           {"replace", kInvalid, rendering("{{ ('a' * 100000) | replace('a', 'b' * 100000) }}")},
           {"indent", kInvalid, rendering("{{ ('\\n' * 1000000) | indent(64, blank=true) }}")},
+          {"format", kInvalid, rendering("{{ ('{0}' * 100000).format('x' * 100000) }}")},
+          {"nested generators", kInvalid,
+           rendering(
+               "{% set ns = namespace(l=[1]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] | select "
+               "%}{% endfor %}")},
+          {"a field with a form", kUnsupported, rendering("{{ '{:>99999999}'.format(1) }}")},
+          {"a field's attribute", kUnsupported, rendering("{{ '{0.a}'.format(1) }}")},
+          {"a field's long number", kUnsupported, rendering("{{ '{99999999999999999999}'.format(1) }}")},
+          {"a field of fields", kUnsupported, rendering("{{ '{0{1}}'.format(1, 2) }}")},
           {"endless nesting", kInvalid, rendering(nest)},
           {"endless nesting through loop", kInvalid, rendering(chain)},
           {"a namespace in itself", kUnsupported, rendering("{% set a = namespace() %}{% set a.a = a %}")},
