@@ -47,6 +47,33 @@ INSTANTIATE_TEST_SUITE_P(
                     Twin{"text_granite", "gguf_granite"}, Twin{"llava_granite_tall", "gguf_llava_granite"}),
     [](const auto& param) { return std::string(param.param.golden); });
 
+TEST(Gguf, OfAFolderFullOfEyesTheBestIsTaken) {
+  const TempDir folder;
+  const std::string sound = tiny("gguf_smolvlm/");
+  folder.add("SmolVLM.GGUF", read_bytes(sound + "model.gguf"));
+  folder.add("vision.gguf", read_bytes(sound + "mmproj-model.gguf"));
+  folder.add("a-mmproj-Q8_0.gguf", read_bytes(tiny("gguf_smolvlm_q8/mmproj-model.gguf")));
+  folder.add("a-mmproj-cut.gguf", read_bytes(sound + "mmproj-model.gguf").substr(0, 5000));
+  std::vector<std::string> arguments = golden_run("smolvlm_tiles");
+  *(std::find(arguments.begin(), arguments.end(), "-m") + 1) = folder.path().string();
+  const Finished json = galago(arguments + std::vector<std::string>{"--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_EQ(json.json()["token_ids"].get<std::vector<int64_t>>(),
+            golden_ids("smolvlm_tiles", "generated_ids"));
+}
+
+TEST(Gguf, CutEyesLeaveTheTextAndTellAPictureWhy) {
+  const TempDir folder;
+  const std::string text = folder.add("model.gguf", read_bytes(tiny("gguf_smollm2/model.gguf")));
+  folder.add("mmproj.gguf", read_bytes(tiny("gguf_smolvlm/mmproj-model.gguf")).substr(0, 5000));
+  const std::vector<std::string> ask = {"run", "-m", text, "-p", "x", "-n", "2"};
+  EXPECT_EQ(galago(ask).code, 0);
+  const Finished seen = galago(ask + std::vector<std::string>{"-i", picture("shapes_100x80.png")});
+  EXPECT_EQ(seen.code, 65);
+  EXPECT_THAT(seen.err, AllOf(HasSubstr("this model reads no pictures (not used: "), HasSubstr("mmproj.gguf"),
+                              HasSubstr("the file is cut short")));
+}
+
 TEST(Gguf, InspectShowsTheStationsOfBothFiles) {
   const Finished done =
       galago({"inspect", "-m", tiny("gguf_smolvlm_q8"), "--image", picture("shapes_100x80.png")});
