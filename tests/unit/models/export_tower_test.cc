@@ -229,15 +229,19 @@ TEST(ExportTower, StopsAtEveryStepWithoutATrace) {
   const Found found(tower_shapes());
   const TempDir parent;
   const fs::path out = parent.path() / "tower";
-  for (int steps = 0; !fs::exists(out); ++steps) {
+  const int all =
+      static_cast<int>(found.tower.tensors.size()) + 2;  // and once for the file, once for the folder
+  for (int steps = 0; steps <= all; ++steps) {
     int asked = 0;
     const ExportOptions options{.go_on = [&] { return asked++ < steps; }};
-    try {
-      to_hf_api(found.checkpoint, found.tower, two_heads(), out, options);
-      EXPECT_EQ(asked, steps);
-      EXPECT_EQ(asked, static_cast<int>(found.tower.tensors.size()) + 2);
-    } catch (const Cancelled&) {
+    const auto write = [&] { to_hf_api(found.checkpoint, found.tower, two_heads(), out, options); };
+    if (steps < all) {
+      EXPECT_THROW(write(), Cancelled) << steps;
       EXPECT_TRUE(fs::is_empty(parent.path())) << steps;
+    } else {
+      write();
+      EXPECT_EQ(asked, all);
+      EXPECT_TRUE(fs::exists(out / "config.json"));
     }
   }
 }
