@@ -59,8 +59,6 @@ Idefics3Config parse_idefics3_config(std::string_view json, const std::string& w
   const Json absent = Json::object();
   const auto vision = root.find("vision_config");
   config.vision = read_vision(vision ? *vision : JsonField(absent, where + ": vision_config"));
-  if (const auto quantization = root.find("quantization_config"))
-    quantization->unsupported("none: weights of F32, F16 or BF16");
   const auto text = root.find("text_config");
   config.text = read_backbone_config(text ? *text : JsonField(absent, where + ": text_config"));
   if (!text) config.text.rms_norm_eps = 1e-5F;  // Idefics3Config's, where there is no text_config

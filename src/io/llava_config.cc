@@ -114,8 +114,6 @@ LlavaNextConfig parse_llava_next_config(std::string_view json, const std::string
   const JsonField root(document, where);
   LlavaNextConfig config;
   read_common(root, config);
-  if (const auto quantization = root.find("quantization_config"))
-    quantization->unsupported("none: weights of F32, F16 or BF16");
 
   const auto vision = root.find("vision_config");
   config.vision = vision ? read_tower_config(*vision, "clip_vision_model") : absent_vision_config();

@@ -93,8 +93,6 @@ ModelConfig parse_text_model_config(std::string_view json, const std::string& wh
   const JsonField root(document, where);
   ModelConfig config;
   read_common(root, config);
-  if (const auto quantization = root.find("quantization_config"))
-    quantization->unsupported("none: weights of F32, F16 or BF16");
   config.text = read_backbone_config(root);
   config.tie_word_embeddings = boolean_or(root, "tie_word_embeddings", false);
   return config;

@@ -22,7 +22,8 @@ class Engine {
   virtual Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const = 0;
   /// Connector: [N, P, C] to [N, T, D'].
   virtual Tensor connect(const Tensor& features, Workspace& workspace) const = 0;
-  /// Hidden align: [N, T, D'] of one image to its image rows [R, D], in the order of the placeholders.
+  /// [N, T, D'] of one image to its rows [R, D] in the placeholders' order: aligned, or unpadded with new
+  /// lines.
   virtual Tensor image_rows(Tensor connected, const ImagePlan& plan) const = 0;
   virtual const LlamaDecoder& decoder() const = 0;
 

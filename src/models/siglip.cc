@@ -1,12 +1,12 @@
 // config -> a vision tower with its pooling head, a text tower, scale and bias.
 #include "models/siglip.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "galago/error.h"
 #include "image/fixed_size.h"
 #include "io/siglip_config.h"
+#include "models/towers.h"
 #include "text/padded_text.h"
 #include "text/tokenizer.h"
 #include "vision/siglip.h"
@@ -14,9 +14,6 @@
 
 namespace galago {
 namespace {
-
-// Rows that go through a tower together: enough to fill the matrix products, few enough for the caches.
-constexpr int64_t kRowsPerCall = 1024;
 
 class Siglip final : public DualEncoder {
  public:
@@ -48,10 +45,10 @@ class Siglip final : public DualEncoder {
   float logit_bias() const override { return logit_bias_; }
   int64_t images_per_call() const override {
     const int64_t side = settings_.model.vision.patches_per_side();
-    return std::max<int64_t>(1, kRowsPerCall / (side * side));
+    return tiles_per_call(side * side);
   }
   int64_t texts_per_call() const override {
-    return std::max<int64_t>(1, kRowsPerCall / settings_.model.text.max_position_embeddings);
+    return tiles_per_call(settings_.model.text.max_position_embeddings);
   }
 
   Tensor encode_images(std::span<const RgbImage> images, Workspace& workspace) const override {

@@ -4,36 +4,16 @@
 
 #include <string>
 
-#include "kernels/kernels.h"
-#include "models/registry.h"
-#include "models/verify.h"
+#include "golden_case.h"
 
 namespace galago {
 namespace {
 
-struct Case {
-  const char* golden;
-  const char* model;
-  int stations;  // that the golden holds
-  kernels::Backend backend;
-};
-
-std::string data(const std::string& path) { return std::string(GALAGO_TEST_DATA) + "/" + path; }
+using Case = test::GoldenCase;
 
 class GgufTwins : public testing::TestWithParam<Case> {};
 
-TEST_P(GgufTwins, AgreeWithTransformers) {
-  kernels::set_backend(GetParam().backend);
-  const auto frontend = load_frontend(data("models/") + GetParam().model);
-  const Checkpoint checkpoint = frontend->files().checkpoint();
-  const auto engine = frontend->load_engine(checkpoint);
-  const auto results = verify(*frontend, *engine, data("goldens/") + GetParam().golden);
-  EXPECT_EQ(static_cast<int>(results.size()), GetParam().stations);
-  for (const StationResult& r : results)
-    EXPECT_TRUE(r.holds) << r.station << " " << to_string(r.shape) << ": max abs " << r.max_abs
-                         << ", max rel " << r.max_rel << ", bound " << r.limit << " " << r.mismatch;
-  kernels::set_backend(kernels::Backend::cpu);
-}
+TEST_P(GgufTwins, AgreeWithTransformers) { test::expect_golden(GetParam()); }
 
 std::vector<Case> cases() {
   std::vector<Case> all;

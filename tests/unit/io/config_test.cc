@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "io/json.h"
+#include "io/siglip_config.h"
 #include "support.h"
 
 namespace galago {
@@ -247,6 +248,12 @@ TEST(GenerationConfig, RefusesRulesThatItDoesNotRun) {
     EXPECT_EQ(error_of([&] { parse_generation_config(json, "{}", "g"); }).code(), ErrorCode::model_invalid)
         << member;
   }
+}
+
+TEST(ModelConfig, NoFamilyTakesQuantisedWeights) {
+  const std::string json = R"({"model_type":"x","quantization_config":{"bits":4}})";
+  EXPECT_EQ(error_of([&] { parse_idefics3_config(json, "c"); }).code(), ErrorCode::model_unsupported);
+  EXPECT_EQ(error_of([&] { parse_siglip_config(json, "c"); }).code(), ErrorCode::model_unsupported);
 }
 
 TEST(Idefics3Config, TheTextModelIsChosenByItsModelType) {
