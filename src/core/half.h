@@ -1,4 +1,5 @@
-// The two 16-bit float formats as binary32. In: bits. Out: the same number; both conversions are exact.
+// The two 16-bit float formats as binary32 and back. In: bits. Out: the same number; widening is exact,
+// narrowing rounds to nearest, ties to even.
 // Reference: IEEE 754 binary16; bfloat16 is the upper half of a binary32.
 #pragma once
 
@@ -20,6 +21,19 @@ inline float from_f16(uint16_t bits) {
   }
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+}
+
+/// Numbers beyond the largest float16 become +-65504, not infinity; NaN stays NaN.
+inline uint16_t to_f16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
+  const uint32_t size = bits & 0x7fffffff;
+  const auto with_sign = [sign](uint32_t half) { return static_cast<uint16_t>(sign | half); };
+  if (size > 0x7f800000) return with_sign(0x7e00);
+  if (size > 0x477fe000) return with_sign(0x7bff);  // 65504
+  if (size < 0x38800000)  // below 2^-14: one unit of a float at 0.5 is 2^-24, a subnormal's unit
+    return with_sign(std::bit_cast<uint32_t>(std::bit_cast<float>(size) + 0.5f) - 0x3f000000);
+  return with_sign((size + 0xfff + (size >> 13 & 1) - (112u << 23)) >> 13);
 }
 
 }  // namespace galago

@@ -26,20 +26,21 @@ struct Table {
   decltype(&reference::attention) attention;
   decltype(&reference::attention_cached) attention_cached;
   decltype(&reference::rope) rope;
+  decltype(&reference::to_f16) to_f16;
   decltype(&reference::silu_mul) silu_mul;
   decltype(&reference::gather_rows) gather_rows;
 };
 
 const char* reference_name() { return "reference"; }
 
-constexpr Table kReference = {Backend::reference,          reference_name,      reference::linear,
-                              reference::layer_norm,       reference::rms_norm, reference::attention,
-                              reference::attention_cached, reference::rope,     reference::silu_mul,
-                              reference::gather_rows};
+constexpr Table kReference = {Backend::reference,          reference_name,        reference::linear,
+                              reference::layer_norm,       reference::rms_norm,   reference::attention,
+                              reference::attention_cached, reference::rope,       reference::to_f16,
+                              reference::silu_mul,         reference::gather_rows};
 
-constexpr Table kCpu = {Backend::cpu,  cpu::name,       cpu::linear,           cpu::layer_norm,
-                        cpu::rms_norm, cpu::attention,  cpu::attention_cached, cpu::rope,
-                        cpu::silu_mul, cpu::gather_rows};
+constexpr Table kCpu = {Backend::cpu,  cpu::name,      cpu::linear,           cpu::layer_norm,
+                        cpu::rms_norm, cpu::attention, cpu::attention_cached, cpu::rope,
+                        cpu::to_f16,   cpu::silu_mul,  cpu::gather_rows};
 
 std::atomic<const Table*> current = &kCpu;
 std::atomic<int> thread_count = 0;
@@ -91,7 +92,11 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
   require(fits(layout, q, out) && std::ssize(rows) == q.rows &&
               std::all_of(rows.begin(), rows.end(),
-                          [](const CausalRow& row) { return row.first >= 0 && row.first <= row.last; }),
+                          [](const CausalRow& row) {
+                            const bool readable =
+                                row.cache.dtype == DType::f32 || row.cache.dtype == DType::f16;
+                            return readable && row.first >= 0 && row.first <= row.last;
+                          }),
           "attention_cached");
   if (q.rows > 0) table().attention_cached(q, rows, layout, out);
 }
@@ -103,6 +108,8 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
           "rope");
   table().rope(x, positions, inv_freq, head_dim, scale);
 }
+
+void to_f16(std::span<const float> x, uint16_t* out) { table().to_f16(x, out); }
 
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
   require(same_shape(gate, up) && same_shape(gate, out), "silu_mul");

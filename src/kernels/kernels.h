@@ -86,9 +86,10 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
 
 /// The keys and values of one sequence: positions [0, length), row p holds all kv heads of position p.
 struct CacheView {
-  const float* keys = nullptr;    ///< [length, kv_heads*head_dim]
-  const float* values = nullptr;  ///< same shape
-  int64_t stride = 0;             ///< floats from one position to the next
+  const void* keys = nullptr;    ///< [length, kv_heads*head_dim] of dtype
+  const void* values = nullptr;  ///< same shape
+  int64_t stride = 0;            ///< elements from one position to the next
+  DType dtype = DType::f32;      ///< f32 or f16; computed in float32 either way
 };
 
 /// One row of queries for causal attention: it sees positions [first, last] of its cache.
@@ -107,6 +108,10 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
 /// by `scale`. The angle is rounded to float before cos and sin, as the reference does.
 void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
           float scale);
+
+/// out[i] = x[i] as the nearest float16, ties to even; what is beyond +-65504 becomes +-65504, so that a
+/// cache of float16 stays finite. NaN stays NaN.
+void to_f16(std::span<const float> x, uint16_t* out);
 
 /// out = silu(gate) * up, elementwise; same shapes. out may be gate.
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);

@@ -66,23 +66,39 @@ TEST(FastAttention, LargeScoresDoNotOverflow) {
   EXPECT_FLOAT_EQ(out[1], 2);
 }
 
+std::vector<uint16_t> halves(const Floats& values) {
+  std::vector<uint16_t> out(values.size());
+  to_f16(values, out.data());
+  return out;
+}
+
 /// Caches of some sequences and rows of queries over them.
 struct Cached {
   HeadLayout layout;
   int64_t length;
+  DType dtype;
   std::vector<Floats> keys, values;
+  std::vector<std::vector<uint16_t>> half_keys, half_values;
   std::vector<CausalRow> rows;
 
-  Cached(const HeadLayout& heads, int64_t positions, int sequences) : layout(heads), length(positions) {
+  Cached(const HeadLayout& heads, int64_t positions, int sequences, DType type = DType::f32)
+      : layout(heads), length(positions), dtype(type) {
     const int64_t stride = layout.kv_heads * layout.head_dim + 4;
     for (int s = 0; s < sequences; ++s) {
       keys.push_back(random_floats(length * stride, static_cast<uint32_t>(10 + s)));
       values.push_back(random_floats(length * stride, static_cast<uint32_t>(20 + s)));
+      half_keys.push_back(halves(keys.back()));
+      half_values.push_back(halves(values.back()));
     }
   }
   void add(int sequence, int64_t first, int64_t last) {
     const auto s = static_cast<size_t>(sequence);
-    rows.push_back({{keys[s].data(), values[s].data(), layout.kv_heads * layout.head_dim + 4}, first, last});
+    const bool half = dtype == DType::f16;
+    rows.push_back({{half ? static_cast<const void*>(half_keys[s].data()) : keys[s].data(),
+                     half ? static_cast<const void*>(half_values[s].data()) : values[s].data(),
+                     layout.kv_heads * layout.head_dim + 4, dtype},
+                    first,
+                    last});
   }
   int64_t cols() const { return layout.heads * layout.head_dim; }
   /// Rows [begin, begin + count) alone; queries are the same whatever the cut.
@@ -153,18 +169,43 @@ TEST(FastAttention, OlderInstructionSets) {
   hwy::DisableTargets(0);
 }
 
-TEST(FastAttention, ChunksAndThreadsDoNotChangeARow) {
-  Cached test({6, 2, 32, 0.18f}, 700, 1);
-  for (int64_t i = 0; i < 200; ++i) test.add(0, 0, 450 + i);
-  const Floats whole = test.run(attention_cached, 0, 200);
-  const Floats part = test.run(attention_cached, 77, 50);
-  for (size_t i = 0; i < part.size(); ++i)
-    ASSERT_EQ(part[i], whole[i + static_cast<size_t>(77 * test.cols())]);
-  for (const int count : {1, 2, 3}) {
-    set_threads(count);
-    EXPECT_EQ(test.run(attention_cached, 0, 200), whole);
+// The twin reads the same half numbers, so the bound is that of the arithmetic.
+TEST(FastAttention, HalfCaches) {
+  for (const int64_t off : {0LL, HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
+    hwy::DisableTargets(off);
+    for (const int64_t dim : {20, 64, 72, 100}) {  // one that no vector divides, one beyond a packed part
+      Cached test({6, 2, dim, 0.2f}, 700, 2, DType::f16);
+      for (int64_t i = 0; i < 40; ++i) test.add(0, 0, 600 + i);
+      for (int64_t i = 0; i < 3; ++i) test.add(1, 5 * i, 640 + i);
+      test.check();
+    }
   }
-  set_threads(0);
+  hwy::DisableTargets(0);
+}
+
+TEST(FastAttention, HalfAndFloatCachesOfOneSequenceDiffer) {
+  Cached half({2, 1, 32, 0.18f}, 600, 1, DType::f16), whole({2, 1, 32, 0.18f}, 600, 1);
+  half.add(0, 0, 599);
+  whole.add(0, 0, 599);
+  const Floats a = half.run(attention_cached, 0, 1), b = whole.run(attention_cached, 0, 1);
+  EXPECT_NE(a, b);
+  expect_close(a, b, 1e-3);  // half numbers have 11 bits
+}
+
+TEST(FastAttention, ChunksAndThreadsDoNotChangeARow) {
+  for (const DType dtype : {DType::f32, DType::f16}) {
+    Cached test({6, 2, 32, 0.18f}, 700, 1, dtype);
+    for (int64_t i = 0; i < 200; ++i) test.add(0, 0, 450 + i);
+    const Floats whole = test.run(attention_cached, 0, 200);
+    const Floats part = test.run(attention_cached, 77, 50);
+    for (size_t i = 0; i < part.size(); ++i)
+      ASSERT_EQ(part[i], whole[i + static_cast<size_t>(77 * test.cols())]);
+    for (const int count : {1, 2, 3}) {
+      set_threads(count);
+      EXPECT_EQ(test.run(attention_cached, 0, 200), whole);
+    }
+    set_threads(0);
+  }
 }
 
 }  // namespace

@@ -28,8 +28,8 @@ float* scratch(int64_t floats) {
 /// n query rows over the same keys and values.
 struct Job {
   ConstMatrix q;
-  ConstMatrix keys;    // [count, kv_heads * head_dim]
-  ConstMatrix values;  // same shape
+  StoredRows keys;    // [count, kv_heads * head_dim]
+  StoredRows values;  // same shape
   const Range* ranges;
   const float* bias;
   Matrix out;
@@ -75,6 +75,14 @@ void join(const Partial* partials, const float* sums, int64_t parts, int64_t dim
   for (int64_t c = 0; c < dim; ++c) out[c] /= total;
 }
 
+/// All that a cache holds; its length is not known here.
+StoredRows keys_of(const CacheView& cache, const HeadLayout& layout) {
+  return {cache.keys, 0, layout.kv_heads * layout.head_dim, cache.stride, cache.dtype};
+}
+StoredRows values_of(const CacheView& cache, const HeadLayout& layout) {
+  return {cache.values, 0, layout.kv_heads * layout.head_dim, cache.stride, cache.dtype};
+}
+
 /// Rows that share too few keys to pack them: one item for each row, head and block of keys.
 void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
   const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads;
@@ -96,10 +104,12 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
       const int64_t first = std::max(row.first, block * kKeyBlock);
       const int64_t count = std::min(row.last + 1, (block + 1) * kKeyBlock) - first;
       if (count <= 0) continue;
-      const int64_t offset = first * row.cache.stride + h / group * dim;
-      partials[item] = attend_row(q.row(i) + h * dim, {row.cache.keys + offset, count, dim, row.cache.stride},
-                                  {row.cache.values + offset, count, dim, row.cache.stride}, layout.scale,
-                                  scores, sums + item * dim);
+      const auto seen = [&](const StoredRows& stored) {
+        return stored.slice_rows(first, count).slice_cols(h / group * dim, dim);
+      };
+      partials[item] =
+          attend_row(q.row(i) + h * dim, seen(keys_of(row.cache, layout)), seen(values_of(row.cache, layout)),
+                     layout.scale, scores, sums + item * dim);
     }
   });
   for (int64_t i = 0; i < q.rows; ++i) {
@@ -113,7 +123,7 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
 }
 
 bool same_cache(const CacheView& a, const CacheView& b) {
-  return a.keys == b.keys && a.values == b.values && a.stride == b.stride;
+  return a.keys == b.keys && a.values == b.values && a.stride == b.stride && a.dtype == b.dtype;
 }
 
 }  // namespace
@@ -154,12 +164,8 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
     if (end - begin < kFewestTileRows) continue;
     singles(waiting, begin);
     waiting = end;
-    const int64_t width = layout.kv_heads * layout.head_dim;
-    attend_tiles({q.slice_rows(begin, end - begin),
-                  {cache.keys, count, width, cache.stride},
-                  {cache.values, count, width, cache.stride},
-                  ranges.data(),
-                  nullptr,
+    attend_tiles({q.slice_rows(begin, end - begin), keys_of(cache, layout).slice_rows(0, count),
+                  values_of(cache, layout).slice_rows(0, count), ranges.data(), nullptr,
                   out.slice_rows(begin, end - begin)},
                  layout);
   }

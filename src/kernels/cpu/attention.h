@@ -10,6 +10,26 @@ inline constexpr int64_t kTileRows = 64;  ///< query rows that share one pass ov
 inline constexpr int64_t kKeyBlock =
     512;  ///< keys whose scores are held at once; a block starts at its multiple
 
+/// Rows of keys or values as they lie, float32 or float16.
+struct StoredRows {
+  const std::byte* data = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;  ///< elements
+  DType dtype = DType::f32;
+
+  StoredRows(const void* d, int64_t r, int64_t c, int64_t s, DType type)
+      : data(static_cast<const std::byte*>(d)), rows(r), cols(c), stride(s), dtype(type) {}
+  StoredRows(ConstMatrix m) : StoredRows(m.data, m.rows, m.cols, m.stride, DType::f32) {}
+  int64_t width() const { return dtype == DType::f32 ? 4 : 2; }  ///< bytes of an element
+  StoredRows slice_rows(int64_t begin, int64_t count) const {
+    return {data + begin * stride * width(), count, cols, stride, dtype};
+  }
+  StoredRows slice_cols(int64_t begin, int64_t count) const {
+    return {data + begin * width(), rows, count, stride, dtype};
+  }
+};
+
 /// One head's keys and values, packed in panels (see tile_attention.cc).
 struct PackedHead {
   const float* keys;
@@ -38,8 +58,8 @@ int64_t packed_size(int64_t count, int64_t head_dim);
 int64_t tile_scratch(int64_t head_dim);
 /// Packs keys [begin, end) of one head; begin is a multiple of kKeyBlock, and so is end unless it is the
 /// last.
-void pack_head(ConstMatrix keys, ConstMatrix values, int64_t begin, int64_t end, float* packed_keys,
-               float* packed_values);
+void pack_head(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
+               float* packed_keys, float* packed_values);
 void attend_tile(const Tile& tile, const PackedHead& head);
 
 /// Softmax over some of the keys of one query row of one head, before the division by the sum.
@@ -50,7 +70,7 @@ struct Partial {
 
 /// One query row of one head against keys and values [rows, head_dim] (at most kKeyBlock rows): out
 /// [head_dim] is the sum of exp(score - largest) v. scratch: kKeyBlock floats.
-Partial attend_row(const float* q, ConstMatrix keys, ConstMatrix values, float scale, float* scratch,
-                   float* out);
+Partial attend_row(const float* q, const StoredRows& keys, const StoredRows& values, float scale,
+                   float* scratch, float* out);
 
 }  // namespace galago::kernels::cpu

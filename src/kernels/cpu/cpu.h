@@ -17,6 +17,7 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out);
 void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
           float scale);
+void to_f16(std::span<const float> x, uint16_t* out);
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
 void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out);
 

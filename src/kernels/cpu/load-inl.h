@@ -11,6 +11,7 @@
 
 #include <cstring>
 
+#include "core/half.h"
 #include "core/tensor.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -25,6 +26,11 @@ struct F32 {
   static constexpr int64_t kBytes = 4;
   static HWY_INLINE hn::Vec<Floats> Load(const std::byte* from) {
     return hn::LoadU(Floats(), reinterpret_cast<const float*>(from));
+  }
+  static float One(const std::byte* from) {
+    float value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
   }
 };
 
@@ -45,6 +51,11 @@ struct F16 {
     const hn::Rebind<hwy::float16_t, Floats> half;
     return hn::PromoteTo(Floats(),
                          hn::BitCast(half, hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from))));
+  }
+  static float One(const std::byte* from) {
+    uint16_t bits;
+    std::memcpy(&bits, from, sizeof bits);
+    return from_f16(bits);
   }
 };
 

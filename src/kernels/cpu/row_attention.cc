@@ -20,9 +20,20 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// Keys or values whose element type is known.
+template <class Element>
+struct Rows {
+  const std::byte* data;
+  int64_t count, cols, pitch;  // pitch: bytes from one row to the next
+
+  explicit Rows(const StoredRows& rows)
+      : data(rows.data), count(rows.rows), cols(rows.cols), pitch(rows.stride * Element::kBytes) {}
+  const std::byte* at(int64_t row, int64_t col) const { return data + row * pitch + col * Element::kBytes; }
+};
+
 /// q . k for kKeys keys that follow each other.
-template <int kKeys>
-HWY_INLINE void Scores(const float* q, ConstMatrix keys, int64_t first, float scale, float* scores) {
+template <int kKeys, class Element>
+HWY_INLINE void Scores(const float* q, const Rows<Element>& keys, int64_t first, float scale, float* scores) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   hn::Vec<Floats> sums[kKeys];
@@ -30,34 +41,35 @@ HWY_INLINE void Scores(const float* q, ConstMatrix keys, int64_t first, float sc
   int64_t c = 0;
   for (; c + lanes <= keys.cols; c += lanes) {
     const auto qv = hn::LoadU(d, q + c);
-    for (int k = 0; k < kKeys; ++k) sums[k] = hn::MulAdd(qv, hn::LoadU(d, keys.row(first + k) + c), sums[k]);
+    for (int k = 0; k < kKeys; ++k) sums[k] = hn::MulAdd(qv, Element::Load(keys.at(first + k, c)), sums[k]);
   }
   for (int k = 0; k < kKeys; ++k) {
     float sum = hn::GetLane(hn::SumOfLanes(d, sums[k]));
-    for (int64_t t = c; t < keys.cols; ++t) sum += q[t] * keys.row(first + k)[t];
+    for (int64_t t = c; t < keys.cols; ++t) sum += q[t] * Element::One(keys.at(first + k, t));
     scores[first + k] = sum * scale;
   }
 }
 
 /// out[begin .. begin + kVectors vectors) = sum over keys of weight * value.
-template <int kVectors>
-HWY_INLINE void WeightedSum(const float* weights, ConstMatrix values, int64_t begin, float* out) {
+template <int kVectors, class Element>
+HWY_INLINE void WeightedSum(const float* weights, const Rows<Element>& values, int64_t begin, float* out) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   hn::Vec<Floats> sums[kVectors];
   for (int v = 0; v < kVectors; ++v) sums[v] = hn::Zero(d);
-  for (int64_t k = 0; k < values.rows; ++k) {
+  for (int64_t k = 0; k < values.count; ++k) {
     const auto weight = hn::Set(d, weights[k]);
     for (int v = 0; v < kVectors; ++v)
-      sums[v] = hn::MulAdd(weight, hn::LoadU(d, values.row(k) + begin + v * lanes), sums[v]);
+      sums[v] = hn::MulAdd(weight, Element::Load(values.at(k, begin + v * lanes)), sums[v]);
   }
   for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, out + begin + v * lanes);
 }
 
-Partial AttendRow(const float* q, ConstMatrix keys, ConstMatrix values, float scale, float* scores,
-                  float* out) {
+template <class Element>
+Partial Attend(const float* q, const Rows<Element>& keys, const Rows<Element>& values, float scale,
+               float* scores, float* out) {
   const Floats d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), count = keys.rows, dim = keys.cols;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), count = keys.count, dim = keys.cols;
   int64_t k = 0;
   for (; k + 4 <= count; k += 4) Scores<4>(q, keys, k, scale, scores);
   for (; k < count; ++k) Scores<1>(q, keys, k, scale, scores);
@@ -76,9 +88,15 @@ Partial AttendRow(const float* q, ConstMatrix keys, ConstMatrix values, float sc
   for (; c + lanes <= dim; c += lanes) WeightedSum<1>(scores, values, c, out);
   for (; c < dim; ++c) {
     out[c] = 0;
-    for (k = 0; k < count; ++k) out[c] += scores[k] * values.row(k)[c];
+    for (k = 0; k < count; ++k) out[c] += scores[k] * Element::One(values.at(k, c));
   }
   return {largest, sum};
+}
+
+Partial AttendRow(const float* q, const StoredRows& keys, const StoredRows& values, float scale,
+                  float* scores, float* out) {
+  if (keys.dtype == DType::f16) return Attend(q, Rows<F16>(keys), Rows<F16>(values), scale, scores, out);
+  return Attend(q, Rows<F32>(keys), Rows<F32>(values), scale, scores, out);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -89,8 +107,8 @@ HWY_AFTER_NAMESPACE();
 namespace galago::kernels::cpu {
 HWY_EXPORT(AttendRow);
 
-Partial attend_row(const float* q, ConstMatrix keys, ConstMatrix values, float scale, float* scratch,
-                   float* out) {
+Partial attend_row(const float* q, const StoredRows& keys, const StoredRows& values, float scale,
+                   float* scratch, float* out) {
   return HWY_DYNAMIC_DISPATCH(AttendRow)(q, keys, values, scale, scratch, out);
 }
 

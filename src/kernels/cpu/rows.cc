@@ -9,6 +9,7 @@
 
 #include <cmath>
 
+#include "core/half.h"
 #include "kernels/cpu/activation-inl.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/load-inl.h"
@@ -122,6 +123,23 @@ void SiluMulRow(const float* gate, const float* up, int64_t n, float* out) {
   for (int64_t c = whole; c < n; ++c) out[c] = reference::activate(Activation::silu, gate[c]) * up[c];
 }
 
+void ToF16(const float* x, int64_t n, uint16_t* out) {
+  int64_t whole = 0;
+#if HWY_TARGET < HWY_SSE4 || HWY_TARGET == HWY_NEON  // the others have no instruction that rounds
+  const Floats d;
+  const hn::Rebind<hwy::float16_t, Floats> half;
+  const hn::Rebind<uint16_t, Floats> bits;
+  const auto most = hn::Set(d, 65504.0f);
+  for (; whole < WholeVectors(n); whole += Step()) {
+    const auto value = hn::LoadU(d, x + whole);
+    const auto inside = hn::Max(hn::Neg(most), hn::Min(most, value));
+    const auto kept = hn::IfThenElse(hn::IsNaN(value), value, inside);
+    hn::StoreU(hn::BitCast(bits, hn::DemoteTo(half, kept)), bits, out + whole);
+  }
+#endif
+  for (int64_t i = whole; i < n; ++i) out[i] = galago::to_f16(x[i]);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace galago::kernels::cpu
 HWY_AFTER_NAMESPACE();
@@ -133,6 +151,7 @@ HWY_EXPORT(RmsNormRow);
 HWY_EXPORT(TurnPairs);
 HWY_EXPORT(CosSin);
 HWY_EXPORT(SiluMulRow);
+HWY_EXPORT(ToF16);
 
 namespace {
 
@@ -173,6 +192,10 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
         HWY_DYNAMIC_DISPATCH(TurnPairs)(cosine, sine, count, head, head + half);
     }
   });
+}
+
+void to_f16(std::span<const float> x, uint16_t* out) {
+  HWY_DYNAMIC_DISPATCH(ToF16)(x.data(), std::ssize(x), out);
 }
 
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {

@@ -41,25 +41,52 @@ int64_t TileScratch(int64_t head_dim) {
   return kTileRows * (head_dim + kKeyBlock + RoundUp(head_dim, Panel()));
 }
 
-void PackHead(ConstMatrix keys, ConstMatrix values, int64_t begin, int64_t end, float* packed_keys,
-              float* packed_values) {
+/// to[0..count) = elements as floats.
+template <class Element>
+HWY_INLINE void Widen(const std::byte* from, int64_t count, float* to) {
+  const int64_t lanes = Lanes(), whole = count - count % lanes;
+  for (int64_t c = 0; c < whole; c += lanes)
+    hn::StoreU(Element::Load(from + c * Element::kBytes), Floats(), to + c);
+  for (int64_t c = whole; c < count; ++c) to[c] = Element::One(from + c * Element::kBytes);
+}
+
+template <class Element>
+void PackElements(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
+                  float* packed_keys, float* packed_values) {
+  constexpr int64_t kPart = 64;  // columns that are widened together
   const int64_t panel = Panel(), dim = keys.cols;
+  const auto at = [](const StoredRows& rows, int64_t row, int64_t col) {
+    return rows.data + (row * rows.stride + col) * Element::kBytes;
+  };
   const int64_t padded = RoundUp(keys.rows, panel);
   for (int64_t first = begin; first < end; first += panel) {
     float* to = packed_keys + first * dim;
     const int64_t rows = std::min(panel, keys.rows - first);
     if (rows < panel) std::fill_n(to, panel * dim, 0.0f);
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < dim; ++c) to[c * panel + r] = keys.row(first + r)[c];
+      for (int64_t c = 0; c < dim; c += kPart) {
+        float part[kPart];
+        const int64_t count = std::min(kPart, dim - c);
+        Widen<Element>(at(keys, first + r, c), count, part);
+        for (int64_t i = 0; i < count; ++i) to[(c + i) * panel + r] = part[i];
+      }
   }
   for (int64_t first = 0; first < dim; first += panel) {
     const int64_t cols = std::min(panel, dim - first);
     for (int64_t r = begin; r < std::min(RoundUp(end, panel), padded); ++r) {
       float* to = packed_values + first * padded + r * panel;
       if (r >= keys.rows || cols < panel) std::fill_n(to, panel, 0.0f);
-      if (r < keys.rows) std::memcpy(to, values.row(r) + first, static_cast<size_t>(cols) * sizeof(float));
+      if (r < keys.rows) Widen<Element>(at(values, r, first), cols, to);
     }
   }
+}
+
+void PackHead(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
+              float* packed_keys, float* packed_values) {
+  if (keys.dtype == DType::f16)
+    PackElements<F16>(keys, values, begin, end, packed_keys, packed_values);
+  else
+    PackElements<F32>(keys, values, begin, end, packed_keys, packed_values);
 }
 
 /// c [kRows, one panel] (+)= a [kRows, depth] b [depth, one panel].
@@ -192,8 +219,8 @@ int64_t packed_size(int64_t count, int64_t head_dim) {
 
 int64_t tile_scratch(int64_t head_dim) { return HWY_DYNAMIC_DISPATCH(TileScratch)(head_dim); }
 
-void pack_head(ConstMatrix keys, ConstMatrix values, int64_t begin, int64_t end, float* packed_keys,
-               float* packed_values) {
+void pack_head(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
+               float* packed_keys, float* packed_values) {
   HWY_DYNAMIC_DISPATCH(PackHead)(keys, values, begin, end, packed_keys, packed_values);
 }
 

@@ -5,18 +5,35 @@
 #include <limits>
 #include <vector>
 
+#include "core/half.h"
 #include "kernels/reference/reference.h"
 
 namespace galago::kernels::reference {
 namespace {
 
-/// The keys and values that one query row of one head meets: `count` of them, `stride` floats apart.
+/// Rows of keys or values, float32 or float16, `stride` elements apart.
+struct Rows {
+  const void* data;
+  int64_t stride;
+  DType dtype;
+
+  Rows(const void* d, int64_t s, DType type) : data(d), stride(s), dtype(type) {}
+  explicit Rows(ConstMatrix m) : Rows(m.data, m.stride, DType::f32) {}
+  double at(int64_t row, int64_t col) const {
+    const int64_t i = row * stride + col;
+    return dtype == DType::f16 ? from_f16(static_cast<const uint16_t*>(data)[i])
+                               : static_cast<const float*>(data)[i];
+  }
+};
+
+/// The keys and values that one query row of one head meets: rows [first, first + count), columns from
+/// `column` on.
 struct Visible {
-  const float* keys;
-  const float* values;
-  int64_t stride_k;
-  int64_t stride_v;
+  Rows keys;
+  Rows values;
+  int64_t first;
   int64_t count;
+  int64_t column;
   std::span<const uint8_t> mask;  // empty = all
 };
 
@@ -28,7 +45,7 @@ void attend(const float* q, const Visible& seen, const HeadLayout& layout, float
     if (!seen.mask.empty() && !seen.mask[static_cast<size_t>(j)]) continue;
     double dot = 0;
     for (int64_t c = 0; c < layout.head_dim; ++c)
-      dot += double{q[c]} * double{seen.keys[j * seen.stride_k + c]};
+      dot += double{q[c]} * seen.keys.at(seen.first + j, seen.column + c);
     score[static_cast<size_t>(j)] = dot * layout.scale;
     largest = std::max(largest, score[static_cast<size_t>(j)]);
   }
@@ -38,7 +55,7 @@ void attend(const float* q, const Visible& seen, const HeadLayout& layout, float
     double sum = 0;
     for (int64_t j = 0; j < seen.count; ++j)
       if (score[static_cast<size_t>(j)] > 0)
-        sum += score[static_cast<size_t>(j)] * seen.values[j * seen.stride_v + c];
+        sum += score[static_cast<size_t>(j)] * seen.values.at(seen.first + j, seen.column + c);
     out[c] = static_cast<float>(sum / total);
   }
 }
@@ -50,19 +67,19 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
   for (int64_t i = 0; i < q.rows; ++i)
     for (int64_t h = 0; h < layout.heads; ++h) {
       const int64_t kv = h / (layout.heads / layout.kv_heads) * layout.head_dim;
-      attend(q.row(i) + h * layout.head_dim, {k.data + kv, v.data + kv, k.stride, v.stride, k.rows, key_mask},
-             layout, out.row(i) + h * layout.head_dim);
+      attend(q.row(i) + h * layout.head_dim, {Rows(k), Rows(v), 0, k.rows, kv, key_mask}, layout,
+             out.row(i) + h * layout.head_dim);
     }
 }
 
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
   for (int64_t i = 0; i < q.rows; ++i) {
     const CausalRow& row = rows[static_cast<size_t>(i)];
-    const int64_t stride = row.cache.stride;
+    const Rows keys(row.cache.keys, row.cache.stride, row.cache.dtype);
+    const Rows values(row.cache.values, row.cache.stride, row.cache.dtype);
     for (int64_t h = 0; h < layout.heads; ++h) {
-      const int64_t begin = row.first * stride + h / (layout.heads / layout.kv_heads) * layout.head_dim;
-      attend(q.row(i) + h * layout.head_dim,
-             {row.cache.keys + begin, row.cache.values + begin, stride, stride, row.last - row.first + 1, {}},
+      const int64_t column = h / (layout.heads / layout.kv_heads) * layout.head_dim;
+      attend(q.row(i) + h * layout.head_dim, {keys, values, row.first, row.last - row.first + 1, column, {}},
              layout, out.row(i) + h * layout.head_dim);
     }
   }

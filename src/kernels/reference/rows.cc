@@ -1,7 +1,9 @@
 // The definitions of what happens to rows one by one: norms, rotary positions, elementwise products.
 // In: rows of floats. Out: rows of floats of the same shape. Sums in double.
+#include <algorithm>
 #include <cmath>
 
+#include "core/half.h"
 #include "kernels/reference/reference.h"
 
 namespace galago::kernels::reference {
@@ -46,6 +48,10 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
       }
     }
   }
+}
+
+void to_f16(std::span<const float> x, uint16_t* out) {
+  std::transform(x.begin(), x.end(), out, [](float value) { return galago::to_f16(value); });
 }
 
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {

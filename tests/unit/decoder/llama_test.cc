@@ -282,8 +282,8 @@ TEST(KvCache, KeepsSequencesAndLayersApart) {
       const kernels::CacheView view = cache.view(layer, s);
       for (int64_t p = 0; p < 4; ++p)
         for (int64_t c = 0; c < 3; ++c) {
-          EXPECT_EQ(view.keys[p * view.stride + c], ++mark);
-          EXPECT_EQ(view.values[p * view.stride + c], -mark);
+          EXPECT_EQ(static_cast<const float*>(view.keys)[p * view.stride + c], ++mark);
+          EXPECT_EQ(static_cast<const float*>(view.values)[p * view.stride + c], -mark);
         }
     }
   EXPECT_EQ(cache.length(0), 0);
