@@ -1,8 +1,10 @@
 // Keys and values of the positions already seen, for every layer of one or several sequences.
 // In: rows of keys and values at given positions. Out: views [length, kv_heads * head_dim] for attention.
+// Each sequence owns its memory, so that sequences come and go while the others stay where they are.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/tensor.h"
@@ -10,35 +12,72 @@
 
 namespace galago {
 
-/// A cache for `sequences` sequences of up to `capacity` positions each, allocated at once.
-class KvCache {
+/// What one position holds: a key and a value of `width` numbers in each layer.
+struct KvShape {
+  int64_t layers = 0;
+  int64_t width = 0;  ///< kv_heads * head_dim
+
+  /// Bytes of one position in all layers; no overflow for the sizes that limits.h lets through.
+  int64_t position_bytes() const { return 2 * layers * width * static_cast<int64_t>(sizeof(float)); }
+};
+
+/// Keys and values of one sequence, with room for `capacity` positions.
+class KvSequence {
  public:
-  KvCache(int64_t layers, int64_t width, int64_t sequences, int64_t capacity);
+  KvSequence() = default;
+  /// Takes all memory at once; Error{resource} when there is not enough.
+  KvSequence(const KvShape& shape, int64_t capacity);
 
-  int64_t sequences() const { return static_cast<int64_t>(lengths_.size()); }
   int64_t capacity() const { return capacity_; }
-  int64_t length(int64_t sequence) const { return lengths_[static_cast<size_t>(sequence)]; }
+  int64_t length() const { return length_; }
+  void set_length(int64_t length) { length_ = length; }
   /// Bytes held.
-  int64_t bytes() const {
-    return static_cast<int64_t>(sizeof(float)) * 2 * static_cast<int64_t>(layers_) * stride_layer_;
-  }
-  void set_length(int64_t sequence, int64_t length) { lengths_[static_cast<size_t>(sequence)] = length; }
+  int64_t bytes() const { return capacity_ * shape_.position_bytes(); }
 
-  /// Where the key (value) of a position is written: width floats.
-  float* key(int64_t layer, int64_t sequence, int64_t position);
-  float* value(int64_t layer, int64_t sequence, int64_t position);
-  kernels::CacheView view(int64_t layer, int64_t sequence) const;
+  /// Writes key and value [width] of a position below the capacity; the length stays as it is.
+  void store(int64_t layer, int64_t position, const float* key, const float* value);
+  kernels::CacheView view(int64_t layer) const;
+
+  /// The first `rows` positions in memory of its own, with room for `capacity` of them; rows <= length().
+  KvSequence copy(int64_t rows, int64_t capacity) const;
 
  private:
-  int64_t offset(int64_t layer, int64_t sequence, int64_t position) const;
+  int64_t offset(int64_t layer, int64_t part, int64_t position) const;
 
-  int64_t layers_;
-  int64_t width_;
-  int64_t capacity_;
-  Tensor keys_;           // [layers, sequences, capacity, width]
-  Tensor values_;         // same
-  int64_t stride_layer_;  // floats of one layer
-  std::vector<int64_t> lengths_;
+  KvShape shape_;
+  int64_t capacity_ = 0;
+  int64_t length_ = 0;
+  Tensor memory_;  // [layers, 2 (keys, values), capacity, width]
+};
+
+/// The sequences that share calls of a decoder, each under a number that it keeps.
+class KvCache {
+ public:
+  /// No sequences yet.
+  explicit KvCache(const KvShape& shape) : shape_(shape) {}
+
+  const KvShape& shape() const { return shape_; }
+  /// Takes a sequence in; its number is the lowest free one.
+  int32_t add(KvSequence sequence);
+  int32_t add(int64_t capacity) { return add(KvSequence(shape_, capacity)); }
+  /// Gives a sequence back; its number is free again.
+  KvSequence remove(int64_t sequence);
+
+  /// All numbers in use are below this.
+  int64_t sequences() const { return static_cast<int64_t>(slots_.size()); }
+  bool has(int64_t sequence) const {
+    return sequence >= 0 && sequence < sequences() && slots_[static_cast<size_t>(sequence)].has_value();
+  }
+  /// The sequence of a number in use.
+  KvSequence& at(int64_t sequence) { return *slots_[static_cast<size_t>(sequence)]; }
+  const KvSequence& at(int64_t sequence) const { return *slots_[static_cast<size_t>(sequence)]; }
+  int64_t length(int64_t sequence) const { return at(sequence).length(); }
+  /// Bytes held by all sequences.
+  int64_t bytes() const;
+
+ private:
+  KvShape shape_;
+  std::vector<std::optional<KvSequence>> slots_;
 };
 
 }  // namespace galago

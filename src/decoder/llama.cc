@@ -17,17 +17,17 @@ constexpr int64_t kNoWindow = std::numeric_limits<int64_t>::max();
 
 Bias bias_if(bool has) { return has ? Bias::yes : Bias::no; }
 
-void check_place(const RowPlace& place, const KvCache& cache, int64_t expected) {
+void check_place(const RowPlace& place, const KvSequence& sequence, int64_t expected) {
   const std::string where = "decoder: sequence " + std::to_string(place.sequence);
   if (place.position != expected)
     throw Error(ErrorCode::internal, {.where = where,
                                       .got = "position " + std::to_string(place.position),
                                       .expected = std::to_string(expected)});
-  if (expected >= cache.capacity())
+  if (expected >= sequence.capacity())
     throw Error(ErrorCode::input_too_large,
                 {.where = where,
                  .got = "position " + std::to_string(expected),
-                 .expected = "at most " + std::to_string(cache.capacity()) + " positions"});
+                 .expected = "at most " + std::to_string(sequence.capacity()) + " positions"});
 }
 
 // Every row continues its sequence; the cache is told the new lengths once all rows are known to fit, so that
@@ -39,15 +39,17 @@ void advance(std::span<const RowPlace> places, int64_t rows, KvCache& cache, Wor
                                       .expected = std::to_string(rows) + ", one for each row"});
   Workspace::Frame frame(workspace);
   const std::span<int64_t> lengths = workspace.array<int64_t>(cache.sequences());
-  for (int64_t s = 0; s < cache.sequences(); ++s) lengths[static_cast<size_t>(s)] = cache.length(s);
+  for (int64_t s = 0; s < cache.sequences(); ++s)
+    lengths[static_cast<size_t>(s)] = cache.has(s) ? cache.length(s) : 0;
   for (const RowPlace& place : places) {
-    if (place.sequence < 0 || place.sequence >= cache.sequences())
+    if (!cache.has(place.sequence))
       throw Error(ErrorCode::internal, {.where = "decoder: sequence",
                                         .got = std::to_string(place.sequence),
-                                        .expected = "below " + std::to_string(cache.sequences())});
-    check_place(place, cache, lengths[static_cast<size_t>(place.sequence)]++);
+                                        .expected = "one that the cache holds"});
+    check_place(place, cache.at(place.sequence), lengths[static_cast<size_t>(place.sequence)]++);
   }
-  for (int64_t s = 0; s < cache.sequences(); ++s) cache.set_length(s, lengths[static_cast<size_t>(s)]);
+  for (const RowPlace& place : places)
+    cache.at(place.sequence).set_length(lengths[static_cast<size_t>(place.sequence)]);
 }
 
 }  // namespace
@@ -87,13 +89,12 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   kernels::rope(q, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
   kernels::rope(k, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
 
-  KvCache& cache = *batch.cache;
   const std::span<kernels::CausalRow> rows = workspace.array<kernels::CausalRow>(x.rows);
   for (int64_t i = 0; i < x.rows; ++i) {
     const RowPlace place = batch.places[static_cast<size_t>(i)];
-    std::copy_n(k.row(i), k.cols, cache.key(layer, place.sequence, place.position));
-    std::copy_n(v.row(i), v.cols, cache.value(layer, place.sequence, place.position));
-    rows[static_cast<size_t>(i)] = {.cache = cache.view(layer, place.sequence),
+    KvSequence& sequence = batch.cache->at(place.sequence);
+    sequence.store(layer, place.position, k.row(i), v.row(i));
+    rows[static_cast<size_t>(i)] = {.cache = sequence.view(layer),
                                     .first = std::max<int64_t>(0, place.position - window_ + 1),
                                     .last = place.position};
   }
@@ -154,8 +155,14 @@ LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& tex
       kernels::Linear({.weight = tied ? embed_tokens_ : head.tensor("lm_head.weight", table), .bias = {}});
 }
 
+KvShape LlamaDecoder::cache_shape() const {
+  return {.layers = config_.num_hidden_layers, .width = config_.num_key_value_heads * config_.head_dim};
+}
+
 KvCache LlamaDecoder::make_cache(int64_t sequences, int64_t capacity) const {
-  return {config_.num_hidden_layers, config_.num_key_value_heads * config_.head_dim, sequences, capacity};
+  KvCache cache(cache_shape());
+  for (int64_t s = 0; s < sequences; ++s) cache.add(capacity);
+  return cache;
 }
 
 void LlamaDecoder::embed(std::span<const int32_t> ids, Matrix out) const {

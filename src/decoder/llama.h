@@ -93,13 +93,15 @@ class LlamaDecoder {
   LlamaDecoder& operator=(const LlamaDecoder&) = delete;
 
   const TextConfig& config() const { return config_; }
-  /// A cache for `sequences` sequences of `capacity` positions.
+  /// What a position of this decoder needs in a cache.
+  KvShape cache_shape() const;
+  /// A cache with sequences 0 .. sequences - 1, each with room for `capacity` positions.
   KvCache make_cache(int64_t sequences, int64_t capacity) const;
   /// Embedding rows of ids; Error{input_invalid} for an id outside the vocabulary. out [ids, D].
   void embed(std::span<const int32_t> ids, Matrix out) const;
   /// The one entry: rows in, final-norm hidden rows out. embeds, hidden [n, D]; one place for each row. Rows
   /// of embeds come as embed() and the connector give them: embedding_multiplier is applied here.
-  /// Error{internal} when a place does not continue its sequence, Error{input_too_large} past the cache's
+  /// Error{internal} when a place does not continue its sequence, Error{input_too_large} past the sequence's
   /// capacity; the cache is then as it was.
   void forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache, Workspace& workspace,
                Matrix hidden) const;

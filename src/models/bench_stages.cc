@@ -92,7 +92,7 @@ struct BenchStages::State {
   Tensor hidden;        // [context, D]
   Tensor logits;        // [1, V]
   int64_t context = 0;  // rows of prefill, positions before the decode step
-  KvCache cache{0, 0, 0, 0};
+  KvCache cache{KvShape{}};
   Workspace workspace;
 
   bool sees() const { return frontend.config().vision.num_hidden_layers > 0; }
@@ -172,7 +172,7 @@ void BenchStages::State::forward(ConstMatrix rows_in, int64_t begin) {
   std::vector<RowPlace> here;
   for (int64_t i = 0; i < rows_in.rows; ++i)
     here.push_back({.sequence = 0, .position = static_cast<int32_t>(begin + i)});
-  cache.set_length(0, begin);
+  cache.at(0).set_length(begin);
   const Matrix out = hidden.matrix().slice_rows(0, rows_in.rows);
   engine.decoder().forward(rows_in, here, cache, workspace, out);
   engine.decoder().logits(out.slice_rows(rows_in.rows - 1, 1), logits.matrix());

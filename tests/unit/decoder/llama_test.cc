@@ -167,7 +167,7 @@ TEST_F(Decoder, RefusesASequenceThatTheCacheLacks) {
   for (const int32_t sequence : {-1, 2}) {
     const Error error = test::error_of([&] { logits(embeds({1}), {{sequence, 0}}, cache); });
     EXPECT_EQ(error.code(), ErrorCode::internal);
-    EXPECT_THAT(error.what(), HasSubstr("expected below 2"));
+    EXPECT_THAT(error.what(), HasSubstr("one that the cache holds"));
   }
 }
 
@@ -263,33 +263,99 @@ TEST_F(Decoder, BothBackendsAgree) {
   EXPECT_LT(test::max_difference(scalar.matrix(), alone(ids).matrix()), kRounding);
 }
 
-TEST(KvCache, KeepsSequencesAndLayersApart) {
-  KvCache cache(2, 3, 2, 4);
-  EXPECT_EQ(cache.sequences(), 2);
-  EXPECT_EQ(cache.capacity(), 4);
-  EXPECT_EQ(cache.bytes(), 2 * 2 * 2 * 4 * 3 * 4);
-  float mark = 0;
+// Writes a pattern into positions [0, count) of every layer, and looks whether it is there.
+void fill(KvSequence& sequence, int64_t count, float mark) {
   for (int64_t layer = 0; layer < 2; ++layer)
-    for (int64_t s = 0; s < 2; ++s)
-      for (int64_t p = 0; p < 4; ++p)
-        for (int64_t c = 0; c < 3; ++c) {
-          cache.key(layer, s, p)[c] = ++mark;
-          cache.value(layer, s, p)[c] = -mark;
-        }
-  mark = 0;
-  for (int64_t layer = 0; layer < 2; ++layer)
-    for (int64_t s = 0; s < 2; ++s) {
-      const kernels::CacheView view = cache.view(layer, s);
-      for (int64_t p = 0; p < 4; ++p)
-        for (int64_t c = 0; c < 3; ++c) {
-          EXPECT_EQ(static_cast<const float*>(view.keys)[p * view.stride + c], ++mark);
-          EXPECT_EQ(static_cast<const float*>(view.values)[p * view.stride + c], -mark);
-        }
+    for (int64_t p = 0; p < count; ++p) {
+      const float at = mark + static_cast<float>(100 * layer + 10 * p);
+      const float key[] = {at, at + 1, at + 2}, value[] = {-at, -at - 1, -at - 2};
+      sequence.store(layer, p, key, value);
     }
+}
+
+bool holds(const KvSequence& sequence, int64_t count, float mark) {
+  bool same = true;
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    const kernels::CacheView view = sequence.view(layer);
+    for (int64_t p = 0; p < count; ++p)
+      for (int64_t c = 0; c < 3; ++c) {
+        const float at = mark + static_cast<float>(100 * layer + 10 * p + c);
+        same &= static_cast<const float*>(view.keys)[p * view.stride + c] == at &&
+                static_cast<const float*>(view.values)[p * view.stride + c] == -at;
+      }
+  }
+  return same;
+}
+
+constexpr KvShape kSmall{.layers = 2, .width = 3};
+
+TEST(KvCache, KeepsSequencesAndLayersApart) {
+  KvCache cache(kSmall);
+  EXPECT_EQ(cache.add(4), 0);
+  EXPECT_EQ(cache.add(7), 1);
+  EXPECT_EQ(cache.sequences(), 2);
+  EXPECT_EQ(cache.at(0).capacity(), 4);
+  EXPECT_EQ(cache.at(1).capacity(), 7);
+  EXPECT_EQ(cache.bytes(), 2 * 2 * (4 + 7) * 3 * 4);
+  fill(cache.at(0), 4, 1);
+  fill(cache.at(1), 7, 1000);
+  EXPECT_TRUE(holds(cache.at(0), 4, 1));
+  EXPECT_TRUE(holds(cache.at(1), 7, 1000));
   EXPECT_EQ(cache.length(0), 0);
-  cache.set_length(1, 3);
+  cache.at(1).set_length(3);
   EXPECT_EQ(cache.length(0), 0);
   EXPECT_EQ(cache.length(1), 3);
+}
+
+TEST(KvCache, SequencesComeAndGoWhileTheOthersStay) {
+  KvCache cache(kSmall);
+  for (int64_t s = 0; s < 3; ++s) fill(cache.at(cache.add(4)), 4, static_cast<float>(1000 * s));
+  const void* where = cache.at(2).view(0).keys;
+  const KvSequence taken = cache.remove(1);
+  EXPECT_TRUE(holds(taken, 4, 1000));
+  EXPECT_FALSE(cache.has(1));
+  EXPECT_FALSE(cache.has(3));
+  EXPECT_FALSE(cache.has(-1));
+  EXPECT_EQ(cache.bytes(), 2 * 2 * 2 * 4 * 3 * 4);
+  EXPECT_EQ(cache.add(9), 1) << "the lowest free number";
+  EXPECT_EQ(cache.add(1), 3);
+  EXPECT_EQ(cache.length(1), 0);
+  EXPECT_EQ(cache.at(2).view(0).keys, where);
+  EXPECT_TRUE(holds(cache.at(0), 4, 0));
+  EXPECT_TRUE(holds(cache.at(2), 4, 2000));
+}
+
+TEST(KvCache, ACopyHasTheFirstPositionsAndMemoryOfItsOwn) {
+  KvSequence whole(kSmall, 5);
+  fill(whole, 5, 7);
+  whole.set_length(5);
+  KvSequence part = whole.copy(3, 9);
+  EXPECT_EQ(part.length(), 3);
+  EXPECT_EQ(part.capacity(), 9);
+  EXPECT_TRUE(holds(part, 3, 7));
+  fill(part, 9, 500);
+  EXPECT_TRUE(holds(whole, 5, 7));
+}
+
+TEST_F(Decoder, SequencesOfDifferentCapacityShareACallAndOneLeaves) {
+  load();
+  const std::vector<int32_t> a = some_ids(6, 3, tiny_.config.vocab_size);
+  const std::vector<int32_t> b = some_ids(9, 4, tiny_.config.vocab_size);
+  const Tensor alone_a = alone(a), alone_b = alone(b);
+  KvCache cache(decoder_->cache_shape());
+  ASSERT_EQ(cache.add(2), 0);
+  ASSERT_EQ(cache.add(6), 1);
+  ASSERT_EQ(cache.add(9), 2);
+  for (int32_t i = 0; i < 6; ++i) {
+    const Tensor got =
+        logits(embeds({b[static_cast<size_t>(i)], a[static_cast<size_t>(i)]}), {{2, i}, {1, i}}, cache);
+    expect_same(got, 0, alone_b, i);
+    expect_same(got, 1, alone_a, i);
+  }
+  cache.remove(1);
+  EXPECT_EQ(test::error_of([&] { logits(embeds({1}), {{1, 6}}, cache); }).code(), ErrorCode::internal);
+  for (int32_t i = 6; i < 9; ++i)
+    expect_same(logits(embeds({b[static_cast<size_t>(i)]}), {{2, i}}, cache), 0, alone_b, i);
 }
 
 }  // namespace
