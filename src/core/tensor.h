@@ -40,12 +40,6 @@ struct TensorView {
   int64_t count() const { return element_count(shape).value_or(0); }
 };
 
-/// The tensors of one linear layer y = x W^T + b: weight [out, in], bias [out] or null.
-struct LinearView {
-  TensorView weight;
-  TensorView bias;
-};
-
 /// The tensors of a layer norm: weight [n], bias [n].
 struct NormView {
   TensorView weight;

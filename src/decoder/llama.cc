@@ -145,14 +145,14 @@ void LlamaLayer::forward(Matrix x, int64_t layer, const DecoderBatch& batch, Wor
 
 LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head)
     : config_(config), inv_freq_(rope_inverse_frequencies(config.rope, config.head_dim)) {
-  const Shape table{config.vocab_size, config.hidden_size};
-  embed_tokens_ = text.tensor("embed_tokens.weight", table);
+  const LinearShape table{.out = config.vocab_size, .in = config.hidden_size};
+  embed_tokens_ = text.weight("embed_tokens.weight", table);
   layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i)
     layers_.emplace_back(config, inv_freq_, text.sub("layers", i));
   norm_ = RmsNorm(text.tensor("norm.weight", {config.hidden_size}), config.rms_norm_eps);
   lm_head_ =
-      kernels::Linear({.weight = tied ? embed_tokens_ : head.tensor("lm_head.weight", table), .bias = {}});
+      kernels::Linear({.weight = tied ? embed_tokens_ : head.weight("lm_head.weight", table), .bias = {}});
 }
 
 KvShape LlamaDecoder::cache_shape() const {

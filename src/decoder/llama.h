@@ -110,7 +110,7 @@ class LlamaDecoder {
 
  private:
   TextConfig config_;
-  TensorView embed_tokens_;  // [V, D], read row by row from the mapped file
+  WeightView embed_tokens_;  // [V, D], read row by row from the mapped file
   std::vector<float> inv_freq_;
   std::vector<LlamaLayer> layers_;
   RmsNorm norm_;

@@ -2,6 +2,8 @@
 #include "io/weights.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "core/printable.h"
@@ -12,7 +14,18 @@ namespace {
 
 constexpr size_t kMostLines = 40;
 
-bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16; }
+constexpr std::array kFloats = {DType::f32, DType::f16, DType::bf16};
+constexpr std::array kHalf = {DType::f16};
+constexpr const char* kScaleSuffix = "_scale";
+constexpr const char* kMinimumSuffix = "_min";
+
+/// "F32, F16 or BF16".
+std::string list_of(std::span<const DType> types) {
+  std::string text;
+  for (size_t i = 0; i < types.size(); ++i)
+    text += (i == 0 ? "" : i + 1 < types.size() ? ", " : " or ") + std::string(to_string(types[i]));
+  return text;
+}
 
 }  // namespace
 
@@ -20,20 +33,48 @@ Scope Binder::root() { return {*this, ""}; }
 
 void Binder::waive(std::string name_or_prefix) { waived_.push_back(std::move(name_or_prefix)); }
 
-TensorView Binder::request(const std::string& name, const Shape& expected) {
-  const bool first = used_.insert(name).second;
-  const TensorView* view = checkpoint_.find(name);
-  if (view && view->shape == expected && is_float(view->dtype)) return *view;
-  std::string fault;
-  if (!view)
-    fault = "missing " + name + ", expected " + to_string(expected);
-  else if (view->shape != expected)
-    fault = "shape of " + name + ": got " + to_string(view->shape) + ", expected " + to_string(expected);
-  else
-    fault = "type of " + name + ": got " + to_string(view->dtype) + ", expected F32, F16 or BF16";
+void Binder::fault(std::string text) {
   // A tied weight is asked for twice; one line says it.
-  if (first || std::find(faults_.begin(), faults_.end(), fault) == faults_.end()) faults_.push_back(fault);
-  return {DType::f32, expected, nullptr};
+  if (std::find(faults_.begin(), faults_.end(), text) == faults_.end()) faults_.push_back(std::move(text));
+}
+
+const std::byte* Binder::take(const std::string& name, const Shape& expected, std::span<const DType> types) {
+  used_.insert(name);
+  const TensorView* view = checkpoint_.find(name);
+  if (!view)
+    fault("missing " + name + ", expected " + to_string(expected));
+  else if (view->shape != expected)
+    fault("shape of " + name + ": got " + to_string(view->shape) + ", expected " + to_string(expected));
+  else if (std::find(types.begin(), types.end(), view->dtype) == types.end())
+    fault("type of " + name + ": got " + to_string(view->dtype) + ", expected " + list_of(types));
+  else
+    return view->data;
+  return nullptr;
+}
+
+TensorView Binder::request(const std::string& name, const Shape& expected) {
+  const std::byte* data = take(name, expected, kFloats);
+  return {data ? checkpoint_.find(name)->dtype : DType::f32, expected, data};
+}
+
+WeightView Binder::request_weight(const std::string& name, LinearShape shape) {
+  const TensorView* view = checkpoint_.find(name);
+  const DType dtype = view ? view->dtype : DType::f32;
+  if (dtype != DType::i8 && dtype != DType::u8) return request(name, {shape.out, shape.in});
+  WeightView weight(dtype == DType::i8 ? WeightFormat::q8 : WeightFormat::q4, shape.out, shape.in);
+  if (shape.in % kWeightGroup != 0) {
+    used_.insert({name, name + kScaleSuffix, name + kMinimumSuffix});
+    fault(name + ": quantised rows of " + std::to_string(shape.in) + ", expected a multiple of " +
+          std::to_string(kWeightGroup));
+    return weight;
+  }
+  const Shape planes{shape.out, shape.in / kWeightGroup};
+  const bool q4 = weight.format == WeightFormat::q4;
+  const std::byte* values = take(name, {shape.out, q4 ? shape.in / 2 : shape.in}, {{dtype}});
+  weight.scales = take(name + kScaleSuffix, planes, kHalf);
+  if (q4) weight.minimums = take(name + kMinimumSuffix, planes, kHalf);
+  if (weight.scales && (!q4 || weight.minimums)) weight.values = values;
+  return weight;
 }
 
 void Binder::finish(const std::string& where) const {
@@ -66,9 +107,13 @@ TensorView Scope::tensor(const std::string& name, const Shape& expected) const {
   return binder_->request(prefix_ + name, expected);
 }
 
+WeightView Scope::weight(const std::string& name, LinearShape shape) const {
+  return binder_->request_weight(prefix_ + name, shape);
+}
+
 LinearView Scope::linear(const std::string& name, LinearShape shape, Bias bias) const {
   LinearView view;
-  view.weight = tensor(name + ".weight", {shape.out, shape.in});
+  view.weight = weight(name + ".weight", shape);
   if (bias == Bias::yes) view.bias = tensor(name + ".bias", {shape.out});
   return view;
 }

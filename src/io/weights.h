@@ -4,10 +4,12 @@
 #pragma once
 
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/tensor.h"
+#include "core/weight.h"
 #include "io/safetensors.h"
 
 namespace galago {
@@ -38,6 +40,9 @@ class Binder {
  private:
   friend class Scope;
   TensorView request(const std::string& name, const Shape& expected);
+  WeightView request_weight(const std::string& name, LinearShape shape);
+  const std::byte* take(const std::string& name, const Shape& expected, std::span<const DType> types);
+  void fault(std::string text);
 
   const Checkpoint& checkpoint_;
   std::set<std::string> used_;
@@ -57,6 +62,9 @@ class Scope {
   /// A tensor of that exact shape; a view with null data when it is missing or of another shape (noted for
   /// finish()).
   TensorView tensor(const std::string& name, const Shape& expected) const;
+  /// A matrix of weights [out, in] under its full name, in the format in which the checkpoint has it:
+  /// quantised ones are name (I8 or U8), name_scale and, for q4, name_min. Faults as tensor().
+  WeightView weight(const std::string& name, LinearShape shape) const;
   /// NAME.weight [out, in] and, with Bias::yes, NAME.bias [out].
   LinearView linear(const std::string& name, LinearShape shape, Bias bias = Bias::no) const;
   /// NAME.weight [n] and NAME.bias [n].

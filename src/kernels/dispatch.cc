@@ -116,13 +116,9 @@ void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
   table().silu_mul(gate, up, out);
 }
 
-void gather_rows(const TensorView& table_view, std::span<const int32_t> ids, Matrix out) {
-  const bool readable =
-      table_view.dtype == DType::f32 || table_view.dtype == DType::f16 || table_view.dtype == DType::bf16;
-  require(readable && table_view.shape.size() == 2 && out.cols == table_view.shape[1] &&
-              std::ssize(ids) == out.rows,
-          "gather_rows");
-  table().gather_rows(table_view, ids, out);
+void gather_rows(const WeightView& weights, std::span<const int32_t> ids, Matrix out) {
+  require(weights.values && out.cols == weights.cols && std::ssize(ids) == out.rows, "gather_rows");
+  table().gather_rows(weights, ids, out);
 }
 
 void set_threads(int threads) {

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "core/tensor.h"
+#include "core/weight.h"
 
 namespace galago::kernels {
 
@@ -22,23 +23,22 @@ enum class Activation {
   relu,        ///< max(x, 0), "relu"
 };
 
-/// The weights of y = x W^T + b, as they lie in the checkpoint: float32, float16 or bfloat16, computed in
-/// float32. Nothing is copied but the bias, so the memory behind the view must outlive the Linear. The fast
-/// kernels pack a copy of their own when a product of many rows first needs one. Safe to use from several
-/// threads.
+/// The weights of y = x W^T + b, as they lie in the checkpoint: floats or q8 or q4, computed in float32.
+/// Nothing is copied but the bias, so the memory behind the view must outlive the Linear. The fast kernels
+/// pack a copy of their own when a product of many rows first needs one. Safe to use from several threads.
 class Linear {
  public:
   Linear() = default;
   /// view.weight [out, in], view.bias [out] or null data. A view with null weight data gives an empty Linear.
-  /// Error{model_unsupported} for another element type, Error{internal} for other shapes.
+  /// Error{internal} for other shapes.
   explicit Linear(const LinearView& view);
 
-  int64_t in_features() const { return in_; }
-  int64_t out_features() const { return out_; }
-  bool empty() const { return out_ == 0; }
+  int64_t in_features() const { return weight_.cols; }
+  int64_t out_features() const { return weight_.rows; }
+  bool empty() const { return out_features() == 0; }
 
-  /// Row-major [out, in], in the checkpoint's element type.
-  const TensorView& weight() const { return weight_; }
+  /// [out, in], in the checkpoint's format.
+  const WeightView& weight() const { return weight_; }
   /// [out] floats; null when there is none.
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
   /// What the fast kernels keep beside the checkpoint's weights; its content is theirs.
@@ -46,9 +46,7 @@ class Linear {
   Prepared* prepared() const { return prepared_.get(); }
 
  private:
-  int64_t in_ = 0;
-  int64_t out_ = 0;
-  TensorView weight_;
+  WeightView weight_;
   Tensor bias_;
   std::shared_ptr<Prepared> prepared_;
 };
@@ -117,7 +115,7 @@ void to_f16(std::span<const float> x, uint16_t* out);
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
 
 /// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
-void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out);
+void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
 
 /// More threads than a machine has; OpenMP ends the process when it cannot start as many as asked.
 inline constexpr int kMaxThreads = 1024;

@@ -9,23 +9,20 @@
 namespace galago::kernels {
 
 Linear::Linear(const LinearView& view) {
-  if (!view.weight.data) return;
-  const Shape& shape = view.weight.shape;
-  const DType dtype = view.weight.dtype;
-  if (dtype != DType::f32 && dtype != DType::f16 && dtype != DType::bf16)
-    throw Error(ErrorCode::model_unsupported, {.where = "weights of a linear layer",
-                                               .got = std::string("dtype ") + to_string(dtype),
-                                               .expected = "F32, F16 or BF16"});
-  if (shape.size() != 2 || (view.bias.data && view.bias.shape != Shape{shape[0]}))
+  const WeightView& weight = view.weight;
+  if (!weight.values) return;
+  const bool planes =
+      !is_quantised(weight.format) || (weight.cols % kWeightGroup == 0 && weight.scales &&
+                                       (weight.minimums != nullptr) == (weight.format == WeightFormat::q4));
+  if (!planes || (view.bias.data && view.bias.shape != Shape{weight.rows}))
     throw Error(ErrorCode::internal,
                 {.where = "kernels::Linear",
-                 .got = "weight " + to_string(shape) + ", bias " + to_string(view.bias.shape),
-                 .expected = "weight [out, in], bias [out] or none"});
-  out_ = shape[0];
-  in_ = shape[1];
-  weight_ = view.weight;
+                 .got = std::string(to_string(weight.format)) + " weight " +
+                        to_string(Shape{weight.rows, weight.cols}) + ", bias " + to_string(view.bias.shape),
+                 .expected = "weight [out, in] with its planes, bias [out] or none"});
+  weight_ = weight;
   if (view.bias.data) {
-    bias_ = Tensor({out_});
+    bias_ = Tensor({weight.rows});
     to_floats(view.bias, bias_.data());
   }
   prepared_ = cpu::make_prepared();

@@ -13,10 +13,10 @@ namespace {
 LinearView patch_linear(const VisionConfig& config, const Scope& scope, Bias bias) {
   const int64_t c = config.hidden_size;
   const int64_t p = config.patch_size;
-  LinearView view;
-  view.weight = scope.tensor("weight", {c, config.num_channels, p, p});
+  TensorView kernel = scope.tensor("weight", {c, config.num_channels, p, p});
+  kernel.shape = {c, config.num_channels * p * p};
+  LinearView view{.weight = kernel, .bias = {}};
   if (bias == Bias::yes) view.bias = scope.tensor("bias", {c});
-  view.weight.shape = {c, config.num_channels * p * p};
   return view;
 }
 

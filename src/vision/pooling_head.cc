@@ -7,11 +7,11 @@
 namespace galago {
 namespace {
 
-// Rows [begin, begin + rows) of a tensor; a view without data stays one.
-TensorView rows_of(const TensorView& view, int64_t begin, int64_t rows) {
+// Elements [begin, begin + count) of a vector; a view without data stays one.
+TensorView part_of(const TensorView& view, int64_t begin, int64_t count) {
   TensorView part = view;
-  part.shape[0] = rows;
-  if (view.data) part.data += begin * (part.count() / rows) * size_of(view.dtype);
+  part.shape = {count};
+  if (view.data) part.data += begin * size_of(view.dtype);
   return part;
 }
 
@@ -28,10 +28,10 @@ PoolingHead::PoolingHead(const EncoderShape& shape, const Scope& scope)
              .scale = 1.0F / std::sqrt(static_cast<float>(head_dim))};
   probe_ = to_tensor(scope.tensor("probe", {1, 1, c}));
   const Scope attention = scope.sub("attention");
-  const TensorView weight = attention.tensor("in_proj_weight", {3 * c, c});
+  const WeightView weight = attention.weight("in_proj_weight", {3 * c, c});
   const TensorView bias = attention.tensor("in_proj_bias", {3 * c});
   const auto third = [&](int64_t i) {
-    return kernels::Linear({.weight = rows_of(weight, i * c, c), .bias = rows_of(bias, i * c, c)});
+    return kernels::Linear({.weight = weight.slice_rows(i * c, c), .bias = part_of(bias, i * c, c)});
   };
   q_proj_ = third(0);
   k_proj_ = third(1);

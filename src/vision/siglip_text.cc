@@ -27,7 +27,7 @@ SiglipTextTower::SiglipTextTower(const SiglipTextConfig& config, const Scope& sc
       head_(scope.linear("head", {config.projection_size, config.hidden_size}, Bias::yes)) {
   const Scope embeddings = scope.sub("embeddings");
   token_embedding_ =
-      embeddings.sub("token_embedding").tensor("weight", {config.vocab_size, config.hidden_size});
+      embeddings.sub("token_embedding").weight("weight", {config.vocab_size, config.hidden_size});
   position_embedding_ =
       to_tensor(embeddings.sub("position_embedding")
                     .tensor("weight", {config.max_position_embeddings, config.hidden_size}));

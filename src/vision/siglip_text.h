@@ -33,7 +33,7 @@ class SiglipTextTower {
   void check_ids(std::span<const int32_t> ids, int64_t count, std::span<const uint8_t> key_mask) const;
 
   SiglipTextConfig config_;
-  TensorView token_embedding_;  // [vocabulary, C]
+  WeightView token_embedding_;  // [vocabulary, C]
   Tensor position_embedding_;   // [max_position_embeddings, C]
   Encoder encoder_;
   LayerNorm final_layer_norm_;

@@ -82,7 +82,7 @@ void check_linear(const LinearCase& test) {
   const Rows weight(test.out, test.in, 1), bias(1, test.out, 2);
   const std::vector<std::byte> bytes = encode(weight, test.dtype, static_cast<size_t>(test.shift));
   const std::vector<std::byte> bias_bytes = encode(bias, test.dtype, 0);
-  const Linear layer({{test.dtype, {test.out, test.in}, bytes.data() + test.shift},
+  const Linear layer({TensorView{test.dtype, {test.out, test.in}, bytes.data() + test.shift},
                       test.bias ? TensorView{test.dtype, {test.out}, bias_bytes.data()} : TensorView{}});
   const Rows x(test.rows, test.in, 3, test.gap, test.shift), other(test.rows, test.out, 4, test.gap);
   const Rows fast(test.rows, test.out, 5, test.gap, test.shift),
@@ -158,7 +158,8 @@ TEST(Fast, LinearAtTheModelsShapes) {
 TEST(Fast, ActivationsKeepTheirRelativeAccuracy) {
   const Rows one(1, 1, 0);
   one.at(0, 0) = 1;
-  const Linear identity({{DType::f32, {1, 1}, reinterpret_cast<const std::byte*>(&one.at(0, 0))}, {}});
+  const Linear identity(
+      {TensorView{DType::f32, {1, 1}, reinterpret_cast<const std::byte*>(&one.at(0, 0))}, {}});
   constexpr int64_t kPoints = 2001;
   const Rows x(kPoints, 1, 0), fast(kPoints, 1, 0), twin(kPoints, 1, 0);
   for (int64_t i = 0; i < kPoints; ++i) x.at(i, 0) = static_cast<float>(i - 1000) / 100;
@@ -176,7 +177,7 @@ TEST(Fast, ActivationsKeepTheirRelativeAccuracy) {
 TEST(Fast, FewRowsAloneAndTogetherAreTheSame) {
   const Rows weight(33, 50, 1), x(8, 50, 2), together(8, 33, 3), alone(8, 33, 4);
   const std::vector<std::byte> bytes = encode(weight, DType::bf16, 0);
-  const Linear layer({{DType::bf16, {33, 50}, bytes.data()}, {}});
+  const Linear layer({TensorView{DType::bf16, {33, 50}, bytes.data()}, {}});
   linear(x.view(), layer, together.view());
   for (int64_t i = 0; i < 8; ++i) linear(x.view().slice_rows(i, 1), layer, alone.view().slice_rows(i, 1));
   expect_close(alone, together, 0, [](int64_t, int64_t) { return 0; });

@@ -105,7 +105,8 @@ TEST(Twin, SiluMulAndTables) {
   expect_near(y, {0, 1.4621172f});
   const uint16_t table[] = {0x3f80, 0x4000, 0xc040, 0x0000};  // bfloat16 1, 2, -3, 0
   const int32_t id[] = {1};
-  reference::gather_rows({DType::bf16, {2, 2}, reinterpret_cast<const std::byte*>(table)}, id, rows_of(y, 1));
+  reference::gather_rows(TensorView{DType::bf16, {2, 2}, reinterpret_cast<const std::byte*>(table)}, id,
+                         rows_of(y, 1));
   expect_near(y, {-3, 0});
 }
 

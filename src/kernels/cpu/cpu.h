@@ -19,7 +19,7 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
           float scale);
 void to_f16(std::span<const float> x, uint16_t* out);
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
-void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out);
+void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
 
 /// The name that backend_name() returns, e.g. "cpu: oneDNN 2.6.3, AVX3".
 const char* name();

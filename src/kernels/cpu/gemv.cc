@@ -54,7 +54,8 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
 void AddTail(ConstMatrix x, const Linear& layer, int64_t out, float* dots) {
   const int64_t begin = x.cols - x.cols % static_cast<int64_t>(hn::Lanes(Floats()));
   for (int64_t c = begin; c < x.cols; ++c) {
-    const float w = element(layer.weight(), out * x.cols + c);
+    float w = 0;
+    to_floats(layer.weight(), out, c, 1, &w);
     for (int64_t r = 0; r < x.rows; ++r) dots[r * kOutputBlock] += x.row(r)[c] * w;
   }
   if (layer.bias())
@@ -85,13 +86,13 @@ void AllRows(ConstMatrix x, const std::byte* weights, int64_t outs, float* dots)
 void FewRows(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue, int64_t begin,
              int64_t end) {
   float dots[kFewRows * kOutputBlock];
-  const TensorView& weight = layer.weight();
+  const WeightView& weight = layer.weight();
   for (int64_t first = begin; first < end; first += kOutputBlock) {
     const int64_t outs = std::min(kOutputBlock, end - first);
-    const std::byte* weights = weight.data + first * x.cols * size_of(weight.dtype);
-    if (weight.dtype == DType::f32)
+    const std::byte* weights = weight.row(first);
+    if (weight.format == WeightFormat::f32)
       AllRows<F32>(x, weights, outs, dots);
-    else if (weight.dtype == DType::bf16)
+    else if (weight.format == WeightFormat::bf16)
       AllRows<Bf16>(x, weights, outs, dots);
     else
       AllRows<F16>(x, weights, outs, dots);

@@ -15,6 +15,7 @@
 #include "galago/error.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
+#include "kernels/cpu/quant.h"
 
 namespace galago::kernels::cpu {
 namespace {
@@ -133,7 +134,7 @@ class ProductCache {
 void pack(const Linear& layer) {
   const int64_t in = layer.in_features(), out = layer.out_features();
   Tensor plain({out, in});
-  to_floats(layer.weight(), plain.data());
+  for (int64_t o = 0; o < out; ++o) dequantise(layer.weight(), o, 0, in, plain.data() + o * in);
   const memory::desc target = packed_desc(in, out);
   Tensor packed({static_cast<int64_t>((target.get_size() + sizeof(float) - 1) / sizeof(float))});
   memory from({{in, out}, kFloat, memory::format_tag::ba}, engine(), plain.data());

@@ -204,11 +204,5 @@ void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
   });
 }
 
-void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out) {
-  each_row(out.rows, out.cols, [&](int64_t i) {
-    to_floats(table, ids[static_cast<size_t>(i)] * out.cols, out.cols, out.row(i));
-  });
-}
-
 }  // namespace galago::kernels::cpu
 #endif

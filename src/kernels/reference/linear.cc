@@ -1,6 +1,6 @@
 // The definition of the linear layer and its activations: y = activation(x W^T + b) * scale +
 // residual.
-// In: rows of floats, weights [out, in] in the checkpoint's type. Out: rows of floats. Sums in double.
+// In: rows of floats, weights [out, in] in any format. Out: rows of floats. Sums in double.
 #include <cmath>
 #include <vector>
 
@@ -39,7 +39,7 @@ void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilog
   const int64_t in = layer.in_features();
   std::vector<float> weight(static_cast<size_t>(in));
   for (int64_t o = 0; o < layer.out_features(); ++o) {
-    to_floats(layer.weight(), o * in, in, weight.data());
+    to_floats(layer.weight(), o, 0, in, weight.data());
     for (int64_t i = 0; i < x.rows; ++i) {
       double sum = layer.bias() ? layer.bias()[o] : 0;
       for (int64_t c = 0; c < in; ++c) sum += double{x.row(i)[c]} * double{weight[static_cast<size_t>(c)]};

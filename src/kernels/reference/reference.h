@@ -18,6 +18,6 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
           float scale);
 void to_f16(std::span<const float> x, uint16_t* out);
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
-void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out);
+void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
 
 }  // namespace galago::kernels::reference

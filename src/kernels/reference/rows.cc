@@ -62,9 +62,9 @@ void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
     }
 }
 
-void gather_rows(const TensorView& table, std::span<const int32_t> ids, Matrix out) {
+void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out) {
   for (int64_t i = 0; i < out.rows; ++i)
-    to_floats(table, ids[static_cast<size_t>(i)] * out.cols, out.cols, out.row(i));
+    to_floats(table, ids[static_cast<size_t>(i)], 0, out.cols, out.row(i));
 }
 
 }  // namespace galago::kernels::reference

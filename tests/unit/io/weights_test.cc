@@ -36,7 +36,7 @@ TEST_F(Binding, FindsEverythingByNameAndShape) {
   const Scope layer = binder.root().sub("l", 0);
   const LinearView q = layer.linear("q", {2, 3}, Bias::yes);
   const NormView n = binder.root().norm("n", 3);
-  EXPECT_EQ(q.weight.shape, (Shape{2, 3}));
+  EXPECT_EQ((Shape{q.weight.rows, q.weight.cols}), (Shape{2, 3}));
   EXPECT_EQ(q.bias.dtype, DType::f16);
   EXPECT_EQ(n.weight.dtype, DType::bf16);
   EXPECT_EQ(n.bias.data, checkpoint_.find("n.bias")->data);
@@ -48,7 +48,7 @@ TEST_F(Binding, FindsEverythingByNameAndShape) {
 
 TEST_F(Binding, ListsAllFaultsAtOnce) {
   Binder binder(checkpoint_);
-  EXPECT_EQ(binder.root().sub("l", 0).linear("q", {3, 2}).weight.data, nullptr);
+  EXPECT_EQ(binder.root().sub("l", 0).linear("q", {3, 2}).weight.values, nullptr);
   EXPECT_EQ(binder.root().tensor("gone", {4, 5}).data, nullptr);
   EXPECT_EQ(binder.root().tensor("ids", {1}).data, nullptr);
   const Error error = error_of([&] { binder.finish("some/model"); });

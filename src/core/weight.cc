@@ -1,0 +1,109 @@
+// Names and sizes of weight formats, and what their numbers mean.
+#include "core/weight.h"
+
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "core/half.h"
+#include "galago/error.h"
+
+namespace galago {
+namespace {
+
+constexpr std::array<const char*, 5> kNames = {"f32", "f16", "bf16", "q8", "q4"};
+constexpr int64_t kScaleBytes = 2;
+
+float half_at(const std::byte* plane, int64_t i) {
+  uint16_t bits = 0;
+  std::memcpy(&bits, plane + kScaleBytes * i, sizeof bits);
+  return from_f16(bits);
+}
+
+DType dtype_of(WeightFormat format) {
+  if (format == WeightFormat::f16) return DType::f16;
+  return format == WeightFormat::bf16 ? DType::bf16 : DType::f32;
+}
+
+/// The number behind weight `col` of a row, before scale and minimum.
+int quant_at(const WeightView& view, const std::byte* row, int64_t col) {
+  if (view.format == WeightFormat::q8) return static_cast<int8_t>(row[col]);
+  constexpr int64_t kHalf = kWeightGroup / 2;
+  const int64_t within = col % kWeightGroup;
+  const int pair = static_cast<int>(row[col / kWeightGroup * kHalf + within % kHalf]);
+  return within < kHalf ? pair & 15 : pair >> 4;
+}
+
+}  // namespace
+
+const char* to_string(WeightFormat format) noexcept { return kNames[static_cast<size_t>(format)]; }
+
+std::optional<WeightFormat> weight_format(std::string_view name) noexcept {
+  for (size_t i = 0; i < kNames.size(); ++i)
+    if (name == kNames[i]) return static_cast<WeightFormat>(i);
+  return std::nullopt;
+}
+
+std::optional<WeightFormat> weight_format(DType dtype) noexcept {
+  if (dtype == DType::f32) return WeightFormat::f32;
+  if (dtype == DType::f16) return WeightFormat::f16;
+  if (dtype == DType::bf16) return WeightFormat::bf16;
+  return std::nullopt;
+}
+
+int64_t value_bytes(WeightFormat format, int64_t count) noexcept {
+  if (format == WeightFormat::q8) return count;
+  if (format == WeightFormat::q4) return count / 2;
+  return count * size_of(dtype_of(format));
+}
+
+WeightView::WeightView(const TensorView& floats) : values(floats.data) {
+  const auto known = weight_format(floats.dtype);
+  if (!known)
+    throw Error(ErrorCode::model_unsupported, {.where = "weights of a linear layer",
+                                               .got = std::string("dtype ") + to_string(floats.dtype),
+                                               .expected = "F32, F16 or BF16"});
+  format = *known;
+  if (!floats.data && floats.shape.empty()) return;
+  if (floats.shape.size() != 2)
+    throw Error(ErrorCode::internal,
+                {.where = "weight matrix", .got = to_string(floats.shape), .expected = "[rows, cols]"});
+  rows = floats.shape[0];
+  cols = floats.shape[1];
+}
+
+int64_t WeightView::bytes() const noexcept {
+  const int64_t planes = format == WeightFormat::q4 ? 2 : 1;
+  return rows * value_bytes(format, cols) +
+         (is_quantised(format) ? planes * rows * groups() * kScaleBytes : 0);
+}
+
+WeightView WeightView::slice_rows(int64_t begin, int64_t count) const {
+  WeightView part = *this;
+  part.rows = count;
+  if (!values) return part;
+  part.values = row(begin);
+  if (scales) part.scales += begin * groups() * kScaleBytes;
+  if (minimums) part.minimums += begin * groups() * kScaleBytes;
+  return part;
+}
+
+void to_floats(const WeightView& view, int64_t row, int64_t begin, int64_t count, float* out) {
+  if (!is_quantised(view.format)) {
+    to_floats({dtype_of(view.format), {view.rows, view.cols}, view.values}, row * view.cols + begin, count,
+              out);
+    return;
+  }
+  const std::byte* values = view.row(row);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t group = row * view.groups() + (begin + i) / kWeightGroup;
+    const float product = half_at(view.scales, group) * static_cast<float>(quant_at(view, values, begin + i));
+    out[i] = view.minimums ? product + half_at(view.minimums, group) : product;
+  }
+}
+
+void to_floats(const WeightView& view, float* out) {
+  for (int64_t row = 0; row < view.rows; ++row) to_floats(view, row, 0, view.cols, out + row * view.cols);
+}
+
+}  // namespace galago
