@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "galago/error.h"
+#include "models/image_encoder.h"
 #include "models/inspect.h"
 #include "models/pipeline.h"
 
@@ -285,11 +286,10 @@ void BenchStages::State::first_token() {
       options.image_file.empty() ? image : decode_image(options.image_file, options.image_name);
   const ImageSize size{.width = picture.width, .height = picture.height};
   const PlannedPrompt request = plan_prompt(frontend, {.prompt = options.prompt}, {&size, 1}, options.split);
-  const PixelBatch pixels = frontend.pixels(frontend.tiles(picture, options.split));
-  const Tensor seen = engine.see(pixels, workspace, options.progress);
-  std::vector<Tensor> image_rows;
-  image_rows.push_back(engine.image_rows(engine.connect(seen, workspace), request.images[0]));
-  const Tensor packed = pack_prompt(frontend, engine, request.ids, image_rows);
+  ImageEncoder encoder(frontend, engine, {.split = options.split, .progress = options.progress});
+  Timings timings;
+  const Tensor packed = pack_prompt(frontend, engine, request.ids,
+                                    encoder.encode({.images = {&picture}, .videos = {}}, request, timings));
   KvCache fresh = engine.decoder().make_cache(1, packed.shape()[0] + 1);
   Tensor out(packed.shape());
   std::vector<RowPlace> here;

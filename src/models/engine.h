@@ -20,6 +20,8 @@ class Engine {
 
   /// Tower, behind its adapter: one image's tiles to patch vectors [N, P, C].
   virtual Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const = 0;
+  /// Tiles that go through the tower together; see() takes any number, group by group.
+  virtual int64_t group_size() const = 0;
   /// Connector: [N, P, C] to [N, T, D'].
   virtual Tensor connect(const Tensor& features, Workspace& workspace) const = 0;
   /// [N, T, D'] of one image to its rows [R, D] in the placeholders' order: aligned, or unpadded with new

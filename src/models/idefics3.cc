@@ -157,6 +157,7 @@ class Idefics3Engine final : public Engine {
   Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const override {
     return adapter_.forward(batch, workspace, progress);  // [N, P, C]
   }
+  int64_t group_size() const override { return adapter_.tiles_per_call(); }
   Tensor connect(const Tensor& features, Workspace& workspace) const override {
     return connector_.forward(features, workspace);  // [N, T, D']
   }

@@ -170,6 +170,7 @@ class LlavaNextEngine final : public Engine {
   Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const override {
     return adapter_.forward(batch, workspace, progress);  // [N, P, C * taps]
   }
+  int64_t group_size() const override { return adapter_.tiles_per_call(); }
   Tensor connect(const Tensor& features, Workspace& workspace) const override {
     return projector_.forward(features, workspace);  // [N, P, D]
   }

@@ -8,6 +8,7 @@
 #include "generate/options.h"
 #include "kernels/kernels.h"
 #include "models/guarded.h"
+#include "models/image_encoder.h"
 #include "models/pipeline.h"
 #include "models/registry.h"
 #include "models/sequence.h"
@@ -120,77 +121,16 @@ VideoInfo video_info(const VideoPlan& plan) {
           .tokens = plan.tokens};
 }
 
-// Encodes images and frames one after another; tile counts run on over all of them.
-class ImageEncoder {
- public:
-  ImageEncoder(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
-               std::optional<bool> split, const ProgressCallback& progress)
-      : frontend_(frontend), engine_(engine), plan_(plan), split_(split), progress_(progress) {}
-
-  // Image rows [R, D]; adds to the timings.
-  Tensor encode(const RgbImage& image, const ImagePlan& plan, Timings& timings) {
-    const Clock clock;
-    const PixelBatch batch = frontend_.pixels(frontend_.tiles(image, split_));
-    timings.preprocess_ms += clock.ms();
-    return encode(batch, plan, timings);
-  }
-
-  // The rows of each frame that is seen, appended to `rows`.
-  void encode(const VideoSource& video, const VideoPlan& plan, Timings& timings, std::vector<Tensor>& rows) {
-    Clock clock;
-    video.decode(plan.frames, [&](int64_t, const RgbImage& frame) {
-      timings.decode_image_ms += clock.lap_ms();
-      const PixelBatch batch = frontend_.require_video().pixels(frontend_.require_video().tile(frame));
-      timings.preprocess_ms += clock.lap_ms();
-      rows.push_back(encode(batch, {}, timings));
-      clock.lap_ms();
-    });
-  }
-
- private:
-  Tensor encode(const PixelBatch& batch, const ImagePlan& plan, Timings& timings) {
-    Clock clock;
-    if (!report(0)) throw Cancelled{};
-    const Tensor features =
-        engine_.see(batch, workspace_, [this](int64_t done, int64_t) { return report(done); });  // [N, P, C]
-    timings.vision_ms += clock.lap_ms();
-    Tensor rows = engine_.image_rows(engine_.connect(features, workspace_), plan);  // [R, D]
-    timings.connector_ms += clock.lap_ms();
-    done_ += batch.pixels.shape()[0];
-    return rows;
-  }
-
-  bool report(int64_t done) const {
-    return !progress_ || progress_({.tiles_done = done_ + done,
-                                    .tiles_total = plan_.tiles,
-                                    .prompt_tokens = static_cast<int64_t>(plan_.ids.size())});
-  }
-
-  const Frontend& frontend_;
-  const Engine& engine_;
-  const PlannedPrompt& plan_;
-  std::optional<bool> split_;
-  const ProgressCallback& progress_;
-  Workspace workspace_;
-  int64_t done_ = 0;
-};
-
-// What a request shows, in the order of the prompt.
-struct Visuals {
-  std::vector<const RgbImage*> images;
-  std::vector<const VideoSource*> videos;
-};
-
 // The packed prompt [L, D] of a request.
 Tensor prompt_rows(const Frontend& frontend, const Engine& engine, const PlannedPrompt& plan,
                    const Visuals& visuals, const Request& request, Timings& timings) {
-  const auto& [images, videos] = visuals;
-  ImageEncoder encoder(frontend, engine, plan, request.split_images, request.on_progress);
-  std::vector<Tensor> image_rows;
-  for (size_t i = 0; i < images.size(); ++i)
-    image_rows.push_back(encoder.encode(*images[i], plan.images[i], timings));
-  for (size_t i = 0; i < videos.size(); ++i) encoder.encode(*videos[i], plan.videos[i], timings, image_rows);
-  return pack_prompt(frontend, engine, plan.ids, image_rows);
+  const auto progress = [&](int64_t done, int64_t total) {
+    return !request.on_progress ||
+           request.on_progress(
+               {.tiles_done = done, .tiles_total = total, .prompt_tokens = std::ssize(plan.ids)});
+  };
+  ImageEncoder encoder(frontend, engine, {.split = request.split_images, .progress = progress});
+  return pack_prompt(frontend, engine, plan.ids, encoder.encode(visuals, plan, timings));
 }
 
 // Decodes from a packed prompt [L, D].

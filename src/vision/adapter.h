@@ -45,6 +45,7 @@ class VisionTowerAdapter {
 
   const VisionTower& tower() const { return *tower_; }
   int64_t hidden_size() const { return tower_->hidden_size(); }
+  int64_t tiles_per_call() const { return options_.tiles_per_call; }
 
  private:
   void check_pixels(const PixelBatch& batch) const;
