@@ -119,6 +119,19 @@ std::span<const std::byte> MappedFile::bytes() const {
   return {static_cast<const std::byte*>(mapping_->address), mapping_->size};
 }
 
+void MappedFile::release(std::span<const std::byte> range) const noexcept {
+  if (range.empty() || mapping_->size == 0) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto start = reinterpret_cast<uintptr_t>(mapping_->address);
+  const auto begin = std::max(reinterpret_cast<uintptr_t>(range.data()), start);
+  const auto end = std::min(reinterpret_cast<uintptr_t>(range.data() + range.size()), start + mapping_->size);
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = end / page * page;
+  // Nothing was written to this private map, so dropping its pages loses nothing. A system that refuses the
+  // advice keeps them.
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
   static std::atomic<unsigned> counter{0};
   std::error_code ignored;

@@ -28,6 +28,10 @@ class MappedFile {
   /// Error{not_found}, Error{input_invalid} when it is not a regular file, Error{resource}.
   explicit MappedFile(const std::filesystem::path& path);
   std::span<const std::byte> bytes() const;
+  /// Gives back the memory of the pages that lie wholly inside `range`; the system keeps them in its cache of
+  /// files as long as it likes, and whoever touches the bytes next gets them from there. Bytes of other
+  /// memory are left alone. Safe while other threads read the same bytes.
+  void release(std::span<const std::byte> range) const noexcept;
   const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -170,6 +170,21 @@ const TensorView* Checkpoint::find(const std::string& name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
+void Checkpoint::release(std::span<const std::string> prefixes) const {
+  std::map<const std::byte*, int64_t> ranges;  // begin -> bytes
+  for (const auto& [name, view] : tensors_)
+    if (std::any_of(prefixes.begin(), prefixes.end(),
+                    [&](const std::string& p) { return name.starts_with(p); }))
+      ranges[view.data] = std::max(ranges[view.data], bytes_of(view));
+  for (auto range = ranges.begin(); range != ranges.end();) {
+    const std::byte* const begin = range->first;
+    const std::byte* end = begin;
+    for (; range != ranges.end() && range->first <= end; ++range)
+      end = std::max(end, range->first + range->second);
+    for (const MappedFile& map : maps_) map.release({begin, end});
+  }
+}
+
 std::vector<fs::path> Checkpoint::files() const {
   std::vector<fs::path> paths;
   for (const MappedFile& map : maps_) paths.push_back(map.path());

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class Checkpoint {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// The files read, in order.
   std::vector<std::filesystem::path> files() const;
+  /// MappedFile::release for every tensor whose name begins with one of the prefixes. Neighbours in a file
+  /// are given back as one range. Tensors in memory that is owned keep it.
+  void release(std::span<const std::string> prefixes) const;
   /// Bytes of tensor data.
   int64_t bytes() const;
 

@@ -48,12 +48,17 @@ struct ImagePlan {
   int64_t tokens = 0;  ///< image tokens in the prompt, one for each image row
 };
 
+/// When a station works: before the decoder, on one picture after the other, or with the decoder, from the
+/// prompt to the last token.
+enum class Stage { image, text };
+
 /// One station as `galago inspect` shows it.
 struct StationShape {
   std::string name;
   std::string input;  ///< shape with its letters filled in
   std::string output;
   std::vector<std::string> prefixes;  ///< of the checkpoint names that belong to it
+  Stage stage = Stage::text;
 };
 
 /// The weight-free half of a model; const and thread-safe after construction.

@@ -81,10 +81,10 @@ class Idefics3Frontend final : public Frontend {
     const std::string connected = "[N, " + text({rows_per_tile_, m.connector_hidden_size});
     const std::string rows = "[N, " + text({rows_per_tile_, m.text.hidden_size});
     const std::string sequence = "[L, " + text({m.text.hidden_size});
-    return {{"image", "file", tiles, {}},
-            {"vision tower", tiles, patches, {prefix(kVision)}},
-            {"connector", patches, connected, {prefix(kConnector)}},
-            {"hidden align", connected, rows, {prefix(kAlign)}},
+    return {{"image", "file", tiles, {}, Stage::image},
+            {"vision tower", tiles, patches, {prefix(kVision)}, Stage::image},
+            {"connector", patches, connected, {prefix(kConnector)}, Stage::image},
+            {"hidden align", connected, rows, {prefix(kAlign)}, Stage::image},
             {"embedding", "ids [L]", sequence, {prefix(kText) + "embed_tokens."}},
             {"pack", rows + " + " + sequence, sequence, {}},
             {"text backbone", sequence, sequence, {prefix(kText) + "layers.", prefix(kText) + "norm."}},

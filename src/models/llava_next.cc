@@ -104,10 +104,10 @@ class LlavaNextFrontend final : public Frontend {
     const std::string rows = "[R, " + text({m.text.hidden_size});
     const std::string sequence = "[L, " + text({m.text.hidden_size});
     const std::string language = kText;
-    return {{"image", "file", tiles, {}},
-            {"vision tower", tiles, seen, both(std::string(kVision) + ".")},
-            {"connector", seen, connected, both(std::string(kProjector) + ".")},
-            {"unpad, new lines", connected, rows, both(kNewline)},
+    return {{"image", "file", tiles, {}, Stage::image},
+            {"vision tower", tiles, seen, both(std::string(kVision) + "."), Stage::image},
+            {"connector", seen, connected, both(std::string(kProjector) + "."), Stage::image},
+            {"unpad, new lines", connected, rows, both(kNewline), Stage::image},
             {"embedding",
              "ids [L]",
              sequence,

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/checked.h"
+#include "core/process_memory.h"
 #include "core/tensor.h"
 #include "core/workspace.h"
 #include "galago/error.h"
@@ -82,6 +83,18 @@ TEST(Workspace, GivesBackByScopeAndStopsGrowing) {
 TEST(Workspace, RefusesWhatCannotBeHeld) {
   Workspace workspace;
   EXPECT_THROW(workspace.matrix(int64_t{1} << 40, int64_t{1} << 40), Error);
+}
+
+TEST(ProcessMemory, GrowsWithWhatIsTouchedAndThePeakStays) {
+  constexpr int64_t kMegabyte = 1 << 20;
+  const int64_t before = resident_memory();
+  {
+    Tensor tensor({64 * kMegabyte / 4});
+    EXPECT_LT(resident_memory(), before + 32 * kMegabyte);  // nothing was touched yet
+    std::fill_n(tensor.data(), tensor.size(), 1.0F);
+    EXPECT_GT(resident_memory(), before + 60 * kMegabyte);
+  }
+  EXPECT_GT(peak_memory(), before + 60 * kMegabyte);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
+#include <fstream>
 
 #include "support.h"
 
@@ -44,6 +46,43 @@ TEST(ReadTextFile, RefusesTheSizeOfAHugeSparseFileBeforeReading) {
   const test::AllocationWatch watch;
   EXPECT_EQ(error_of([&] { read_text_file(file, 1 << 20); }).code(), ErrorCode::input_too_large);
   EXPECT_LT(watch.total(), 1 << 16);
+}
+
+// Bytes of mapped files that this process has in memory.
+int64_t resident_files() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (int64_t kilobytes = 0; word == "RssFile:" && status >> kilobytes) return kilobytes * 1024;
+  return 0;
+}
+
+char sum_of(std::span<const std::byte> bytes) {
+  char sum = 0;
+  for (const std::byte byte : bytes) sum = static_cast<char>(sum + static_cast<char>(byte));
+  return sum;
+}
+
+TEST(MappedFile, GivesPagesBackAndReadsThemAgain) {
+  constexpr int64_t kSize = 32 << 20;
+  const TemporaryDirectory directory;
+  std::string content(kSize, 'a');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * i / 4096);
+  const MappedFile map(directory.add("big", content));
+  const MappedFile other(directory.add("other", "x"));
+  const char sum = sum_of(map.bytes());
+  const int64_t touched = resident_files();
+
+  other.release(map.bytes());  // not its own
+  map.release({});
+  map.release(map.bytes().subspan(1, 4000));  // no whole page
+  EXPECT_GE(resident_files(), touched);
+  map.release(map.bytes().subspan(1, kSize / 2));
+  EXPECT_NEAR(static_cast<double>(touched - resident_files()), kSize / 2, 1 << 20);
+  map.release({map.bytes().data() - 1, map.bytes().size() + 2});  // what lies outside stays
+  EXPECT_LT(resident_files(), touched - kSize + (1 << 20));
+  EXPECT_EQ(sum_of(map.bytes()), sum);
+  EXPECT_EQ(std::memcmp(map.bytes().data(), content.data(), content.size()), 0);
+  EXPECT_EQ(static_cast<char>(other.bytes()[0]), 'x');
 }
 
 TEST(ReadIfPresent, GivesNothingOnlyWhenThereIsNoFile) {

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstring>
+#include <numeric>
 
 #include "io/files.h"
 #include "io/json.h"
@@ -47,6 +51,51 @@ TEST(Safetensors, ReadsViewsAndMetadata) {
   EXPECT_EQ(checkpoint.metadata().at("format"), "pt");
   EXPECT_EQ(checkpoint.bytes(), 6);
   EXPECT_EQ(checkpoint.files(), std::vector<fs::path>{directory.path() / "m.safetensors"});
+}
+
+// Which pages of [begin, begin + pages) are mapped, as /proc/self/pagemap tells: one character each.
+std::string present(const std::byte* begin, size_t pages) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<uint64_t> entries(pages);
+  const int file = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  const auto at = static_cast<off_t>(reinterpret_cast<uintptr_t>(begin) / page * sizeof(uint64_t));
+  EXPECT_EQ(::pread(file, entries.data(), pages * sizeof(uint64_t), at),
+            static_cast<ssize_t>(pages * sizeof(uint64_t)));
+  ::close(file);
+  std::string text;
+  for (const uint64_t entry : entries) text += entry >> 63 ? '#' : '.';
+  return text;
+}
+
+TEST(Safetensors, ReleasesTheTensorsOfAPrefixOnly) {
+  const TemporaryDirectory directory;
+  const auto page = static_cast<int64_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<float> numbers(static_cast<size_t>(4 * page / 4));
+  std::iota(numbers.begin(), numbers.end(), 0.0F);
+  std::vector<NamedTensor> tensors;
+  for (const char* name : {"a.one", "a.two", "b.one", "c.one"})
+    tensors.push_back({name, view_of(DType::f32, {4 * page / 4}, numbers)});
+  const fs::path file = directory.path() / "m.safetensors";
+  write_safetensors(file, tensors);
+  Checkpoint checkpoint = Checkpoint::open_file(file);
+  checkpoint.add("a.owned", view_of(DType::f32, {4 * page / 4}, numbers), nullptr);
+
+  const std::byte* const start = checkpoint.find("a.one")->data;
+  const auto touch = [&] {
+    for (const auto& [name, view] : checkpoint.tensors())
+      for (int64_t i = 0; i < view.count(); ++i) EXPECT_EQ(element(view, i), static_cast<float>(i)) << name;
+  };
+  touch();
+  ASSERT_EQ(present(start, 17), std::string(17, '#'));  // 16 pages, beginning inside one
+  checkpoint.release(std::vector<std::string>{"d."});
+  EXPECT_EQ(present(start, 17), std::string(17, '#'));
+  checkpoint.release(std::vector<std::string>{"a.", "nothing"});
+  EXPECT_EQ(present(start, 17), "#.......#########");  // both of a, but for the pages they share
+  touch();
+  EXPECT_EQ(present(start, 17), std::string(17, '#'));
+  checkpoint.release(std::vector<std::string>{"a.one", "c."});
+  EXPECT_EQ(present(start, 17), "#...#########...#");
+  touch();
 }
 
 TEST(Safetensors, AcceptsAFileWithoutTensors) {

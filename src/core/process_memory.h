@@ -1,0 +1,15 @@
+// How much memory this process has. In: nothing. Out: bytes as the system counts them: its own pages, and
+// pages of mapped files that it has touched. Reference: proc_pid_status(5), VmRSS and VmHWM; getrusage(2).
+#pragma once
+
+#include <cstdint>
+
+namespace galago {
+
+/// Bytes in memory now; 0 where the system does not tell.
+int64_t resident_memory();
+/// The most that was in memory at once since the program started; 0 where the system does not tell. On Linux
+/// without what a parent held before exec, which getrusage counts, too.
+int64_t peak_memory();
+
+}  // namespace galago
