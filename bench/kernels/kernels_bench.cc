@@ -62,7 +62,8 @@ void bench_linear(State& state, const LinearShape& shape, DType dtype) {
   TensorView bias_view;
   if (shape.bias) bias_view = {DType::f32, {shape.out}, reinterpret_cast<const std::byte*>(bias.data())};
   const Linear layer({weights.view(), bias_view});
-  const Epilogue epilogue{shape.activation, shape.residual ? ConstMatrix(y.matrix()) : ConstMatrix()};
+  const Epilogue epilogue{.activation = shape.activation,
+                          .residual = shape.residual ? ConstMatrix(y.matrix()) : ConstMatrix()};
   for (auto _ : state) linear(x.matrix(), layer, y.matrix(), epilogue);
   const auto n = static_cast<double>(shape.rows), in = static_cast<double>(shape.in);
   const auto out = static_cast<double>(shape.out);
@@ -98,7 +99,7 @@ void bench_causal(State& state, const CausalShape& shape) {
 
 void bench_rows(State& state, const RowShape& shape) {
   constexpr int64_t kHead = 64;
-  const Tensor a = random_rows(shape.rows, shape.cols, 1), b = random_rows(shape.rows, shape.cols, 2);
+  const Tensor a = random_rows(shape.rows, shape.cols, 1);
   const Tensor weight = random_rows(1, shape.cols, 3), bias = random_rows(1, shape.cols, 4);
   const std::vector<float> inv_freq(kHead / 2, 0.01f);
   std::vector<int32_t> positions;
@@ -114,12 +115,8 @@ void bench_rows(State& state, const RowShape& shape) {
       case RowKernel::rope:
         rope(y.matrix(), positions, inv_freq, kHead, 1);
         break;
-      case RowKernel::silu_mul:
-        silu_mul(a.matrix(), b.matrix(), y.matrix());
-        break;
     }
-  const double matrices = shape.kernel == RowKernel::silu_mul ? 3 : 2;
-  report(state, 0, 4 * matrices * static_cast<double>(y.size()));
+  report(state, 0, 4 * 2 * static_cast<double>(y.size()));
 }
 
 void register_all() {

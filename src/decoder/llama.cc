@@ -83,9 +83,7 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   const Matrix q = workspace.matrix(x.rows, q_proj_.out_features());  // [n, heads*d]
   const Matrix k = workspace.matrix(x.rows, k_proj_.out_features());  // [n, kv_heads*d]
   const Matrix v = workspace.matrix(x.rows, v_proj_.out_features());  // [n, kv_heads*d]
-  kernels::linear(x, q_proj_, q);
-  kernels::linear(x, k_proj_, k);
-  kernels::linear(x, v_proj_, v);
+  kernels::linear_each(x, {{{&q_proj_, q}, {&k_proj_, k}, {&v_proj_, v}}});
   kernels::rope(q, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
   kernels::rope(k, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
 
@@ -100,7 +98,7 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   }
   const Matrix mixed = workspace.matrix(x.rows, q.cols);  // [n, heads*d]
   kernels::attention_cached(q, rows, layout_, mixed);
-  kernels::linear(mixed, o_proj_, y, {.residual = residual, .scale = residual_multiplier_});  // [n, D]
+  kernels::linear(mixed, o_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
 }
 
 LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
@@ -119,12 +117,10 @@ LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
 
 void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
-  const Matrix gate = workspace.matrix(x.rows, gate_proj_.out_features());  // [n, intermediate]
-  const Matrix up = workspace.matrix(x.rows, up_proj_.out_features());
-  kernels::linear(x, gate_proj_, gate);
-  kernels::linear(x, up_proj_, up);
-  kernels::silu_mul(gate, up, gate);
-  kernels::linear(gate, down_proj_, y, {.residual = residual, .scale = residual_multiplier_});  // [n, D]
+  const Matrix hidden = workspace.matrix(x.rows, up_proj_.out_features());  // [n, intermediate]
+  kernels::linear(x, up_proj_, hidden);
+  kernels::linear(x, gate_proj_, hidden, {.activation = kernels::Activation::silu, .factor = hidden});
+  kernels::linear(hidden, down_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
 }
 
 LlamaLayer::LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope)

@@ -1,8 +1,6 @@
 // The seam's other side: checks the shapes of every call and hands it to the implementation in use.
 // In: calls of kernels.h. Out: calls of kernels/reference or kernels/cpu. A wrong shape is a bug:
 // Error{internal}.
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -10,6 +8,7 @@
 
 #include "galago/error.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/pool.h"
 #include "kernels/kernels.h"
 #include "kernels/reference/reference.h"
 
@@ -20,27 +19,26 @@ namespace {
 struct Table {
   Backend backend;
   const char* (*name)();
-  decltype(&reference::linear) linear;
+  decltype(&reference::linear_each) linear_each;
   decltype(&reference::layer_norm) layer_norm;
   decltype(&reference::rms_norm) rms_norm;
   decltype(&reference::attention) attention;
   decltype(&reference::attention_cached) attention_cached;
   decltype(&reference::rope) rope;
   decltype(&reference::to_f16) to_f16;
-  decltype(&reference::silu_mul) silu_mul;
   decltype(&reference::gather_rows) gather_rows;
 };
 
 const char* reference_name() { return "reference"; }
 
-constexpr Table kReference = {Backend::reference,          reference_name,        reference::linear,
-                              reference::layer_norm,       reference::rms_norm,   reference::attention,
-                              reference::attention_cached, reference::rope,       reference::to_f16,
-                              reference::silu_mul,         reference::gather_rows};
+constexpr Table kReference = {Backend::reference,          reference_name,      reference::linear_each,
+                              reference::layer_norm,       reference::rms_norm, reference::attention,
+                              reference::attention_cached, reference::rope,     reference::to_f16,
+                              reference::gather_rows};
 
-constexpr Table kCpu = {Backend::cpu,  cpu::name,      cpu::linear,           cpu::layer_norm,
-                        cpu::rms_norm, cpu::attention, cpu::attention_cached, cpu::rope,
-                        cpu::to_f16,   cpu::silu_mul,  cpu::gather_rows};
+constexpr Table kCpu = {Backend::cpu,  cpu::name,       cpu::linear_each,      cpu::layer_norm,
+                        cpu::rms_norm, cpu::attention,  cpu::attention_cached, cpu::rope,
+                        cpu::to_f16,   cpu::gather_rows};
 
 std::atomic<const Table*> current = &kCpu;
 std::atomic<int> thread_count = 0;
@@ -64,11 +62,18 @@ bool fits(const HeadLayout& layout, ConstMatrix q, ConstMatrix out) {
 }  // namespace
 
 void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
-  require(!layer.empty() && x.cols == layer.in_features() && y.cols == layer.out_features() &&
-              x.rows == y.rows && (!epilogue.residual.data || same_shape(epilogue.residual, y)) &&
-              std::isfinite(epilogue.scale),
-          "linear");
-  if (x.rows > 0) table().linear(x, layer, y, epilogue);
+  const Product product = {&layer, y, epilogue};
+  linear_each(x, {&product, 1});
+}
+
+void linear_each(ConstMatrix x, std::span<const Product> products) {
+  for (const auto& [layer, y, epilogue] : products)
+    require(!layer->empty() && x.cols == layer->in_features() && y.cols == layer->out_features() &&
+                x.rows == y.rows && (!epilogue.factor.data || same_shape(epilogue.factor, y)) &&
+                (!epilogue.residual.data || same_shape(epilogue.residual, y)) &&
+                std::isfinite(epilogue.scale),
+            "linear");
+  if (x.rows > 0) table().linear_each(x, products);
 }
 
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {
@@ -111,11 +116,6 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
 
 void to_f16(std::span<const float> x, uint16_t* out) { table().to_f16(x, out); }
 
-void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
-  require(same_shape(gate, up) && same_shape(gate, out), "silu_mul");
-  table().silu_mul(gate, up, out);
-}
-
 void gather_rows(const WeightView& weights, std::span<const int32_t> ids, Matrix out) {
   require(weights.values && out.cols == weights.cols && std::ssize(ids) == out.rows, "gather_rows");
   table().gather_rows(weights, ids, out);
@@ -131,7 +131,7 @@ void set_threads(int threads) {
 
 int threads() {
   const int count = thread_count.load(std::memory_order_relaxed);
-  return count > 0 ? count : omp_get_num_procs();
+  return count > 0 ? count : cpu::processors();
 }
 
 Backend backend() { return table().backend; }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 
 #include "core/tensor.h"
@@ -24,8 +23,8 @@ enum class Activation {
 };
 
 /// The weights of y = x W^T + b, as they lie in the checkpoint: floats or q8 or q4, computed in float32.
-/// Nothing is copied but the bias, so the memory behind the view must outlive the Linear. The fast kernels
-/// pack a copy of their own when a product of many rows first needs one. Safe to use from several threads.
+/// Nothing is copied but the bias, so the memory behind the view must outlive the Linear. Safe to use from
+/// several threads.
 class Linear {
  public:
   Linear() = default;
@@ -41,26 +40,31 @@ class Linear {
   const WeightView& weight() const { return weight_; }
   /// [out] floats; null when there is none.
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
-  /// What the fast kernels keep beside the checkpoint's weights; its content is theirs.
-  struct Prepared;
-  Prepared* prepared() const { return prepared_.get(); }
 
  private:
   WeightView weight_;
   Tensor bias_;
-  std::shared_ptr<Prepared> prepared_;
 };
 
-/// What happens to x W^T + b before it is stored: activation first, then the factor, then the residual is
-/// added.
+/// What happens to x W^T + b before it is stored, in this order.
 struct Epilogue {
   Activation activation = Activation::none;
-  ConstMatrix residual;  ///< same shape as y; may be y itself; empty when data is null
-  float scale = 1;       ///< finite
+  ConstMatrix factor;    ///< multiplied in, element by element: as y; may be y itself; none when data is null
+  float scale = 1;       ///< multiplied in; finite
+  ConstMatrix residual;  ///< added: as factor
 };
 
-/// y = activation(x W^T + b) * scale + residual; x [n, in], y [n, out]. y must not overlap x.
+/// y = activation(x W^T + b) * factor * scale + residual; x [n, in], y [n, out]. y must not overlap x.
 void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {});
+
+/// One of several products of the same rows.
+struct Product {
+  const Linear* layer = nullptr;
+  Matrix y;
+  Epilogue epilogue;
+};
+/// linear() for each product, all at once: the threads divide them together.
+void linear_each(ConstMatrix x, std::span<const Product> products);
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
@@ -110,9 +114,6 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
 /// out[i] = x[i] as the nearest float16, ties to even; what is beyond +-65504 becomes +-65504, so that a
 /// cache of float16 stays finite. NaN stays NaN.
 void to_f16(std::span<const float> x, uint16_t* out);
-
-/// out = silu(gate) * up, elementwise; same shapes. out may be gate.
-void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
 
 /// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "galago/error.h"
-#include "kernels/cpu/cpu.h"
 #include "kernels/kernels.h"
 
 namespace galago::kernels {
@@ -25,7 +24,6 @@ Linear::Linear(const LinearView& view) {
     bias_ = Tensor({weight.rows});
     to_floats(view.bias, bias_.data());
   }
-  prepared_ = cpu::make_prepared();
 }
 
 }  // namespace galago::kernels

@@ -66,9 +66,7 @@ void EncoderAttention::forward(ConstMatrix x, int64_t count, std::span<const uin
   const Matrix q = workspace.matrix(x.rows, x.cols);  // [count*L, C]
   const Matrix k = workspace.matrix(x.rows, x.cols);
   const Matrix v = workspace.matrix(x.rows, x.cols);
-  kernels::linear(x, q_proj_, q);
-  kernels::linear(x, k_proj_, k);
-  kernels::linear(x, v_proj_, v);
+  kernels::linear_each(x, {{{&q_proj_, q}, {&k_proj_, k}, {&v_proj_, v}}});
   const Matrix mixed = workspace.matrix(x.rows, x.cols);
   for (int64_t t = 0; t < count; ++t) {  // rows see their own sequence only
     const auto own = [&](Matrix m) { return m.slice_rows(t * length, length); };

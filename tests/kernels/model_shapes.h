@@ -64,7 +64,7 @@ constexpr CausalShape kCausalShapes[] = {{"prefill", kPromptRows, kPromptRows, k
                                          {"decode", 1, kPromptRows, kTextHeads}};
 
 /// Kernels that go row by row.
-enum class RowKernel { layer_norm, rms_norm, rope, silu_mul };
+enum class RowKernel { layer_norm, rms_norm, rope };
 struct RowShape {
   const char* name;
   RowKernel kernel;
@@ -76,8 +76,6 @@ constexpr RowShape kRowShapes[] = {
     {"rms_norm/decode", RowKernel::rms_norm, 1, 576},
     {"rope/prefill", RowKernel::rope, kPromptRows, 576},
     {"rope/decode", RowKernel::rope, 1, 576},
-    {"silu_mul/prefill", RowKernel::silu_mul, kPromptRows, 1536},
-    {"silu_mul/decode", RowKernel::silu_mul, 1, 1536},
 };
 
 }  // namespace galago::kernels

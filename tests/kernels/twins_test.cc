@@ -25,18 +25,24 @@ void expect_near(const Floats& got, const Floats& expected, double bound = 1e-6)
   for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], bound) << "at " << i;
 }
 
-TEST(Twin, LinearAddsBiasActivatesScalesThenAddsTheResidual) {
+TEST(Twin, LinearAddsBiasActivatesMultipliesScalesThenAddsTheResidual) {
   const Floats weight = {1, 2, 3, -1, 0, 1}, bias = {10, -20};
   const Linear layer({floats_view(weight, {2, 3}), floats_view(bias, {2})});
-  Floats x = {1, 1, 2}, y(2), residual = {0.5f, 0.25f};
-  reference::linear(rows_of(x, 1), layer, rows_of(y, 1), {});
+  Floats x = {1, 1, 2}, y(2), residual = {0.5f, 0.25f}, factor = {3, -1};
+  const auto run = [&](const Epilogue& epilogue) {
+    const Product product = {&layer, rows_of(y, 1), epilogue};
+    reference::linear_each(rows_of(x, 1), {&product, 1});
+  };
+  run({});
   expect_near(y, {19, -19});
-  reference::linear(rows_of(x, 1), layer, rows_of(y, 1), {Activation::relu, rows_of(residual, 1)});
+  run({.activation = Activation::relu, .residual = rows_of(residual, 1)});
   expect_near(y, {19.5f, 0.25f});
-  reference::linear(rows_of(x, 1), layer, rows_of(y, 1), {Activation::relu, rows_of(residual, 1), 0.5f});
+  run({.activation = Activation::relu, .scale = 0.5f, .residual = rows_of(residual, 1)});
   expect_near(y, {10, 0.25f});
-  reference::linear(rows_of(x, 1), layer, rows_of(y, 1), {.scale = -2});
+  run({.scale = -2});
   expect_near(y, {-38, 38});
+  run({.factor = rows_of(factor, 1), .scale = 2, .residual = rows_of(residual, 1)});
+  expect_near(y, {114.5f, 38.25f});
 }
 
 TEST(Twin, ActivationsAtOne) {
@@ -99,10 +105,8 @@ TEST(Twin, RopeTurnsPairsHalfAHeadApart) {
   expect_near(x, {-2, 4, -6, 8}, 2e-6);
 }
 
-TEST(Twin, SiluMulAndTables) {
-  Floats a = {0, 1}, b = {5, 2}, y(2);
-  reference::silu_mul(rows_of(a, 1), rows_of(b, 1), rows_of(y, 1));
-  expect_near(y, {0, 1.4621172f});
+TEST(Twin, Tables) {
+  Floats y(2);
   const uint16_t table[] = {0x3f80, 0x4000, 0xc040, 0x0000};  // bfloat16 1, 2, -3, 0
   const int32_t id[] = {1};
   reference::gather_rows(TensorView{DType::bf16, {2, 2}, reinterpret_cast<const std::byte*>(table)}, id,
@@ -129,11 +133,11 @@ TEST(Dispatch, AScaleIsFinite) {
 TEST(Dispatch, WrongShapesAreOurBugAndSaySo) {
   Floats a(6), b(6);
   try {
-    silu_mul(rows_of(a, 2), rows_of(b, 3), rows_of(a, 2));
+    rms_norm(rows_of(a, 2), b.data(), 0, rows_of(b, 3));
     FAIL() << "shapes differ";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::internal);
-    EXPECT_EQ(error.where(), "kernels::silu_mul");
+    EXPECT_EQ(error.where(), "kernels::rms_norm");
   }
 }
 

@@ -17,14 +17,6 @@ namespace {
 /// Rows over one cache from which packing the keys pays.
 constexpr int64_t kFewestTileRows = 8;
 
-/// Memory of the calling thread that grows to the largest call and stays; not initialised.
-template <int kSlot>
-float* scratch(int64_t floats) {
-  thread_local Tensor memory;
-  if (memory.size() < floats) memory = Tensor({floats});
-  return memory.data();
-}
-
 /// n query rows over the same keys and values.
 struct Job {
   ConstMatrix q;
@@ -35,31 +27,37 @@ struct Job {
   Matrix out;
 };
 
+/// Each task packs the keys and values of one head for itself and takes some tiles of rows past them.
 void attend_tiles(const Job& job, const HeadLayout& layout) {
-  const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads, count = job.keys.rows;
+  const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads;
   const int64_t tiles = (job.q.rows + kTileRows - 1) / kTileRows;
-  const int64_t blocks = (count + kKeyBlock - 1) / kKeyBlock;
-  const int team = threads_for(tiles * group, std::min(kTileRows, job.q.rows) * count * dim);
-  const int64_t packed = packed_size(count, dim), own = tile_scratch(dim);
-  float* const keys = scratch<0>(2 * packed + team * own);
-  float* const values = keys + packed;
-#pragma omp parallel num_threads(team)
-  for (int64_t kv = 0; kv < layout.kv_heads; ++kv) {
-#pragma omp for schedule(static)
-    for (int64_t b = 0; b < blocks; ++b)
-      pack_head(job.keys.slice_cols(kv * dim, dim), job.values.slice_cols(kv * dim, dim), b * kKeyBlock,
-                std::min((b + 1) * kKeyBlock, count), keys, values);
-#pragma omp for schedule(dynamic)
-    for (int64_t item = 0; item < tiles * group; ++item) {
-      const int64_t begin = (tiles - 1 - item / group) * kTileRows;  // the longest rows first
-      const int64_t rows = std::min(kTileRows, job.q.rows - begin);
-      const int64_t column = (kv * group + item % group) * dim;
-      attend_tile({job.q.slice_rows(begin, rows).slice_cols(column, dim), job.ranges + begin, layout.scale,
-                   job.out.slice_rows(begin, rows).slice_cols(column, dim),
-                   values + packed + omp_get_thread_num() * own},
-                  {keys, values, count, job.bias});
-    }
-  }
+  const int64_t wanted = (threads() * kPartsPerThread + layout.kv_heads - 1) / layout.kv_heads;
+  const int64_t splits = std::min(wanted, tiles);
+  const auto task = [&](int64_t index) {
+    const int64_t kv = index % layout.kv_heads, split = splits - 1 - index / layout.kv_heads;
+    const int64_t begin = tiles * split / splits * kTileRows;
+    const int64_t end = std::min(tiles * (split + 1) / splits * kTileRows, job.q.rows);
+    int64_t count = 0;  // keys that a row of this split sees
+    for (int64_t r = begin; r < end; ++r) count = std::max(count, job.ranges[r].end);
+    const int64_t packed = packed_size(count, dim);
+    float* const keys = thread_scratch<struct Packed>(2 * packed + tile_scratch(dim));
+    float* const values = keys + packed;
+    pack_head(job.keys.slice_rows(0, count).slice_cols(kv * dim, dim),
+              job.values.slice_rows(0, count).slice_cols(kv * dim, dim), 0, count, keys, values);
+    for (int64_t first = begin; first < end; first += kTileRows)
+      for (int64_t head = kv * group; head < (kv + 1) * group; ++head) {
+        const int64_t rows = std::min(kTileRows, end - first);
+        attend_tile(
+            {job.q.slice_rows(first, rows).slice_cols(head * dim, dim), job.ranges + first, layout.scale,
+             job.out.slice_rows(first, rows).slice_cols(head * dim, dim), values + packed},
+            {keys, values, count, job.bias});
+      }
+  };
+  const int64_t tasks = layout.kv_heads * splits;
+  if (parts_for(tasks, group * job.q.rows / splits * job.keys.rows * dim) > 1)
+    parallel_parts(tasks, task);
+  else
+    for (int64_t index = 0; index < tasks; ++index) task(index);
 }
 
 /// Joins the partial softmaxes of one query row of one head, in the order of the keys.
@@ -92,7 +90,7 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
     longest = std::max(longest, row.last - row.first + 1);
   }
   const int64_t items = q.rows * layout.heads * parts;
-  float* const sums = scratch<1>(items * (dim + 2));
+  float* const sums = thread_scratch<struct Sums>(items * (dim + 2));
   auto* const partials = reinterpret_cast<Partial*>(sums + items * dim);
   const int64_t cost = 2 * dim * longest / parts;
   parallel_for(items, cost, [&](int64_t begin, int64_t end) {
@@ -135,7 +133,7 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
   float* bias = nullptr;
   if (!key_mask.empty()) {
     const int64_t padded = (k.rows + kKeyBlock - 1) / kKeyBlock * kKeyBlock;  // read in whole vectors
-    bias = scratch<2>(padded);
+    bias = thread_scratch<struct KeyBias>(padded);
     std::fill_n(bias, padded, 0.0f);
     for (size_t j = 0; j < key_mask.size(); ++j)
       if (!key_mask[j]) bias[j] = -std::numeric_limits<float>::infinity();

@@ -1,4 +1,4 @@
-// The fast kernels of this machine's processor: oneDNN for products of many rows, Highway for the rest.
+// The fast kernels of this machine's processor: written with Highway.
 // Same signatures and meaning as kernels.h; arguments are already checked.
 #pragma once
 
@@ -6,10 +6,7 @@
 
 namespace galago::kernels::cpu {
 
-/// An empty place for what `linear` packs later.
-std::shared_ptr<Linear::Prepared> make_prepared();
-
-void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue);
+void linear_each(ConstMatrix x, std::span<const Product> products);
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
 void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y);
 void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
@@ -18,10 +15,9 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
 void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
           float scale);
 void to_f16(std::span<const float> x, uint16_t* out);
-void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
 
-/// The name that backend_name() returns, e.g. "cpu: oneDNN 2.6.3, AVX3".
+/// The name that backend_name() returns, e.g. "cpu: AVX3".
 const char* name();
 
 }  // namespace galago::kernels::cpu

@@ -1,7 +1,6 @@
-// Products of a few rows with weights read as they lie in the checkpoint: y [n, out] = act(x W^T + b) *
-// scale + residual. Bound by reading the weights, so bfloat16 and float16 are widened in registers, which
-// loses nothing. Every output is one dot product whose order of summation depends only on the number of
-// columns.
+// Products of a few rows with weights read as they lie in the checkpoint: y [n, out] = epilogue(x W^T). Bound
+// by reading the weights, so bfloat16 and float16 are widened in registers, which loses nothing. Every output
+// is one dot product whose order of summation depends only on the number of columns.
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemv.cc"
@@ -9,7 +8,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "kernels/cpu/activation-inl.h"
+#include "kernels/cpu/epilogue-inl.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
@@ -50,16 +49,14 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
     for (int o = 0; o < kOuts; ++o) dots[r * kOutputBlock + o] = hn::GetLane(hn::SumOfLanes(d, sums[r][o]));
 }
 
-/// The columns that do not fill a vector, then the bias.
-void AddTail(ConstMatrix x, const Linear& layer, int64_t out, float* dots) {
+/// The columns that do not fill a vector.
+void AddTail(ConstMatrix x, const WeightView& weight, int64_t out, float* dots) {
   const int64_t begin = x.cols - x.cols % static_cast<int64_t>(hn::Lanes(Floats()));
   for (int64_t c = begin; c < x.cols; ++c) {
     float w = 0;
-    to_floats(layer.weight(), out, c, 1, &w);
+    to_floats(weight, out, c, 1, &w);
     for (int64_t r = 0; r < x.rows; ++r) dots[r * kOutputBlock] += x.row(r)[c] * w;
   }
-  if (layer.bias())
-    for (int64_t r = 0; r < x.rows; ++r) dots[r * kOutputBlock] += layer.bias()[out];
 }
 
 /// dots[r][0..outs) for kRows rows from row `row` on.
@@ -82,11 +79,10 @@ void AllRows(ConstMatrix x, const std::byte* weights, int64_t outs, float* dots)
   for (; row < x.rows; ++row) SomeRows<1, Element>(x, row, weights, outs, dots);
 }
 
-/// Columns [begin, end) of y.
-void FewRows(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue, int64_t begin,
-             int64_t end) {
+/// Columns [begin, end) of product.y.
+void FewRows(ConstMatrix x, const Product& product, int64_t begin, int64_t end) {
   float dots[kFewRows * kOutputBlock];
-  const WeightView& weight = layer.weight();
+  const WeightView& weight = product.layer->weight();
   for (int64_t first = begin; first < end; first += kOutputBlock) {
     const int64_t outs = std::min(kOutputBlock, end - first);
     const std::byte* weights = weight.row(first);
@@ -96,14 +92,8 @@ void FewRows(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilo
       AllRows<Bf16>(x, weights, outs, dots);
     else
       AllRows<F16>(x, weights, outs, dots);
-    for (int64_t o = 0; o < outs; ++o) AddTail(x, layer, first + o, dots + o);
-    for (int64_t r = 0; r < x.rows; ++r) {
-      float* values = dots + r * kOutputBlock;
-      ActivateRow(epilogue.activation, outs, values);
-      const float* residual = epilogue.residual.data ? epilogue.residual.row(r) + first : nullptr;
-      for (int64_t o = 0; o < outs; ++o)
-        y.row(r)[first + o] = values[o] * epilogue.scale + (residual ? residual[o] : 0.0f);
-    }
+    for (int64_t o = 0; o < outs; ++o) AddTail(x, weight, first + o, dots + o);
+    for (int64_t r = 0; r < x.rows; ++r) FinishRow(product, r, first, outs, dots + r * kOutputBlock);
   }
 }
 
@@ -120,11 +110,20 @@ HWY_EXPORT(SimdName);
 
 const char* simd_name() { return HWY_DYNAMIC_DISPATCH(SimdName)(); }
 
-void few_row_product(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
-  const int64_t blocks = (y.cols + kOutputBlock - 1) / kOutputBlock;
-  parallel_for(blocks, kOutputBlock * x.cols, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(FewRows)
-    (x, layer, y, epilogue, begin * kOutputBlock, std::min(end * kOutputBlock, y.cols));
+void few_row_products(ConstMatrix x, std::span<const Product> products) {
+  const auto blocks = [](const Product& product) {
+    return (product.y.cols + kOutputBlock - 1) / kOutputBlock;
+  };
+  int64_t all = 0;
+  for (const Product& product : products) all += blocks(product);
+  parallel_for(all, kOutputBlock * x.cols, [&](int64_t begin, int64_t end) {
+    for (const Product& product : products) {
+      const int64_t own = blocks(product);
+      if (begin < std::min(own, end)) HWY_DYNAMIC_DISPATCH(FewRows)
+      (x, product, begin * kOutputBlock, std::min(std::min(own, end) * kOutputBlock, product.y.cols));
+      begin = std::max<int64_t>(0, begin - own);
+      end = std::max<int64_t>(0, end - own);
+    }
   });
 }
 

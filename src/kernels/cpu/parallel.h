@@ -1,35 +1,53 @@
-// How the fast kernels divide work: contiguous ranges of items, one per thread, decided by the sizes alone.
-// Small work stays on the calling thread, where starting a team would cost more than it saves.
+// How the fast kernels divide work: contiguous ranges of items, handed out to threads as they become free.
+// Small work stays on the calling thread, where waking another would cost more than it saves. No result
+// depends on the division.
 #pragma once
-
-#include <omp.h>
 
 #include <algorithm>
 #include <cstdint>
 
+#include "core/tensor.h"
+#include "kernels/cpu/pool.h"
 #include "kernels/kernels.h"
 
 namespace galago::kernels::cpu {
 
-/// Elementary operations (a load, a multiply-add) below which a second thread does not pay.
-inline constexpr int64_t kOperationsPerThread = 262'144;
+/// Elementary operations (a load, a multiply-add) that are worth handing to another thread.
+inline constexpr int64_t kOperationsPerPart = 32'768;
+/// Parts for each thread, so that one which is held up leaves the rest of its share to the others.
+inline constexpr int64_t kPartsPerThread = 4;
 
-/// Threads worth starting for `items` items of `cost` operations each.
-inline int threads_for(int64_t items, int64_t cost) {
-  const int64_t useful = items * std::max<int64_t>(cost, 1) / kOperationsPerThread;
-  return static_cast<int>(std::clamp<int64_t>(std::min(useful, items), 1, threads()));
+/// Into how many parts `items` items of `cost` operations each are divided.
+inline int64_t parts_for(int64_t items, int64_t cost) {
+  const int64_t team = threads();
+  if (team == 1) return 1;
+  const int64_t useful = items * std::max<int64_t>(cost, 1) / kOperationsPerPart;
+  return std::clamp<int64_t>(std::min(useful, items), 1, team * kPartsPerThread);
 }
 
-/// body(begin, end) over a division of [0, items). The body must not throw.
+/// body(part) for every part in [0, parts).
+template <class Body>
+void parallel_parts(int64_t parts, const Body& body) {
+  run_parts(
+      parts, threads(), [](const void* context, int64_t part) { (*static_cast<const Body*>(context))(part); },
+      &body);
+}
+
+/// body(begin, end) over a division of [0, items).
 template <class Body>
 void parallel_for(int64_t items, int64_t cost, const Body& body) {
-  const int team = threads_for(items, cost);
-  if (team == 1) {
-    if (items > 0) body(int64_t{0}, items);
-    return;
-  }
-#pragma omp parallel for num_threads(team) schedule(static)
-  for (int part = 0; part < team; ++part) body(items * part / team, items * (part + 1) / team);
+  if (items <= 0) return;
+  const int64_t parts = parts_for(items, cost);
+  parallel_parts(parts, [&](int64_t part) { body(items * part / parts, items * (part + 1) / parts); });
+}
+
+/// Scratch memory of the calling thread, one for each Owner: grows to the largest call and stays; not
+/// initialised.
+template <class Owner>
+float* thread_scratch(int64_t floats) {
+  thread_local Tensor memory;
+  if (memory.size() < floats) memory = Tensor({floats});
+  return memory.data();
 }
 
 }  // namespace galago::kernels::cpu

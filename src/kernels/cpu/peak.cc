@@ -6,7 +6,9 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <barrier>
 #include <chrono>
+#include <thread>
 #include <vector>
 
 #include "core/tensor.h"
@@ -98,13 +100,17 @@ double seconds_of_team(const Body& body) {
   const int team = threads();
   std::vector<Steady::time_point> starts(static_cast<size_t>(team), Steady::time_point::max());
   std::vector<Steady::time_point> ends(static_cast<size_t>(team), Steady::time_point::min());
-#pragma omp parallel num_threads(team)
-  {
-    const auto part = static_cast<size_t>(omp_get_thread_num());
-#pragma omp barrier
+  std::barrier together(team);
+  const auto work = [&](size_t part) {
+    together.arrive_and_wait();
     starts[part] = Steady::now();
     body(static_cast<int64_t>(part));
     ends[part] = Steady::now();
+  };
+  {
+    std::vector<std::jthread> others;
+    for (size_t part = 1; part < starts.size(); ++part) others.emplace_back(work, part);
+    work(0);
   }
   const auto passed =
       *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());

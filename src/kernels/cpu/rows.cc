@@ -113,16 +113,6 @@ void CosSin(const float* angles, int64_t n, float factor, float* cosine, float* 
   }
 }
 
-void SiluMulRow(const float* gate, const float* up, int64_t n, float* out) {
-  const Floats d;
-  const int64_t whole = WholeVectors(n);
-  for (int64_t c = 0; c < whole; c += Step()) {
-    const auto g = hn::LoadU(d, gate + c);
-    hn::StoreU(hn::Mul(TimesSigmoid(d, g, g), hn::LoadU(d, up + c)), d, out + c);
-  }
-  for (int64_t c = whole; c < n; ++c) out[c] = reference::activate(Activation::silu, gate[c]) * up[c];
-}
-
 void ToF16(const float* x, int64_t n, uint16_t* out) {
   int64_t whole = 0;
 #if HWY_TARGET < HWY_SSE4 || HWY_TARGET == HWY_NEON  // the others have no instruction that rounds
@@ -150,7 +140,6 @@ HWY_EXPORT(LayerNormRow);
 HWY_EXPORT(RmsNormRow);
 HWY_EXPORT(TurnPairs);
 HWY_EXPORT(CosSin);
-HWY_EXPORT(SiluMulRow);
 HWY_EXPORT(ToF16);
 
 namespace {
@@ -196,12 +185,6 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
 
 void to_f16(std::span<const float> x, uint16_t* out) {
   HWY_DYNAMIC_DISPATCH(ToF16)(x.data(), std::ssize(x), out);
-}
-
-void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
-  each_row(out.rows, 4 * out.cols, [&](int64_t i) {
-    HWY_DYNAMIC_DISPATCH(SiluMulRow)(gate.row(i), up.row(i), out.cols, out.row(i));
-  });
 }
 
 }  // namespace galago::kernels::cpu

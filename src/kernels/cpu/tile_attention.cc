@@ -15,6 +15,7 @@
 
 #include <hwy/contrib/math/math-inl.h>
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/load-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,11 +24,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int kVectors = 2;  // of a panel
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
-constexpr int kBlockRows = 12;  // 24 sums, 2 vectors of b and one of a in 32 registers
-#else
-constexpr int kBlockRows = 6;  // 12 + 2 + 1 in 16 registers
-#endif
+constexpr int kBlockRows = kSums / kVectors;
 
 int64_t Lanes() { return static_cast<int64_t>(hn::Lanes(Floats())); }
 int64_t Panel() { return kVectors * Lanes(); }
@@ -89,48 +86,19 @@ void PackHead(const StoredRows& keys, const StoredRows& values, int64_t begin, i
     PackElements<F32>(keys, values, begin, end, packed_keys, packed_values);
 }
 
-/// c [kRows, one panel] (+)= a [kRows, depth] b [depth, one panel].
-template <int kRows>
-HWY_NOINLINE void Block(ConstMatrix a, int64_t depth, const float* HWY_RESTRICT b, bool accumulate,
-                        Matrix c) {
-  const Floats d;
-  const int64_t lanes = Lanes();
-  hn::Vec<Floats> sums[kRows][kVectors];
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVectors; ++v)
-      sums[r][v] = accumulate ? hn::LoadU(d, c.row(r) + v * lanes) : hn::Zero(d);
-  for (int64_t k = 0; k < depth; ++k, b += kVectors * lanes) {
-    const auto b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + lanes);
-#pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      const auto factor = hn::Set(d, a.row(r)[k]);
-      sums[r][0] = hn::MulAdd(factor, b0, sums[r][0]);
-      sums[r][1] = hn::MulAdd(factor, b1, sums[r][1]);
-    }
-  }
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], d, c.row(r) + v * lanes);
-}
-
 /// c [rows, panels] (+)= a [rows, depth] times `panels` panels that lie panel_stride floats apart.
 void Multiply(ConstMatrix a, int64_t depth, const float* b, int64_t panels, int64_t panel_stride,
               bool accumulate, Matrix c) {
-  for (int64_t row = 0; row < a.rows;) {
-    const int64_t left = a.rows - row;
-    const int64_t rows = left >= kBlockRows ? kBlockRows : left >= 4 ? 4 : 1;
-    for (int64_t p = 0; p < panels; ++p) {
-      const ConstMatrix part = a.slice_rows(row, rows);
-      const Matrix to = c.slice_rows(row, rows).slice_cols(p * Panel(), Panel());
-      const float* panel = b + p * panel_stride;
-      if (rows == kBlockRows)
-        Block<kBlockRows>(part, depth, panel, accumulate, to);
-      else if (rows == 4)
-        Block<4>(part, depth, panel, accumulate, to);
-      else
-        Block<1>(part, depth, panel, accumulate, to);
-    }
-    row += rows;
-  }
+  int64_t row = 0;
+  const auto step = [&]<int kRows>() {
+    for (; row + kRows <= a.rows; row += kRows)
+      for (int64_t p = 0; p < panels; ++p)
+        Block<kRows, kVectors>(a.row(row), a.stride, depth, b + p * panel_stride, accumulate,
+                               c.row(row) + p * Panel(), c.stride);
+  };
+  step.template operator()<kBlockRows>();
+  step.template operator()<4>();
+  step.template operator()<1>();
 }
 
 /// scores[0..width) become exp(score - largest) for the visible ones [begin, end) and 0 for the others.

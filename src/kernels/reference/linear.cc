@@ -1,5 +1,5 @@
-// The definition of the linear layer and its activations: y = activation(x W^T + b) * scale +
-// residual.
+// The definition of the linear layer and its activations: y = activation(x W^T + b) * factor * scale
+// + residual.
 // In: rows of floats, weights [out, in] in any format. Out: rows of floats. Sums in double.
 #include <cmath>
 #include <vector>
@@ -31,11 +31,7 @@ double activate_exactly(Activation activation, double x) {
   return x;
 }
 
-}  // namespace
-
-float activate(Activation activation, float x) { return static_cast<float>(activate_exactly(activation, x)); }
-
-void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
+void linear_one(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
   const int64_t in = layer.in_features();
   std::vector<float> weight(static_cast<size_t>(in));
   for (int64_t o = 0; o < layer.out_features(); ++o) {
@@ -43,11 +39,21 @@ void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilog
     for (int64_t i = 0; i < x.rows; ++i) {
       double sum = layer.bias() ? layer.bias()[o] : 0;
       for (int64_t c = 0; c < in; ++c) sum += double{x.row(i)[c]} * double{weight[static_cast<size_t>(c)]};
-      double value = activate_exactly(epilogue.activation, sum) * double{epilogue.scale};
+      double value = activate_exactly(epilogue.activation, sum);
+      if (epilogue.factor.data) value *= epilogue.factor.row(i)[o];
+      value *= double{epilogue.scale};
       if (epilogue.residual.data) value += epilogue.residual.row(i)[o];
       y.row(i)[o] = static_cast<float>(value);
     }
   }
+}
+
+}  // namespace
+
+float activate(Activation activation, float x) { return static_cast<float>(activate_exactly(activation, x)); }
+
+void linear_each(ConstMatrix x, std::span<const Product> products) {
+  for (const auto& [layer, y, epilogue] : products) linear_one(x, *layer, y, epilogue);
 }
 
 }  // namespace galago::kernels::reference

@@ -8,7 +8,7 @@
 namespace galago::kernels::reference {
 
 float activate(Activation activation, float x);
-void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue);
+void linear_each(ConstMatrix x, std::span<const Product> products);
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
 void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y);
 void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
@@ -17,7 +17,6 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
 void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
           float scale);
 void to_f16(std::span<const float> x, uint16_t* out);
-void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out);
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
 
 }  // namespace galago::kernels::reference

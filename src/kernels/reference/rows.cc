@@ -54,14 +54,6 @@ void to_f16(std::span<const float> x, uint16_t* out) {
   std::transform(x.begin(), x.end(), out, [](float value) { return galago::to_f16(value); });
 }
 
-void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix out) {
-  for (int64_t i = 0; i < gate.rows; ++i)
-    for (int64_t c = 0; c < gate.cols; ++c) {
-      const double g = gate.row(i)[c];
-      out.row(i)[c] = static_cast<float>(g / (1 + std::exp(-g)) * up.row(i)[c]);
-    }
-}
-
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out) {
   for (int64_t i = 0; i < out.rows; ++i)
     to_floats(table, ids[static_cast<size_t>(i)], 0, out.cols, out.row(i));

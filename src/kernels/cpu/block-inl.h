@@ -1,0 +1,61 @@
+// The heart of every product with packed operands: a block of rows times a panel of columns, whose sums stay
+// in registers. Included once per instruction set, from Highway files only.
+#if defined(GALAGO_BLOCK_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef GALAGO_BLOCK_INL_H
+#undef GALAGO_BLOCK_INL_H
+#else
+#define GALAGO_BLOCK_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include "kernels/cpu/load-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galago::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Of 32 registers 24 hold sums, of 16 twelve; a panel's row and one factor take the others.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+constexpr int kSums = 24;
+#else
+constexpr int kSums = 12;
+#endif
+
+/// c [kRows, kVectors vectors] = a [kRows, depth] times panel [depth][kVectors vectors], added to c on
+/// request. Rows of a and c lie a_stride and c_stride floats apart.
+template <int kRows, int kVectors>
+HWY_NOINLINE void Block(const float* HWY_RESTRICT a, int64_t a_stride, int64_t depth,
+                        const float* HWY_RESTRICT panel, bool accumulate, float* HWY_RESTRICT c,
+                        int64_t c_stride) {
+  static_assert(kRows * kVectors <= kSums);
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<Floats> sums[kRows][kVectors];
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v)
+      sums[r][v] = accumulate ? hn::LoadU(d, c + r * c_stride + v * lanes) : hn::Zero(d);
+  for (int64_t k = 0; k < depth; ++k, panel += kVectors * lanes) {
+    hn::Vec<Floats> b[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) b[v] = hn::LoadU(d, panel + v * lanes);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      const auto factor = hn::Set(d, a[r * a_stride + k]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(factor, b[v], sums[r][v]);
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], d, c + r * c_stride + v * lanes);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace galago::kernels::cpu
+HWY_AFTER_NAMESPACE();
+#endif
