@@ -24,6 +24,8 @@ namespace galago {
 /// The library's version, e.g. "0.1.0".
 const char* version() noexcept;
 
+class Answering;  // the library's own
+
 /// A decoded picture. Cheap to copy, immutable.
 class Image {
  public:
@@ -42,7 +44,7 @@ class Image {
   std::span<const uint8_t> pixels() const;
 
  private:
-  friend class Model;
+  friend class Answering;
   friend class Video;
   struct Data;
   explicit Image(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
@@ -65,7 +67,7 @@ class Video {
   double seconds() const;  ///< length
 
  private:
-  friend class Model;
+  friend class Answering;
   struct Data;
   explicit Video(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
@@ -145,6 +147,7 @@ class Model {
   ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;
 
  private:
+  friend class Answering;
   struct State;
   explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
