@@ -6,22 +6,42 @@
 
 namespace galago {
 
-KvSequence::KvSequence(const KvShape& shape, int64_t capacity)
-    : shape_(shape), capacity_(capacity), memory_({shape.layers, 2, capacity, shape.width}) {}
+namespace {
 
-int64_t KvSequence::offset(int64_t layer, int64_t part, int64_t position) const {
-  return ((layer * 2 + part) * capacity_ + position) * shape_.width;
+// Floats for all positions: two halves take the place of one float, a key's and its value's.
+Shape memory_for(const KvShape& shape, int64_t capacity) {
+  return {shape.layers, shape.dtype == DType::f16 ? 1 : 2, capacity, shape.width};
+}
+
+}  // namespace
+
+KvSequence::KvSequence(const KvShape& shape, int64_t capacity)
+    : shape_(shape), capacity_(capacity), memory_(memory_for(shape, capacity)) {}
+
+const std::byte* KvSequence::at(int64_t layer, int64_t part, int64_t position) const {
+  const int64_t row = (layer * 2 + part) * capacity_ + position;
+  return reinterpret_cast<const std::byte*>(memory_.data()) + row * shape_.width * size_of(shape_.dtype);
+}
+
+std::byte* KvSequence::at(int64_t layer, int64_t part, int64_t position) {
+  return const_cast<std::byte*>(std::as_const(*this).at(layer, part, position));
+}
+
+void KvSequence::write(int64_t layer, int64_t part, int64_t position, const float* row) {
+  std::byte* const to = at(layer, part, position);
+  if (shape_.dtype == DType::f16)
+    kernels::to_f16({row, static_cast<size_t>(shape_.width)}, reinterpret_cast<uint16_t*>(to));
+  else
+    std::copy_n(row, shape_.width, reinterpret_cast<float*>(to));
 }
 
 void KvSequence::store(int64_t layer, int64_t position, const float* key, const float* value) {
-  std::copy_n(key, shape_.width, memory_.data() + offset(layer, 0, position));
-  std::copy_n(value, shape_.width, memory_.data() + offset(layer, 1, position));
+  write(layer, 0, position, key);
+  write(layer, 1, position, value);
 }
 
 kernels::CacheView KvSequence::view(int64_t layer) const {
-  return {.keys = memory_.data() + offset(layer, 0, 0),
-          .values = memory_.data() + offset(layer, 1, 0),
-          .stride = shape_.width};
+  return {.keys = at(layer, 0, 0), .values = at(layer, 1, 0), .stride = shape_.width, .dtype = shape_.dtype};
 }
 
 KvSequence KvSequence::copy(int64_t rows, int64_t capacity) const {
@@ -29,8 +49,7 @@ KvSequence KvSequence::copy(int64_t rows, int64_t capacity) const {
   out.length_ = rows;
   for (int64_t layer = 0; layer < shape_.layers; ++layer)
     for (int64_t part = 0; part < 2; ++part)
-      std::copy_n(memory_.data() + offset(layer, part, 0), rows * shape_.width,
-                  out.memory_.data() + out.offset(layer, part, 0));
+      std::copy_n(at(layer, part, 0), rows * shape_.width * size_of(shape_.dtype), out.at(layer, part, 0));
   return out;
 }
 

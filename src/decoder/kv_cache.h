@@ -16,9 +16,11 @@ namespace galago {
 struct KvShape {
   int64_t layers = 0;
   int64_t width = 0;  ///< kv_heads * head_dim
+  /// f32: as they are computed. f16: rounded to nearest, ties to even, saturated at +-65504; half the memory.
+  DType dtype = DType::f32;
 
   /// Bytes of one position in all layers; no overflow for the sizes that limits.h lets through.
-  int64_t position_bytes() const { return 2 * layers * width * static_cast<int64_t>(sizeof(float)); }
+  int64_t position_bytes() const { return 2 * layers * width * size_of(dtype); }
 };
 
 /// Keys and values of one sequence, with room for `capacity` positions.
@@ -42,12 +44,15 @@ class KvSequence {
   KvSequence copy(int64_t rows, int64_t capacity) const;
 
  private:
-  int64_t offset(int64_t layer, int64_t part, int64_t position) const;
+  // Part 0 holds keys, part 1 values.
+  const std::byte* at(int64_t layer, int64_t part, int64_t position) const;
+  std::byte* at(int64_t layer, int64_t part, int64_t position);
+  void write(int64_t layer, int64_t part, int64_t position, const float* row);
 
   KvShape shape_;
   int64_t capacity_ = 0;
   int64_t length_ = 0;
-  Tensor memory_;  // [layers, 2 (keys, values), capacity, width]
+  Tensor memory_;  // [layers, 2 (keys, values), capacity, width] of shape_.dtype
 };
 
 /// The sequences that share calls of a decoder, each under a number that it keeps.

@@ -151,12 +151,14 @@ LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& tex
       kernels::Linear({.weight = tied ? embed_tokens_ : head.weight("lm_head.weight", table), .bias = {}});
 }
 
-KvShape LlamaDecoder::cache_shape() const {
-  return {.layers = config_.num_hidden_layers, .width = config_.num_key_value_heads * config_.head_dim};
+KvShape LlamaDecoder::cache_shape(DType dtype) const {
+  return {.layers = config_.num_hidden_layers,
+          .width = config_.num_key_value_heads * config_.head_dim,
+          .dtype = dtype};
 }
 
-KvCache LlamaDecoder::make_cache(int64_t sequences, int64_t capacity) const {
-  KvCache cache(cache_shape());
+KvCache LlamaDecoder::make_cache(int64_t sequences, int64_t capacity, DType dtype) const {
+  KvCache cache(cache_shape(dtype));
   for (int64_t s = 0; s < sequences; ++s) cache.add(capacity);
   return cache;
 }

@@ -93,10 +93,10 @@ class LlamaDecoder {
   LlamaDecoder& operator=(const LlamaDecoder&) = delete;
 
   const TextConfig& config() const { return config_; }
-  /// What a position of this decoder needs in a cache.
-  KvShape cache_shape() const;
+  /// What a position of this decoder needs in a cache of that element type, f32 or f16.
+  KvShape cache_shape(DType dtype = DType::f32) const;
   /// A cache with sequences 0 .. sequences - 1, each with room for `capacity` positions.
-  KvCache make_cache(int64_t sequences, int64_t capacity) const;
+  KvCache make_cache(int64_t sequences, int64_t capacity, DType dtype = DType::f32) const;
   /// Embedding rows of ids; Error{input_invalid} for an id outside the vocabulary. out [ids, D].
   void embed(std::span<const int32_t> ids, Matrix out) const;
   /// The one entry: rows in, final-norm hidden rows out. embeds, hidden [n, D]; one place for each row. Rows

@@ -3,10 +3,13 @@
 
 namespace galago {
 
-DecoderSequence::DecoderSequence(const LlamaDecoder& decoder)
-    : decoder_(decoder), cache_(decoder.make_cache(1, 0)), logits_({1, decoder.config().vocab_size}) {}
+DecoderSequence::DecoderSequence(const LlamaDecoder& decoder, DType dtype)
+    : decoder_(decoder),
+      dtype_(dtype),
+      cache_(decoder.make_cache(1, 0, dtype)),
+      logits_({1, decoder.config().vocab_size}) {}
 
-void DecoderSequence::begin(int64_t positions) { cache_ = decoder_.make_cache(1, positions); }
+void DecoderSequence::begin(int64_t positions) { cache_ = decoder_.make_cache(1, positions, dtype_); }
 
 void DecoderSequence::forward(ConstMatrix rows, Matrix hidden) {
   const int64_t start = cache_.length(0);

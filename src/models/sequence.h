@@ -14,7 +14,8 @@ namespace galago {
 /// The decoder behind generation's interface; sequence 0 of a cache of its own. The decoder must outlive it.
 class DecoderSequence final : public CausalModel {
  public:
-  explicit DecoderSequence(const LlamaDecoder& decoder);
+  /// dtype: of the cache, f32 or f16.
+  explicit DecoderSequence(const LlamaDecoder& decoder, DType dtype = DType::f32);
 
   int64_t vocab_size() const override { return decoder_.config().vocab_size; }
   int64_t hidden_size() const override { return decoder_.config().hidden_size; }
@@ -27,6 +28,7 @@ class DecoderSequence final : public CausalModel {
 
  private:
   const LlamaDecoder& decoder_;
+  DType dtype_;
   KvCache cache_;
   Workspace workspace_;
   std::vector<RowPlace> places_;
