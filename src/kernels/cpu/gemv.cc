@@ -12,6 +12,7 @@
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
+#include "kernels/cpu/quant.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -115,12 +116,23 @@ void few_row_products(ConstMatrix x, std::span<const Product> products) {
     return (product.y.cols + kOutputBlock - 1) / kOutputBlock;
   };
   int64_t all = 0;
-  for (const Product& product : products) all += blocks(product);
+  IntegerRows q8, q4;  // x, made once for all products whose weights have the format
+  for (const Product& product : products) {
+    all += blocks(product);
+    const WeightFormat format = product.layer->weight().format;
+    IntegerRows& rows = format == WeightFormat::q8 ? q8 : q4;
+    if (is_quantised(format) && !rows.values) rows = integer_rows(x, format);
+  }
   parallel_for(all, kOutputBlock * x.cols, [&](int64_t begin, int64_t end) {
     for (const Product& product : products) {
       const int64_t own = blocks(product);
-      if (begin < std::min(own, end)) HWY_DYNAMIC_DISPATCH(FewRows)
-      (x, product, begin * kOutputBlock, std::min(std::min(own, end) * kOutputBlock, product.y.cols));
+      const int64_t first = begin * kOutputBlock;
+      const int64_t last = std::min(std::min(own, end) * kOutputBlock, product.y.cols);
+      const WeightFormat format = product.layer->weight().format;
+      if (first < last && is_quantised(format))
+        quantised_few_rows(format == WeightFormat::q8 ? q8 : q4, product, first, last);
+      else if (first < last)
+        HWY_DYNAMIC_DISPATCH(FewRows)(x, product, first, last);
       begin = std::max<int64_t>(0, begin - own);
       end = std::max<int64_t>(0, end - own);
     }

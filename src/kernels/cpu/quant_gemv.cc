@@ -23,6 +23,48 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+constexpr float kMost = 32767;       // the largest integer
+constexpr float kLeast = 0x1p-100f;  // a group of smaller numbers counts for nothing: its factor has no bits
+
+#if HWY_TARGET == HWY_SCALAR  // no vectors: the same integers, in the order of the columns
+
+constexpr int64_t kSpan = 1;
+struct Q8 {};
+struct Q4 {};
+
+/// One row of weights times kRows rows of x: dots[r * kOutputBlock].
+template <class Format, int kRows>
+void Dot(const WeightView& weight, int64_t out, const IntegerRows& x, int64_t row, float* dots) {
+  for (int r = 0; r < kRows; ++r) dots[r * kOutputBlock] = 0;
+  for (int64_t g = 0; g < weight.groups(); ++g) {
+    float weights[kWeightGroup];
+    to_floats(weight, out, g * kWeightGroup, kWeightGroup, weights);
+    for (int r = 0; r < kRows; ++r) {
+      const int16_t* values = x.values + (row + r) * x.cols + g * kWeightGroup;
+      float sum = 0;
+      for (int64_t c = 0; c < kWeightGroup; ++c) sum += weights[c] * static_cast<float>(values[c]);
+      dots[r * kOutputBlock] += sum * x.factors[(row + r) * x.groups + g];
+    }
+  }
+}
+
+template <class Format>
+void IntegersOf(const float* x, int64_t groups, int16_t* values, float* factors, float*) {
+  for (int64_t g = 0; g < groups; ++g, x += kWeightGroup, values += kWeightGroup) {
+    float most = 0, strange = 0;
+    for (int64_t c = 0; c < kWeightGroup; ++c) {
+      most = std::max(most, std::abs(x[c]));
+      strange += x[c] - x[c];
+    }
+    const bool counts = strange == 0 && most > kLeast;
+    factors[g] = (counts ? most / kMost : 0) + strange;
+    for (int64_t c = 0; c < kWeightGroup; ++c)
+      values[c] = static_cast<int16_t>(counts ? std::lrint(x[c] * (kMost / most)) : 0);
+  }
+}
+
+#else
+
 // A span is as many groups as a vector has floats. Its weights fill kChunks vectors of bytes; in a chunk each
 // 32-bit lane belongs to one group.
 constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<uint8_t>()));
@@ -170,6 +212,45 @@ HWY_INLINE void Dot(const WeightView& weight, int64_t out, const IntegerRows& x,
   for (int r = 0; r < kRows; ++r) dots[r * kOutputBlock] = hn::GetLane(hn::SumOfLanes(Floats(), sums[r]));
 }
 
+/// One row of x as integers; values, factors and sums are zero beforehand.
+template <class Format>
+void IntegersOf(const float* HWY_RESTRICT x, int64_t groups, int16_t* HWY_RESTRICT values,
+                float* HWY_RESTRICT factors, float* HWY_RESTRICT sums) {
+  const Floats d;
+  const Ints ints;
+  const hn::Rebind<int16_t, Floats> narrow;
+  const hn::Full128<int16_t> eight;
+  constexpr int64_t kLanes = kVector / 4;
+  for (int64_t g = 0; g < groups; ++g, x += kWeightGroup) {
+    auto largest = hn::Zero(d), strange = hn::Zero(d);
+    for (int64_t c = 0; c < kWeightGroup; c += kLanes) {
+      const auto v = hn::LoadU(d, x + c);
+      largest = hn::Max(largest, hn::Abs(v));
+      strange = hn::Add(strange, hn::Sub(v, v));  // NaN where v is not finite, else 0
+    }
+    const float most = hn::GetLane(hn::MaxOfLanes(d, largest));
+    const float inverse = most > kLeast ? kMost / most : 0.0f;
+    HWY_ALIGN int16_t integers[kWeightGroup];
+    auto total = hn::Zero(ints);
+    for (int64_t c = 0; c < kWeightGroup; c += kLanes) {
+      const auto q = hn::NearestInt(hn::Mul(hn::LoadU(d, x + c), hn::Set(d, inverse)));
+      total = hn::Add(total, q);
+      hn::StoreU(hn::DemoteTo(narrow, q), narrow, integers + c);
+    }
+    const float factor = inverse > 0 ? most / kMost : 0.0f;
+    factors[g] = factor + hn::GetLane(hn::SumOfLanes(d, strange));
+    sums[g] = static_cast<float>(hn::GetLane(hn::SumOfLanes(ints, total))) * factors[g];
+    for (int64_t c = 0; c < kWeightGroup; c += 16) {
+      const auto a = hn::Load(eight, integers + c), b = hn::Load(eight, integers + c + 8);
+      int16_t* const to = values + Format::Place(g * kWeightGroup + c);
+      hn::StoreU(hn::ConcatEven(eight, b, a), eight, to);
+      hn::StoreU(hn::ConcatOdd(eight, b, a), eight, to + Format::kOdd);
+    }
+  }
+}
+
+#endif
+
 /// dots[r][0..outs) of rows [row, row + kRows) of x.
 template <class Format, int kRows>
 HWY_NOINLINE void SomeRows(const WeightView& weight, int64_t first, int64_t outs, const IntegerRows& x,
@@ -200,44 +281,6 @@ void FewRows(const IntegerRows& x, const Product& product, int64_t begin, int64_
 }
 
 int64_t SpanColumns() { return kSpan * kWeightGroup; }
-
-/// One row of x as integers; values, factors and sums are zero beforehand.
-template <class Format>
-void IntegersOf(const float* HWY_RESTRICT x, int64_t groups, int16_t* HWY_RESTRICT values,
-                float* HWY_RESTRICT factors, float* HWY_RESTRICT sums) {
-  const Floats d;
-  const Ints ints;
-  const hn::Rebind<int16_t, Floats> narrow;
-  const hn::Full128<int16_t> eight;
-  constexpr int64_t kLanes = kVector / 4;
-  for (int64_t g = 0; g < groups; ++g, x += kWeightGroup) {
-    auto largest = hn::Zero(d), strange = hn::Zero(d);
-    for (int64_t c = 0; c < kWeightGroup; c += kLanes) {
-      const auto v = hn::LoadU(d, x + c);
-      largest = hn::Max(largest, hn::Abs(v));
-      strange = hn::Add(strange, hn::Sub(v, v));  // NaN where v is not finite, else 0
-    }
-    const float most = hn::GetLane(hn::MaxOfLanes(d, largest));
-    // Numbers so small that their factor would not be normal count for nothing.
-    const float inverse = most > 0x1p-100f ? 32767.0f / most : 0.0f;
-    HWY_ALIGN int16_t integers[kWeightGroup];
-    auto total = hn::Zero(ints);
-    for (int64_t c = 0; c < kWeightGroup; c += kLanes) {
-      const auto q = hn::NearestInt(hn::Mul(hn::LoadU(d, x + c), hn::Set(d, inverse)));
-      total = hn::Add(total, q);
-      hn::StoreU(hn::DemoteTo(narrow, q), narrow, integers + c);
-    }
-    const float factor = inverse > 0 ? most / 32767.0f : 0.0f;
-    factors[g] = factor + hn::GetLane(hn::SumOfLanes(d, strange));
-    sums[g] = static_cast<float>(hn::GetLane(hn::SumOfLanes(ints, total))) * factors[g];
-    for (int64_t c = 0; c < kWeightGroup; c += 16) {
-      const auto a = hn::Load(eight, integers + c), b = hn::Load(eight, integers + c + 8);
-      int16_t* const to = values + Format::Place(g * kWeightGroup + c);
-      hn::StoreU(hn::ConcatEven(eight, b, a), eight, to);
-      hn::StoreU(hn::ConcatOdd(eight, b, a), eight, to + Format::kOdd);
-    }
-  }
-}
 
 void IntegerRow(WeightFormat format, const float* x, int64_t groups, int16_t* values, float* factors,
                 float* sums) {
