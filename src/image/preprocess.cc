@@ -82,21 +82,9 @@ void check_limits(ImageSize size, const TilePlan& plan) {
                .hint = "use a smaller image, or the preprocessor's do_resize"});
 }
 
-// Copies the square at (top, left) into planes [3, side, side].
-void cut_tile(const RgbImage& image, int64_t top, int64_t left, int64_t side, uint8_t* out) {
-  for (int64_t y = 0; y < side; ++y) {
-    const uint8_t* in = image.row(top + y) + left * kChannels;
-    uint8_t* row = out + y * side;
-    for (int64_t x = 0; x < side; ++x) {
-      for (int64_t c = 0; c < kChannels; ++c) row[c * side * side + x] = in[x * kChannels + c];
-    }
-  }
-}
-
 // The float of every byte value in one channel. The reference multiplies in double and rounds to float, then
 // subtracts and divides in float.
-std::array<float, 256> float_of_byte(const PixelScaling& scaling, int64_t channel) {
-  std::array<float, 256> table{};
+void float_of_byte(const PixelScaling& scaling, int64_t channel, float* table) {
   const auto mean = static_cast<float>(scaling.image_mean[channel]);
   const auto deviation = static_cast<float>(scaling.image_std[channel]);
   for (int value = 0; value < 256; ++value) {
@@ -105,7 +93,6 @@ std::array<float, 256> float_of_byte(const PixelScaling& scaling, int64_t channe
     if (scaling.do_normalize) pixel = (pixel - mean) / deviation;
     table[value] = pixel;
   }
-  return table;
 }
 
 }  // namespace
@@ -149,9 +136,6 @@ TileGrid plan_tiles(ImageSize size, const PreprocessorConfig& config) {
 
 Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
   const TilePlan plan = plan_stages({image.width, image.height}, config);
-  const RgbImage scaled = resize(image, plan.scaled.width, plan.scaled.height, config.resample);
-  const RgbImage snapped = resize(scaled, plan.snapped.width, plan.snapped.height, config.resample);
-
   Tiles tiles{.grid = plan.grid, .count = plan.grid.tiles(), .height = plan.side, .width = plan.side};
   const int64_t tile_bytes = kChannels * plan.side * plan.side;
   try {
@@ -160,29 +144,27 @@ Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
     throw Error(ErrorCode::resource,
                 {.where = "make_tiles", .got = "no memory for " + std::to_string(tiles.count) + " tiles"});
   }
+  // The snapped picture is written straight into its tiles; a picture that is not split is one tile.
+  const int64_t rows = plan.snapped.height / plan.side, cols = plan.snapped.width / plan.side;
+  const PictureLayout snapped = PictureLayout::tiled(rows, cols, plan.side, plan.side);
   uint8_t* out = tiles.pixels.data();
-  for (int64_t row = 0; row < plan.grid.rows; ++row) {
-    for (int64_t col = 0; col < plan.grid.cols; ++col, out += tile_bytes) {
-      cut_tile(snapped, row * plan.side, col * plan.side, plan.side, out);
-    }
-  }
-  const RgbImage global = resize(snapped, plan.side, plan.side, config.resample);
-  cut_tile(global, 0, 0, plan.side, out);
+  ResizeChain({image.width, image.height})
+      .then(plan.scaled, config.resample)
+      .then(plan.snapped, config.resample)
+      .run(image, {out, snapped});
+  if (tiles.count > 1)
+    ResizeChain(plan.snapped)
+        .then({plan.side, plan.side}, config.resample)
+        .run({out, snapped}, {out + rows * cols * tile_bytes, PictureLayout::planar(plan.side, plan.side)});
   return tiles;
 }
 
 Tensor normalise(const Tiles& tiles, const PixelScaling& scaling) {
   Tensor floats({tiles.count, kChannels, tiles.height, tiles.width});
-  const int64_t plane = tiles.height * tiles.width;
-  for (int64_t channel = 0; channel < kChannels; ++channel) {
-    const std::array<float, 256> table = float_of_byte(scaling, channel);
-    for (int64_t tile = 0; tile < tiles.count; ++tile) {
-      const int64_t begin = (tile * kChannels + channel) * plane;
-      const uint8_t* in = tiles.pixels.data() + begin;
-      float* out = floats.data() + begin;
-      for (int64_t i = 0; i < plane; ++i) out[i] = table[in[i]];
-    }
-  }
+  std::array<float, kChannels * 256> tables;
+  for (int64_t channel = 0; channel < kChannels; ++channel)
+    float_of_byte(scaling, channel, tables.data() + channel * 256);
+  kernels::look_up(tiles.pixels, tiles.height * tiles.width, tables, floats.data());
   return floats;
 }
 

@@ -1,13 +1,12 @@
 // Pillow's separable 8-bit resampling. In: RGB8. Out: RGB8 of another size, the same bytes as Pillow.
 // Filter weights are computed in double, normalised to sum 1 and rounded to 22 fractional bits (torch: to
 // fewer, so that they fit 16 bits); each pass sums in int32, adds one half, shifts and clips to a byte. The
-// horizontal pass comes first and touches only the rows that the vertical pass reads. Reference: Pillow 12.3
+// horizontal pass comes first. This file plans; kernels::resample does the passes. Reference: Pillow 12.3
 // Image.resize, libImaging/Resample.c and, for nearest, the scale transform of Geometry.c.
 #include "image/resize.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <new>
 #include <numbers>
@@ -19,10 +18,6 @@ namespace galago {
 namespace {
 
 constexpr int kPrecisionBits = 32 - 8 - 2;
-constexpr int64_t kChannels = 3;
-// Rows that the horizontal pass takes at once: the innermost loop runs over them, so that it vectorises.
-constexpr int64_t kRowBlock = 16;
-
 struct Filter {
   double (*weight)(double);
   double support;  // the weight is zero beyond this distance
@@ -61,26 +56,10 @@ Filter filter_of(Resample resample) {
   }
 }
 
-/// The weights of one axis: output i is the sum of weights[i * taps + k] * input[first[i] + k], k < count[i].
-struct Axis {
-  int64_t taps = 0;
-  int bits = kPrecisionBits;  // of a weight after the point
-  std::vector<int32_t> first;
-  std::vector<int32_t> count;
-  std::vector<int32_t> weights;
-
-  const int32_t* of(int64_t i) const { return weights.data() + i * taps; }
-  int32_t half() const { return 1 << (bits - 1); }
-  uint8_t clip(int32_t sum) const { return static_cast<uint8_t>(std::clamp(sum >> bits, 0, 255)); }
-};
-
 int32_t to_fixed(double weight, int bits) {
   const double scaled = weight * (1 << bits);
   return static_cast<int32_t>(weight < 0 ? scaled - 0.5 : scaled + 0.5);
 }
-
-/// Whose rounding a resize follows.
-enum class Rounding { pillow, torch };
 
 // The most bits after the point with which the largest weight still fits a signed 16-bit number.
 int bits_for_torch(double largest) {
@@ -89,13 +68,15 @@ int bits_for_torch(double largest) {
   return bits;
 }
 
-Axis plan_axis(int64_t in, int64_t out, const Filter& filter, Rounding rounding) {
+// first + count of every pixel lie within the axis: both are cut to it.
+kernels::ResampleAxis plan_filter(int64_t in, int64_t out, const Filter& filter, Rounding rounding) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double stretch = std::max(scale, 1.0);  // when shrinking, the filter widens
   const double support = filter.support * stretch;
   const double inverse = 1.0 / stretch;
 
-  Axis axis;
+  kernels::ResampleAxis axis;
+  axis.in = in;
   axis.taps = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
   axis.first.resize(out);
   axis.count.resize(out);
@@ -115,156 +96,116 @@ Axis plan_axis(int64_t in, int64_t out, const Filter& filter, Rounding rounding)
     axis.first[i] = static_cast<int32_t>(begin);
     axis.count[i] = static_cast<int32_t>(end - begin);
   }
+  axis.bits = kPrecisionBits;
   if (rounding == Rounding::torch) axis.bits = bits_for_torch(*std::max_element(exact.begin(), exact.end()));
   for (size_t i = 0; i < exact.size(); ++i) axis.weights[i] = to_fixed(exact[i], axis.bits);
   return axis;
 }
 
-RgbImage allocate(int64_t width, int64_t height) {
-  RgbImage image{.width = width, .height = height};
-  const auto bytes = checked_mul(width * kChannels, height);
-  if (!bytes) throw std::bad_alloc();
-  image.pixels.resize(*bytes);
-  return image;
-}
-
-// Transposes up to kRowBlock rows so that the same sample of all rows lies together: [width * 3][kRowBlock].
-void gather_rows(const RgbImage& image, int64_t y, int64_t rows, std::vector<uint8_t>& block) {
-  const int64_t samples = image.width * kChannels;
-  for (int64_t r = 0; r < rows; ++r) {
-    const uint8_t* row = image.row(y + r);
-    for (int64_t s = 0; s < samples; ++s) block[s * kRowBlock + r] = row[s];
-  }
-}
-
-// Rows [begin, end) of the image, resized along x.
-RgbImage resize_rows(const RgbImage& image, int64_t begin, int64_t end, const Axis& axis) {
-  const auto width = static_cast<int64_t>(axis.first.size());
-  RgbImage out = allocate(width, end - begin);
-  std::vector<uint8_t> block(image.width * kChannels * kRowBlock);
-  for (int64_t y = begin; y < end; y += kRowBlock) {
-    const int64_t rows = std::min(kRowBlock, end - y);
-    gather_rows(image, y, rows, block);
-    for (int64_t x = 0; x < width; ++x) {
-      const int32_t* weights = axis.of(x);
-      for (int64_t c = 0; c < kChannels; ++c) {
-        int32_t sums[kRowBlock];
-        std::fill_n(sums, kRowBlock, axis.half());
-        const uint8_t* in = block.data() + (axis.first[x] * kChannels + c) * kRowBlock;
-        for (int32_t k = 0; k < axis.count[x]; ++k, in += kChannels * kRowBlock) {
-          for (int64_t r = 0; r < kRowBlock; ++r) sums[r] += in[r] * weights[k];
-        }
-        for (int64_t r = 0; r < rows; ++r) out.row(y - begin + r)[x * kChannels + c] = axis.clip(sums[r]);
-      }
-    }
-  }
-  return out;
-}
-
-// The image resized along y; its row 0 is row `top` of the image for which the axis was planned.
-RgbImage resize_columns(const RgbImage& image, int64_t top, const Axis& axis) {
-  const auto height = static_cast<int64_t>(axis.first.size());
-  const int64_t samples = image.width * kChannels;
-  RgbImage out = allocate(image.width, height);
-  std::vector<int32_t> sums(samples);
-  for (int64_t y = 0; y < height; ++y) {
-    std::fill(sums.begin(), sums.end(), axis.half());
-    const int32_t* weights = axis.of(y);
-    for (int32_t k = 0; k < axis.count[y]; ++k) {
-      const uint8_t* in = image.row(axis.first[y] - top + k);
-      const int32_t weight = weights[k];
-      for (int64_t s = 0; s < samples; ++s) sums[s] += in[s] * weight;
-    }
-    uint8_t* row = out.row(y);
-    for (int64_t s = 0; s < samples; ++s) row[s] = axis.clip(sums[s]);
-  }
-  return out;
-}
-
-// The input position of each output position: positions are accumulated in double, as the reference does, so
-// the last ones may fall outside and are then -1.
-std::vector<int64_t> nearest_positions(int64_t in, int64_t out) {
+// Every pixel is one of the input's, weight 1. Positions are accumulated in double, as the reference does, so
+// the last ones may fall outside; these pixels are the sum of nothing, black.
+kernels::ResampleAxis plan_nearest(int64_t in, int64_t out) {
+  kernels::ResampleAxis axis;
+  axis.in = in;
+  axis.taps = 1;
+  axis.bits = kPrecisionBits;
+  axis.weights.assign(static_cast<size_t>(out), 1 << kPrecisionBits);
   const double step = static_cast<double>(in) / static_cast<double>(out);
-  std::vector<int64_t> positions(out);
   double at = step * 0.5;
   for (int64_t i = 0; i < out; ++i, at += step) {
-    const auto position = static_cast<int64_t>(at);
-    positions[i] = position < in ? position : -1;
+    const int64_t position = std::min(static_cast<int64_t>(at), in);
+    axis.first.push_back(static_cast<int32_t>(position));
+    axis.count.push_back(position < in ? 1 : 0);
   }
-  return positions;
+  return axis;
 }
 
-RgbImage resize_nearest(const RgbImage& image, int64_t width, int64_t height) {
-  RgbImage out = allocate(width, height);  // black where no input pixel is hit
-  const std::vector<int64_t> columns = nearest_positions(image.width, width);
-  const std::vector<int64_t> rows = nearest_positions(image.height, height);
-  for (int64_t y = 0; y < height; ++y) {
-    if (rows[y] < 0) continue;
-    const uint8_t* in = image.row(rows[y]);
-    uint8_t* row = out.row(y);
-    for (int64_t x = 0; x < width; ++x) {
-      if (columns[x] >= 0) std::memcpy(row + x * kChannels, in + columns[x] * kChannels, kChannels);
-    }
-  }
-  return out;
+kernels::ResampleAxis plan_axis(int64_t in, int64_t out, Resample filter, Rounding rounding) {
+  if (filter == Resample::nearest) return plan_nearest(in, out);
+  return plan_filter(in, out, filter_of(filter), rounding);
 }
 
 // Pillow shrinks images more than a hundred times as high as wide along y first, which rounds differently.
-bool shrinks_a_tower(const RgbImage& image, int64_t height) {
-  return image.height > image.width * 100 && height < image.height;
+bool shrinks_a_tower(ImageSize size, int64_t height, Resample filter) {
+  return filter != Resample::nearest && size.height > size.width * 100 && height < size.height;
 }
 
-RgbImage resample(const RgbImage& image, int64_t width, int64_t height, const Filter& filter,
-                  Rounding rounding) {
-  const Axis vertical = plan_axis(image.height, height, filter, rounding);
-  if (width == image.width) return resize_columns(image, 0, vertical);
-  const Axis horizontal = plan_axis(image.width, width, filter, rounding);
-  if (height == image.height) return resize_rows(image, 0, height, horizontal);
-  if (rounding == Rounding::pillow && shrinks_a_tower(image, height)) {
-    return resize_rows(resize_columns(image, 0, vertical), 0, height, horizontal);
-  }
-  const int64_t top = vertical.first.front();
-  const int64_t bottom = vertical.first.back() + vertical.count.back();
-  return resize_columns(resize_rows(image, top, bottom, horizontal), top, vertical);
+std::string text_of(ImageSize size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
+
+void check_sizes(ImageSize from, ImageSize to) {
+  constexpr int64_t most = std::numeric_limits<int32_t>::max() / 3;
+  const auto within = [](ImageSize size) {
+    return size.width >= 1 && size.height >= 1 && size.width <= most && size.height <= most;
+  };
+  if (within(from) && within(to)) return;
+  throw Error(
+      ErrorCode::internal,
+      {.where = "resize", .got = text_of(from) + " to " + text_of(to), .expected = "sizes of at least 1x1"});
 }
 
-void check_sizes(const RgbImage& image, int64_t width, int64_t height) {
-  constexpr int64_t most = std::numeric_limits<int32_t>::max() / kChannels;
-  if (width < 1 || height < 1 || width > most || height > most || image.width < 1 || image.height < 1) {
-    throw Error(ErrorCode::internal,
-                {.where = "resize",
-                 .got = std::to_string(image.width) + "x" + std::to_string(image.height) + " to " +
-                        std::to_string(width) + "x" + std::to_string(height),
-                 .expected = "sizes of at least 1x1"});
-  }
+[[noreturn]] void throw_no_memory(ImageSize size) {
+  throw Error(ErrorCode::resource,
+              {.where = "resize", .got = "no memory for an image of " + text_of(size) + " pixels"});
 }
 
-RgbImage resize_with(const RgbImage& image, int64_t width, int64_t height, Resample filter,
-                     Rounding rounding) {
-  check_sizes(image, width, height);
-  if (width == image.width && height == image.height) return image;
+RgbImage resize_with(const RgbImage& image, ImageSize to, Resample filter, Rounding rounding) {
+  ResizeChain chain({image.width, image.height});
+  chain.then(to, filter, rounding);
+  if (to.width == image.width && to.height == image.height) return image;
+  RgbImage out{.width = to.width, .height = to.height, .pixels = {}};
   try {
-    if (filter == Resample::nearest) return resize_nearest(image, width, height);
-    return resample(image, width, height, filter_of(filter), rounding);
+    const auto bytes = checked_mul(to.width * 3, to.height);
+    if (!bytes) throw std::bad_alloc();
+    out.pixels.resize(*bytes);
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::resource, {.where = "resize",
-                                      .got = "no memory for an image of " + std::to_string(width) + "x" +
-                                             std::to_string(height) + " pixels"});
+    throw_no_memory(to);
   }
+  chain.run(image, {out.pixels.data(), PictureLayout::interleaved(to.height, to.width)});
+  return out;
 }
 
 }  // namespace
 
+ResizeChain& ResizeChain::then(ImageSize to, Resample filter, Rounding rounding) {
+  check_sizes(size_, to);
+  if (filter == Resample::nearest && rounding == Rounding::torch)
+    throw Error(ErrorCode::internal,
+                {.where = "resize", .got = "nearest", .expected = "a filter that was checked at load"});
+  const auto add = [&](kernels::Direction direction, int64_t from, int64_t length) {
+    if (from != length) passes_.push_back({direction, plan_axis(from, length, filter, rounding)});
+  };
+  try {
+    const bool tower = rounding == Rounding::pillow && shrinks_a_tower(size_, to.height, filter);
+    if (tower) add(kernels::Direction::along_y, size_.height, to.height);
+    add(kernels::Direction::along_x, size_.width, to.width);
+    if (!tower) add(kernels::Direction::along_y, size_.height, to.height);
+  } catch (const std::bad_alloc&) {
+    throw_no_memory(to);
+  }
+  size_ = to;
+  return *this;
+}
+
+void ResizeChain::run(const ConstPicture& in, const Picture& out) const {
+  std::vector<kernels::ResamplePass> passes;
+  for (const Pass& pass : passes_) passes.push_back({pass.direction, &pass.axis});
+  try {
+    kernels::resample(in, passes, out);
+  } catch (const std::bad_alloc&) {
+    throw_no_memory(size_);
+  }
+}
+
+void ResizeChain::run(const RgbImage& image, const Picture& out) const {
+  run({image.pixels.data(), PictureLayout::interleaved(image.height, image.width)}, out);
+}
+
 RgbImage resize(const RgbImage& image, int64_t width, int64_t height, Resample filter) {
-  return resize_with(image, width, height, filter, Rounding::pillow);
+  return resize_with(image, {width, height}, filter, Rounding::pillow);
 }
 
 RgbImage resize_as_torch(const RgbImage& image, int64_t width, int64_t height, Resample filter) {
-  if (filter == Resample::nearest)
-    throw Error(
-        ErrorCode::internal,
-        {.where = "resize_as_torch", .got = "nearest", .expected = "a filter that was checked at load"});
-  return resize_with(image, width, height, filter, Rounding::torch);
+  return resize_with(image, {width, height}, filter, Rounding::torch);
 }
 
 }  // namespace galago

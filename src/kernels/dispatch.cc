@@ -27,6 +27,8 @@ struct Table {
   decltype(&reference::rope) rope;
   decltype(&reference::to_f16) to_f16;
   decltype(&reference::gather_rows) gather_rows;
+  decltype(&reference::resample) resample;
+  decltype(&reference::look_up) look_up;
 };
 
 const char* reference_name() { return "reference"; }
@@ -34,11 +36,11 @@ const char* reference_name() { return "reference"; }
 constexpr Table kReference = {Backend::reference,          reference_name,      reference::linear_each,
                               reference::layer_norm,       reference::rms_norm, reference::attention,
                               reference::attention_cached, reference::rope,     reference::to_f16,
-                              reference::gather_rows};
+                              reference::gather_rows,      reference::resample, reference::look_up};
 
-constexpr Table kCpu = {Backend::cpu,  cpu::name,       cpu::linear_each,      cpu::layer_norm,
-                        cpu::rms_norm, cpu::attention,  cpu::attention_cached, cpu::rope,
-                        cpu::to_f16,   cpu::gather_rows};
+constexpr Table kCpu = {Backend::cpu,  cpu::name,        cpu::linear_each,      cpu::layer_norm,
+                        cpu::rms_norm, cpu::attention,   cpu::attention_cached, cpu::rope,
+                        cpu::to_f16,   cpu::gather_rows, cpu::resample,         cpu::look_up};
 
 std::atomic<const Table*> current = &kCpu;
 std::atomic<int> thread_count = 0;
@@ -57,6 +59,26 @@ bool same_shape(ConstMatrix a, ConstMatrix b) { return a.rows == b.rows && a.col
 bool fits(const HeadLayout& layout, ConstMatrix q, ConstMatrix out) {
   return layout.head_dim > 0 && layout.kv_heads > 0 && layout.heads % layout.kv_heads == 0 &&
          q.cols == layout.heads * layout.head_dim && same_shape(q, out);
+}
+
+// A whole number of tiles beside each other, and the picture on its canvas.
+bool fits(const PictureLayout& layout) {
+  return layout.height > 0 && layout.width > 0 && layout.tile_height > 0 && layout.tile_width > 0 &&
+         layout.top >= 0 && layout.left >= 0 &&
+         layout.left + layout.width <= layout.tile_cols * layout.tile_width;
+}
+
+// Every pixel that is read exists.
+bool fits(const ResampleAxis& axis, int64_t length) {
+  const auto out = static_cast<size_t>(axis.out());
+  bool holds = out > 0 && axis.in == length && axis.count.size() == out && axis.bits >= 1 && axis.bits < 31 &&
+               axis.weights.size() == out * static_cast<size_t>(axis.taps);
+  for (size_t i = 0; holds && i < out; ++i) {
+    const int64_t begin = axis.first[i], end = begin + axis.count[i];
+    holds = begin >= 0 && end >= begin && end <= length && end - begin <= axis.taps &&
+            (i == 0 || (axis.first[i - 1] <= begin && axis.first[i - 1] + axis.count[i - 1] <= end));
+  }
+  return holds;
 }
 
 }  // namespace
@@ -119,6 +141,23 @@ void to_f16(std::span<const float> x, uint16_t* out) { table().to_f16(x, out); }
 void gather_rows(const WeightView& weights, std::span<const int32_t> ids, Matrix out) {
   require(weights.values && out.cols == weights.cols && std::ssize(ids) == out.rows, "gather_rows");
   table().gather_rows(weights, ids, out);
+}
+
+void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out) {
+  int64_t height = in.layout.height, width = in.layout.width;
+  bool holds = fits(in.layout) && fits(out.layout);
+  for (const ResamplePass& pass : passes) {
+    int64_t& length = pass.direction == Direction::along_x ? width : height;
+    holds = holds && fits(*pass.axis, length);
+    length = pass.axis->out();
+  }
+  require(holds && height == out.layout.height && width == out.layout.width, "resample");
+  table().resample(in, passes, out);
+}
+
+void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out) {
+  require(plane > 0 && !tables.empty() && tables.size() % 256 == 0, "look_up");
+  table().look_up(bytes, plane, tables, out);
 }
 
 void set_threads(int threads) {

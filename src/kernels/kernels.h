@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
+#include "core/picture.h"
 #include "core/tensor.h"
 #include "core/weight.h"
 
@@ -117,6 +119,36 @@ void to_f16(std::span<const float> x, uint16_t* out);
 
 /// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
+
+/// How one axis of a picture changes its length, in fixed point: pixel i of the result is the sum of
+/// weights[i * taps + k] * pixel first[i] + k over k < count[i], plus one half, cut to its whole part and to
+/// 0..255. `bits` of a weight come after the point; a weight is below 32. first and first + count never fall.
+struct ResampleAxis {
+  int64_t in = 0;    ///< pixels before
+  int64_t taps = 0;  ///< the most that one pixel of the result reads
+  int bits = 22;
+  std::vector<int32_t> first;
+  std::vector<int32_t> count;
+  std::vector<int32_t> weights;  ///< [out(), taps]
+
+  int64_t out() const { return static_cast<int64_t>(first.size()); }
+};
+
+enum class Direction { along_x, along_y };
+
+/// One axis of every row, or of every column, is resampled and rounded to bytes.
+struct ResamplePass {
+  Direction direction = Direction::along_x;
+  const ResampleAxis* axis = nullptr;
+};
+
+/// The picture after the passes, one after another; none copies it from one layout to another. Bits do not
+/// depend on the backend or the threads. out must not overlap in. std::bad_alloc when memory is out.
+void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out);
+
+/// out[i] = the float of byte i in the table of its plane: planes of `plane` bytes take the tables [n, 256]
+/// in turn.
+void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out);
 
 /// More threads than a machine has; OpenMP ends the process when it cannot start as many as asked.
 inline constexpr int kMaxThreads = 1024;

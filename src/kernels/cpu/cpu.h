@@ -16,6 +16,8 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
           float scale);
 void to_f16(std::span<const float> x, uint16_t* out);
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
+void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out);
+void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out);
 
 /// The name that backend_name() returns, e.g. "cpu: AVX3".
 const char* name();
