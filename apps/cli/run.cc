@@ -120,6 +120,7 @@ int run(RunFlags& flags) {
   }
   for (const std::string& path : flags.videos) flags.request.videos.push_back(Video::open(path, flags.fps));
   catch_interrupt();
+  flags.load.low_memory = true;  // one question, then the process ends
   StatusLine status(!flags.json);
   status.show("loading the model");
   const Model model =
@@ -214,6 +215,10 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
   command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")
+      ->capture_default_str();
+  command
+      ->add_option("--kv-cache-dtype", flags->load.kv_cache_dtype,
+                   "What is kept of each position: f32, or f16 in half the memory")
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object instead of streaming text");
   command->add_flag("--stats", flags->stats,

@@ -77,6 +77,11 @@ class Video {
 struct LoadOptions {
   int threads = 0;             ///< at most 1024; 0: one per processor; holds for the whole process
   std::string dtype = "auto";  ///< arithmetic and weights: "auto" and "f32" are float32
+  /// What the decoder remembers of each position: "f32", or "f16" in half the memory (docs/memory.md).
+  std::string kv_cache_dtype = "f32";
+  /// Gives back the memory of the image stations' weights once a request's pictures are encoded. For a
+  /// process that is asked once: the next picture has to fetch them from the system's cache of files again.
+  bool low_memory = false;
 };
 
 /// How far a long request has come.

@@ -78,6 +78,7 @@ Tensor Answering::rows() {
                        {.split = request_.split_images, .progress = progress});
   Tensor rows = pack_prompt(*model_->frontend, *model_->engine, plan_.ids,
                             encoder.encode(visuals, plan_, answer_.timings));
+  model_->done_with_pictures();
   before_ms_ = clock_.ms();
   return rows;
 }
@@ -106,7 +107,7 @@ Answer Model::ask(const Request& request) const {
     Answering asked(state_, request);
     try {
       const Tensor rows = asked.rows();
-      DecoderSequence sequence(state_->engine->decoder());
+      DecoderSequence sequence(state_->engine->decoder(), state_->cache_dtype());
       CausalBackbone backbone(sequence);
       TokenizerText pieces(state_->frontend->tokenizer(), request.options.keep_special);
       GenerateRequest prompt = asked.prompt();

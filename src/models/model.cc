@@ -67,15 +67,25 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
   const Clock clock;
   if (options.dtype != "auto" && options.dtype != "f32")
     throw Error(ErrorCode::usage, {.where = "dtype", .got = options.dtype, .expected = "auto or f32"});
+  if (options.kv_cache_dtype != "f32" && options.kv_cache_dtype != "f16")
+    throw Error(ErrorCode::usage,
+                {.where = "kv_cache_dtype", .got = options.kv_cache_dtype, .expected = "f32 or f16"});
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
     state->frontend = load_frontend(directory);
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
+    state->options = options;
     state->load_ms = clock.ms();
     return Model(std::move(state));
   });
+}
+
+void Model::State::done_with_pictures() const {
+  if (!options.low_memory) return;
+  for (const StationShape& station : frontend->stations())
+    if (station.stage == Stage::image) checkpoint.release(station.prefixes);
 }
 
 }  // namespace galago

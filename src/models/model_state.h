@@ -23,7 +23,13 @@ struct Model::State {
   Checkpoint checkpoint;  // first: the engine reads its memory maps
   std::unique_ptr<const Frontend> frontend;
   std::unique_ptr<const Engine> engine;
+  LoadOptions options;
   double load_ms = 0;
+
+  /// The element type of the decoder's cache.
+  DType cache_dtype() const { return options.kv_cache_dtype == "f16" ? DType::f16 : DType::f32; }
+  /// A request's pictures are rows now: what LoadOptions::low_memory does.
+  void done_with_pictures() const;
 };
 
 }  // namespace galago

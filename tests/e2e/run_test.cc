@@ -274,5 +274,13 @@ TEST(Run, AReaderThatWentAwayIsAnOutputError) {
   EXPECT_THAT(run.err(), HasSubstr("output_io"));
 }
 
+TEST(Run, TheCacheMayHoldHalves) {
+  const Json answer = ask_json({"--kv-cache-dtype", "f16"});
+  EXPECT_EQ(answer["usage"]["completion_tokens"], 12);
+  const Finished refused = galago(ask({"--kv-cache-dtype", "bf16"}));
+  EXPECT_EQ(refused.code, 64);
+  EXPECT_THAT(refused.err, HasSubstr("kv_cache_dtype: got bf16, expected f32 or f16"));
+}
+
 }  // namespace
 }  // namespace galago::test
