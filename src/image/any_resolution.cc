@@ -104,6 +104,35 @@ class TileWriter {
   uint8_t* out_;
 };
 
+// Whether base image and cut squares are tiles as they are, which is so for every model in use.
+bool cuts_only(const AnyResolutionConfig& config, Resolution tile) {
+  return config.size == tile && tile == Resolution{config.tile_side, config.tile_side};
+}
+
+void write_cut(const RgbImage& image, const AnyResolutionPlan& plan, const AnyResolutionConfig& config,
+               uint8_t* out) {
+  const ImageSize size{image.width, image.height};
+  const int64_t side = config.tile_side;
+  ResizeChain(size).then({side, side}, config.resample).run(image, {out, PictureLayout::planar(side, side)});
+  PictureLayout canvas = PictureLayout::tiled(plan.grid.rows, plan.grid.cols, side, side);
+  canvas.height = plan.fitted.height;
+  canvas.width = plan.fitted.width;
+  canvas.top = plan.top;
+  canvas.left = plan.left;
+  ResizeChain(size).then(plan.fitted, config.resample).run(image, {out + kChannels * side * side, canvas});
+}
+
+void write_resized(const RgbImage& image, const AnyResolutionPlan& plan, const AnyResolutionConfig& config,
+                   uint8_t* out) {
+  TileWriter writer(config, tile_size(config), out);
+  writer.write(resize(image, config.size.width, config.size.height, config.resample), 0, 0, config.size);
+  const RgbImage fitted = resize(image, plan.fitted.width, plan.fitted.height, config.resample);
+  const int64_t side = config.tile_side;
+  for (int64_t row = 0; row < plan.grid.rows; ++row)
+    for (int64_t col = 0; col < plan.grid.cols; ++col)
+      writer.write(fitted, row * side - plan.top, col * side - plan.left, {side, side});
+}
+
 }  // namespace
 
 Resolution select_best_resolution(ImageSize size, std::span<const Resolution> resolutions) {
@@ -180,13 +209,10 @@ Tiles make_any_resolution_tiles(const RgbImage& image, const AnyResolutionConfig
               .pixels = {}};
   try {
     tiles.pixels.resize(static_cast<size_t>(tiles.count * kChannels * tile.height * tile.width));
-    TileWriter writer(config, tile, tiles.pixels.data());
-    writer.write(resize(image, config.size.width, config.size.height, config.resample), 0, 0, config.size);
-    const RgbImage fitted = resize(image, plan.fitted.width, plan.fitted.height, config.resample);
-    const int64_t side = config.tile_side;
-    for (int64_t row = 0; row < plan.grid.rows; ++row)
-      for (int64_t col = 0; col < plan.grid.cols; ++col)
-        writer.write(fitted, row * side - plan.top, col * side - plan.left, {side, side});
+    if (cuts_only(config, tile))
+      write_cut(image, plan, config, tiles.pixels.data());
+    else
+      write_resized(image, plan, config, tiles.pixels.data());
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::resource, {.where = "make_any_resolution_tiles",
                                       .got = "no memory for " + std::to_string(tiles.count) + " tiles"});

@@ -1,4 +1,4 @@
-// One resize a picture, then interleaved bytes to planes.
+// One resize a picture, straight into planes.
 #include "image/fixed_size.h"
 
 #include <string>
@@ -10,9 +10,8 @@
 namespace galago {
 namespace {
 
-RgbImage to_size(const RgbImage& image, const FixedSizeConfig& config) {
-  if (config.do_resize) return resize(image, config.width, config.height, config.resample);
-  if (image.width == config.width && image.height == config.height) return image;
+void check_size(const RgbImage& image, const FixedSizeConfig& config) {
+  if (config.do_resize || (image.width == config.width && image.height == config.height)) return;
   throw Error(
       ErrorCode::input_invalid,
       {.where = "image",
@@ -35,9 +34,11 @@ Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeCon
   tiles.pixels.resize(static_cast<size_t>(count * 3 * plane));
   uint8_t* out = tiles.pixels.data();
   for (const RgbImage& image : images) {
-    const RgbImage sized = to_size(image, config);
-    for (int64_t c = 0; c < 3; ++c)
-      for (int64_t i = 0; i < plane; ++i) *out++ = sized.pixels[static_cast<size_t>(i * 3 + c)];
+    check_size(image, config);
+    ResizeChain({image.width, image.height})
+        .then({config.width, config.height}, config.resample)
+        .run(image, {out, PictureLayout::planar(config.height, config.width)});
+    out += 3 * plane;
   }
   return tiles;
 }

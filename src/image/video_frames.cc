@@ -45,8 +45,7 @@ ImageSize scale_to_edge(ImageSize size, int64_t edge) {
 }
 
 // The float of every byte value in one channel. The reference folds the rescaling into mean and std.
-std::array<float, 256> float_of_byte(const PixelScaling& scaling, int64_t channel) {
-  std::array<float, 256> table{};
+void float_of_byte(const PixelScaling& scaling, int64_t channel, float* table) {
   auto mean = static_cast<float>(scaling.image_mean[channel]);
   auto deviation = static_cast<float>(scaling.image_std[channel]);
   if (scaling.do_rescale && scaling.do_normalize) {
@@ -62,7 +61,6 @@ std::array<float, 256> float_of_byte(const PixelScaling& scaling, int64_t channe
       pixel *= static_cast<float>(scaling.rescale_factor);
     table[value] = pixel;
   }
-  return table;
 }
 
 }  // namespace
@@ -97,28 +95,23 @@ std::vector<int64_t> sample_frames(const VideoFacts& video, const VideoConfig& c
 }
 
 Tiles make_frame_tile(const RgbImage& frame, const VideoConfig& config) {
-  const ImageSize scaled = scale_to_edge({frame.width, frame.height}, config.size_longest_edge);
+  const ImageSize size{frame.width, frame.height};
   const int64_t side = config.max_image_size_longest_edge;
-  const RgbImage large = resize_as_torch(frame, scaled.width, scaled.height, config.resample);
-  const RgbImage square = resize_as_torch(large, side, side, config.resample);
   Tiles tile{.grid = {}, .count = 1, .height = side, .width = side, .pixels = {}};
   tile.pixels.resize(kChannels * side * side);
-  for (int64_t i = 0; i < side * side; ++i) {
-    for (int64_t c = 0; c < kChannels; ++c)
-      tile.pixels[c * side * side + i] = square.pixels[i * kChannels + c];
-  }
+  ResizeChain(size)
+      .then(scale_to_edge(size, config.size_longest_edge), config.resample, Rounding::torch)
+      .then({side, side}, config.resample, Rounding::torch)
+      .run(frame, {tile.pixels.data(), PictureLayout::planar(side, side)});
   return tile;
 }
 
 Tensor normalise_frame(const Tiles& tile, const PixelScaling& scaling) {
   Tensor floats({tile.count, kChannels, tile.height, tile.width});
-  const int64_t plane = tile.height * tile.width;
-  for (int64_t i = 0; i < tile.count * kChannels; ++i) {
-    const std::array<float, 256> table = float_of_byte(scaling, i % kChannels);
-    const uint8_t* in = tile.pixels.data() + i * plane;
-    float* out = floats.data() + i * plane;
-    for (int64_t p = 0; p < plane; ++p) out[p] = table[in[p]];
-  }
+  std::array<float, kChannels * 256> tables;
+  for (int64_t channel = 0; channel < kChannels; ++channel)
+    float_of_byte(scaling, channel, tables.data() + channel * 256);
+  kernels::look_up(tile.pixels, tile.height * tile.width, tables, floats.data());
   return floats;
 }
 
