@@ -23,8 +23,10 @@ class Workspace {
     const int64_t floats = (static_cast<int64_t>(sizeof(T)) + 3) / 4;
     return {reinterpret_cast<T*>(matrix(count, floats).data), static_cast<size_t>(count)};
   }
-  /// Bytes held at present; the arena never shrinks.
+  /// Bytes of address space held at present; the arena never shrinks.
   int64_t bytes() const;
+  /// The most bytes that were taken at once so far.
+  int64_t most_bytes() const { return most_ * static_cast<int64_t>(sizeof(float)); }
 
   /// Everything taken while a Frame lives is given back when it ends.
   class Frame {
@@ -38,12 +40,15 @@ class Workspace {
     Workspace& workspace_;
     size_t chunk_;
     int64_t used_;
+    int64_t taken_;
   };
 
  private:
   std::vector<Tensor> chunks_;
-  size_t chunk_ = 0;  // the chunk that is being filled
-  int64_t used_ = 0;  // floats used of it
+  size_t chunk_ = 0;   // the chunk that is being filled
+  int64_t used_ = 0;   // floats used of it
+  int64_t taken_ = 0;  // floats taken of all chunks
+  int64_t most_ = 0;   // the largest taken_
 };
 
 }  // namespace galago

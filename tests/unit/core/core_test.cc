@@ -80,6 +80,33 @@ TEST(Workspace, GivesBackByScopeAndStopsGrowing) {
   EXPECT_EQ(workspace.bytes(), after_first);
 }
 
+TEST(Workspace, KnowsTheMostThatWasTakenAtOnce) {
+  Workspace workspace;
+  {
+    Workspace::Frame frame(workspace);
+    workspace.matrix(1, 1000 * 16);
+    for (const int64_t floats : {2000 * 16, 500 * 16}) {  // one after the other
+      Workspace::Frame inner(workspace);
+      workspace.matrix(1, floats);
+    }
+    workspace.matrix(100, 16);
+  }
+  EXPECT_EQ(workspace.most_bytes(), 3000 * 16 * 4);
+  Workspace::Frame frame(workspace);
+  workspace.matrix(1, int64_t{1} << 25);  // a chunk of its own
+  workspace.matrix(1, 16);
+  EXPECT_EQ(workspace.most_bytes(), ((int64_t{1} << 25) + 16) * 4);
+}
+
+TEST(Workspace, TakesNoMemoryForWhatIsNotUsed) {
+  const int64_t before = resident_memory();
+  Workspace workspace;
+  const Matrix small = workspace.matrix(1, 1 << 18);
+  std::fill_n(small.data, small.cols, 1.0F);
+  EXPECT_GE(workspace.bytes(), int64_t{64} << 20);
+  EXPECT_LT(resident_memory(), before + (int64_t{16} << 20));
+}
+
 TEST(Workspace, RefusesWhatCannotBeHeld) {
   Workspace workspace;
   EXPECT_THROW(workspace.matrix(int64_t{1} << 40, int64_t{1} << 40), Error);
