@@ -43,14 +43,13 @@ void attend_tiles(const Job& job, const HeadLayout& layout) {
     float* const keys = thread_scratch<struct Packed>(2 * packed + tile_scratch(dim));
     float* const values = keys + packed;
     pack_head(job.keys.slice_rows(0, count).slice_cols(kv * dim, dim),
-              job.values.slice_rows(0, count).slice_cols(kv * dim, dim), 0, count, keys, values);
+              job.values.slice_rows(0, count).slice_cols(kv * dim, dim), layout.scale, keys, values);
     for (int64_t first = begin; first < end; first += kTileRows)
       for (int64_t head = kv * group; head < (kv + 1) * group; ++head) {
         const int64_t rows = std::min(kTileRows, end - first);
-        attend_tile(
-            {job.q.slice_rows(first, rows).slice_cols(head * dim, dim), job.ranges + first, layout.scale,
-             job.out.slice_rows(first, rows).slice_cols(head * dim, dim), values + packed},
-            {keys, values, count, job.bias});
+        attend_tile({job.q.slice_rows(first, rows).slice_cols(head * dim, dim), job.ranges + first,
+                     job.out.slice_rows(first, rows).slice_cols(head * dim, dim), values + packed},
+                    {keys, values, count, job.bias});
       }
   };
   const int64_t tasks = layout.kv_heads * splits;

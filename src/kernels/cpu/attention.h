@@ -6,7 +6,7 @@
 
 namespace galago::kernels::cpu {
 
-inline constexpr int64_t kTileRows = 64;  ///< query rows that share one pass over the keys
+inline constexpr int64_t kTileRows = 96;  ///< query rows that share one pass over the keys
 inline constexpr int64_t kKeyBlock =
     512;  ///< keys whose scores are held at once; a block starts at its multiple
 
@@ -48,18 +48,16 @@ struct Range {
 struct Tile {
   ConstMatrix q;        ///< [rows, head_dim]
   const Range* ranges;  ///< one for each row
-  float scale;
-  Matrix out;      ///< [rows, head_dim]
-  float* scratch;  ///< tile_scratch(head_dim) floats
+  Matrix out;           ///< [rows, head_dim]
+  float* scratch;       ///< tile_scratch(head_dim) floats
 };
 
 /// Floats of a packed head of `count` keys (keys and values alike need this many each).
 int64_t packed_size(int64_t count, int64_t head_dim);
 int64_t tile_scratch(int64_t head_dim);
-/// Packs keys [begin, end) of one head; begin is a multiple of kKeyBlock, and so is end unless it is the
-/// last.
-void pack_head(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
-               float* packed_keys, float* packed_values);
+/// Packs all keys, times `scale`, and all values of one head.
+void pack_head(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
+               float* packed_values);
 void attend_tile(const Tile& tile, const PackedHead& head);
 
 /// Softmax over some of the keys of one query row of one head, before the division by the sum.

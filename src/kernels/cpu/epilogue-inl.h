@@ -9,33 +9,41 @@
 
 #include <hwy/highway.h>
 
-#include <cstring>
-
 #include "kernels/cpu/activation-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 
-/// Columns [first, first + count) of row `row` of product.y, made of `values`, which are overwritten.
+/// One vector of a row, from its sums to its place.
+template <class D>
+HWY_INLINE void FinishVector(D d, const Epilogue& epilogue, const float* sums, const float* bias,
+                             const float* factor, const float* residual, float* y) {
+  auto value = hn::LoadU(d, sums);
+  if (bias) value = hn::Add(value, hn::LoadU(d, bias));
+  value = Activate(d, epilogue.activation, value);
+  if (factor) value = hn::Mul(value, hn::LoadU(d, factor));
+  const auto scale = hn::Set(d, epilogue.scale);
+  value = residual ? hn::MulAdd(value, scale, hn::LoadU(d, residual)) : hn::Mul(value, scale);
+  hn::StoreU(value, d, y);
+}
+
+/// Columns [first, first + count) of row `row` of product.y, from the sums of its products.
 inline void FinishRow(const Product& product, int64_t row, int64_t first, int64_t count,
-                      float* HWY_RESTRICT values) {
+                      const float* HWY_RESTRICT sums) {
   const Epilogue& epilogue = product.epilogue;
-  if (const float* bias = product.layer->bias())
-    for (int64_t c = 0; c < count; ++c) values[c] += bias[first + c];
-  ActivateRow(epilogue.activation, count, values);
-  if (epilogue.factor.data) {
-    const float* factor = epilogue.factor.row(row) + first;
-    for (int64_t c = 0; c < count; ++c) values[c] *= factor[c];
-  }
+  const float* const bias = product.layer->bias() ? product.layer->bias() + first : nullptr;
+  const float* const factor = epilogue.factor.data ? epilogue.factor.row(row) + first : nullptr;
+  const float* const residual = epilogue.residual.data ? epilogue.residual.row(row) + first : nullptr;
   float* const y = product.y.row(row) + first;  // may be the factor's or the residual's place
-  if (epilogue.residual.data) {
-    const float* residual = epilogue.residual.row(row) + first;
-    for (int64_t c = 0; c < count; ++c) values[c] = values[c] * epilogue.scale + residual[c];
-  } else if (epilogue.scale != 1) {
-    for (int64_t c = 0; c < count; ++c) values[c] *= epilogue.scale;
-  }
-  std::memcpy(y, values, static_cast<size_t>(count) * sizeof(float));
+  const auto at = [](const float* values, int64_t c) { return values ? values + c : nullptr; };
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 1> one;
+  int64_t c = 0;
+  for (; c + static_cast<int64_t>(hn::Lanes(d)) <= count; c += static_cast<int64_t>(hn::Lanes(d)))
+    FinishVector(d, epilogue, sums + c, at(bias, c), at(factor, c), at(residual, c), y + c);
+  for (; c < count; ++c)
+    FinishVector(one, epilogue, sums + c, at(bias, c), at(factor, c), at(residual, c), y + c);
 }
 
 }  // namespace HWY_NAMESPACE

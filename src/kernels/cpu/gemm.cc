@@ -18,6 +18,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/quant.h"
+#include "kernels/cpu/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -30,44 +31,6 @@ constexpr int64_t kMostDepth = 1024;  // of a panel at once: 192 KiB with 16 lan
 constexpr int64_t kChunk = 256;       // weights of a row that become floats at once
 
 int64_t PanelColumns() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(Floats())); }
-
-#if HWY_TARGET != HWY_SCALAR
-/// Blocks of 4 floats that lie `step` floats apart, as one vector.
-template <class D>
-HWY_INLINE hn::Vec<D> LoadBlocks(D d, const float* from, int64_t step) {
-  if constexpr (hn::MaxLanes(D()) == 4) {
-    return hn::LoadU(d, from);
-  } else {
-    const hn::Half<D> half;
-    constexpr int64_t kBlocks = hn::MaxLanes(D()) / 8;
-    return hn::Combine(d, LoadBlocks(half, from + kBlocks * step, step), LoadBlocks(half, from, step));
-  }
-}
-#endif
-
-/// to[k * width + r] = rows[r * kChunk + k] for one vector's lanes r and k < depth.
-void Transpose(const float* HWY_RESTRICT rows, int64_t depth, float* HWY_RESTRICT to, int64_t width) {
-  const Floats d;
-  int64_t k = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const hn::Repartition<double, Floats> pairs;
-  for (; k + 4 <= depth; k += 4, to += 4 * width) {
-    const auto a = LoadBlocks(d, rows + k, 4 * kChunk), b = LoadBlocks(d, rows + kChunk + k, 4 * kChunk);
-    const auto c = LoadBlocks(d, rows + 2 * kChunk + k, 4 * kChunk);
-    const auto e = LoadBlocks(d, rows + 3 * kChunk + k, 4 * kChunk);
-    const auto ab0 = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));  // of k and k + 1
-    const auto ab2 = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));  // of k + 2 and k + 3
-    const auto ce0 = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
-    const auto ce2 = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab0, ce0)), d, to);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab0, ce0)), d, to + width);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab2, ce2)), d, to + 2 * width);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab2, ce2)), d, to + 3 * width);
-  }
-#endif
-  for (; k < depth; ++k, to += width)
-    for (int64_t r = 0; r < static_cast<int64_t>(hn::Lanes(d)); ++r) to[r] = rows[r * kChunk + k];
-}
 
 /// The weights of outputs [first, first + count) and inputs [begin, begin + depth) as a panel
 /// [depth][PanelColumns()]; columns past count are zero.
@@ -84,7 +47,7 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
         else
           std::fill_n(rows + r * kChunk, part, 0.0f);
       }
-      Transpose(rows, part, panel + k * width + column, width);
+      Transpose(rows, kChunk, part, panel + k * width + column, width);
     }
 }
 

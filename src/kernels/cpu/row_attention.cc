@@ -11,7 +11,7 @@
 #include <cmath>
 #include <limits>
 
-#include <hwy/contrib/math/math-inl.h>
+#include "kernels/cpu/activation-inl.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/load-inl.h"
 
@@ -77,7 +77,7 @@ Partial Attend(const float* q, const Rows<Element>& keys, const Rows<Element>& v
   auto sums = hn::Zero(d);
   const int64_t whole = count - count % lanes;
   for (k = 0; k < whole; k += lanes) {
-    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + k), hn::Set(d, largest)));
+    const auto e = FastExp(d, hn::Sub(hn::LoadU(d, scores + k), hn::Set(d, largest)));
     hn::StoreU(e, d, scores + k);
     sums = hn::Add(sums, e);
   }

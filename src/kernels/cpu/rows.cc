@@ -9,8 +9,8 @@
 
 #include <cmath>
 
+#include <hwy/contrib/math/math-inl.h>
 #include "core/half.h"
-#include "kernels/cpu/activation-inl.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
@@ -23,29 +23,36 @@ namespace hn = hwy::HWY_NAMESPACE;
 int64_t WholeVectors(int64_t n) { return n - n % static_cast<int64_t>(hn::Lanes(Floats())); }
 int64_t Step() { return static_cast<int64_t>(hn::Lanes(Floats())); }
 
-float Sum(const float* x, int64_t n) {
+/// The sum of term(vector) over x, whose vectors run in four chains, and of term(one value) over the rest.
+template <class Term>
+HWY_INLINE float SumOf(const float* x, int64_t n, const Term& term) {
   const Floats d;
-  auto sum = hn::Zero(d);
-  const int64_t whole = WholeVectors(n);
-  for (int64_t c = 0; c < whole; c += Step()) sum = hn::Add(sum, hn::LoadU(d, x + c));
-  float total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (int64_t c = whole; c < n; ++c) total += x[c];
+  const hn::CappedTag<float, 1> one;
+  const int64_t step = Step(), whole = WholeVectors(n);
+  auto a = hn::Zero(d), b = a, e = a, f = a;
+  int64_t c = 0;
+  for (; c + 4 * step <= whole; c += 4 * step) {
+    a = hn::Add(a, term(d, hn::LoadU(d, x + c)));
+    b = hn::Add(b, term(d, hn::LoadU(d, x + c + step)));
+    e = hn::Add(e, term(d, hn::LoadU(d, x + c + 2 * step)));
+    f = hn::Add(f, term(d, hn::LoadU(d, x + c + 3 * step)));
+  }
+  for (; c < whole; c += step) a = hn::Add(a, term(d, hn::LoadU(d, x + c)));
+  float total = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(e, f))));
+  for (; c < n; ++c) total += hn::GetLane(term(one, hn::LoadU(one, x + c)));
   return total;
+}
+
+float Sum(const float* x, int64_t n) {
+  return SumOf(x, n, [](auto, auto value) { return value; });
 }
 
 /// The sum of (x - center)^2.
 float SquareSum(const float* x, int64_t n, float center) {
-  const Floats d;
-  auto sum = hn::Zero(d);
-  const auto middle = hn::Set(d, center);
-  const int64_t whole = WholeVectors(n);
-  for (int64_t c = 0; c < whole; c += Step()) {
-    const auto difference = hn::Sub(hn::LoadU(d, x + c), middle);
-    sum = hn::MulAdd(difference, difference, sum);
-  }
-  float total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (int64_t c = whole; c < n; ++c) total += (x[c] - center) * (x[c] - center);
-  return total;
+  return SumOf(x, n, [center](auto d, auto value) {
+    const auto difference = hn::Sub(value, hn::Set(d, center));
+    return hn::Mul(difference, difference);
+  });
 }
 
 void LayerNormRow(const float* x, const float* weight, const float* bias, float eps, int64_t n, float* y) {

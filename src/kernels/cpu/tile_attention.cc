@@ -1,8 +1,8 @@
 // Attention of a tile of query rows of one head, block of keys by block of keys: scores, their exponentials
 // and the weighted sum of values, so that scores never leave the cache. The largest score so far rescales
 // what was summed before, which gives the softmax over all keys (Milakov and Gimelshein, arXiv:1805.02867).
-// Packed order: panels of kPanel = 2 vectors; keys [panel of keys][head_dim][kPanel], values
-// [panel of columns][key][kPanel], both padded with zeros.
+// Packed keys carry the factor of the scores. Packed order: panels of kPanel = 2 vectors; keys [panel of
+// keys][head_dim][kPanel], values [panel of columns][key][kPanel], both padded with zeros.
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/tile_attention.cc"
@@ -13,10 +13,11 @@
 #include <cstring>
 #include <limits>
 
-#include <hwy/contrib/math/math-inl.h>
+#include "kernels/cpu/activation-inl.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/load-inl.h"
+#include "kernels/cpu/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -34,56 +35,56 @@ int64_t PackedSize(int64_t count, int64_t head_dim) {
   return std::max(RoundUp(count, Panel()) * head_dim, RoundUp(head_dim, Panel()) * RoundUp(count, Panel()));
 }
 
-int64_t TileScratch(int64_t head_dim) {
-  return kTileRows * (head_dim + kKeyBlock + RoundUp(head_dim, Panel()));
-}
+int64_t TileScratch(int64_t head_dim) { return kTileRows * (kKeyBlock + RoundUp(head_dim, Panel())); }
 
-/// to[0..count) = elements as floats.
+/// to[0..count) = elements as floats, times factor.
 template <class Element>
-HWY_INLINE void Widen(const std::byte* from, int64_t count, float* to) {
+HWY_INLINE void Widen(const std::byte* from, int64_t count, float factor, float* to) {
+  const auto times = hn::Set(Floats(), factor);
   const int64_t lanes = Lanes(), whole = count - count % lanes;
   for (int64_t c = 0; c < whole; c += lanes)
-    hn::StoreU(Element::Load(from + c * Element::kBytes), Floats(), to + c);
-  for (int64_t c = whole; c < count; ++c) to[c] = Element::One(from + c * Element::kBytes);
+    hn::StoreU(hn::Mul(Element::Load(from + c * Element::kBytes), times), Floats(), to + c);
+  for (int64_t c = whole; c < count; ++c) to[c] = Element::One(from + c * Element::kBytes) * factor;
 }
 
 template <class Element>
-void PackElements(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
-                  float* packed_keys, float* packed_values) {
-  constexpr int64_t kPart = 64;  // columns that are widened together
-  const int64_t panel = Panel(), dim = keys.cols;
+void PackElements(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
+                  float* packed_values) {
+  constexpr int64_t kPart = 128;  // columns that are widened and turned together
+  const int64_t panel = Panel(), lanes = Lanes(), dim = keys.cols;
   const auto at = [](const StoredRows& rows, int64_t row, int64_t col) {
     return rows.data + (row * rows.stride + col) * Element::kBytes;
   };
   const int64_t padded = RoundUp(keys.rows, panel);
-  for (int64_t first = begin; first < end; first += panel) {
-    float* to = packed_keys + first * dim;
-    const int64_t rows = std::min(panel, keys.rows - first);
-    if (rows < panel) std::fill_n(to, panel * dim, 0.0f);
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < dim; c += kPart) {
-        float part[kPart];
-        const int64_t count = std::min(kPart, dim - c);
-        Widen<Element>(at(keys, first + r, c), count, part);
-        for (int64_t i = 0; i < count; ++i) to[(c + i) * panel + r] = part[i];
+  HWY_ALIGN float part[hn::MaxLanes(Floats()) * kPart];
+  for (int64_t first = 0; first < padded; first += lanes)
+    for (int64_t c = 0; c < dim; c += kPart) {
+      const int64_t count = std::min(kPart, dim - c);
+      for (int64_t r = 0; r < lanes; ++r) {
+        if (first + r < keys.rows)
+          Widen<Element>(at(keys, first + r, c), count, scale, part + r * kPart);
+        else
+          std::fill_n(part + r * kPart, count, 0.0f);
       }
-  }
+      Transpose(part, kPart, count, packed_keys + first / panel * panel * dim + c * panel + first % panel,
+                panel);
+    }
   for (int64_t first = 0; first < dim; first += panel) {
     const int64_t cols = std::min(panel, dim - first);
-    for (int64_t r = begin; r < std::min(RoundUp(end, panel), padded); ++r) {
+    for (int64_t r = 0; r < padded; ++r) {
       float* to = packed_values + first * padded + r * panel;
       if (r >= keys.rows || cols < panel) std::fill_n(to, panel, 0.0f);
-      if (r < keys.rows) Widen<Element>(at(values, r, first), cols, to);
+      if (r < keys.rows) Widen<Element>(at(values, r, first), cols, 1, to);
     }
   }
 }
 
-void PackHead(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
-              float* packed_keys, float* packed_values) {
+void PackHead(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
+              float* packed_values) {
   if (keys.dtype == DType::f16)
-    PackElements<F16>(keys, values, begin, end, packed_keys, packed_values);
+    PackElements<F16>(keys, values, scale, packed_keys, packed_values);
   else
-    PackElements<F32>(keys, values, begin, end, packed_keys, packed_values);
+    PackElements<F32>(keys, values, scale, packed_keys, packed_values);
 }
 
 /// c [rows, panels] (+)= a [rows, depth] times `panels` panels that lie panel_stride floats apart.
@@ -120,7 +121,7 @@ float Exponentials(float* scores, const float* bias, Range visible, int64_t widt
   largest = hn::GetLane(most);
   auto sum = hn::Zero(d);
   for (int64_t c = 0; c < whole; c += lanes) {
-    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + c), most));
+    const auto e = FastExp(d, hn::Sub(hn::LoadU(d, scores + c), most));
     hn::StoreU(e, d, scores + c);
     sum = hn::Add(sum, e);
   }
@@ -134,13 +135,11 @@ void ScaleInto(const float* from, float factor, int64_t n, float* to) {
 
 void AttendTile(const Tile& tile, const PackedHead& head) {
   const int64_t rows = tile.q.rows, dim = tile.q.cols, panel = Panel();
-  const Matrix q(tile.scratch, rows, dim);
-  const Matrix scores(q.data + kTileRows * dim, rows, kKeyBlock);
+  const Matrix scores(tile.scratch, rows, kKeyBlock);
   const Matrix sums(scores.data + kTileRows * kKeyBlock, rows, RoundUp(dim, panel));
   float largest[kTileRows], total[kTileRows];
   int64_t first = head.count, last = 0;
   for (int64_t r = 0; r < rows; ++r) {
-    ScaleInto(tile.q.row(r), tile.scale, dim, q.row(r));
     largest[r] = std::numeric_limits<float>::lowest();
     total[r] = 0;
     first = std::min(first, tile.ranges[r].begin);
@@ -150,7 +149,7 @@ void AttendTile(const Tile& tile, const PackedHead& head) {
   const int64_t value_panel = RoundUp(head.count, panel) * panel;
   for (int64_t key = first / kKeyBlock * kKeyBlock; key < last; key += kKeyBlock) {
     const int64_t count = std::min(kKeyBlock, last - key), width = RoundUp(count, panel);
-    Multiply(q, dim, head.keys + key * dim, width / panel, panel * dim, false, scores);
+    Multiply(tile.q, dim, head.keys + key * dim, width / panel, panel * dim, false, scores);
     for (int64_t r = 0; r < rows; ++r) {
       const Range visible = {std::clamp<int64_t>(tile.ranges[r].begin - key, 0, count),
                              std::clamp<int64_t>(tile.ranges[r].end - key, 0, count)};
@@ -187,9 +186,9 @@ int64_t packed_size(int64_t count, int64_t head_dim) {
 
 int64_t tile_scratch(int64_t head_dim) { return HWY_DYNAMIC_DISPATCH(TileScratch)(head_dim); }
 
-void pack_head(const StoredRows& keys, const StoredRows& values, int64_t begin, int64_t end,
-               float* packed_keys, float* packed_values) {
-  HWY_DYNAMIC_DISPATCH(PackHead)(keys, values, begin, end, packed_keys, packed_values);
+void pack_head(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
+               float* packed_values) {
+  HWY_DYNAMIC_DISPATCH(PackHead)(keys, values, scale, packed_keys, packed_values);
 }
 
 void attend_tile(const Tile& tile, const PackedHead& head) { HWY_DYNAMIC_DISPATCH(AttendTile)(tile, head); }
