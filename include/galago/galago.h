@@ -75,8 +75,9 @@ class Video {
 
 /// How a model is loaded.
 struct LoadOptions {
-  int threads = 0;             ///< at most 1024; 0: one per processor; holds for the whole process
-  std::string dtype = "auto";  ///< arithmetic and weights: "auto" and "f32" are float32
+  int threads = 0;                ///< at most 1024; 0: one per processor; holds for the whole process
+  std::string dtype = "auto";     ///< arithmetic and weights: "auto" and "f32" are float32
+  ImageCacheOptions image_cache;  ///< of Model; EmbeddingModel keeps nothing
   /// What the decoder remembers of each position: "f32", or "f16" in half the memory (docs/memory.md).
   std::string kv_cache_dtype = "f32";
   /// Gives back the memory of the image stations' weights once a request's pictures are encoded. For a
@@ -138,6 +139,7 @@ struct Answer {
   std::vector<VideoInfo> videos;
   Usage usage;
   Timings timings;
+  CacheCounts cache;
 };
 
 /// A loaded model. Cheap to copy; const and safe to use from several threads at once.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -48,6 +49,23 @@ struct Timings {
   double first_token_ms = 0;  ///< from the start of the request to the first token
   double decode_ms = 0;
   double tokens_per_second = 0;  ///< of decoding, without prefill
+};
+
+/// Where image rows are kept for the next request about the same picture (docs/caching.md).
+struct ImageCacheOptions {
+  int64_t memory_bytes = int64_t{256} << 20;   ///< in this process, for each loaded model; 0: none
+  std::filesystem::path directory;             ///< shared between processes; empty: none
+  int64_t directory_bytes = int64_t{1} << 30;  ///< of all files in it
+};
+
+/// What one request did not have to encode. Pictures are images and the frames of videos.
+struct CacheCounts {
+  int64_t memory_hits = 0;     ///< pictures whose rows were in memory
+  int64_t directory_hits = 0;  ///< pictures whose rows were in the directory
+  int64_t misses = 0;          ///< pictures that were encoded
+  int64_t unsaved = 0;         ///< encoded pictures that the directory did not take
+  int64_t tiles_encoded = 0;   ///< tiles that went through the tower
+  int64_t tiles_repeated = 0;  ///< tiles equal to one of them: its rows were copied
 };
 
 /// Tokens of one request.

@@ -74,10 +74,12 @@ Tensor Answering::rows() {
            request_.on_progress(
                {.tiles_done = done, .tiles_total = total, .prompt_tokens = std::ssize(plan_.ids)});
   };
-  ImageEncoder encoder(*model_->frontend, *model_->engine,
-                       {.split = request_.split_images, .progress = progress});
-  Tensor rows = pack_prompt(*model_->frontend, *model_->engine, plan_.ids,
-                            encoder.encode(visuals, plan_, answer_.timings));
+  ImageEncoder encoder(
+      *model_->frontend, *model_->engine,
+      {.split = request_.split_images, .progress = progress, .cache = model_->image_cache.get()});
+  const std::vector<EncodedPicture> encoded =
+      encoder.encode(visuals, plan_, {.timings = answer_.timings, .cache = answer_.cache});
+  Tensor rows = pack_prompt(*model_->frontend, *model_->engine, plan_.ids, views(encoded));
   model_->done_with_pictures();
   before_ms_ = clock_.ms();
   return rows;

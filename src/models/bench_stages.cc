@@ -288,8 +288,9 @@ void BenchStages::State::first_token() {
   const PlannedPrompt request = plan_prompt(frontend, {.prompt = options.prompt}, {&size, 1}, options.split);
   ImageEncoder encoder(frontend, engine, {.split = options.split, .progress = options.progress});
   Timings timings;
-  const Tensor packed = pack_prompt(frontend, engine, request.ids,
-                                    encoder.encode({.images = {&picture}, .videos = {}}, request, timings));
+  CacheCounts counts;
+  const auto encoded = encoder.encode({.images = {&picture}, .videos = {}}, request, {timings, counts});
+  const Tensor packed = pack_prompt(frontend, engine, request.ids, views(encoded));
   KvCache fresh = engine.decoder().make_cache(1, packed.shape()[0] + 1);
   Tensor out(packed.shape());
   std::vector<RowPlace> here;

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "kernels/kernels.h"
 #include "models/guarded.h"
+#include "models/image_key.h"
 #include "models/model_state.h"
 #include "models/registry.h"
 
@@ -73,6 +74,10 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
+    state->image_cache =
+        std::make_unique<FeatureCache>(options.image_cache, [model = state.get(), dtype = options.dtype] {
+          return model_key(*model->frontend, model->checkpoint, dtype);
+        });
     state->frontend = load_frontend(directory);
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);

@@ -6,6 +6,7 @@
 #include "galago/galago.h"
 #include "image/video.h"
 #include "models/engine.h"
+#include "models/feature_cache.h"
 #include "models/frontend.h"
 
 namespace galago {
@@ -23,6 +24,7 @@ struct Model::State {
   Checkpoint checkpoint;  // first: the engine reads its memory maps
   std::unique_ptr<const Frontend> frontend;
   std::unique_ptr<const Engine> engine;
+  std::unique_ptr<FeatureCache> image_cache;  // its own locks
   LoadOptions options;
   double load_ms = 0;
 

@@ -53,14 +53,14 @@ PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std:
 }
 
 Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,
-                   std::span<const Tensor> image_rows) {
+                   std::span<const ConstMatrix> image_rows) {
   const LlamaDecoder& decoder = engine.decoder();
   const int64_t width = decoder.config().hidden_size;
   int64_t count = 0;
-  for (const Tensor& rows : image_rows) count += rows.shape()[0];
+  for (const ConstMatrix& rows : image_rows) count += rows.rows;
   Tensor all({count, width});
   float* next = all.data();
-  for (const Tensor& rows : image_rows) next = std::copy_n(rows.data(), rows.size(), next);
+  for (const ConstMatrix& rows : image_rows) next = std::copy_n(rows.data, rows.rows * rows.cols, next);
   Tensor embeds({static_cast<int64_t>(ids.size()), width});  // [L, D]
   decoder.embed(ids, embeds.matrix());
   pack(ids, static_cast<int32_t>(frontend.config().image_token_id), all.matrix(), embeds.matrix());

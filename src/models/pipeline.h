@@ -30,7 +30,7 @@ PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std:
 
 /// Rows [L, D]: the embeddings of ids with the images' rows ([R_i, D] each) in their places.
 Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,
-                   std::span<const Tensor> image_rows);
+                   std::span<const ConstMatrix> image_rows);
 
 /// What the model's generation_config.json asks of every answer.
 TokenRules token_rules(const Frontend& frontend);

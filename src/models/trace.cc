@@ -139,7 +139,9 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   Trace trace;
   const std::vector<Tensor> rows = trace_visuals(frontend, engine, request, plan, trace);
   trace.push_back(trace_ids("input_ids", plan.ids, {length}));
-  const Tensor embeds = pack_prompt(frontend, engine, plan.ids, rows);
+  std::vector<ConstMatrix> image_rows;
+  for (const Tensor& part : rows) image_rows.push_back(part.matrix());
+  const Tensor embeds = pack_prompt(frontend, engine, plan.ids, image_rows);
   trace.push_back(trace_tensor("inputs_embeds", embeds));
   trace.push_back(trace_tensor("logits", prompt_logits(engine.decoder(), embeds)));
 

@@ -163,13 +163,13 @@ TEST(PackPrompt, NamesRowsAndPlaceholdersWhenTheyDisagree) {
   const PlannedPrompt plan = plan_prompt(*model.frontend, {.prompt = "Hi"},
                                          std::vector<ImageSize>{{.width = 64, .height = 64}}, false);
   ASSERT_EQ(plan.image_tokens, 16);
-  std::vector<Tensor> rows;
-  rows.push_back(test::random_tensor({15, 64}, 1));
+  const Tensor most = test::random_tensor({15, 64}, 1), last = test::random_tensor({1, 64}, 2);
+  std::vector<ConstMatrix> rows{most.matrix()};
   const Error error = test::error_of([&] { pack_prompt(*model.frontend, *model.engine, plan.ids, rows); });
   EXPECT_EQ(error.code(), ErrorCode::input_invalid);
   EXPECT_THAT(error.what(), HasSubstr("16 placeholders"));
   EXPECT_THAT(error.what(), HasSubstr("15, one for each image row"));
-  rows.push_back(test::random_tensor({1, 64}, 2));
+  rows.push_back(last.matrix());
   const Tensor packed = pack_prompt(*model.frontend, *model.engine, plan.ids, rows);
   EXPECT_EQ(packed.shape(), (Shape{static_cast<int64_t>(plan.ids.size()), 64}));
 }
