@@ -23,9 +23,40 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// next.
 constexpr int64_t kAhead = 4096;
 
+#if HWY_TARGET != HWY_SCALAR
+/// The sum of all blocks of 4 lanes.
+template <class D>
+HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> SumOfBlocks(D d, hn::Vec<D> v) {
+  if constexpr (hn::MaxLanes(D()) <= 4) {
+    return v;
+  } else {
+    const hn::Half<D> half;
+    return SumOfBlocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+
+#endif
+
+/// to[i] = the sum of the lanes of sums[i].
+HWY_INLINE void StoreSums(const hn::Vec<Floats> (&sums)[4], float* HWY_RESTRICT to) {
+  const Floats d;
+#if HWY_TARGET == HWY_SCALAR
+  for (int i = 0; i < 4; ++i) to[i] = hn::GetLane(sums[i]);
+#else
+  const hn::Repartition<double, Floats> pairs;
+  const auto fold = [&](auto a, auto b) {
+    return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+  };
+  const auto ab = hn::BitCast(pairs, fold(sums[0], sums[1])), ce = hn::BitCast(pairs, fold(sums[2], sums[3]));
+  const auto blocks = hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ce)),
+                              hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)));
+  hn::StoreU(SumOfBlocks(d, blocks), hn::CappedTag<float, 4>(), to);
+#endif
+}
+
 /// kRows rows of x against kOuts rows of weights; each of the kRows x kOuts dot products keeps one vector of
-/// partial sums.
-template <int kRows, int kOuts, class Element>
+/// partial sums. The first rows that read a weight ask for those to come.
+template <int kRows, int kOuts, bool kFirst, class Element>
 HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float* HWY_RESTRICT dots) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -33,26 +64,29 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
   hn::Vec<Floats> sums[kRows][kOuts];
   for (int r = 0; r < kRows; ++r)
     for (int o = 0; o < kOuts; ++o) sums[r][o] = hn::Zero(d);
-  int64_t c = 0;
-  for (; c + lanes <= x.cols; c += lanes) {
-    hn::Vec<Floats> w[kOuts];
+  for (int64_t c = 0; c + 2 * lanes <= x.cols; c += 2 * lanes) {
+    hn::Vec<Floats> a[kOuts], b[kOuts];
     for (int o = 0; o < kOuts; ++o) {
-      const std::byte* from = weights + o * stride + c * Element::kBytes;
-      w[o] = Element::Load(from);
-      hwy::Prefetch(from + kAhead);
+      const std::byte* const from = weights + o * stride + c * Element::kBytes;
+      Element::LoadTwo(from, a[o], b[o]);
+      if (kFirst) hwy::Prefetch(from + kAhead);
     }
     for (int r = 0; r < kRows; ++r) {
-      const auto xv = hn::LoadU(d, x.row(r) + c);
-      for (int o = 0; o < kOuts; ++o) sums[r][o] = hn::MulAdd(xv, w[o], sums[r][o]);
+      const auto first_x = hn::LoadU(d, x.row(r) + c), second_x = hn::LoadU(d, x.row(r) + c + lanes);
+      for (int o = 0; o < kOuts; ++o) sums[r][o] = hn::MulAdd(first_x, a[o], sums[r][o]);
+      for (int o = 0; o < kOuts; ++o) sums[r][o] = hn::MulAdd(second_x, b[o], sums[r][o]);
     }
   }
   for (int r = 0; r < kRows; ++r)
-    for (int o = 0; o < kOuts; ++o) dots[r * kOutputBlock + o] = hn::GetLane(hn::SumOfLanes(d, sums[r][o]));
+    if constexpr (kOuts == 4)
+      StoreSums(sums[r], dots + r * kOutputBlock);
+    else
+      for (int o = 0; o < kOuts; ++o) dots[r * kOutputBlock + o] = hn::GetLane(hn::SumOfLanes(d, sums[r][o]));
 }
 
-/// The columns that do not fill a vector.
+/// The columns that do not fill two vectors.
 void AddTail(ConstMatrix x, const WeightView& weight, int64_t out, float* dots) {
-  const int64_t begin = x.cols - x.cols % static_cast<int64_t>(hn::Lanes(Floats()));
+  const int64_t begin = x.cols - x.cols % (2 * static_cast<int64_t>(hn::Lanes(Floats())));
   for (int64_t c = begin; c < x.cols; ++c) {
     float w = 0;
     to_floats(weight, out, c, 1, &w);
@@ -61,27 +95,46 @@ void AddTail(ConstMatrix x, const WeightView& weight, int64_t out, float* dots) 
 }
 
 /// dots[r][0..outs) for kRows rows from row `row` on.
-template <int kRows, class Element>
+template <int kRows, bool kFirst, class Element>
 void SomeRows(ConstMatrix x, int64_t row, const std::byte* weights, int64_t outs, float* dots) {
   constexpr int kOuts = 4;
   const ConstMatrix some = x.slice_rows(row, kRows);
   const int64_t stride = x.cols * Element::kBytes;
   int64_t o = 0;
   for (; o + kOuts <= outs; o += kOuts)
-    Dots<kRows, kOuts, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
-  for (; o < outs; ++o) Dots<kRows, 1, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
+    Dots<kRows, kOuts, kFirst, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
+  for (; o < outs; ++o)
+    Dots<kRows, 1, kFirst, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
 }
 
 template <class Element>
 void AllRows(ConstMatrix x, const std::byte* weights, int64_t outs, float* dots) {
-  int64_t row = 0;
-  for (; row + 4 <= x.rows; row += 4) SomeRows<4, Element>(x, row, weights, outs, dots);
-  for (; row + 2 <= x.rows; row += 2) SomeRows<2, Element>(x, row, weights, outs, dots);
-  for (; row < x.rows; ++row) SomeRows<1, Element>(x, row, weights, outs, dots);
+  if (x.rows >= 4)
+    SomeRows<4, true, Element>(x, 0, weights, outs, dots);
+  else if (x.rows >= 2)
+    SomeRows<2, true, Element>(x, 0, weights, outs, dots);
+  else
+    SomeRows<1, true, Element>(x, 0, weights, outs, dots);
+  int64_t row = x.rows >= 4 ? 4 : x.rows >= 2 ? 2 : 1;
+  for (; row + 4 <= x.rows; row += 4) SomeRows<4, false, Element>(x, row, weights, outs, dots);
+  for (; row < x.rows; ++row) SomeRows<1, false, Element>(x, row, weights, outs, dots);
 }
 
-/// Columns [begin, end) of product.y.
-void FewRows(ConstMatrix x, const Product& product, int64_t begin, int64_t end) {
+/// x in the order of elements that are split: of each two vectors the even columns, then the odd ones.
+void Split(ConstMatrix x, float* to) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t r = 0; r < x.rows; ++r)
+    for (int64_t c = 0; c + 2 * lanes <= x.cols; c += 2 * lanes) {
+      hn::Vec<Floats> even, odd;
+      hn::LoadInterleaved2(d, x.row(r) + c, even, odd);
+      hn::StoreU(even, d, to + r * x.cols + c);
+      hn::StoreU(odd, d, to + r * x.cols + c + lanes);
+    }
+}
+
+/// Columns [begin, end) of product.y. split: x as Split gives it.
+void FewRows(ConstMatrix x, ConstMatrix split, const Product& product, int64_t begin, int64_t end) {
   float dots[kFewRows * kOutputBlock];
   const WeightView& weight = product.layer->weight();
   for (int64_t first = begin; first < end; first += kOutputBlock) {
@@ -90,7 +143,7 @@ void FewRows(ConstMatrix x, const Product& product, int64_t begin, int64_t end) 
     if (weight.format == WeightFormat::f32)
       AllRows<F32>(x, weights, outs, dots);
     else if (weight.format == WeightFormat::bf16)
-      AllRows<Bf16>(x, weights, outs, dots);
+      AllRows<Bf16>(split, weights, outs, dots);
     else
       AllRows<F16>(x, weights, outs, dots);
     for (int64_t o = 0; o < outs; ++o) AddTail(x, weight, first + o, dots + o);
@@ -107,6 +160,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace galago::kernels::cpu {
 HWY_EXPORT(FewRows);
+HWY_EXPORT(Split);
 HWY_EXPORT(SimdName);
 
 const char* simd_name() { return HWY_DYNAMIC_DISPATCH(SimdName)(); }
@@ -116,12 +170,18 @@ void few_row_products(ConstMatrix x, std::span<const Product> products) {
     return (product.y.cols + kOutputBlock - 1) / kOutputBlock;
   };
   int64_t all = 0;
-  IntegerRows q8, q4;  // x, made once for all products whose weights have the format
+  ConstMatrix split;
+  IntegerRows q8, q4;  // x, made once for all products whose weights want it so
   for (const Product& product : products) {
     all += blocks(product);
     const WeightFormat format = product.layer->weight().format;
     IntegerRows& rows = format == WeightFormat::q8 ? q8 : q4;
     if (is_quantised(format) && !rows.values) rows = integer_rows(x, format);
+    if (format == WeightFormat::bf16 && !split.data) {
+      float* const memory = thread_scratch<struct SplitRows>(x.rows * x.cols);
+      HWY_DYNAMIC_DISPATCH(Split)(x, memory);
+      split = {memory, x.rows, x.cols};
+    }
   }
   parallel_for(all, kOutputBlock * x.cols, [&](int64_t begin, int64_t end) {
     for (const Product& product : products) {
@@ -132,7 +192,7 @@ void few_row_products(ConstMatrix x, std::span<const Product> products) {
       if (first < last && is_quantised(format))
         quantised_few_rows(format == WeightFormat::q8 ? q8 : q4, product, first, last);
       else if (first < last)
-        HWY_DYNAMIC_DISPATCH(FewRows)(x, product, first, last);
+        HWY_DYNAMIC_DISPATCH(FewRows)(x, split, product, first, last);
       begin = std::max<int64_t>(0, begin - own);
       end = std::max<int64_t>(0, end - own);
     }

@@ -27,6 +27,12 @@ struct F32 {
   static HWY_INLINE hn::Vec<Floats> Load(const std::byte* from) {
     return hn::LoadU(Floats(), reinterpret_cast<const float*>(from));
   }
+  /// Two vectors in the order of memory.
+  static constexpr bool kSplit = false;
+  static HWY_INLINE void LoadTwo(const std::byte* from, hn::Vec<Floats>& a, hn::Vec<Floats>& b) {
+    a = Load(from);
+    b = Load(from + static_cast<int64_t>(hn::Lanes(Floats())) * kBytes);
+  }
   static float One(const std::byte* from) {
     float value;
     std::memcpy(&value, from, sizeof value);
@@ -42,6 +48,14 @@ struct Bf16 {
     const auto bits = hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from));
     return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
   }
+  /// Two vectors, the even elements and the odd ones: half the work of keeping their order.
+  static constexpr bool kSplit = true;
+  static HWY_INLINE void LoadTwo(const std::byte* from, hn::Vec<Floats>& even, hn::Vec<Floats>& odd) {
+    const hn::RebindToUnsigned<Floats> wide;
+    const auto bits = hn::LoadU(wide, reinterpret_cast<const uint32_t*>(from));
+    even = hn::BitCast(Floats(), hn::ShiftLeft<16>(bits));
+    odd = hn::BitCast(Floats(), hn::And(bits, hn::Set(wide, 0xffff0000U)));
+  }
 };
 
 struct F16 {
@@ -51,6 +65,11 @@ struct F16 {
     const hn::Rebind<hwy::float16_t, Floats> half;
     return hn::PromoteTo(Floats(),
                          hn::BitCast(half, hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from))));
+  }
+  static constexpr bool kSplit = false;
+  static HWY_INLINE void LoadTwo(const std::byte* from, hn::Vec<Floats>& a, hn::Vec<Floats>& b) {
+    a = Load(from);
+    b = Load(from + static_cast<int64_t>(hn::Lanes(Floats())) * kBytes);
   }
   static float One(const std::byte* from) {
     uint16_t bits;
