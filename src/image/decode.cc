@@ -21,8 +21,13 @@ using namespace std::string_view_literals;
 struct Decoder {
   bool (*accepts)(std::string_view bytes);
   ImageHeader (*header)(const EncodedImage&);
-  RgbImage (*pixels)(const EncodedImage&);
+  RgbImage (*upright)(const EncodedImage&, int orientation);
 };
+
+template <RgbImage (*decode)(const EncodedImage&)>
+RgbImage turned(const EncodedImage& file, int orientation) {
+  return turn_upright(decode(file), orientation);
+}
 
 bool starts_like_webp(std::string_view b) {
   return b.starts_with("RIFF"sv) && b.substr(0, 12).ends_with("WEBP"sv);
@@ -31,10 +36,11 @@ bool starts_like_gif(std::string_view b) { return b.starts_with("GIF87a"sv) || b
 
 const std::array<Decoder, 5> kDecoders = {{
     {[](std::string_view b) { return b.starts_with("\xff\xd8\xff"sv); }, read_jpeg_header, decode_jpeg},
-    {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); }, read_png_header, decode_png},
-    {starts_like_webp, read_webp_header, decode_webp},
-    {starts_like_gif, read_gif_header, decode_gif},
-    {[](std::string_view b) { return b.starts_with("BM"sv); }, read_bmp_header, decode_bmp},
+    {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); }, read_png_header,
+     turned<decode_png>},
+    {starts_like_webp, read_webp_header, turned<decode_webp>},
+    {starts_like_gif, read_gif_header, turned<decode_gif>},
+    {[](std::string_view b) { return b.starts_with("BM"sv); }, read_bmp_header, turned<decode_bmp>},
 }};
 
 /// A format that is recognised only to be named: `magic` at byte `offset`.
@@ -147,7 +153,7 @@ RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where
   const Decoder& decoder = decoder_for(file);
   const ImageHeader header = decoder.header(file);
   try {
-    return turn_upright(decoder.pixels(file), header.orientation);
+    return decoder.upright(file, header.orientation);
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::resource, {.where = where, .got = "no memory to decode the image"});
   }

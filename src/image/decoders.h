@@ -1,7 +1,6 @@
 // One small interface over the image libraries. In: the bytes of one file whose format is known. Out: its
-// header, then its pixels as RGB8 before orientation. Every decoder reports faults as galago::Error and
-// keeps its library silent. Used by decode.cc and
-// animation.cc alone.
+// header, then its pixels as RGB8, before orientation but for JPEG. Every decoder reports faults as
+// galago::Error and keeps its library silent. Used by decode.cc and animation.cc alone.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +39,8 @@ RgbImage blank_image(ImageSize size, const std::string& where);
 
 // A header's size has been checked when these return; pixels are decoded only after that.
 ImageHeader read_jpeg_header(const EncodedImage& file);
-RgbImage decode_jpeg(const EncodedImage& file);
+/// Upright: rows are turned as they come, so that a large photo is never held twice.
+RgbImage decode_jpeg(const EncodedImage& file, int orientation);
 ImageHeader read_png_header(const EncodedImage& file);
 RgbImage decode_png(const EncodedImage& file);
 ImageHeader read_webp_header(const EncodedImage& file);

@@ -76,8 +76,7 @@ bool read_header(JpegReader& reader, const EncodedImage& file) {
   return true;
 }
 
-// Decodes all rows into `rows`, `stride` bytes apart; stops when the data end before the image.
-bool read_rows(JpegReader& reader, uint8_t* rows, int64_t stride) {
+bool start(JpegReader& reader) {
   if (setjmp(reader.jump) != 0) return false;
   jpeg_decompress_struct& info = reader.info;
   info.dct_method = JDCT_ISLOW;
@@ -86,12 +85,24 @@ bool read_rows(JpegReader& reader, uint8_t* rows, int64_t stride) {
                          : info.num_components == 3 ? JCS_RGB
                                                     : JCS_CMYK;
   jpeg_start_decompress(&info);
-  while (info.output_scanline < info.output_height && !reader.truncated) {
-    JSAMPROW row = rows + info.output_scanline * stride;
+  return true;
+}
+
+// Decodes `count` rows into `rows`, `stride` bytes apart; stops when the data end before the image.
+bool read_rows(JpegReader& reader, uint8_t* rows, int64_t stride, int64_t count) {
+  if (setjmp(reader.jump) != 0) return false;
+  jpeg_decompress_struct& info = reader.info;
+  const int64_t first = info.output_scanline;
+  while (info.output_scanline < first + count && !reader.truncated) {
+    JSAMPROW row = rows + (info.output_scanline - first) * stride;
     jpeg_read_scanlines(&info, &row, 1);
   }
-  if (reader.truncated) return false;
-  jpeg_finish_decompress(&info);  // a missing end is fine by now, a stray marker is not
+  return !reader.truncated;
+}
+
+bool finish(JpegReader& reader) {
+  if (setjmp(reader.jump) != 0) return false;
+  jpeg_finish_decompress(&reader.info);  // a missing end is fine by now, a stray marker is not
   reader.truncated = false;
   return true;
 }
@@ -150,13 +161,13 @@ int32_t multiply_bytes(int32_t a, int32_t b) {
   return ((product >> 8) + product) >> 8;
 }
 
-void gray_to_rgb(const uint8_t* in, int64_t width, uint8_t* out) {
-  for (int64_t x = 0; x < width; ++x) std::memset(out + x * 3, in[x], 3);
+void gray_to_rgb(const uint8_t* in, int64_t pixels, uint8_t* out) {
+  for (int64_t x = 0; x < pixels; ++x) std::memset(out + x * 3, in[x], 3);
 }
 
 // Adobe stores ink inverted: 255 is no ink.
-void inverted_cmyk_to_rgb(const uint8_t* in, int64_t width, uint8_t* out) {
-  for (int64_t x = 0; x < width; ++x) {
+void inverted_cmyk_to_rgb(const uint8_t* in, int64_t pixels, uint8_t* out) {
+  for (int64_t x = 0; x < pixels; ++x) {
     const int32_t light = in[x * 4 + 3];
     for (int64_t c = 0; c < 3; ++c) {
       const int32_t ink = 255 - in[x * 4 + c];
@@ -173,22 +184,27 @@ ImageHeader read_jpeg_header(const EncodedImage& file) {
   return {{reader.info.image_width, reader.info.image_height}, orientation_of(reader)};
 }
 
-RgbImage decode_jpeg(const EncodedImage& file) {
+RgbImage decode_jpeg(const EncodedImage& file, int orientation) {
   JpegReader reader;
   open(reader, file);
-  RgbImage image = blank_image({reader.info.image_width, reader.info.image_height}, file.where);
+  const ImageSize stored{reader.info.image_width, reader.info.image_height};
   const int components = reader.info.num_components;
-  if (components == 3) {
-    if (!read_rows(reader, image.pixels.data(), image.width * 3)) throw_fault(reader, file.where);
-    return image;
+  RgbImage image = blank_image(upright_size(stored, orientation), file.where);
+  const bool direct = components == 3 && orientation == 1;
+  // A band of rows as libjpeg gives them, and as RGB where they differ.
+  std::vector<uint8_t> samples(direct ? 0 : stored.width * components * kRowsAtOnce);
+  std::vector<uint8_t> colors(components == 3 ? 0 : stored.width * 3 * kRowsAtOnce);
+  bool good = start(reader);
+  for (int64_t y = 0; good && y < stored.height; y += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, stored.height - y);
+    uint8_t* rows = direct ? image.row(y) : samples.data();
+    good = read_rows(reader, rows, stored.width * components, count);
+    if (direct || !good) continue;
+    if (components == 1) gray_to_rgb(rows, stored.width * count, colors.data());
+    if (components == 4) inverted_cmyk_to_rgb(rows, stored.width * count, colors.data());
+    place_rows(components == 3 ? rows : colors.data(), y, count, stored, orientation, image);
   }
-  std::vector<uint8_t> samples(image.width * image.height * components);
-  if (!read_rows(reader, samples.data(), image.width * components)) throw_fault(reader, file.where);
-  for (int64_t y = 0; y < image.height; ++y) {
-    const uint8_t* in = samples.data() + y * image.width * components;
-    if (components == 1) gray_to_rgb(in, image.width, image.row(y));
-    if (components == 4) inverted_cmyk_to_rgb(in, image.width, image.row(y));
-  }
+  if (!good || !finish(reader)) throw_fault(reader, file.where);
   return image;
 }
 

@@ -75,23 +75,41 @@ ImageSize upright_size(ImageSize stored, int orientation) {
   return swaps_sides(orientation) ? ImageSize{stored.height, stored.width} : stored;
 }
 
-RgbImage turn_upright(RgbImage image, int orientation) {
-  if (orientation == 1) return image;
-  const bool swap = swaps_sides(orientation);
+void place_rows(const uint8_t* rows, int64_t y, int64_t count, ImageSize stored, int orientation,
+                RgbImage& out) {
   const bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const ImageSize size = upright_size({image.width, image.height}, orientation);
-  RgbImage out{.width = size.width, .height = size.height};
-  out.pixels.resize(image.pixels.size());
-  for (int64_t y = 0; y < size.height; ++y) {
-    uint8_t* row = out.row(y);
-    for (int64_t x = 0; x < size.width; ++x) {
-      const int64_t from_x = swap ? y : x;
-      const int64_t from_y = swap ? x : y;
-      const uint8_t* in = image.row(mirror_y ? image.height - 1 - from_y : from_y);
-      std::memcpy(row + x * 3, in + (mirror_x ? image.width - 1 - from_x : from_x) * 3, 3);
+  const int64_t stride = stored.width * 3;
+  // The rows from the one that comes first in the upright image on.
+  const int64_t first = mirror_y ? stored.height - y - count : y;
+  const uint8_t* from = mirror_y ? rows + (count - 1) * stride : rows;
+  const int64_t step = mirror_y ? -stride : stride;
+  if (swaps_sides(orientation)) {
+    for (int64_t x = 0; x < stored.width; ++x) {
+      const uint8_t* in = from + (mirror_x ? stored.width - 1 - x : x) * 3;
+      uint8_t* to = out.row(x) + first * 3;
+      for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * 3, in + i * step, 3);
     }
+    return;
   }
+  for (int64_t i = 0; i < count; ++i) {
+    const uint8_t* in = from + i * step;
+    uint8_t* to = out.row(first + i);
+    if (!mirror_x)
+      std::memcpy(to, in, static_cast<size_t>(stride));
+    else
+      for (int64_t x = 0; x < stored.width; ++x) std::memcpy(to + x * 3, in + (stored.width - 1 - x) * 3, 3);
+  }
+}
+
+RgbImage turn_upright(RgbImage image, int orientation) {
+  if (orientation == 1) return image;
+  const ImageSize stored{image.width, image.height};
+  const ImageSize size = upright_size(stored, orientation);
+  RgbImage out{.width = size.width, .height = size.height, .pixels = {}};
+  out.pixels.resize(image.pixels.size());
+  for (int64_t y = 0; y < stored.height; y += kRowsAtOnce)
+    place_rows(image.row(y), y, std::min(kRowsAtOnce, stored.height - y), stored, orientation, out);
   return out;
 }
 

@@ -15,6 +15,11 @@ namespace galago {
 int read_orientation(std::span<const uint8_t> exif, std::string_view xmp);
 /// The size after turning.
 ImageSize upright_size(ImageSize stored, int orientation);
+/// Rows that are turned at once: they should stay in the processor's cache.
+inline constexpr int64_t kRowsAtOnce = 64;
+/// Puts rows [y, y + count) of an image of this stored size to their places in the upright image.
+void place_rows(const uint8_t* rows, int64_t y, int64_t count, ImageSize stored, int orientation,
+                RgbImage& out);
 /// The image turned as orientation 1 to 8 says.
 RgbImage turn_upright(RgbImage image, int orientation);
 
