@@ -1,5 +1,7 @@
-// WebP through libwebp's animation decoder. In: a WebP file, still or animated. Out: RGB8 of the first frame
-// on its canvas; alpha is dropped. Reference: Pillow 12.3 WebPImagePlugin.py and _webp.c.
+// WebP through libwebp. In: a WebP file, still or animated. Out: RGB8 of the first frame on its canvas; alpha
+// is dropped. A still picture without alpha is decoded straight to RGB; others by the animation decoder,
+// which Pillow uses for all and which holds two canvases of RGBA. Reference: Pillow 12.3 WebPImagePlugin.py,
+// _webp.c.
 #include <webp/decode.h>
 #include <webp/demux.h>
 
@@ -27,6 +29,37 @@ std::string_view chunk(const WebPDemuxer* demuxer, const char* name) {
   return data;
 }
 
+[[noreturn]] void throw_malformed(const EncodedImage& file) {
+  throw_invalid_image(file.where, "a malformed WebP frame", "a WebP image");
+}
+
+RgbImage decode_opaque(const EncodedImage& file, ImageSize size) {
+  check_image_size(size, file.where);
+  RgbImage image = blank_image(size, file.where);
+  const auto stride = static_cast<int>(image.width * 3);
+  if (WebPDecodeRGBInto(file.data(), file.bytes.size(), image.pixels.data(), image.pixels.size(), stride) ==
+      nullptr)
+    throw_malformed(file);
+  return image;
+}
+
+RgbImage decode_first_frame(const EncodedImage& file) {
+  const WebPData data{file.data(), file.bytes.size()};
+  const std::unique_ptr<WebPAnimDecoder, ReleaseDecoder> decoder(WebPAnimDecoderNew(&data, nullptr));
+  WebPAnimInfo info;
+  uint8_t* rgba = nullptr;  // owned by the decoder
+  int timestamp = 0;
+  if (decoder == nullptr || WebPAnimDecoderGetInfo(decoder.get(), &info) == 0 ||
+      WebPAnimDecoderGetNext(decoder.get(), &rgba, &timestamp) == 0)
+    throw_malformed(file);
+  RgbImage image = blank_image({info.canvas_width, info.canvas_height}, file.where);
+  const int64_t count = image.width * image.height;
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t c = 0; c < 3; ++c) image.pixels[i * 3 + c] = rgba[i * 4 + c];
+  }
+  return image;
+}
+
 }  // namespace
 
 ImageHeader read_webp_header(const EncodedImage& file) {
@@ -44,21 +77,11 @@ ImageHeader read_webp_header(const EncodedImage& file) {
 }
 
 RgbImage decode_webp(const EncodedImage& file) {
-  const WebPData data{file.data(), file.bytes.size()};
-  const std::unique_ptr<WebPAnimDecoder, ReleaseDecoder> decoder(WebPAnimDecoderNew(&data, nullptr));
-  WebPAnimInfo info;
-  uint8_t* rgba = nullptr;  // owned by the decoder
-  int timestamp = 0;
-  if (decoder == nullptr || WebPAnimDecoderGetInfo(decoder.get(), &info) == 0 ||
-      WebPAnimDecoderGetNext(decoder.get(), &rgba, &timestamp) == 0) {
-    throw_invalid_image(file.where, "a malformed WebP frame", "a WebP image");
-  }
-  RgbImage image = blank_image({info.canvas_width, info.canvas_height}, file.where);
-  const int64_t count = image.width * image.height;
-  for (int64_t i = 0; i < count; ++i) {
-    for (int64_t c = 0; c < 3; ++c) image.pixels[i * 3 + c] = rgba[i * 4 + c];
-  }
-  return image;
+  WebPBitstreamFeatures features;
+  if (WebPGetFeatures(file.data(), file.bytes.size(), &features) == VP8_STATUS_OK &&
+      features.has_alpha == 0 && features.has_animation == 0)
+    return decode_opaque(file, {features.width, features.height});
+  return decode_first_frame(file);
 }
 
 }  // namespace galago
