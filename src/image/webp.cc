@@ -33,14 +33,17 @@ std::string_view chunk(const WebPDemuxer* demuxer, const char* name) {
   throw_invalid_image(file.where, "a malformed WebP frame", "a WebP image");
 }
 
-RgbImage decode_opaque(const EncodedImage& file, ImageSize size) {
-  check_image_size(size, file.where);
-  RgbImage image = blank_image(size, file.where);
-  const auto stride = static_cast<int>(image.width * 3);
-  if (WebPDecodeRGBInto(file.data(), file.bytes.size(), image.pixels.data(), image.pixels.size(), stride) ==
-      nullptr)
-    throw_malformed(file);
-  return image;
+// The frame's data when the file is one opaque frame that fills the canvas; else nothing.
+std::span<const uint8_t> opaque_picture(const WebPDemuxer* demuxer) {
+  WebPIterator frame;
+  if (WebPDemuxGetFrame(demuxer, 1, &frame) == 0) return {};
+  const bool fills = frame.x_offset == 0 && frame.y_offset == 0 &&
+                     frame.width == static_cast<int>(WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH)) &&
+                     frame.height == static_cast<int>(WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT));
+  const bool plain = fills && frame.num_frames == 1 && frame.has_alpha == 0;
+  const std::span<const uint8_t> data(frame.fragment.bytes, frame.fragment.size);
+  WebPDemuxReleaseIterator(&frame);  // the bytes belong to the file
+  return plain ? data : std::span<const uint8_t>();
 }
 
 RgbImage decode_first_frame(const EncodedImage& file) {
@@ -77,11 +80,19 @@ ImageHeader read_webp_header(const EncodedImage& file) {
 }
 
 RgbImage decode_webp(const EncodedImage& file) {
-  WebPBitstreamFeatures features;
-  if (WebPGetFeatures(file.data(), file.bytes.size(), &features) == VP8_STATUS_OK &&
-      features.has_alpha == 0 && features.has_animation == 0)
-    return decode_opaque(file, {features.width, features.height});
-  return decode_first_frame(file);
+  const WebPData data{file.data(), file.bytes.size()};
+  const std::unique_ptr<WebPDemuxer, ReleaseDemuxer> demuxer(WebPDemux(&data));
+  const std::span<const uint8_t> picture =
+      demuxer == nullptr ? std::span<const uint8_t>() : opaque_picture(demuxer.get());
+  if (picture.empty()) return decode_first_frame(file);
+  RgbImage image = blank_image({WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH),
+                                WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT)},
+                               file.where);
+  const auto stride = static_cast<int>(image.width * 3);
+  if (WebPDecodeRGBInto(picture.data(), picture.size(), image.pixels.data(), image.pixels.size(), stride) ==
+      nullptr)
+    throw_malformed(file);
+  return image;
 }
 
 }  // namespace galago
