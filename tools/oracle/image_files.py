@@ -105,6 +105,9 @@ def jpeg_files():
     base = encode(rgb, "JPEG", quality=75)
     for value in range(1, 9):
         files[f"exif_{value}"] = jpeg_segment(base, 0xE1, exif(value, "<" if value % 2 else ">"))
+    tall = {mode: encode(image(mode, 40, 150), "JPEG", quality=75) for mode in ("RGB", "L", "CMYK")}
+    for mode, value in (("RGB", 1), ("RGB", 3), ("RGB", 6), ("RGB", 8), ("L", 1), ("L", 7), ("CMYK", 4), ("CMYK", 5)):
+        files[f"tall_{mode.lower()}_exif_{value}"] = jpeg_segment(tall[mode], 0xE1, exif(value))
     files["exif_long"] = jpeg_segment(base, 0xE1, exif(6, kind=4))
     files["exif_9"] = jpeg_segment(base, 0xE1, exif(9))
     files["exif_offset_past_end"] = jpeg_segment(base, 0xE1, exif(6, extra=[(0x8769, 4, 1, 1 << 30)]))

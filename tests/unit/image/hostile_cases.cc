@@ -253,6 +253,8 @@ std::vector<Hostile> hostile_webps() {
   table.add("webp_animated_cut", half("webp_animated.webp"), kInvalid);
   table.add("webp_bad_frame_tag", patched(good("webp_lossy.webp"), 23, {"\0\0\0", 3}), kInvalid);
   table.add("webp_bad_lossless_signature", patched(good("webp_lossless.webp"), 20, "\x11"), kInvalid);
+  // Makes the pixels run on into the metadata behind them.
+  table.add("webp_pixels_beyond_their_chunk", patched(good("webp_exif.webp"), 59, "\x5a"), kInvalid);
   table.add("webp_unknown_chunk", webp("ABCD", "12345678"), kInvalid);
   table.add("webp_empty_lossless", webp("VP8L", ""), kInvalid);
   table.add("webp_of_268_million_pixels", webp("VP8L", "\x2f\xff\xff\xff\x0f" + Bytes(15, '\x77')),
