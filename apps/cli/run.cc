@@ -36,6 +36,15 @@ nlohmann::ordered_json video_json(const std::string& path, const VideoInfo& info
           {"fps", info.fps}, {"seconds", info.seconds}, {"sampled", info.sampled}, {"tokens", info.tokens}};
 }
 
+nlohmann::ordered_json cache_json(const CacheCounts& cache) {
+  return {{"memory_hits", cache.memory_hits},
+          {"directory_hits", cache.directory_hits},
+          {"misses", cache.misses},
+          {"unsaved", cache.unsaved},
+          {"tiles_encoded", cache.tiles_encoded},
+          {"tiles_repeated", cache.tiles_repeated}};
+}
+
 nlohmann::ordered_json answer_json(const RunFlags& flags, const Answer& answer) {
   auto images = nlohmann::ordered_json::array();
   for (size_t i = 0; i < answer.images.size(); ++i)
@@ -54,6 +63,7 @@ nlohmann::ordered_json answer_json(const RunFlags& flags, const Answer& answer) 
            {{"prompt_tokens", answer.usage.prompt_tokens},
             {"image_tokens", answer.usage.image_tokens},
             {"completion_tokens", answer.usage.completion_tokens}}},
+          {"cache", cache_json(answer.cache)},
           {"timings",
            {{"load_ms", t.load_ms},
             {"decode_image_ms", t.decode_image_ms},
@@ -72,6 +82,17 @@ std::string fixed(double value) {
   return text;
 }
 
+// Which pictures were not encoded, and which tiles; nothing for a request without pictures.
+std::string cache_text(const CacheCounts& c) {
+  const auto count = [](int64_t number, const char* what) { return std::to_string(number) + what; };
+  const int64_t hits = c.memory_hits + c.directory_hits;
+  if (hits + c.misses == 0) return "";
+  return "image cache: " + count(hits, hits == 1 ? " hit, " : " hits, ") +
+         count(c.misses, c.misses == 1 ? " miss" : " misses") +
+         (c.unsaved ? ", " + count(c.unsaved, " could not be saved") : "") +
+         "; tiles: " + count(c.tiles_encoded, " encoded, ") + count(c.tiles_repeated, " repeated\n");
+}
+
 std::string stats_text(const Answer& answer) {
   const Timings& t = answer.timings;
   std::string text;
@@ -84,6 +105,7 @@ std::string stats_text(const Answer& answer) {
     text += "video " + std::to_string(v.width) + "x" + std::to_string(v.height) + ": " +
             std::to_string(v.sampled.size()) + " of " + std::to_string(v.frames) + " frames, " +
             fixed(v.seconds) + " s, " + std::to_string(v.tokens) + " tokens\n";
+  text += cache_text(answer.cache);
   text +=
       table({{"load", fixed(t.load_ms) + " ms"},
              {"decode image", fixed(t.decode_image_ms) + " ms"},
@@ -145,6 +167,22 @@ int run(RunFlags& flags) {
     print("\n");
   if (flags.stats) std::fputs(stats_text(answer).c_str(), stderr);
   return answer.finish_reason == FinishReason::cancelled ? kInterruptedExit : 0;
+}
+
+void add_cache(CLI::App& command, ImageCacheOptions& cache) {
+  const char* group = "Image cache";
+  cache.memory_bytes = 0;  // one question a process: nothing would ask again
+  auto* directory =
+      command
+          .add_option("--image-cache-dir", cache.directory,
+                      "Keep what the tower made of each picture in this folder, for the next run")
+          ->group(group);
+  command
+      .add_option("--image-cache-size", cache.directory_bytes,
+                  "Bytes that the folder may take, e.g. 500MB or 2GB (default: 1GB, 1024 MB)")
+      ->group(group)
+      ->needs(directory)
+      ->transform(CLI::AsSizeValue(false));
 }
 
 void add_sampling(CLI::App& command, GenerateOptions& options) {
@@ -212,6 +250,7 @@ void add_run(CLI::App& app, Action& action) {
                  "Cut pictures into tiles even if the model's settings say otherwise")
       ->excludes(no_split);
   add_sampling(*command, flags->request.options);
+  add_cache(*command, flags->load.image_cache);
   command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
   command->add_option("--dtype", flags->load.dtype, "Arithmetic and weights: auto or f32 (both float32)")
@@ -222,7 +261,7 @@ void add_run(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object instead of streaming text");
   command->add_flag("--stats", flags->stats,
-                    "Print tile grids, sampled frames and the time of every stage to stderr");
+                    "Print tile grids, sampled frames, cache hits and the time of every stage to stderr");
   command->add_flag("--show-image", flags->show_image,
                     "Print the picture too, in colour when stdout is a terminal");
   command->footer(

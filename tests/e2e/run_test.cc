@@ -64,7 +64,10 @@ TEST(Run, JsonHasEveryPublishedKey) {
   const Json answer = ask_json({});
   EXPECT_THAT(keys(answer),
               testing::UnorderedElementsAre("text", "token_ids", "prompt_token_ids", "finish_reason",
-                                            "images", "videos", "usage", "timings"));
+                                            "images", "videos", "usage", "timings", "cache"));
+  EXPECT_THAT(keys(answer["cache"]),
+              testing::UnorderedElementsAre("memory_hits", "directory_hits", "misses", "unsaved",
+                                            "tiles_encoded", "tiles_repeated"));
   EXPECT_THAT(keys(answer["usage"]),
               testing::UnorderedElementsAre("prompt_tokens", "image_tokens", "completion_tokens"));
   EXPECT_THAT(keys(answer["timings"]),
