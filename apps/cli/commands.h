@@ -17,6 +17,7 @@ void add_verify(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_embed(CLI::App& app, Action& action);
 void add_classify(CLI::App& app, Action& action);
+void add_quantize(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 
 }  // namespace galago::cli

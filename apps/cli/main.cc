@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   galago::cli::add_trace(app, action);
   galago::cli::add_verify(app, action);
   galago::cli::add_export(app, action);
+  galago::cli::add_quantize(app, action);
   galago::cli::add_embed(app, action);
   galago::cli::add_classify(app, action);
   galago::cli::add_bench(app, action);

@@ -76,7 +76,7 @@ class Video {
 /// How a model is loaded.
 struct LoadOptions {
   int threads = 0;                ///< at most 1024; 0: one per processor; holds for the whole process
-  std::string dtype = "auto";     ///< arithmetic and weights: "auto" and "f32" are float32
+  std::string dtype = "auto";     ///< of weights: "auto" as stored, "f32", "bf16", "q8" or "q4"
   ImageCacheOptions image_cache;  ///< of Model; EmbeddingModel keeps nothing
   /// What the decoder remembers of each position: "f32", or "f16" in half the memory (docs/memory.md).
   std::string kv_cache_dtype = "f32";

@@ -88,7 +88,8 @@ std::string make_header(const std::vector<const NamedTensor*>& order,
   int64_t offset = 0;
   for (const NamedTensor* tensor : order) {
     const TensorView& view = tensor->view;
-    const bool whole = element_count(view.shape).has_value() && (view.data || view.count() == 0);
+    const bool whole =
+        element_count(view.shape).has_value() && (view.data || tensor->make || view.count() == 0);
     if (!whole || header.contains(tensor->name) || tensor->name == "__metadata__")
       throw Error(ErrorCode::internal, {.where = "writing tensor " + in_quotes(tensor->name),
                                         .got = "no data, or a name that is taken"});
@@ -212,7 +213,13 @@ void write_safetensors(const fs::path& file, const std::vector<NamedTensor>& ten
   out.write(std::as_bytes(std::span(header)));
   for (const NamedTensor* tensor : order) {
     check();
-    out.write({tensor->view.data, static_cast<size_t>(bytes_of(tensor->view))});
+    const auto bytes = static_cast<size_t>(bytes_of(tensor->view));
+    const std::vector<std::byte> made = tensor->make ? tensor->make() : std::vector<std::byte>();
+    if (tensor->make && made.size() != bytes)
+      throw Error(ErrorCode::internal, {.where = "writing tensor " + in_quotes(tensor->name),
+                                        .got = std::to_string(made.size()) + " bytes",
+                                        .expected = std::to_string(bytes)});
+    out.write({tensor->make ? made.data() : tensor->view.data, bytes});
   }
   check();
   out.commit();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "core/weight.h"
 #include "io/files.h"
 
 namespace galago {
@@ -37,6 +38,13 @@ class Checkpoint {
   /// Error{model_invalid} when the name is taken.
   void add(const std::string& name, TensorView view, std::shared_ptr<const void> owner);
 
+  /// Every matrix of weights that a Binder finds passes through this; what it returns has the same shape, and
+  /// memory that lives as long as the function, which copies of the checkpoint share.
+  using WeightConverter = std::function<WeightView(const std::string& name, const WeightView& stored)>;
+  void set_converter(WeightConverter converter) { converter_ = std::move(converter); }
+  /// Empty: matrices are used as they are stored.
+  const WeightConverter& converter() const { return converter_; }
+
   /// The tensor of that name, or null.
   const TensorView* find(const std::string& name) const;
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
@@ -58,12 +66,15 @@ class Checkpoint {
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;
+  WeightConverter converter_;
 };
 
 /// One tensor to write.
 struct NamedTensor {
   std::string name;
   TensorView view;
+  /// Makes the bytes of a view without data when their turn comes.
+  std::function<std::vector<std::byte>()> make;
 };
 
 /// Writes a safetensors file atomically, larger elements first and then by name as the reference does, which

@@ -16,8 +16,6 @@ constexpr size_t kMostLines = 40;
 
 constexpr std::array kFloats = {DType::f32, DType::f16, DType::bf16};
 constexpr std::array kHalf = {DType::f16};
-constexpr const char* kScaleSuffix = "_scale";
-constexpr const char* kMinimumSuffix = "_min";
 
 /// "F32, F16 or BF16".
 std::string list_of(std::span<const DType> types) {
@@ -58,6 +56,12 @@ TensorView Binder::request(const std::string& name, const Shape& expected) {
 }
 
 WeightView Binder::request_weight(const std::string& name, LinearShape shape) {
+  const WeightView stored = stored_weight(name, shape);
+  const auto& convert = checkpoint_.converter();
+  return stored.values && convert ? convert(name, stored) : stored;
+}
+
+WeightView Binder::stored_weight(const std::string& name, LinearShape shape) {
   const TensorView* view = checkpoint_.find(name);
   const DType dtype = view ? view->dtype : DType::f32;
   if (dtype != DType::i8 && dtype != DType::u8) return request(name, {shape.out, shape.in});

@@ -24,6 +24,10 @@ struct LinearShape {
 
 enum class Bias { no, yes };
 
+/// A quantised weight NAME is stored as NAME (I8 or U8), NAME_scale and, for q4, NAME_min (both F16).
+inline constexpr const char* kScaleSuffix = "_scale";
+inline constexpr const char* kMinimumSuffix = "_min";
+
 /// Collects requests and faults of one load. The checkpoint must outlive it.
 class Binder {
  public:
@@ -41,6 +45,7 @@ class Binder {
   friend class Scope;
   TensorView request(const std::string& name, const Shape& expected);
   WeightView request_weight(const std::string& name, LinearShape shape);
+  WeightView stored_weight(const std::string& name, LinearShape shape);
   const std::byte* take(const std::string& name, const Shape& expected, std::span<const DType> types);
   void fault(std::string text);
 

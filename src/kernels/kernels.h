@@ -150,6 +150,18 @@ void resample(const ConstPicture& in, std::span<const ResamplePass> passes, cons
 /// in turn.
 void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out);
 
+/// Where the planes of a weight matrix are written; as in WeightView.
+struct WeightPlanes {
+  std::byte* values = nullptr;
+  std::byte* scales = nullptr;
+  std::byte* minimums = nullptr;
+};
+
+/// The matrix in another format: q8 and q4 as docs/quantisation.md describes them, the others rounded to
+/// nearest. A group with a number that is not finite becomes NaN. Error{internal} for q8 or q4 of rows that
+/// are no multiple of kWeightGroup. The result is the same for all backends and threads.
+void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to);
+
 /// More threads than a machine has; OpenMP ends the process when it cannot start as many as asked.
 inline constexpr int kMaxThreads = 1024;
 /// Threads that the kernels use, 0..kMaxThreads; 0 asks for the number of processors. Affects the whole

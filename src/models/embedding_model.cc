@@ -97,12 +97,10 @@ std::vector<LabelScore> score_labels(std::span<const float> image, const Embeddi
 }  // namespace
 
 EmbeddingModel EmbeddingModel::load(const std::filesystem::path& directory, const LoadOptions& options) {
-  if (options.dtype != "auto" && options.dtype != "f32")
-    throw Error(ErrorCode::usage, {.where = "dtype", .got = options.dtype, .expected = "auto or f32"});
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
-    state->encoder = load_dual_encoder(directory);
+    state->encoder = load_dual_encoder(directory, options.dtype);
     return EmbeddingModel(std::move(state));
   });
 }

@@ -66,8 +66,6 @@ double Video::seconds() const { return data_->source->facts().duration; }
 
 Model Model::load(const std::filesystem::path& directory, const LoadOptions& options) {
   const Clock clock;
-  if (options.dtype != "auto" && options.dtype != "f32")
-    throw Error(ErrorCode::usage, {.where = "dtype", .got = options.dtype, .expected = "auto or f32"});
   if (options.kv_cache_dtype != "f32" && options.kv_cache_dtype != "f16")
     throw Error(ErrorCode::usage,
                 {.where = "kv_cache_dtype", .got = options.kv_cache_dtype, .expected = "f32 or f16"});
@@ -78,7 +76,7 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
         std::make_unique<FeatureCache>(options.image_cache, [model = state.get(), dtype = options.dtype] {
           return model_key(*model->frontend, model->checkpoint, dtype);
         });
-    state->frontend = load_frontend(directory);
+    state->frontend = load_frontend(directory, options.dtype);
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
     state->options = options;

@@ -16,6 +16,7 @@
 #include "models/llava_next.h"
 #include "models/siglip.h"
 #include "models/text_model.h"
+#include "models/weight_formats.h"
 
 namespace galago {
 namespace {
@@ -89,8 +90,9 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) 
   return std::make_shared<DirectoryFiles>(path);
 }
 
-std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path) {
-  std::shared_ptr<const ModelFiles> files = open_model(path);
+std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path, const std::string& dtype) {
+  const WeightChoice choice = weight_choice(dtype);
+  std::shared_ptr<const ModelFiles> files = with_weights(open_model(path), choice);
   const std::string model_type = read_model_type(*files);
   return model_file(model_type).make_frontend(std::move(files));
 }
@@ -110,8 +112,21 @@ VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) 
   return model_file(model_type).make_frontend(files)->config().vision;
 }
 
-std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path) {
-  std::shared_ptr<const ModelFiles> files = open_model(path);
+void load_once(const std::shared_ptr<const ModelFiles>& files) {
+  const std::string model_type = read_model_type(*files);
+  for (const EncoderFile& file : kDualEncoders)
+    if (model_type == file.model_type) {
+      file.make(files);
+      return;
+    }
+  const Checkpoint checkpoint = files->checkpoint();
+  model_file(model_type).make_frontend(files)->load_engine(checkpoint);
+}
+
+std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path,
+                                                     const std::string& dtype) {
+  const WeightChoice choice = weight_choice(dtype);
+  std::shared_ptr<const ModelFiles> files = with_weights(open_model(path), choice);
   const std::string model_type = read_model_type(*files);
   return encoder_file(model_type).make(std::move(files));
 }

@@ -1,0 +1,160 @@
+// Weights in another format: what --dtype and galago quantize do to every matrix.
+// In: a matrix in any format. Out: the planes of the same matrix in the wanted one, written by all threads;
+// the same bytes on every machine. docs/quantisation.md works an example by hand.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/half.h"
+#include "galago/error.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/quant.h"
+#include "kernels/kernels.h"
+
+namespace galago::kernels {
+namespace {
+
+using Group = std::array<float, kWeightGroup>;
+using Levels = std::array<uint8_t, kWeightGroup>;
+
+constexpr uint16_t kNaN = 0x7e00;
+constexpr int kMostFits = 4;  // of a scale and a minimum to a group
+
+bool is_finite(const Group& group) {
+  float strange = 0;  // x - x is 0, or NaN
+  for (const float w : group) strange += w - w;
+  return strange == 0;
+}
+
+/// int8 with scale = largest / 127.
+uint16_t group_as_q8(const Group& group, std::byte* values) {
+  float largest = 0;
+  for (const float w : group) largest = std::max(largest, std::abs(w));
+  const bool finite = is_finite(group);
+  const uint16_t bits = finite ? galago::to_f16(largest / 127) : kNaN;
+  const float scale = from_f16(bits);
+  const float inverse = finite && scale > 0 ? 1 / scale : 0;
+  for (size_t i = 0; i < group.size(); ++i) {
+    const float steps = inverse > 0 ? std::clamp(group[i] * inverse, -127.0f, 127.0f) : 0;
+    values[i] = static_cast<std::byte>(static_cast<int8_t>(steps + std::copysign(0.5f, steps)));
+  }
+  return bits;
+}
+
+/// One choice of scale and minimum for a group, with the levels nearest to its weights.
+struct Fit {
+  uint16_t scale = 0;
+  uint16_t minimum = 0;
+  Levels levels{};
+  float error = 0;  ///< sum of squares
+};
+
+Fit fit_of(const Group& group, float scale, float minimum) {
+  Fit fit{.scale = galago::to_f16(scale), .minimum = galago::to_f16(minimum)};
+  const float step = from_f16(fit.scale), offset = from_f16(fit.minimum);
+  const float inverse = step > 0 ? 1 / step : 0;
+  for (size_t i = 0; i < group.size(); ++i) {
+    const float level = inverse > 0 ? std::clamp((group[i] - offset) * inverse, 0.0f, 15.0f) : 0;
+    fit.levels[i] = static_cast<uint8_t>(level + 0.5f);
+    const float off = group[i] - (step * static_cast<float>(fit.levels[i]) + offset);
+    fit.error += off * off;
+  }
+  return fit;
+}
+
+/// The line w = scale * level + minimum with the least squares, or a scale of 0 where all levels are one.
+std::pair<float, float> line_through(const Group& group, const Levels& levels) {
+  constexpr auto kCount = static_cast<float>(kWeightGroup);
+  float sum_q = 0, sum_w = 0, squares = 0, products = 0;
+  for (size_t i = 0; i < group.size(); ++i) {
+    const auto q = static_cast<float>(levels[i]);
+    sum_q += q;
+    sum_w += group[i];
+    squares += q * q;
+    products += q * group[i];
+  }
+  const float spread = kCount * squares - sum_q * sum_q;
+  const float scale = spread > 0 ? (kCount * products - sum_q * sum_w) / spread : 0;
+  return {scale, (sum_w - scale * sum_q) / kCount};
+}
+
+/// 16 levels from the smallest weight to the largest; then scale and minimum are fitted to the levels, and
+/// the levels to them, as long as that lessens the error.
+Fit group_as_q4(const Group& group) {
+  if (!is_finite(group)) return {.scale = kNaN, .minimum = kNaN};
+  const auto [least, most] = std::minmax_element(group.begin(), group.end());
+  Fit best = fit_of(group, (*most - *least) / 15, *least);
+  for (int i = 0; i < kMostFits && best.error > 0; ++i) {
+    const auto [scale, minimum] = line_through(group, best.levels);
+    if (!(scale > 0)) break;
+    const Fit next = fit_of(group, scale, minimum);
+    if (!(next.error < best.error)) break;
+    best = next;
+  }
+  return best;
+}
+
+void store_half(std::byte* plane, int64_t i, uint16_t bits) {
+  std::memcpy(plane + 2 * i, &bits, sizeof bits);
+}
+
+void groups_of_row(const float* row, WeightFormat format, int64_t group, int64_t count,
+                   const WeightPlanes& to) {
+  constexpr int64_t kHalf = kWeightGroup / 2;
+  for (int64_t g = group; g < group + count; ++g, row += kWeightGroup) {
+    Group weights;
+    std::copy_n(row, kWeightGroup, weights.begin());
+    if (format == WeightFormat::q8) {
+      store_half(to.scales, g, group_as_q8(weights, to.values + g * kWeightGroup));
+      continue;
+    }
+    const Fit fit = group_as_q4(weights);
+    store_half(to.scales, g, fit.scale);
+    store_half(to.minimums, g, fit.minimum);
+    for (size_t i = 0; i < kHalf; ++i)
+      to.values[g * kHalf + static_cast<int64_t>(i)] =
+          static_cast<std::byte>(fit.levels[i] | fit.levels[i + kHalf] << 4);
+  }
+}
+
+/// Nearest, ties to even; a NaN stays one.
+uint16_t to_bf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+void floats_of_row(const float* row, WeightFormat format, int64_t count, std::byte* to) {
+  if (format == WeightFormat::f32) {
+    std::memcpy(to, row, static_cast<size_t>(count) * sizeof(float));
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i)
+    store_half(to, i, format == WeightFormat::f16 ? galago::to_f16(row[i]) : to_bf16(row[i]));
+}
+
+}  // namespace
+
+void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to) {
+  if (is_quantised(format) && from.cols % kWeightGroup != 0)
+    throw Error(ErrorCode::internal, {.where = "kernels::convert_weights",
+                                      .got = "rows of " + std::to_string(from.cols),
+                                      .expected = "a multiple of " + std::to_string(kWeightGroup)});
+  constexpr int64_t kCost = 32;  // of a weight, in elementary operations
+  cpu::parallel_for(from.rows, from.cols * kCost, [&](int64_t begin, int64_t end) {
+    float* const row = cpu::thread_scratch<struct ConvertedRow>(from.cols);
+    for (int64_t i = begin; i < end; ++i) {
+      cpu::dequantise(from, i, 0, from.cols, row);
+      if (is_quantised(format))
+        groups_of_row(row, format, i * from.groups(), from.groups(), to);
+      else
+        floats_of_row(row, format, from.cols, to.values + i * value_bytes(format, from.cols));
+    }
+  });
+}
+
+}  // namespace galago::kernels

@@ -1,0 +1,126 @@
+// Names decide formats; a converter in the checkpoint does the rest.
+#include "models/weight_formats.h"
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "galago/error.h"
+#include "kernels/kernels.h"
+
+namespace galago {
+namespace {
+
+/// Layers of a text decoder. Towers call theirs encoder.layers.
+bool is_decoder_layer(const std::string& name) {
+  return name.find("layers.") != std::string::npos && name.find("encoder.layers.") == std::string::npos;
+}
+
+/// Matrices in other formats than they are stored in, by name: a tied one is asked for twice.
+class ConvertedWeights {
+ public:
+  explicit ConvertedWeights(WeightChoice choice) : choice_(choice) {}
+
+  WeightView get(const std::string& name, const WeightView& stored) {
+    const auto format = chosen_format(choice_, name, stored);
+    if (!format) return stored;
+    const auto [place, added] = weights_.try_emplace(name);
+    if (added) place->second = convert_weights(stored, *format);
+    return place->second.view;
+  }
+
+ private:
+  WeightChoice choice_;
+  std::map<std::string, OwnedWeights> weights_;
+};
+
+class FilesWithConverter final : public ModelFiles {
+ public:
+  FilesWithConverter(std::shared_ptr<const ModelFiles> files,
+                     std::function<Checkpoint::WeightConverter()> make)
+      : files_(std::move(files)), make_(std::move(make)) {}
+
+  const std::filesystem::path& path() const override { return files_->path(); }
+  std::optional<std::string> find(const std::string& name, int64_t limit) const override {
+    return files_->find(name, limit);
+  }
+  std::string where(const std::string& name) const override { return files_->where(name); }
+  Checkpoint checkpoint() const override {
+    Checkpoint checkpoint = files_->checkpoint();
+    checkpoint.set_converter(make_());
+    return checkpoint;
+  }
+  Checkpoint outline() const override { return files_->outline(); }
+  std::string why_no_pictures() const override { return files_->why_no_pictures(); }
+
+ private:
+  std::shared_ptr<const ModelFiles> files_;
+  std::function<Checkpoint::WeightConverter()> make_;
+};
+
+}  // namespace
+
+WeightChoice weight_choice(const std::string& dtype) {
+  static const std::map<std::string, WeightChoice> kChoices = {{"auto", WeightChoice::as_stored},
+                                                               {"f32", WeightChoice::f32},
+                                                               {"bf16", WeightChoice::bf16},
+                                                               {"q8", WeightChoice::q8},
+                                                               {"q4", WeightChoice::q4}};
+  const auto found = kChoices.find(dtype);
+  if (found == kChoices.end())
+    throw Error(ErrorCode::usage, {.where = "dtype", .got = dtype, .expected = "auto, f32, bf16, q8 or q4"});
+  return found->second;
+}
+
+std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string& name,
+                                          const WeightView& stored) {
+  const bool whole_groups = stored.cols % kWeightGroup == 0;
+  switch (choice) {
+    case WeightChoice::as_stored:
+      return std::nullopt;
+    case WeightChoice::f32:  // floats are widened when they are read, which loses nothing
+      return is_quantised(stored.format) ? std::optional(WeightFormat::f32) : std::nullopt;
+    case WeightChoice::bf16:  // float16 has as many bytes and more bits of precision
+      return stored.format == WeightFormat::f32 ? std::optional(WeightFormat::bf16) : std::nullopt;
+    case WeightChoice::q8:
+      return whole_groups && !is_quantised(stored.format) ? std::optional(WeightFormat::q8) : std::nullopt;
+    case WeightChoice::q4: {
+      const WeightFormat wanted = is_decoder_layer(name) ? WeightFormat::q4 : WeightFormat::q8;
+      const bool smaller =
+          !is_quantised(stored.format) || (stored.format == WeightFormat::q8 && wanted == WeightFormat::q4);
+      return whole_groups && smaller ? std::optional(wanted) : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+OwnedWeights convert_weights(const WeightView& from, WeightFormat format) {
+  const int64_t values = from.rows * value_bytes(format, from.cols);
+  const int64_t plane = is_quantised(format) ? 2 * from.rows * from.groups() : 0;
+  const int64_t planes = format == WeightFormat::q4 ? 2 : 1;
+  OwnedWeights owned{.bytes = std::vector<std::byte>(static_cast<size_t>(values + planes * plane)),
+                     .view = WeightView(format, from.rows, from.cols)};
+  kernels::WeightPlanes to{.values = owned.bytes.data()};
+  if (is_quantised(format)) to.scales = to.values + values;
+  if (format == WeightFormat::q4) to.minimums = to.scales + plane;
+  kernels::convert_weights(from, format, to);
+  owned.view.values = to.values;
+  owned.view.scales = to.scales;
+  owned.view.minimums = to.minimums;
+  return owned;
+}
+
+std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
+                                                 std::function<Checkpoint::WeightConverter()> make) {
+  return std::make_shared<FilesWithConverter>(std::move(files), std::move(make));
+}
+
+std::shared_ptr<const ModelFiles> with_weights(std::shared_ptr<const ModelFiles> files, WeightChoice choice) {
+  if (choice == WeightChoice::as_stored) return files;
+  return with_converter(std::move(files), [choice] {
+    return [weights = std::make_shared<ConvertedWeights>(choice)](
+               const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
+  });
+}
+
+}  // namespace galago

@@ -1,0 +1,43 @@
+// Which format each weight of a model gets, and a model's files with their weights in it.
+// In: a --dtype and a tensor's name. Out: a format. The rule: what a decoder reads whole for every token may
+// have 4 bits; everything else, read for many rows at once or row by row, keeps 8.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/weight.h"
+#include "io/model_files.h"
+
+namespace galago {
+
+/// What a user asks of weights.
+enum class WeightChoice { as_stored, f32, bf16, q8, q4 };
+
+/// "auto", "f32", "bf16", "q8", "q4"; Error{usage} for another name.
+WeightChoice weight_choice(const std::string& dtype);
+
+/// The format for a matrix that is stored as `stored` under `name`; nothing where it stays as it is: it takes
+/// fewer bytes already, its rows are no multiple of kWeightGroup, or nothing was asked for.
+std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string& name,
+                                          const WeightView& stored);
+
+/// A weight matrix that owns its memory: the planes one after another.
+struct OwnedWeights {
+  std::vector<std::byte> bytes;
+  WeightView view;
+};
+/// Error{resource} without memory.
+OwnedWeights convert_weights(const WeightView& from, WeightFormat format);
+
+/// The same files; their checkpoints get a converter that `make` makes, one for each.
+std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
+                                                 std::function<Checkpoint::WeightConverter()> make);
+/// The same files; matrices of checkpoint() are converted when a Binder asks for them, into memory that the
+/// checkpoint owns.
+std::shared_ptr<const ModelFiles> with_weights(std::shared_ptr<const ModelFiles> files, WeightChoice choice);
+
+}  // namespace galago
