@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -83,6 +84,9 @@ struct LoadOptions {
   /// Gives back the memory of the image stations' weights once a request's pictures are encoded. For a
   /// process that is asked once: the next picture has to fetch them from the system's cache of files again.
   bool low_memory = false;
+  /// Keeps keys and values of prompts, up to so many bytes, for prompts that begin with the same. 0: off,
+  /// since an answer may then differ by rounding from that of a prompt read anew (docs/batching.md).
+  int64_t prefix_cache_bytes = 0;
 };
 
 /// How far a long request has come.
@@ -142,6 +146,26 @@ struct Answer {
   CacheCounts cache;
 };
 
+/// How several requests are answered together.
+struct BatchOptions {
+  int64_t max_sequences = 8;    ///< decoded in one step, 1 to 1024; more wait for their turn
+  int64_t max_waiting = 1024;   ///< that may wait; more are refused with Error{overloaded}
+  int64_t max_cache_bytes = 0;  ///< keys and values of those decoded together; 0: no limit
+};
+
+/// What became of one of several requests.
+struct Outcome {
+  int64_t id = 0;            ///< what Batch::add returned, or its place among the requests of ask_all
+  Answer answer;             ///< as Model::ask gives it; empty when there is an error
+  std::exception_ptr error;  ///< what Model::ask would have thrown; null: none
+
+  /// The answer; throws the error instead when there is one.
+  const Answer& value() const {
+    if (error) std::rethrow_exception(error);
+    return answer;
+  }
+};
+
 /// A loaded model. Cheap to copy; const and safe to use from several threads at once.
 class Model {
  public:
@@ -150,14 +174,45 @@ class Model {
 
   /// Answers one request. Prompt and context length are checked before any work is done.
   Answer ask(const Request& request) const;
+  /// Answers several requests together, in their order: the weights are read once for a token of all of them.
+  /// Each answer is the one that ask() gives; an error ends its own request alone. Callbacks are called from
+  /// this thread. max_waiting does not count here.
+  std::vector<Outcome> ask_all(std::span<const Request> requests, const BatchOptions& options = {}) const;
   /// The tile grid and token count that an image of this size would get; no pixel is touched.
   ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;
 
  private:
   friend class Answering;
+  friend class Batch;
   struct State;
   explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
+};
+
+/// Requests that join and leave at any time, decoded together. One thread at a time calls step(); add, cancel
+/// and size may be called from any thread, and from the requests' callbacks.
+class Batch {
+ public:
+  /// Error{usage} for options out of their range.
+  explicit Batch(const Model& model, const BatchOptions& options = {});
+  ~Batch();
+  Batch(Batch&&) noexcept;
+  Batch& operator=(Batch&&) noexcept;
+
+  /// Plans the request at once, with the errors that Model::ask has before any work, and lets it join in the
+  /// next step that has room. Error{overloaded} when too many wait. Returns its id.
+  int64_t add(Request request);
+  /// The request ends in the next step as cancelled, with the text it has; false when it has ended already.
+  bool cancel(int64_t id);
+  /// Encodes pictures and reads prompts of those that joined (each options.prefill_chunk rows at a time),
+  /// then one token for every request; returns those that ended.
+  std::vector<Outcome> step();
+  /// Requests that have not ended.
+  int64_t size() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace galago

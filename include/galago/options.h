@@ -73,6 +73,7 @@ struct Usage {
   int64_t prompt_tokens = 0;
   int64_t image_tokens = 0;
   int64_t completion_tokens = 0;
+  int64_t cached_tokens = 0;  ///< of the prompt, taken from an earlier one that began with the same
 };
 
 }  // namespace galago

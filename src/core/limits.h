@@ -60,6 +60,8 @@ inline constexpr int kTemplateDepth = 64;
 /// Stop strings of one request, and the bytes of each.
 inline constexpr int kStopStrings = 64;
 inline constexpr int64_t kStopBytes = 4096;
+/// Sequences that are decoded together.
+inline constexpr int64_t kBatchSequences = 1024;
 /// Sizes in a config: layers, widths, heads, vocabulary, positions.
 inline constexpr int64_t kConfigLayers = 1024;
 inline constexpr int64_t kConfigWidth = 1 << 20;

@@ -22,6 +22,11 @@ bool AnswerBuilder::push(int32_t id) {
   return wanted || end(FinishReason::cancelled);
 }
 
+void AnswerBuilder::cancel() {
+  cut_ = true;
+  end(FinishReason::cancelled);
+}
+
 Generation AnswerBuilder::finish() {
   if (!cut_) {
     std::string rest = stop_strings_.push(text_.finish());

@@ -48,6 +48,8 @@ class AnswerBuilder {
 
   /// Adds a token; true while more are wanted. Afterwards `finish_reason` says why not.
   bool push(int32_t id);
+  /// The caller wants no more: what waited is dropped.
+  void cancel();
   /// No more tokens come: text that still waited is let go, unless a stop string or the caller ended it.
   Generation finish();
 

@@ -1,5 +1,5 @@
-// The loop that turns a packed prompt into an answer. In: rows [L, D] of text and image, the ids [L] behind
-// them, options. Out: tokens, text, why it ended, times in milliseconds.
+// A request for generation, and the answer to one that is alone; batch.h has the loop. In: rows [L, D] of
+// text and image, the ids [L] behind them, options. Out: tokens, text, why it ended, times in milliseconds.
 // Reference: transformers 5.18 GenerationMixin._sample with batch size 1.
 #pragma once
 
@@ -24,6 +24,8 @@ struct GenerateRequest {
   GenerateOptions options;
   StreamCallback on_piece;  ///< optional; returning false ends the answer (FinishReason::cancelled)
   TokenRules rules{};       ///< of the model
+  /// What the placeholders among the ids stand for; needed where a model keeps rows of earlier prompts.
+  std::vector<ContentMark> content{};
 };
 
 /// Prefill in pieces of options.prefill_chunk rows, then one row a token until an end token, a stop string,

@@ -56,6 +56,10 @@ struct Epilogue {
   ConstMatrix residual;  ///< added: as factor
 };
 
+/// Rows up to which linear() and linear_each() give each row the same result, bit for bit, whatever the other
+/// rows are. (The other kernels of rows do so for any number.)
+inline constexpr int64_t kFewRows = 32;
+
 /// y = activation(x W^T + b) * factor * scale + residual; x [n, in], y [n, out]. y must not overlap x.
 void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {});
 

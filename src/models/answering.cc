@@ -1,6 +1,7 @@
 // See the header. Model::ask is one request, answered as soon as it is planned.
 #include "models/answering.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/cancelled.h"
@@ -30,6 +31,20 @@ VideoInfo video_info(const VideoPlan& plan) {
           .seconds = plan.facts.duration,
           .sampled = plan.frames,
           .tokens = plan.tokens};
+}
+
+// Where each picture's or frame's rows begin among the ids.
+std::vector<ContentMark> content_marks(std::span<const int32_t> ids, int64_t placeholder,
+                                       std::span<const EncodedPicture> pictures) {
+  std::vector<ContentMark> marks;
+  auto place = ids.begin();
+  for (const auto& [key, rows] : pictures) {
+    place = std::find(place, ids.end(), static_cast<int32_t>(placeholder));
+    marks.push_back({.begin = place - ids.begin(), .key = key});
+    for (int64_t left = rows->shape()[0]; left > 0; ++place)
+      if (*place == placeholder) --left;
+  }
+  return marks;
 }
 
 }  // namespace
@@ -80,6 +95,8 @@ Tensor Answering::rows() {
   const std::vector<EncodedPicture> encoded =
       encoder.encode(visuals, plan_, {.timings = answer_.timings, .cache = answer_.cache});
   Tensor rows = pack_prompt(*model_->frontend, *model_->engine, plan_.ids, views(encoded));
+  if (model_->prefixes)
+    content_ = content_marks(plan_.ids, model_->frontend->config().image_token_id, encoded);
   model_->done_with_pictures();
   before_ms_ = clock_.ms();
   return rows;
@@ -90,6 +107,7 @@ Answer Answering::finish(Generation generation) {
   answer_.token_ids = std::move(generation.token_ids);
   answer_.finish_reason = generation.finish_reason;
   answer_.usage.completion_tokens = generation.usage.completion_tokens;
+  answer_.usage.cached_tokens = generation.usage.cached_tokens;
   answer_.timings.prefill_ms = generation.timings.prefill_ms;
   answer_.timings.first_token_ms = before_ms_ + generation.timings.first_token_ms;
   answer_.timings.decode_ms = generation.timings.decode_ms;
@@ -109,11 +127,12 @@ Answer Model::ask(const Request& request) const {
     Answering asked(state_, request);
     try {
       const Tensor rows = asked.rows();
-      DecoderSequence sequence(state_->engine->decoder(), state_->cache_dtype());
-      CausalBackbone backbone(sequence);
+      DecoderSequences sequences(state_->engine->decoder(), state_->cache_dtype(), state_->prefixes.get());
+      CausalBackbone backbone(sequences);
       TokenizerText pieces(state_->frontend->tokenizer(), request.options.keep_special);
       GenerateRequest prompt = asked.prompt();
       prompt.rows = rows.matrix();
+      prompt.content = asked.content();
       return asked.finish(generate_answer({.from_embeds = &backbone}, prompt, pieces));
     } catch (const Cancelled&) {
       return asked.cancelled();

@@ -25,6 +25,9 @@ class Answering {
   GenerateRequest prompt() const;
   /// The packed prompt [L, D]: encodes pictures and frames. Cancelled when the request's callback says so.
   Tensor rows();
+  /// What the placeholders stand for, once there are rows; none when the model keeps no prefixes.
+  const std::vector<ContentMark>& content() const { return content_; }
+  bool keep_special() const { return request_.options.keep_special; }
   /// The answer that was generated from the rows.
   Answer finish(Generation generation);
   /// The answer of a request that was stopped before there was any text.
@@ -36,6 +39,7 @@ class Answering {
   Clock clock_;
   PlannedPrompt plan_;
   Answer answer_;
+  std::vector<ContentMark> content_;
   double before_ms_ = 0;  // from the start to the rows
 };
 

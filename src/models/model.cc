@@ -69,6 +69,10 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
   if (options.kv_cache_dtype != "f32" && options.kv_cache_dtype != "f16")
     throw Error(ErrorCode::usage,
                 {.where = "kv_cache_dtype", .got = options.kv_cache_dtype, .expected = "f32 or f16"});
+  if (options.prefix_cache_bytes < 0)
+    throw Error(ErrorCode::usage, {.where = "prefix_cache_bytes",
+                                   .got = std::to_string(options.prefix_cache_bytes),
+                                   .expected = "0 (off) or more"});
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
@@ -80,6 +84,8 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
     state->options = options;
+    if (options.prefix_cache_bytes > 0)
+      state->prefixes = std::make_unique<PrefixCache>(options.prefix_cache_bytes);
     state->load_ms = clock.ms();
     return Model(std::move(state));
   });

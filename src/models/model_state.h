@@ -8,6 +8,7 @@
 #include "models/engine.h"
 #include "models/feature_cache.h"
 #include "models/frontend.h"
+#include "models/prefix_cache.h"
 
 namespace galago {
 
@@ -26,6 +27,7 @@ struct Model::State {
   std::unique_ptr<const Engine> engine;
   std::unique_ptr<FeatureCache> image_cache;  // its own locks
   LoadOptions options;
+  std::unique_ptr<PrefixCache> prefixes;  // null: off
   double load_ms = 0;
 
   /// The element type of the decoder's cache.

@@ -107,10 +107,10 @@ std::vector<Tensor> trace_visuals(const Frontend& frontend, const Engine& engine
 
 Tensor prompt_logits(const LlamaDecoder& decoder, const Tensor& embeds) {
   const int64_t length = embeds.shape()[0];
-  DecoderSequence sequence(decoder);
-  sequence.begin(length);
+  KvCache cache = decoder.make_cache(1, length);
+  Workspace workspace;
   Tensor hidden(embeds.shape());
-  sequence.forward(embeds.matrix(), hidden.matrix());
+  decoder.forward(embeds.matrix(), next_places(cache, 0, length), cache, workspace, hidden.matrix());
   Tensor logits({length, decoder.config().vocab_size});
   decoder.logits(hidden.matrix(), logits.matrix());
   return logits;
@@ -145,8 +145,8 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   trace.push_back(trace_tensor("inputs_embeds", embeds));
   trace.push_back(trace_tensor("logits", prompt_logits(engine.decoder(), embeds)));
 
-  DecoderSequence sequence(engine.decoder());
-  CausalBackbone backbone(sequence);
+  DecoderSequences sequences(engine.decoder());
+  CausalBackbone backbone(sequences);
   TokenizerText text(frontend.tokenizer(), false);
   generate.rows = embeds.matrix();
   generate.ids = plan.ids;

@@ -13,7 +13,6 @@ void many_row_products(ConstMatrix x, std::span<const Product> products);
 
 /// linear_each for at most kFewRows rows. What a row gives does not depend on the other rows, bit for bit.
 void few_row_products(ConstMatrix x, std::span<const Product> products);
-inline constexpr int64_t kFewRows = 32;
 /// Outputs that few_row_products finishes together.
 inline constexpr int64_t kOutputBlock = 16;
 

@@ -1,7 +1,10 @@
 // Stand-ins for a decoder and a tokenizer, small enough to know every answer beforehand.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,63 +18,100 @@ namespace galago::fakes {
 inline constexpr int64_t kVocabulary = 40;
 inline constexpr int64_t kHidden = 3;
 
-/// Its state is a hash of every row it was given, in order; the hash decides the logits. So two runs agree in
-/// all logits only if they were given the same rows. Counts what is asked of it.
+/// A sequence's state is a hash of every row it was given, in order; the hash decides the logits. So two runs
+/// agree in all logits only if they were given the same rows. Counts what is asked of it.
 class HashModel : public CausalModel {
  public:
   explicit HashModel(int64_t context) : context_(context) {}
   int64_t vocab_size() const override { return kVocabulary; }
   int64_t hidden_size() const override { return kHidden; }
   int64_t context_length() const override { return context_; }
-  void embed(std::span<const int32_t> ids, Matrix out) const override {
-    for (size_t i = 0; i < ids.size(); ++i) {
-      for (int64_t c = 0; c < kHidden; ++c) out.row(i)[c] = static_cast<float>(ids[i] * 7 + c);
-    }
+  int64_t sequence_bytes(int64_t positions) const override { return 10 * positions; }
+  static void embed(int32_t id, float* row) {
+    for (int64_t c = 0; c < kHidden; ++c) row[c] = static_cast<float>(id * 7 + c);
   }
-  void begin(int64_t positions) override {
+
+  OpenSequence open(const PromptContent& prompt, int64_t positions) override {
+    if (refused_length == std::ssize(prompt.ids)) throw Error(ErrorCode::resource, {"the fake", "", "", ""});
     reserved = positions;
-    state_ = 1;
     rows = 0;
+    const int32_t number = next_++;
+    open_[number] = {};
+    most_open = std::max(most_open, std::ssize(open_));
+    return {.number = number, .cached = 0};
   }
-  std::span<const float> forward(ConstMatrix given) override {
+  void close(int32_t sequence) override { EXPECT_EQ(open_.erase(sequence), 1U) << sequence; }
+  std::span<const float> prefill(int32_t sequence, ConstMatrix given) override {
     calls.push_back(given.rows);
-    for (int64_t i = 0; i < given.rows; ++i, ++rows) {
-      for (int64_t c = 0; c < kHidden; ++c) {
-        state_ = (state_ ^ static_cast<uint64_t>(static_cast<int64_t>(given.row(i)[c]))) * 0x100000001b3;
-      }
-    }
-    for (int64_t v = 0; v < kVocabulary; ++v) {
-      const uint64_t mixed = (state_ + 77 * static_cast<uint64_t>(v)) * 0x9e3779b97f4a7c15;
-      logits_[v] = static_cast<float>(mixed >> 40) / 4194304.0f;
-    }
+    for (int64_t i = 0; i < given.rows; ++i) append(sequence, given.row(i));
+    logits_.resize(kVocabulary);
+    score(sequence, logits_);
     return logits_;
   }
+  ConstMatrix decode(std::span<const NextToken> tokens) override {
+    calls.push_back(std::ssize(tokens));
+    if (fails_to_decode == std::ssize(calls)) throw Error(ErrorCode::resource, {"the fake", "", "", ""});
+    logits_.resize(tokens.size() * kVocabulary);
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      float row[kHidden];
+      embed(tokens[i].id, row);
+      append(tokens[i].sequence, row);
+      score(tokens[i].sequence, std::span(logits_).subspan(i * kVocabulary, kVocabulary));
+    }
+    return {logits_.data(), std::ssize(tokens), kVocabulary};
+  }
+
+  int64_t open_now() const { return std::ssize(open_); }
 
   int64_t reserved = 0;
   int64_t rows = 0;
-  std::vector<int64_t> calls;
+  int64_t most_open = 0;
+  int64_t refused_length = -1;   // a prompt of that length cannot be opened
+  int64_t fails_to_decode = -1;  // that call throws
+  std::vector<int64_t> calls;    // rows of each
+
+ protected:
+  struct State {
+    uint64_t hash = 1;
+    int64_t rows = 0;
+    size_t scored = 0;
+  };
+  virtual void score(int32_t sequence, std::span<float> out) {
+    for (size_t v = 0; v < out.size(); ++v) {
+      const uint64_t mixed = (open_.at(sequence).hash + 77 * v) * 0x9e3779b97f4a7c15;
+      out[v] = static_cast<float>(mixed >> 40) / 4194304.0f;
+    }
+  }
+  std::map<int32_t, State> open_;
 
  private:
+  void append(int32_t sequence, const float* row) {
+    State& state = open_.at(sequence);
+    for (int64_t c = 0; c < kHidden; ++c)
+      state.hash = (state.hash ^ static_cast<uint64_t>(static_cast<int64_t>(row[c]))) * 0x100000001b3;
+    ++state.rows;
+    ++rows;
+  }
+
   int64_t context_;
-  uint64_t state_ = 1;
-  std::vector<float> logits_ = std::vector<float>(kVocabulary);
+  int32_t next_ = 0;
+  std::vector<float> logits_;
 };
 
-/// Says `script` token by token whatever it is given, then the last one for ever.
+/// Says `script` token by token whatever it is given, then the last one for ever; each sequence from the
+/// start.
 class ScriptModel : public HashModel {
  public:
   explicit ScriptModel(std::vector<int32_t> script) : HashModel(1000), script_(std::move(script)) {}
-  std::span<const float> forward(ConstMatrix given) override {
-    HashModel::forward(given);
-    std::fill(logits_.begin(), logits_.end(), 0.0f);
-    logits_[script_[std::min(at_++, script_.size() - 1)]] = 1;
-    return logits_;
+
+ protected:
+  void score(int32_t sequence, std::span<float> out) override {
+    std::fill(out.begin(), out.end(), 0.0f);
+    out[static_cast<size_t>(script_[std::min(open_.at(sequence).scored++, script_.size() - 1)])] = 1;
   }
 
  private:
   std::vector<int32_t> script_;
-  size_t at_ = 0;
-  std::vector<float> logits_ = std::vector<float>(kVocabulary);
 };
 
 /// Token i is the i-th piece; a piece that ends in '~' keeps its text back until the next token, as a decoder

@@ -62,13 +62,13 @@ TEST(Generate, ChosenTokensAreFedBack) {
   const Generation got = generate(model, prompt.request({.max_new_tokens = 4}), text);
   // The same by hand: embed every chosen token after the prompt and take the largest logit.
   HashModel again(100);
-  again.begin(6);
-  auto logits = again.forward(prompt.rows.matrix());
+  const int32_t sequence = again.open({prompt.ids, {}}, 6).number;
+  auto logits = again.prefill(sequence, prompt.rows.matrix());
   Tensor row({1, fakes::kHidden});
   for (const int32_t id : got.token_ids) {
     EXPECT_EQ(id, std::max_element(logits.begin(), logits.end()) - logits.begin());
-    again.embed({&id, 1}, row.matrix());
-    logits = again.forward(row.matrix());
+    HashModel::embed(id, row.data());
+    logits = again.prefill(sequence, row.matrix());
   }
 }
 
@@ -231,14 +231,14 @@ TEST(Generate, RefusesBadRequestsBeforeAnyWork) {
 // Token 5 leads token 6 by little, always.
 class CloseModel : public HashModel {
  public:
-  CloseModel() : HashModel(100) {
-    logits_[5] = 1.0f;
-    logits_[6] = 0.8f;
-  }
-  std::span<const float> forward(ConstMatrix) override { return logits_; }
+  CloseModel() : HashModel(100) {}
 
- private:
-  std::vector<float> logits_ = std::vector<float>(fakes::kVocabulary);
+ protected:
+  void score(int32_t, std::span<float> out) override {
+    std::fill(out.begin(), out.end(), 0.0f);
+    out[5] = 1.0f;
+    out[6] = 0.8f;
+  }
 };
 
 TEST(Generate, ThePenaltyCountsThePrompt) {

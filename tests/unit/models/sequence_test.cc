@@ -1,5 +1,5 @@
-// Real (small) checkpoints through the registry: chunked prefill and several sequences at once, from the rows
-// that transformers packed.
+// Real (small) checkpoints through the registry, from the rows that transformers packed: chunked prefill, and
+// sequences that decode together, join and leave, each bit by bit what it is alone.
 #include "models/sequence.h"
 
 #include <gtest/gtest.h>
@@ -25,11 +25,11 @@ class Sequences : public testing::TestWithParam<Case> {
 
   // Logits of the last row after the first `length` rows, given in chunks.
   std::vector<float> logits(int64_t length, int64_t chunk) const {
-    DecoderSequence sequence(decoder());
-    sequence.begin(length);
+    DecoderSequences sequences(decoder());
+    const int32_t number = sequences.open({}, length).number;
     std::span<const float> last;
     for (int64_t begin = 0; begin < length; begin += chunk)
-      last = sequence.forward(rows_.matrix().slice_rows(begin, std::min(chunk, length - begin)));
+      last = sequences.prefill(number, rows_.matrix().slice_rows(begin, std::min(chunk, length - begin)));
     return {last.begin(), last.end()};
   }
 
@@ -80,20 +80,23 @@ TEST_P(Sequences, SeveralInOneCallAreEachAlone) {
   }
 }
 
-TEST_P(Sequences, BeginForgetsTheSequenceBefore) {
-  DecoderSequence sequence(decoder());
+TEST_P(Sequences, ANewSequenceKnowsNothingOfTheOneBefore) {
+  DecoderSequences sequences(decoder());
   const ConstMatrix first = rows_.matrix().slice_rows(0, 5);
-  sequence.begin(5);
-  const std::span<const float> once = sequence.forward(first);
+  const int32_t number = sequences.open({}, 5).number;
+  const std::span<const float> once = sequences.prefill(number, first);
   const std::vector<float> before(once.begin(), once.end());
-  sequence.begin(5);
-  expect_same(sequence.forward(first), before, "again");
+  sequences.close(number);
+  const OpenSequence again = sequences.open({}, 5);
+  EXPECT_EQ(again.number, number);
+  EXPECT_EQ(again.cached, 0);
+  expect_same(sequences.prefill(number, first), before, "again");
 }
 
 TEST_P(Sequences, RefusesMoreRowsThanItReservedPlaceFor) {
-  DecoderSequence sequence(decoder());
-  sequence.begin(4);
-  EXPECT_EQ(test::error_of([&] { sequence.forward(rows_.matrix().slice_rows(0, 5)); }).code(),
+  DecoderSequences sequences(decoder());
+  const int32_t number = sequences.open({}, 4).number;
+  EXPECT_EQ(test::error_of([&] { sequences.prefill(number, rows_.matrix().slice_rows(0, 5)); }).code(),
             ErrorCode::input_too_large);
 }
 
