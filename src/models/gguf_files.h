@@ -20,8 +20,8 @@ struct GgufPair {
   std::optional<GgufFile> vision;
 };
 
-/// ModelFiles out of GGUF. Quantised tensors of checkpoint() become float32 in memory; F32, F16 and BF16 stay
-/// in the file's map, unless their rows are in another order than transformers'.
+/// ModelFiles out of GGUF. Matrices of Q8_0, Q4_0 and Q4_1 become q8 and q4 in memory, other blocks float32;
+/// F32, F16 and BF16 stay in the file's map, unless their rows are in another order than transformers'.
 class GgufFiles final : public ModelFiles {
  public:
   /// `path`: the text file, or a directory that holds one. Of the vision files beside it

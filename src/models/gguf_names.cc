@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
+#include "io/weights.h"
 #include "models/gguf_parts.h"
 
 namespace galago {
@@ -124,36 +125,79 @@ std::optional<int64_t> moved_heads(const GgufPair& pair, const std::string& name
   return field.integer(1, limits::kConfigWidth);
 }
 
-/// A tensor and what keeps its memory, where that is not the file's map.
+/// A tensor under its name, and what keeps its memory, where that is not the file's map.
 struct Placed {
+  std::string name;
   TensorView view;
   std::shared_ptr<const void> owner;
 };
 
-/// A view where the tensor can be used as it lies, else a copy in float32 or in its own type.
-Placed read_tensor(const GgufTensor& tensor, const std::string& where, std::optional<int64_t> heads) {
-  Placed placed{{.dtype = DType::f32, .shape = tensor.shape, .data = tensor.data}, nullptr};
-  TensorView& view = placed.view;
-  if (const auto dtype = plain_dtype(tensor.type)) {
-    view.dtype = *dtype;
-  } else {
-    auto floats = std::make_shared<Tensor>(tensor.shape);
-    dequantise(tensor.type, tensor.data, floats->size(), floats->data());
-    view.data = reinterpret_cast<const std::byte*>(floats->data());
-    placed.owner = std::move(floats);
+/// Tensors that a model reads as floats although they are matrices.
+bool is_position_table(const std::string& name) { return name.find("position_embedding") != name.npos; }
+
+/// Where blocks keep the format that they have; else they become float32.
+std::optional<WeightFormat> kept_format(const GgufTensor& tensor, const std::string& name) {
+  const bool matrix = tensor.shape.size() == 2 && tensor.shape[1] % kWeightGroup == 0;
+  return matrix && !is_position_table(name) ? same_format(tensor.type) : std::nullopt;
+}
+
+/// Blocks as the planes of one matrix, under the names that quantised weights have.
+std::vector<Placed> read_planes(const GgufTensor& tensor, const std::string& name, WeightFormat format,
+                                TensorData data) {
+  const int64_t rows = tensor.shape[0], cols = tensor.shape[1];
+  const bool q4 = format == WeightFormat::q4;
+  const Shape groups{rows, cols / kWeightGroup};
+  std::vector<Placed> planes = {{name, {q4 ? DType::u8 : DType::i8, {rows, q4 ? cols / 2 : cols}}, nullptr},
+                                {name + kScaleSuffix, {DType::f16, groups}, nullptr}};
+  if (q4) planes.push_back({name + kMinimumSuffix, {DType::f16, groups}, nullptr});
+  if (data == TensorData::leave) return planes;
+  const auto bytes =
+      std::make_shared<const std::vector<std::byte>>(planes_of(tensor.type, tensor.data, rows, cols));
+  const std::byte* next = bytes->data();
+  for (Placed& plane : planes) {
+    plane.view.data = next;
+    plane.owner = bytes;
+    next += plane.view.count() * size_of(plane.view.dtype);
   }
-  if (!heads) return placed;
-  const int64_t rows = tensor.shape.empty() ? 1 : tensor.shape[0];
-  if (rows % (2 * *heads) != 0)
+  return planes;
+}
+
+/// Rows of q and k in transformers' order, in memory of their own.
+void move_rows(Placed& placed, const std::string& where, int64_t heads) {
+  TensorView& view = placed.view;
+  const int64_t rows = view.shape.empty() ? 1 : view.shape[0];
+  if (rows % (2 * heads) != 0)
     throw Error(ErrorCode::model_invalid,
                 {.where = where,
                  .got = std::to_string(rows) + " rows",
-                 .expected = "a multiple of two for each of " + std::to_string(*heads) + " heads"});
+                 .expected = "a multiple of two for each of " + std::to_string(heads) + " heads"});
   const auto bytes = static_cast<size_t>(view.count() * size_of(view.dtype));
   auto moved = std::make_shared<std::vector<std::byte>>(bytes);
-  restore_rows(view.data, moved->data(), bytes / static_cast<size_t>(rows), rows, *heads);
+  restore_rows(view.data, moved->data(), bytes / static_cast<size_t>(rows), rows, heads);
   view.data = moved->data();
   placed.owner = std::move(moved);
+}
+
+/// Views where the tensor can be used as it lies; planes of blocks that keep their format; floats of others.
+std::vector<Placed> read_tensor(const GgufTensor& tensor, const std::string& name, const std::string& where,
+                                std::optional<int64_t> heads, TensorData data) {
+  std::vector<Placed> placed;
+  if (const auto format = kept_format(tensor, name)) {
+    placed = read_planes(tensor, name, *format, data);
+  } else {
+    const auto dtype = plain_dtype(tensor.type);
+    placed = {{name, {dtype.value_or(DType::f32), tensor.shape}, nullptr}};
+    if (dtype) {
+      placed[0].view.data = tensor.data;
+    } else if (data == TensorData::read) {
+      auto floats = std::make_shared<Tensor>(tensor.shape);
+      dequantise(tensor.type, tensor.data, floats->size(), floats->data());
+      placed[0].view.data = reinterpret_cast<const std::byte*>(floats->data());
+      placed[0].owner = std::move(floats);
+    }
+  }
+  if (heads && data == TensorData::read)
+    for (Placed& one : placed) move_rows(one, where, *heads);
   return placed;
 }
 
@@ -194,11 +238,9 @@ Checkpoint gguf_checkpoint(const GgufPair& pair, TensorData data) {
   Checkpoint checkpoint;
   const auto add = [&](const GgufFile& file, const std::string& from, const std::string& to,
                        std::optional<int64_t> heads) {
-    const GgufTensor& tensor = *file.tensor(from);
-    Placed placed{{.dtype = plain_dtype(tensor.type).value_or(DType::f32), .shape = tensor.shape}, nullptr};
-    if (data == TensorData::read)
-      placed = read_tensor(tensor, file.path().string() + ": tensor " + printable(from), heads);
-    checkpoint.add(to, std::move(placed.view), std::move(placed.owner));
+    const std::string where = file.path().string() + ": tensor " + printable(from);
+    for (Placed& placed : read_tensor(*file.tensor(from), to, where, heads, data))
+      checkpoint.add(placed.name, std::move(placed.view), std::move(placed.owner));
   };
   checkpoint.add_map(pair.text.map());
   for (const auto& [name, tensor] : pair.text.tensors())

@@ -29,8 +29,9 @@ struct Plan {
 };
 using Plans = std::map<std::string, Plan>;
 
-/// The matrices that a load asks for, by name.
-Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightChoice choice) {
+/// The matrices of the checkpoint that a load of the files asks for, by name.
+Plans plans_for(const Checkpoint& checkpoint, const std::shared_ptr<const ModelFiles>& files,
+                WeightChoice choice) {
   auto plans = std::make_shared<Plans>();
   load_once(with_converter(files, [plans, choice] {
     return [plans, choice](const std::string& name, const WeightView& stored) {
@@ -38,6 +39,9 @@ Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightChoice cho
       return stored;
     };
   }));
+  Binder binder(checkpoint);  // that load's views went with its own checkpoint
+  for (auto& [name, plan] : *plans)
+    plan.stored = binder.root().weight(name, {.out = plan.stored.rows, .in = plan.stored.cols});
   return std::move(*plans);
 }
 
@@ -142,10 +146,16 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightCh
                  .got = "GGUF",
                  .expected = "a Hugging Face directory",
                  .hint = "Q8_0, Q4_0 and Q4_1 of a GGUF file are used as they are"});
+  std::error_code error;
+  if (fs::is_directory(to, error) && !fs::is_empty(to, error))
+    throw Error(ErrorCode::output_io, {.where = to.string(),
+                                       .got = "a folder that is not empty",
+                                       .expected = "a new or empty folder to write",
+                                       .hint = "name another one"});
   const std::shared_ptr<const ModelFiles> files = open_model(from);
   AtomicDirectory out(to, Existing::refuse);  // before the work that a refusal would waste
   const Checkpoint checkpoint = files->checkpoint();
-  const Plans plans = plans_for(files, choice);
+  const Plans plans = plans_for(checkpoint, files, choice);
   const std::vector<NamedTensor> tensors = tensors_to_write(checkpoint, plans);
 
   QuantisedModel done{.matrices = {}, .bytes_before = checkpoint.bytes(), .bytes_after = 0};
