@@ -17,15 +17,11 @@ namespace {
 // setting can be forgotten, and one that does not matter costs a miss at most.
 constexpr std::array<const char*, 4> kSettings = {"config.json", "preprocessor_config.json",
                                                   "processor_config.json", "video_preprocessor_config.json"};
-// The first station that pictures have no part in.
-constexpr const char* kFirstOfText = "embedding";
-
 std::vector<std::string> vision_prefixes(const Frontend& frontend) {
   std::vector<std::string> prefixes;
-  for (const StationShape& station : frontend.stations()) {
-    if (station.name == kFirstOfText) break;
-    prefixes.insert(prefixes.end(), station.prefixes.begin(), station.prefixes.end());
-  }
+  for (const StationShape& station : frontend.stations())
+    if (station.stage == Stage::image)
+      prefixes.insert(prefixes.end(), station.prefixes.begin(), station.prefixes.end());
   return prefixes;
 }
 
@@ -79,6 +75,7 @@ Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const s
     hash.add_text(to_string(view.dtype));
     hash.add_text(to_string(view.shape));
     hash.add({view.data, static_cast<size_t>(view.count() * size_of(view.dtype))});
+    checkpoint.release({&name, 1});  // a picture that is found needs none of them
   }
   return hash.finish();
 }

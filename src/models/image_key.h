@@ -19,15 +19,15 @@ namespace galago {
 enum class PictureKind { image, frame };
 
 /// A picture as one loaded model sees it: its pixels, its size, and what the request says of splitting.
-/// The same key for the same pixels, whatever file they came from. A second per 2 GB or so.
+/// The same key for the same pixels, whatever file they came from.
 Digest picture_key(const RgbImage& image, PictureKind kind, std::optional<bool> split);
 
 /// One key for each tile: its bytes, its size, and how they become floats.
 std::vector<Digest> tile_keys(const Tiles& tiles, PictureKind kind);
 
 /// Everything else that rows depend on, for keys that outlive a process: the settings' texts, every tensor
-/// before the text model, dtype, the kernels that run, and galago's version. Reads all those tensors: 0.1 s
-/// for 190 MB.
+/// before the text model, dtype, the kernels that run, and galago's version. Reads all those tensors, and
+/// gives the memory of mapped ones back.
 Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& dtype);
 
 }  // namespace galago
