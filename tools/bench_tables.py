@@ -15,7 +15,11 @@ import plot  # noqa: E402
 
 PAGES = ["docs/performance.md", "README.md"]
 PLOTS = "docs/performance"
-GALAGO = "galago-f32"
+GALAGO = "galago"
+# One token reads all weights: a format is compared with the same format.
+SAME_FORMAT = {"f32": "galago-f32", "f16": "galago", "bf16": "galago", "q8_0": "galago-q8"}
+WAYS = {"galago": "float32", "galago-compute-bf16": "bfloat16", "galago-f32": "f32", "galago-q8": "q8",
+        "galago-q4": "q4"}
 QUIET_LOAD = 1.0
 NOTHING = "No results are recorded yet.\n"
 TASKS = {"tile": "encode one tile", "photo": "photo to first token", "prefill": "prefill, {context} rows",
@@ -64,17 +68,26 @@ def peers(result):
     rows = []
     for task, measured in result["tasks"].items():
         name, rounds = TASKS[task].format(**result), str(measured["rounds"])
-        for program, one in sorted(measured["programs"].items(), key=lambda item: (item[0] != GALAGO, item[0])):
-            ratio = one.get("ratio")
+        for program, one in sorted(measured["programs"].items(), key=lambda item: (item[0] not in WAYS, item[0])):
             rows.append([name, rounds, program, f"{number(one['median'])} {measured['unit']}",
                          f"{number(one['min'])} to {number(one['max'])}",
-                         f"{number(ratio['median'])} ({number(ratio['min'])} to {number(ratio['max'])})" if ratio else "-"])
+                         "; ".join(f"{number(ratio['median'])} ({number(ratio['min'])} to {number(ratio['max'])}) "
+                                   f"{WAYS[way]}" for way, ratio in ratios(task, program, one).items()) or "-"])
             name = rounds = ""
     header = ["task", "rounds", "program", "median", "smallest to largest", "peer / galago (smallest to largest)"]
     text = origin(result) + "\nMedians of rounds in turns.\n\n" + table(header, rows)
     for failure in result["failures"]:
         text += f"\nNot measured: {failure}.\n"
     return text
+
+
+def ratios(task, program, one):
+    """A peer's ratios to the ways of galago that compare."""
+    found = one.get("ratios", {})
+    if task != "decode":
+        return found
+    same = SAME_FORMAT.get(program.rsplit("-", 1)[-1])
+    return {same: found[same]} if same in found else {}
 
 
 def summary(result):
@@ -86,10 +99,13 @@ def summary(result):
         for kind in ("llama", "torch", "onnxruntime", "openvino"):
             able = {name: one for name, one in programs.items() if name.startswith(kind + "-")}
             best = min(able, key=lambda name: able[name]["median"], default=None)
-            cells.append(f"{number(able[best]['ratio']['median'])}x ({best.rsplit('-', 1)[1]})" if best else "-")
-        ours = f"{number(programs[GALAGO]['median'])} {measured['unit']}"
+            found = ratios(task, best, able[best]) if best else {}
+            cells.append(", ".join(f"{number(ratio['median'])}x {WAYS[way]}" for way, ratio in found.items()) +
+                         f" (its {best.rsplit('-', 1)[1]})" if found else "-")
+        ours = ", ".join(f"{number(programs[way]['median'])} {measured['unit']} {text}" for way, text in WAYS.items()
+                         if way in programs)
         rows.append([TASKS[task].format(**result), ours, *cells])
-    header = ["", "galago f32", "llama.cpp", "transformers", "ONNX Runtime", "OpenVINO"]
+    header = ["", "galago", "llama.cpp", "transformers", "ONNX Runtime", "OpenVINO"]
     note = "Peers: their value divided by galago's, in their fastest weight format; above 1 galago is better.\n\n"
     return origin(result) + "\n" + note + table(header, rows)
 

@@ -20,12 +20,12 @@ IMAGES = [1, 2, 4, 8]
 CONTEXTS = [64, 128, 256, 512, 1024, 2048]
 
 
-def write_picture(path, width, height):
-    """A BMP file with something in it everywhere."""
+def write_picture(path, width, height, shade=0):
+    """A BMP file with something in it everywhere; another shade is another picture."""
     row = (3 * width + 3) // 4 * 4
     pixels = bytearray()
     for y in range(height):
-        line = bytearray(b for x in range(width) for b in ((x * 3) & 255, (y * 5) & 255, (x ^ y) & 255))
+        line = bytearray(b for x in range(width) for b in ((x * 3 + shade) & 255, (y * 5) & 255, (x ^ y) & 255))
         pixels += line + bytes(row - len(line))
     size = 54 + len(pixels)
     words = [size, 0, 54, 40, width, height]
@@ -70,11 +70,12 @@ class Growth:
 
     def images(self):
         """Start of the request to first token with 1, 2, 4, 8 pictures of one tile each."""
-        path = self.folder / "image.bmp"
-        write_picture(path, 320, 320)
+        paths = [self.folder / f"image{i}.bmp" for i in range(max(IMAGES))]
+        for i, path in enumerate(paths):  # no two alike: equal ones are encoded once
+            write_picture(path, 320, 320, 7 * i)
         points = []
         for count in IMAGES:
-            answers = self.ask(["--no-split", *(word for _ in range(count) for word in ("-i", path))])
+            answers = self.ask(["--no-split", *(word for path in paths[:count] for word in ("-i", path))])
             points.append(point(count, [a["timings"]["first_token_ms"] for a in answers]))
         return points
 

@@ -1,6 +1,6 @@
 # Runs galago and its peers in turns on one machine and writes what was measured.
 # In: a built galago, a model directory, the cache of setup.sh and prepare.py, a picture. Out: one JSON file: for each
-# task the median, smallest and largest time of every program, and the ratio peer / galago of every round.
+# task the median, smallest and largest time of every program, and the ratios peer / galago of every round.
 # A round runs every program once, each round beginning with another one; programs that wait are stopped (SIGSTOP).
 # Usage: CACHE/venv/bin/python bench/peers/compare.py --galago build/galago --model DIR --cache CACHE --image FILE
 #        -o bench/results/NAME.json [--rounds 5] [--threads 2] [--tasks tile ...] [--peers llama-f16 torch-f32 ...]
@@ -21,7 +21,12 @@ import machine  # noqa: E402
 TASKS = ["tile", "photo", "prefill", "decode", "cold"]
 PEERS = ["llama-f32", "llama-f16", "llama-bf16", "llama-q8_0", "torch-f32", "torch-bf16", "onnxruntime-f32",
          "openvino-f32"]
-GALAGO = "galago-f32"
+# galago's ways: weights as stored (bfloat16) with float32 arithmetic, products in bfloat16, and formats of weights.
+GALAGO = {"galago": [], "galago-compute-bf16": ["--compute", "bf16"], "galago-f32": ["--dtype", "f32"],
+          "galago-q8": ["--dtype", "q8"], "galago-q4": ["--dtype", "q4"]}
+MANY_ROWS = ["galago", "galago-compute-bf16"]
+WAYS = {"tile": MANY_ROWS, "photo": MANY_ROWS, "prefill": MANY_ROWS,
+        "decode": ["galago", "galago-f32", "galago-q8", "galago-q4"], "cold": ["galago", "galago-q8"]}
 WORKERS = pathlib.Path(__file__).resolve().parent / "workers"
 
 
@@ -87,10 +92,10 @@ class Peer:
         return usage.ru_maxrss / 1e3
 
 
-def galago_bench(arguments, stage, context=None):
+def galago_bench(arguments, way, stage, context=None):
     """One run of `galago bench --only`; a new process, its warming up is not timed."""
     command = [str(arguments.galago), "bench", "-m", str(arguments.model), "-t", str(arguments.threads), "--runs", "1",
-               "--json", "--only", stage, "--image", str(arguments.image), "-p", arguments.prompt]
+               "--json", "--only", stage, "--image", str(arguments.image), "-p", arguments.prompt, *GALAGO[way]]
     if context:
         command += ["--context", str(context)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -114,12 +119,12 @@ def requests(arguments):
 def run_round(task, number, peers, arguments):
     """-> {program: ms} of one round; the order turns by one each round."""
     request, stage, context = requests(arguments)[task]
-    order = [GALAGO] + [peer.name for peer in peers]
+    order = WAYS[task] + [peer.name for peer in peers]
     order = order[number % len(order) :] + order[: number % len(order)]
     times = {}
     for name in order:
-        if name == GALAGO:
-            times[name] = galago_bench(arguments, stage, context)["stages"][0]["median_ms"]
+        if name in GALAGO:
+            times[name] = galago_bench(arguments, name, stage, context)["stages"][0]["median_ms"]
         else:
             times[name] = next(peer for peer in peers if peer.name == name).send(request)["ms"]
     return times
@@ -128,9 +133,9 @@ def run_round(task, number, peers, arguments):
 def cold_run(name, arguments):
     """A process from its start to the photo's first token -> (ms, peak memory in MB, load_ms)."""
     start = time.perf_counter()
-    if name == GALAGO:
+    if name in GALAGO:
         command = [str(arguments.galago), "run", "-m", str(arguments.model), "-t", str(arguments.threads), "--json", "-n",
-                   "1", "-i", str(arguments.image), "-p", arguments.prompt]
+                   "1", "-i", str(arguments.image), "-p", arguments.prompt, "--low-memory", *GALAGO[name]]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         text = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -147,16 +152,18 @@ def cold_run(name, arguments):
 
 
 def summary(rounds):
-    """[{program: value}] -> per program median, min, max, values, and per peer the ratios to galago round by round."""
+    """[{program: value}] -> per program median, min, max, values, and per peer the ratios to each way of galago."""
     programs = {}
     for name in rounds[0]:
-        values = [one[name] for one in rounds]
-        programs[name] = {"median": statistics.median(values), "min": min(values), "max": max(values), "values": values}
-        if name != GALAGO:
-            ratios = [one[name] / one[GALAGO] for one in rounds]
-            programs[name]["ratio"] = {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios),
-                                       "values": ratios}
+        programs[name] = spread([one[name] for one in rounds])
+        if name not in GALAGO:
+            programs[name]["ratios"] = {way: spread([one[name] / one[way] for one in rounds])
+                                        for way in GALAGO if way in rounds[0]}
     return programs
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "values": values}
 
 
 def say(text):
@@ -210,7 +217,7 @@ def measure_warm(arguments, names, results, failures):
 
 def measure_cold(arguments, names, results, failures):
     """New processes: start to first token, peak memory, start to ready."""
-    names = [GALAGO] + [name for name in names if name.startswith(("llama", "torch"))]
+    names = WAYS["cold"] + [name for name in names if name.startswith(("llama", "torch"))]
     rounds = []
     for number in range(arguments.cold_rounds):
         one = {}
@@ -249,9 +256,9 @@ def main():
     results = {"kind": "peers", **machine.facts(arguments.galago), "threads": arguments.threads,
                "model": arguments.model.resolve().name, "context": arguments.context,
                "decode_context": arguments.decode_context, "programs": {}, "tasks": {}}
-    start = galago_bench(arguments, "vision tower")
+    start = galago_bench(arguments, "galago", "vision tower")
     results["peak"] = start["peak"]
-    results["programs"][GALAGO] = {"version": start["galago"], "backend": start["backend"], "weights": start["dtype"]}
+    results["programs"]["galago"] = {"version": start["galago"], "backend": start["backend"], "weights": start["dtype"]}
     if set(arguments.tasks) - {"cold"}:
         measure_warm(arguments, arguments.peers, results, failures)
     if "cold" in arguments.tasks:

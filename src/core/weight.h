@@ -63,10 +63,15 @@ void to_floats(const WeightView& view, int64_t row, int64_t begin, int64_t count
 /// All weights as floats, written to out[0..rows*cols).
 void to_floats(const WeightView& view, float* out);
 
+/// In what a product of many rows multiplies; sums are float32 either way. bf16: both operands are rounded to
+/// bfloat16 where the processor multiplies these faster, which costs about three digits of the result.
+enum class Arithmetic { f32, bf16 };
+
 /// The tensors of one linear layer y = x W^T + b: weight [out, in], bias [out] or null.
 struct LinearView {
   WeightView weight;
   TensorView bias;
+  Arithmetic arithmetic = Arithmetic::f32;
 };
 
 }  // namespace galago

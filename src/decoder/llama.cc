@@ -75,6 +75,7 @@ LlamaAttention::LlamaAttention(const TextConfig& config, std::span<const float> 
   k_proj_ = kernels::Linear(scope.linear("k_proj", {kv, d}, bias));
   v_proj_ = kernels::Linear(scope.linear("v_proj", {kv, d}, bias));
   o_proj_ = kernels::Linear(scope.linear("o_proj", {d, q}, bias));
+  layout_.arithmetic = q_proj_.arithmetic();
 }
 
 void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& batch, ConstMatrix residual,

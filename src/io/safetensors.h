@@ -44,6 +44,9 @@ class Checkpoint {
   void set_converter(WeightConverter converter) { converter_ = std::move(converter); }
   /// Empty: matrices are used as they are stored.
   const WeightConverter& converter() const { return converter_; }
+  /// In what products with its matrices of weights multiply.
+  void set_arithmetic(Arithmetic arithmetic) { arithmetic_ = arithmetic; }
+  Arithmetic arithmetic() const { return arithmetic_; }
 
   /// The tensor of that name, or null.
   const TensorView* find(const std::string& name) const;
@@ -67,6 +70,7 @@ class Checkpoint {
   std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;
   WeightConverter converter_;
+  Arithmetic arithmetic_ = Arithmetic::f32;
 };
 
 /// One tensor to write.

@@ -118,6 +118,7 @@ WeightView Scope::weight(const std::string& name, LinearShape shape) const {
 LinearView Scope::linear(const std::string& name, LinearShape shape, Bias bias) const {
   LinearView view;
   view.weight = weight(name + ".weight", shape);
+  view.arithmetic = binder_->checkpoint_.arithmetic();
   if (bias == Bias::yes) view.bias = tensor(name + ".bias", {shape.out});
   return view;
 }

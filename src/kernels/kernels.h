@@ -40,12 +40,14 @@ class Linear {
 
   /// [out, in], in the checkpoint's format.
   const WeightView& weight() const { return weight_; }
+  Arithmetic arithmetic() const { return arithmetic_; }
   /// [out] floats; null when there is none.
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
 
  private:
   WeightView weight_;
   Tensor bias_;
+  Arithmetic arithmetic_ = Arithmetic::f32;
 };
 
 /// What happens to x W^T + b before it is stored, in this order.
@@ -83,7 +85,8 @@ struct HeadLayout {
   int64_t heads = 0;
   int64_t kv_heads = 0;
   int64_t head_dim = 0;
-  float scale = 0;  ///< factor on q . k
+  float scale = 0;                          ///< factor on q . k
+  Arithmetic arithmetic = Arithmetic::f32;  ///< of many rows
 };
 
 /// Full attention among n rows: out = softmax(q k^T * scale + mask) v, head by head.
@@ -166,7 +169,7 @@ struct WeightPlanes {
 /// are no multiple of kWeightGroup. The result is the same for all backends and threads.
 void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to);
 
-/// More threads than a machine has; OpenMP ends the process when it cannot start as many as asked.
+/// More threads than a machine has.
 inline constexpr int kMaxThreads = 1024;
 /// Threads that the kernels use, 0..kMaxThreads; 0 asks for the number of processors. Affects the whole
 /// process. Error{usage} for another number.
@@ -178,7 +181,7 @@ enum class Backend { reference, cpu };
 Backend backend();
 /// For tests and for finding a fault: every later call uses this one.
 void set_backend(Backend backend);
-/// E.g. "cpu: oneDNN 2.6.3, AVX3_ZEN4" or "reference".
+/// E.g. "cpu: AVX3" or "reference".
 const char* backend_name();
 
 }  // namespace galago::kernels

@@ -20,6 +20,7 @@ Linear::Linear(const LinearView& view) {
                         to_string(Shape{weight.rows, weight.cols}) + ", bias " + to_string(view.bias.shape),
                  .expected = "weight [out, in] with its planes, bias [out] or none"});
   weight_ = weight;
+  arithmetic_ = view.arithmetic;
   if (view.bias.data) {
     bias_ = Tensor({weight.rows});
     to_floats(view.bias, bias_.data());

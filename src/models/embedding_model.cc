@@ -100,7 +100,7 @@ EmbeddingModel EmbeddingModel::load(const std::filesystem::path& directory, cons
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
-    state->encoder = load_dual_encoder(directory, options.dtype);
+    state->encoder = load_dual_encoder(directory, {options.dtype, options.compute});
     return EmbeddingModel(std::move(state));
   });
 }

@@ -76,11 +76,11 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
-    state->image_cache =
-        std::make_unique<FeatureCache>(options.image_cache, [model = state.get(), dtype = options.dtype] {
-          return model_key(*model->frontend, model->checkpoint, dtype);
+    state->image_cache = std::make_unique<FeatureCache>(
+        options.image_cache, [model = state.get(), numbers = options.dtype + " " + options.compute] {
+          return model_key(*model->frontend, model->checkpoint, numbers);
         });
-    state->frontend = load_frontend(directory, options.dtype);
+    state->frontend = load_frontend(directory, {options.dtype, options.compute});
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
     state->options = options;

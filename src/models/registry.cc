@@ -90,9 +90,9 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) 
   return std::make_shared<DirectoryFiles>(path);
 }
 
-std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path, const std::string& dtype) {
-  const WeightChoice choice = weight_choice(dtype);
-  std::shared_ptr<const ModelFiles> files = with_weights(open_model(path), choice);
+std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
+                                              const NumberOptions& numbers) {
+  std::shared_ptr<const ModelFiles> files = with_numbers(open_model(path), numbers);
   const std::string model_type = read_model_type(*files);
   return model_file(model_type).make_frontend(std::move(files));
 }
@@ -124,9 +124,8 @@ void load_once(const std::shared_ptr<const ModelFiles>& files) {
 }
 
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path,
-                                                     const std::string& dtype) {
-  const WeightChoice choice = weight_choice(dtype);
-  std::shared_ptr<const ModelFiles> files = with_weights(open_model(path), choice);
+                                                     const NumberOptions& numbers) {
+  std::shared_ptr<const ModelFiles> files = with_numbers(open_model(path), numbers);
   const std::string model_type = read_model_type(*files);
   return encoder_file(model_type).make(std::move(files));
 }

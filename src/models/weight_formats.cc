@@ -34,11 +34,10 @@ class ConvertedWeights {
   std::map<std::string, OwnedWeights> weights_;
 };
 
-class FilesWithConverter final : public ModelFiles {
+class FilesWithCheckpoint final : public ModelFiles {
  public:
-  FilesWithConverter(std::shared_ptr<const ModelFiles> files,
-                     std::function<Checkpoint::WeightConverter()> make)
-      : files_(std::move(files)), make_(std::move(make)) {}
+  FilesWithCheckpoint(std::shared_ptr<const ModelFiles> files, std::function<void(Checkpoint&)> change)
+      : files_(std::move(files)), change_(std::move(change)) {}
 
   const std::filesystem::path& path() const override { return files_->path(); }
   std::optional<std::string> find(const std::string& name, int64_t limit) const override {
@@ -47,7 +46,7 @@ class FilesWithConverter final : public ModelFiles {
   std::string where(const std::string& name) const override { return files_->where(name); }
   Checkpoint checkpoint() const override {
     Checkpoint checkpoint = files_->checkpoint();
-    checkpoint.set_converter(make_());
+    change_(checkpoint);
     return checkpoint;
   }
   Checkpoint outline() const override { return files_->outline(); }
@@ -55,7 +54,7 @@ class FilesWithConverter final : public ModelFiles {
 
  private:
   std::shared_ptr<const ModelFiles> files_;
-  std::function<Checkpoint::WeightConverter()> make_;
+  std::function<void(Checkpoint&)> change_;
 };
 
 }  // namespace
@@ -112,15 +111,23 @@ OwnedWeights convert_weights(const WeightView& from, WeightFormat format) {
 
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
                                                  std::function<Checkpoint::WeightConverter()> make) {
-  return std::make_shared<FilesWithConverter>(std::move(files), std::move(make));
+  return std::make_shared<FilesWithCheckpoint>(
+      std::move(files),
+      [make = std::move(make)](Checkpoint& checkpoint) { checkpoint.set_converter(make()); });
 }
 
-std::shared_ptr<const ModelFiles> with_weights(std::shared_ptr<const ModelFiles> files, WeightChoice choice) {
-  if (choice == WeightChoice::as_stored) return files;
-  return with_converter(std::move(files), [choice] {
-    return [weights = std::make_shared<ConvertedWeights>(choice)](
-               const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
-  });
+std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
+                                               const NumberOptions& numbers) {
+  if (const WeightChoice choice = weight_choice(numbers.dtype); choice != WeightChoice::as_stored)
+    files = with_converter(std::move(files), [choice] {
+      return [weights = std::make_shared<ConvertedWeights>(choice)](
+                 const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
+    });
+  if (numbers.compute == "f32") return files;
+  if (numbers.compute != "bf16")
+    throw Error(ErrorCode::usage, {.where = "compute", .got = numbers.compute, .expected = "f32 or bf16"});
+  return std::make_shared<FilesWithCheckpoint>(
+      std::move(files), [](Checkpoint& checkpoint) { checkpoint.set_arithmetic(Arithmetic::bf16); });
 }
 
 }  // namespace galago

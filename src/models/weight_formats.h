@@ -36,8 +36,14 @@ OwnedWeights convert_weights(const WeightView& from, WeightFormat format);
 /// The same files; their checkpoints get a converter that `make` makes, one for each.
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
                                                  std::function<Checkpoint::WeightConverter()> make);
+/// How a model's numbers are kept and multiplied.
+struct NumberOptions {
+  std::string dtype = "auto";   ///< as weight_choice
+  std::string compute = "f32";  ///< of products of many rows: "f32" or "bf16" (Arithmetic)
+};
 /// The same files; matrices of checkpoint() are converted when a Binder asks for them, into memory that the
-/// checkpoint owns.
-std::shared_ptr<const ModelFiles> with_weights(std::shared_ptr<const ModelFiles> files, WeightChoice choice);
+/// checkpoint owns. Error{usage} for a name that is neither.
+std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
+                                               const NumberOptions& numbers);
 
 }  // namespace galago

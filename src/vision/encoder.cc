@@ -57,6 +57,7 @@ EncoderAttention::EncoderAttention(const EncoderShape& shape, const Scope& scope
   k_proj_ = kernels::Linear(scope.linear("k_proj", {d, d}, Bias::yes));
   v_proj_ = kernels::Linear(scope.linear("v_proj", {d, d}, Bias::yes));
   out_proj_ = kernels::Linear(scope.linear("out_proj", {d, d}, Bias::yes));
+  layout_.arithmetic = q_proj_.arithmetic();
 }
 
 void EncoderAttention::forward(ConstMatrix x, int64_t count, std::span<const uint8_t> key_mask,

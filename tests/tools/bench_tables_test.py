@@ -16,9 +16,17 @@ STAGE = {"name": "decode", "work": "1 row", "median_ms": 2, "min_ms": 1, "max_ms
 STAGES = {"kind": "stages", **FACTS, "runs": 5, "stages": [STAGE]}
 PEERS = {"kind": "peers", **FACTS, "context": 7, "decode_context": 3, "failures": [], "tasks": {
     "prefill": {"unit": "ms", "rounds": 5, "programs": {
-        "galago-f32": {"median": 10, "min": 9, "max": 11},
-        "llama-f16": {"median": 30, "min": 28, "max": 33, "ratio": {"median": 3, "min": 2.5, "max": 3.5}},
-        "llama-q8_0": {"median": 20, "min": 18, "max": 23, "ratio": {"median": 2, "min": 1.5, "max": 2.5}}}}}}
+        "galago": {"median": 10, "min": 9, "max": 11},
+        "galago-compute-bf16": {"median": 5, "min": 4, "max": 6},
+        "llama-f16": {"median": 30, "min": 28, "max": 33, "ratios": {"galago": {"median": 3, "min": 2.5, "max": 3.5}}},
+        "llama-q8_0": {"median": 20, "min": 18, "max": 23, "ratios": {
+            "galago": {"median": 2, "min": 1.5, "max": 2.5},
+            "galago-compute-bf16": {"median": 4, "min": 3, "max": 5}}}}},
+    "decode": {"unit": "ms", "rounds": 5, "programs": {
+        "galago": {"median": 10, "min": 9, "max": 11},
+        "galago-q8": {"median": 6, "min": 5, "max": 7},
+        "llama-q8_0": {"median": 12, "min": 11, "max": 13, "ratios": {
+            "galago": {"median": 1.2, "min": 1, "max": 1.5}, "galago-q8": {"median": 2, "min": 1.5, "max": 2.5}}}}}}}
 GROWTH = {"kind": "growth", **FACTS, "runs": 5, "curves": [
     {"name": "prefill", "x": "rows", "y": "ms", "points": [{"x": 1, "median": 2, "min": 1, "max": 3},
                                                             {"x": 2, "median": 4, "min": 3, "max": 5}]}]}
@@ -51,10 +59,10 @@ class BenchTables(unittest.TestCase):
         self.assertEqual(self.run_tool()[0], 0)
         text = self.page.read_text()
         self.assertIn("| decode | 1 row | 2.00 ms | 1.00 to 4.00 | 0.10 | 50.0 (50 %) | 5.00 (50 %) |", text)
-        self.assertIn("| prefill, 7 rows | 5 | galago-f32 | 10.0 ms | 9.00 to 11.0 | - |", text)
-        self.assertIn("|  |  | llama-q8_0 | 20.0 ms | 18.0 to 23.0 | 2.00 (1.50 to 2.50) |", text)
+        self.assertIn("| prefill, 7 rows | 5 | galago | 10.0 ms | 9.00 to 11.0 | - |", text)
+        self.assertIn("|  |  | llama-q8_0 | 20.0 ms | 18.0 to 23.0 | 2.00 (1.50 to 2.50) float32; 4.00 (3.00 to 5.00) bfloat16 |", text)
         self.assertNotIn("old", text)
-        self.assertEqual(text.count("after"), 3)
+        self.assertEqual(text.count("\nafter\n"), 3)
         self.assertNotIn("Other programs were running", text)
         self.assertTrue((self.root / "docs" / "performance" / "c.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
@@ -62,7 +70,14 @@ class BenchTables(unittest.TestCase):
     def test_the_summary_takes_a_peers_fastest_format(self):
         self.add("b", PEERS)
         self.run_tool()
-        self.assertIn("| prefill, 7 rows | 10.0 ms | 2.00x (q8_0) | - | - | - |", (self.root / "README.md").read_text())
+        self.assertIn("| prefill, 7 rows | 10.0 ms float32, 5.00 ms bfloat16 | 2.00x float32, 4.00x bfloat16 (its q8_0) "
+                      "| - | - | - |", (self.root / "README.md").read_text())
+
+    def test_decoding_is_compared_in_the_same_format(self):
+        self.add("b", PEERS)
+        self.run_tool()
+        self.assertIn("| decode, one token after 3 | 10.0 ms float32, 6.00 ms q8 | 2.00x q8 (its q8_0) | - | - | - |",
+                      (self.root / "README.md").read_text())
 
     def test_a_changed_figure_is_noticed(self):
         self.add("a", STAGES)

@@ -33,7 +33,7 @@ HWY_INLINE V FastExp(D d, V x) {
   const V power = hn::Add(hn::MulAdd(hn::Mul(rest, rest), sum, rest), hn::Set(d, 1.0f));
   const auto exponent = hn::ShiftLeft<23>(hn::BitCast(integers, shifted));
   const V result = hn::BitCast(d, hn::Add(hn::BitCast(integers, power), exponent));
-  return hn::IfThenElseZero(hn::Ge(x, hn::Set(d, -87.0f)), result);
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0f)), result);
 }
 
 /// x / (1 + exp(-z)) = x sigmoid(z). The exponent is cut where the quotient leaves the range of floats.

@@ -33,6 +33,7 @@ void attend_tiles(const Job& job, const HeadLayout& layout) {
   const int64_t tiles = (job.q.rows + kTileRows - 1) / kTileRows;
   const int64_t wanted = (threads() * kPartsPerThread + layout.kv_heads - 1) / layout.kv_heads;
   const int64_t splits = std::min(wanted, tiles);
+  const Arithmetic arithmetic = pairs_in_tiles(dim) ? layout.arithmetic : Arithmetic::f32;
   const auto task = [&](int64_t index) {
     const int64_t kv = index % layout.kv_heads, split = splits - 1 - index / layout.kv_heads;
     const int64_t begin = tiles * split / splits * kTileRows;
@@ -43,13 +44,14 @@ void attend_tiles(const Job& job, const HeadLayout& layout) {
     float* const keys = thread_scratch<struct Packed>(2 * packed + tile_scratch(dim));
     float* const values = keys + packed;
     pack_head(job.keys.slice_rows(0, count).slice_cols(kv * dim, dim),
-              job.values.slice_rows(0, count).slice_cols(kv * dim, dim), layout.scale, keys, values);
+              job.values.slice_rows(0, count).slice_cols(kv * dim, dim), layout.scale, arithmetic,
+              {keys, values});
     for (int64_t first = begin; first < end; first += kTileRows)
       for (int64_t head = kv * group; head < (kv + 1) * group; ++head) {
         const int64_t rows = std::min(kTileRows, end - first);
         attend_tile({job.q.slice_rows(first, rows).slice_cols(head * dim, dim), job.ranges + first,
                      job.out.slice_rows(first, rows).slice_cols(head * dim, dim), values + packed},
-                    {keys, values, count, job.bias});
+                    {keys, values, count, job.bias}, arithmetic);
       }
   };
   const int64_t tasks = layout.kv_heads * splits;

@@ -55,10 +55,18 @@ struct Tile {
 /// Floats of a packed head of `count` keys (keys and values alike need this many each).
 int64_t packed_size(int64_t count, int64_t head_dim);
 int64_t tile_scratch(int64_t head_dim);
+/// Where a packed head goes, packed_size() floats each.
+struct PackedPlaces {
+  float* keys;
+  float* values;
+};
 /// Packs all keys, times `scale`, and all values of one head.
-void pack_head(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
-               float* packed_values);
-void attend_tile(const Tile& tile, const PackedHead& head);
+void pack_head(const StoredRows& keys, const StoredRows& values, float scale, Arithmetic arithmetic,
+               const PackedPlaces& packed);
+/// With the arithmetic that the head was packed for.
+void attend_tile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic);
+/// Whether tiles of such heads may be computed in bfloat16 here.
+bool pairs_in_tiles(int64_t head_dim);
 
 /// Softmax over some of the keys of one query row of one head, before the division by the sum.
 struct Partial {

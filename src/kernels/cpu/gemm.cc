@@ -11,7 +11,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstring>
 
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/epilogue-inl.h"
 #include "kernels/cpu/load-inl.h"
@@ -25,15 +27,32 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int kPanelVectors = 3;
+constexpr int kPanelVectors = kBf16Vectors;
 constexpr int kBlockRows = kSums / kPanelVectors;
 constexpr int64_t kMostDepth = 1024;  // of a panel at once: 192 KiB with 16 lanes, in the second cache
 constexpr int64_t kChunk = 256;       // weights of a row that become floats at once
 
 int64_t PanelColumns() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(Floats())); }
 
-/// The weights of outputs [first, first + count) and inputs [begin, begin + depth) as a panel
+// A panel and the rows that pass it are made of places of 4 bytes: a float, or a pair of bfloat16.
+
+/// Places [begin, begin + count) of one row of weights.
+template <Arithmetic kKind>
+void ReadWeights(const WeightView& weights, int64_t row, int64_t begin, int64_t count, float* to) {
+  if constexpr (kKind == Arithmetic::f32) {
+    dequantise(weights, row, begin, count, to);
+  } else if (weights.format == WeightFormat::bf16) {
+    std::memcpy(to, weights.row(row) + begin * 4, static_cast<size_t>(count) * 4);
+  } else {
+    float floats[2 * kChunk];
+    dequantise(weights, row, 2 * begin, 2 * count, floats);
+    round_to_bf16(floats, 2 * count, reinterpret_cast<uint16_t*>(to));
+  }
+}
+
+/// The weights of outputs [first, first + count) at places [begin, begin + depth) as a panel
 /// [depth][PanelColumns()]; columns past count are zero.
+template <Arithmetic kKind>
 void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t begin, int64_t depth,
                float* HWY_RESTRICT panel) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), width = PanelColumns();
@@ -43,7 +62,7 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
       const int64_t part = std::min(kChunk, depth - k);
       for (int64_t r = 0; r < lanes; ++r) {
         if (column + r < count)
-          dequantise(weights, first + column + r, begin + k, part, rows + r * kChunk);
+          ReadWeights<kKind>(weights, first + column + r, begin + k, part, rows + r * kChunk);
         else
           std::fill_n(rows + r * kChunk, part, 0.0f);
       }
@@ -52,20 +71,28 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
 }
 
 /// sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel; at most kBlockRows rows.
+template <Arithmetic kKind>
 void Rows(ConstMatrix x, int64_t depth, const float* panel, bool accumulate, float* sums) {
-  const int64_t width = PanelColumns();
-  int64_t row = 0;
-  const auto step = [&]<int kRows>() {
-    for (; row + kRows <= x.rows; row += kRows)
-      Block<kRows, kPanelVectors>(x.row(row), x.stride, depth, panel, accumulate, sums + row * width, width);
-  };
-  step.template operator()<kBlockRows>();
-  step.template operator()<kBlockRows / 2>();
-  step.template operator()<1>();
+  if constexpr (kKind == Arithmetic::bf16) {
+    bf16_block<kBf16Vectors>(reinterpret_cast<const uint32_t*>(x.data), x.stride, x.rows, depth,
+                             reinterpret_cast<const uint32_t*>(panel), accumulate, sums, PanelColumns());
+  } else {
+    const int64_t width = PanelColumns();
+    int64_t row = 0;
+    const auto step = [&]<int kRows>() {
+      for (; row + kRows <= x.rows; row += kRows)
+        Block<kRows, kPanelVectors>(x.row(row), x.stride, depth, panel, accumulate, sums + row * width,
+                                    width);
+    };
+    step.template operator()<kBlockRows>();
+    step.template operator()<kBlockRows / 2>();
+    step.template operator()<1>();
+  }
 }
 
-/// Rows [begin, end) of the columns of one panel of product.y.
-void Task(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, int64_t end) {
+/// Rows [begin, end) of the columns of one panel of product.y; x in places.
+template <Arithmetic kKind>
+void PanelTask(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, int64_t end) {
   const int64_t width = PanelColumns(), first = panel * width, in = x.cols;
   const int64_t count = std::min(width, product.y.cols - first);
   const int64_t depths = (in + kMostDepth - 1) / kMostDepth;
@@ -74,15 +101,23 @@ void Task(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, i
   float* const packed = thread_scratch<struct Packed>((depth + kept) * width);
   for (int64_t from = 0; from < in; from += depth) {
     const int64_t part = std::min(depth, in - from);
-    PackPanel(product.layer->weight(), first, count, from, part, packed);
+    PackPanel<kKind>(product.layer->weight(), first, count, from, part, packed);
     for (int64_t row = begin; row < end; row += kBlockRows) {
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
       float* const sums = packed + depth * width + (depths > 1 ? (row - begin) * width : 0);
-      Rows(x.slice_rows(row, rows).slice_cols(from, part), part, packed, from > 0, sums);
+      Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), part, packed, from > 0, sums);
       if (from + part < in) continue;
       for (int64_t r = 0; r < rows; ++r) FinishRow(product, row + r, first, count, sums + r * width);
     }
   }
+}
+
+void Task(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, int64_t end) {
+  PanelTask<Arithmetic::f32>(x, product, panel, begin, end);
+}
+
+void Bf16Task(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, int64_t end) {
+  PanelTask<Arithmetic::bf16>(x, product, panel, begin, end);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -93,6 +128,7 @@ HWY_AFTER_NAMESPACE();
 namespace galago::kernels::cpu {
 HWY_EXPORT(PanelColumns);
 HWY_EXPORT(Task);
+HWY_EXPORT(Bf16Task);
 
 namespace {
 
@@ -106,13 +142,31 @@ int64_t row_parts(int64_t rows, int64_t panels) {
   return std::max(needed, std::min(wanted, rows / kFewestRows));
 }
 
+/// x as pairs of bfloat16, in scratch of the calling thread.
+ConstMatrix rounded(ConstMatrix x) {
+  float* const pairs = thread_scratch<struct Pairs>(x.rows * x.cols / 2);
+  parallel_for(x.rows, x.cols, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      round_to_bf16(x.row(r), x.cols, reinterpret_cast<uint16_t*>(pairs + r * x.cols / 2));
+  });
+  return {pairs, x.rows, x.cols / 2};
+}
+
 }  // namespace
 
 void many_row_products(ConstMatrix x, std::span<const Product> products) {
   const int64_t width = HWY_DYNAMIC_DISPATCH(PanelColumns)();
   const auto panels = [width](const Product& product) { return (product.y.cols + width - 1) / width; };
+  const auto in_pairs = [&](const Product& product) {
+    return product.layer->arithmetic() == Arithmetic::bf16 && width == kBf16Vectors * 16 && x.cols % 2 == 0 &&
+           has_bf16_products();
+  };
   int64_t all = 0;
-  for (const Product& product : products) all += panels(product);
+  ConstMatrix pairs;  // x, for all products that want it so
+  for (const Product& product : products) {
+    all += panels(product);
+    if (in_pairs(product) && !pairs.data) pairs = rounded(x);
+  }
   const int64_t parts = row_parts(x.rows, all);
   parallel_parts(all * parts, [&](int64_t task) {
     const int64_t part = task / all;
@@ -121,7 +175,10 @@ void many_row_products(ConstMatrix x, std::span<const Product> products) {
     for (; panel >= panels(*product); ++product) panel -= panels(*product);
     // Parts begin at whole blocks, which are the fastest.
     const auto row = [&](int64_t p) { return p == parts ? x.rows : x.rows * p / parts / 8 * 8; };
-    HWY_DYNAMIC_DISPATCH(Task)(x, *product, panel, row(part), row(part + 1));
+    if (in_pairs(*product))
+      HWY_DYNAMIC_DISPATCH(Bf16Task)(pairs, *product, panel, row(part), row(part + 1));
+    else
+      HWY_DYNAMIC_DISPATCH(Task)(x, *product, panel, row(part), row(part + 1));
   });
 }
 

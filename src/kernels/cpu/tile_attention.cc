@@ -2,7 +2,8 @@
 // and the weighted sum of values, so that scores never leave the cache. The largest score so far rescales
 // what was summed before, which gives the softmax over all keys (Milakov and Gimelshein, arXiv:1805.02867).
 // Packed keys carry the factor of the scores. Packed order: panels of kPanel = 2 vectors; keys [panel of
-// keys][head_dim][kPanel], values [panel of columns][key][kPanel], both padded with zeros.
+// keys][head_dim][kPanel], values [panel of columns][key][kPanel], both padded with zeros. With products of
+// bfloat16 a place of 4 bytes holds a pair of columns of keys, or the values of a pair of keys.
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/tile_attention.cc"
@@ -15,6 +16,7 @@
 
 #include "kernels/cpu/activation-inl.h"
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/transpose-inl.h"
@@ -24,7 +26,7 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int kVectors = 2;  // of a panel
+constexpr int kVectors = kBf16HeadVectors;  // of a panel
 constexpr int kBlockRows = kSums / kVectors;
 
 int64_t Lanes() { return static_cast<int64_t>(hn::Lanes(Floats())); }
@@ -35,7 +37,9 @@ int64_t PackedSize(int64_t count, int64_t head_dim) {
   return std::max(RoundUp(count, Panel()) * head_dim, RoundUp(head_dim, Panel()) * RoundUp(count, Panel()));
 }
 
-int64_t TileScratch(int64_t head_dim) { return kTileRows * (kKeyBlock + RoundUp(head_dim, Panel())); }
+int64_t TileScratch(int64_t head_dim) {
+  return kTileRows * (kKeyBlock + RoundUp(head_dim, Panel()) + kKeyBlock / 2 + RoundUp(head_dim, 2) / 2);
+}
 
 /// to[0..count) = elements as floats, times factor.
 template <class Element>
@@ -47,59 +51,122 @@ HWY_INLINE void Widen(const std::byte* from, int64_t count, float factor, float*
   for (int64_t c = whole; c < count; ++c) to[c] = Element::One(from + c * Element::kBytes) * factor;
 }
 
+/// Places of 4 bytes that `count` numbers take.
+template <Arithmetic kKind>
+constexpr int64_t Places(int64_t count) {
+  return kKind == Arithmetic::bf16 ? (count + 1) / 2 : count;
+}
+
+/// Where elements of a row begin.
 template <class Element>
-void PackElements(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
-                  float* packed_values) {
+const std::byte* At(const StoredRows& rows, int64_t row, int64_t col) {
+  return rows.data + (row * rows.stride + col) * Element::kBytes;
+}
+
+template <class Element, Arithmetic kKind>
+void PackKeys(const StoredRows& keys, float scale, float* packed) {
   constexpr int64_t kPart = 128;  // columns that are widened and turned together
   const int64_t panel = Panel(), lanes = Lanes(), dim = keys.cols;
-  const auto at = [](const StoredRows& rows, int64_t row, int64_t col) {
-    return rows.data + (row * rows.stride + col) * Element::kBytes;
-  };
-  const int64_t padded = RoundUp(keys.rows, panel);
   HWY_ALIGN float part[hn::MaxLanes(Floats()) * kPart];
-  for (int64_t first = 0; first < padded; first += lanes)
+  for (int64_t first = 0; first < RoundUp(keys.rows, panel); first += lanes)
     for (int64_t c = 0; c < dim; c += kPart) {
       const int64_t count = std::min(kPart, dim - c);
       for (int64_t r = 0; r < lanes; ++r) {
-        if (first + r < keys.rows)
-          Widen<Element>(at(keys, first + r, c), count, scale, part + r * kPart);
-        else
-          std::fill_n(part + r * kPart, count, 0.0f);
+        float* const row = part + r * kPart;
+        if (first + r >= keys.rows) {
+          std::fill_n(row, count, 0.0f);
+          continue;
+        }
+        Widen<Element>(At<Element>(keys, first + r, c), count, scale, row);
+        if constexpr (kKind == Arithmetic::bf16) {
+          float pairs[kPart / 2];
+          round_to_bf16(row, count, reinterpret_cast<uint16_t*>(pairs));
+          std::memcpy(row, pairs, static_cast<size_t>(count) * 2);
+        }
       }
-      Transpose(part, kPart, count, packed_keys + first / panel * panel * dim + c * panel + first % panel,
-                panel);
+      Transpose(
+          part, kPart, Places<kKind>(count),
+          packed + first / panel * panel * Places<kKind>(dim) + Places<kKind>(c) * panel + first % panel,
+          panel);
     }
+}
+
+template <class Element, Arithmetic kKind>
+void PackValues(const StoredRows& values, float* packed) {
+  const int64_t panel = Panel(), padded = RoundUp(values.rows, panel), dim = values.cols;
+  constexpr int64_t kMost = kVectors * hn::MaxLanes(Floats());
   for (int64_t first = 0; first < dim; first += panel) {
     const int64_t cols = std::min(panel, dim - first);
-    for (int64_t r = 0; r < padded; ++r) {
-      float* to = packed_values + first * padded + r * panel;
-      if (r >= keys.rows || cols < panel) std::fill_n(to, panel, 0.0f);
-      if (r < keys.rows) Widen<Element>(at(values, r, first), cols, 1, to);
+    const auto read = [&](int64_t row, float* to) {
+      if (row >= values.rows || cols < panel) std::fill_n(to, panel, 0.0f);
+      if (row < values.rows) Widen<Element>(At<Element>(values, row, first), cols, 1, to);
+    };
+    float* to = packed + first * Places<kKind>(padded);
+    for (int64_t r = 0; r < Places<kKind>(padded); ++r, to += panel) {
+      if constexpr (kKind == Arithmetic::f32) {
+        read(r, to);
+        continue;
+      }
+      float floats[2][kMost];
+      uint16_t halves[2][kMost];
+      for (int64_t i = 0; i < 2; ++i) {
+        read(2 * r + i, floats[i]);
+        round_to_bf16(floats[i], panel, halves[i]);
+      }
+      auto* const pairs = reinterpret_cast<uint32_t*>(to);
+      for (int64_t c = 0; c < panel; ++c) pairs[c] = halves[0][c] | static_cast<uint32_t>(halves[1][c]) << 16;
     }
   }
 }
 
-void PackHead(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
-              float* packed_values) {
-  if (keys.dtype == DType::f16)
-    PackElements<F16>(keys, values, scale, packed_keys, packed_values);
-  else
-    PackElements<F32>(keys, values, scale, packed_keys, packed_values);
+template <class Element, Arithmetic kKind>
+void PackElements(const StoredRows& keys, const StoredRows& values, float scale, const PackedPlaces& packed) {
+  PackKeys<Element, kKind>(keys, scale, packed.keys);
+  PackValues<Element, kKind>(values, packed.values);
 }
 
-/// c [rows, panels] (+)= a [rows, depth] times `panels` panels that lie panel_stride floats apart.
+void PackHead(const StoredRows& keys, const StoredRows& values, float scale, Arithmetic arithmetic,
+              const PackedPlaces& packed) {
+  const bool pairs = arithmetic == Arithmetic::bf16;
+  if (keys.dtype == DType::f16)
+    (pairs ? PackElements<F16, Arithmetic::bf16> : PackElements<F16, Arithmetic::f32>)(keys, values, scale,
+                                                                                       packed);
+  else
+    (pairs ? PackElements<F32, Arithmetic::bf16> : PackElements<F32, Arithmetic::f32>)(keys, values, scale,
+                                                                                       packed);
+}
+
+/// c [rows, panels] (+)= a [rows, depth] times `panels` panels that lie panel_stride floats apart; depth in
+/// places.
+template <Arithmetic kKind>
 void Multiply(ConstMatrix a, int64_t depth, const float* b, int64_t panels, int64_t panel_stride,
               bool accumulate, Matrix c) {
   int64_t row = 0;
   const auto step = [&]<int kRows>() {
     for (; row + kRows <= a.rows; row += kRows)
-      for (int64_t p = 0; p < panels; ++p)
-        Block<kRows, kVectors>(a.row(row), a.stride, depth, b + p * panel_stride, accumulate,
-                               c.row(row) + p * Panel(), c.stride);
+      for (int64_t p = 0; p < panels; ++p) {
+        const float* const panel = b + p * panel_stride;
+        float* const to = c.row(row) + p * Panel();
+        if constexpr (kKind == Arithmetic::bf16)
+          bf16_block<kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride, kRows, depth,
+                               reinterpret_cast<const uint32_t*>(panel), accumulate, to, c.stride);
+        else
+          Block<kRows, kVectors>(a.row(row), a.stride, depth, panel, accumulate, to, c.stride);
+      }
   };
   step.template operator()<kBlockRows>();
   step.template operator()<4>();
   step.template operator()<1>();
+}
+
+/// The first `count` numbers of every row as the operand of a product: as they are, or rounded into `pairs`.
+template <Arithmetic kKind>
+ConstMatrix Operand(ConstMatrix x, int64_t count, float* pairs) {
+  if constexpr (kKind == Arithmetic::f32) return {x.data, x.rows, count, x.stride};
+  const int64_t places = Places<kKind>(count);
+  for (int64_t r = 0; r < x.rows; ++r)
+    round_to_bf16(x.row(r), count, reinterpret_cast<uint16_t*>(pairs + r * places));
+  return {pairs, x.rows, places};
 }
 
 /// scores[0..width) become exp(score - largest) for the visible ones [begin, end) and 0 for the others.
@@ -133,10 +200,13 @@ void ScaleInto(const float* from, float factor, int64_t n, float* to) {
   for (int64_t c = 0; c < n; ++c) to[c] = from[c] * factor;
 }
 
-void AttendTile(const Tile& tile, const PackedHead& head) {
+template <Arithmetic kKind>
+void AttendWith(const Tile& tile, const PackedHead& head) {
   const int64_t rows = tile.q.rows, dim = tile.q.cols, panel = Panel();
   const Matrix scores(tile.scratch, rows, kKeyBlock);
   const Matrix sums(scores.data + kTileRows * kKeyBlock, rows, RoundUp(dim, panel));
+  float* const pairs = sums.data + kTileRows * sums.cols;
+  const ConstMatrix q = Operand<kKind>(tile.q, dim, pairs + kTileRows * kKeyBlock / 2);
   float largest[kTileRows], total[kTileRows];
   int64_t first = head.count, last = 0;
   for (int64_t r = 0; r < rows; ++r) {
@@ -146,10 +216,10 @@ void AttendTile(const Tile& tile, const PackedHead& head) {
     last = std::max(last, tile.ranges[r].end);
   }
   std::fill_n(sums.data, rows * sums.cols, 0.0f);
-  const int64_t value_panel = RoundUp(head.count, panel) * panel;
+  const int64_t value_panel = Places<kKind>(RoundUp(head.count, panel)) * panel;
   for (int64_t key = first / kKeyBlock * kKeyBlock; key < last; key += kKeyBlock) {
     const int64_t count = std::min(kKeyBlock, last - key), width = RoundUp(count, panel);
-    Multiply(tile.q, dim, head.keys + key * dim, width / panel, panel * dim, false, scores);
+    Multiply<kKind>(q, q.cols, head.keys + key * q.cols, width / panel, panel * q.cols, false, scores);
     for (int64_t r = 0; r < rows; ++r) {
       const Range visible = {std::clamp<int64_t>(tile.ranges[r].begin - key, 0, count),
                              std::clamp<int64_t>(tile.ranges[r].end - key, 0, count)};
@@ -164,9 +234,15 @@ void AttendTile(const Tile& tile, const PackedHead& head) {
       total[r] = total[r] * shrink + sum;
       if (shrink != 1) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
     }
-    Multiply(scores, count, head.values + key * panel, sums.cols / panel, value_panel, true, sums);
+    const ConstMatrix weights = Operand<kKind>(scores, width, pairs);
+    Multiply<kKind>(weights, Places<kKind>(count), head.values + Places<kKind>(key) * panel,
+                    sums.cols / panel, value_panel, true, sums);
   }
   for (int64_t r = 0; r < rows; ++r) ScaleInto(sums.row(r), 1 / total[r], dim, tile.out.row(r));
+}
+
+void AttendTile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic) {
+  (arithmetic == Arithmetic::bf16 ? AttendWith<Arithmetic::bf16> : AttendWith<Arithmetic::f32>)(tile, head);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -175,6 +251,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace galago::kernels::cpu {
+HWY_EXPORT(Panel);
 HWY_EXPORT(PackedSize);
 HWY_EXPORT(TileScratch);
 HWY_EXPORT(PackHead);
@@ -186,12 +263,18 @@ int64_t packed_size(int64_t count, int64_t head_dim) {
 
 int64_t tile_scratch(int64_t head_dim) { return HWY_DYNAMIC_DISPATCH(TileScratch)(head_dim); }
 
-void pack_head(const StoredRows& keys, const StoredRows& values, float scale, float* packed_keys,
-               float* packed_values) {
-  HWY_DYNAMIC_DISPATCH(PackHead)(keys, values, scale, packed_keys, packed_values);
+void pack_head(const StoredRows& keys, const StoredRows& values, float scale, Arithmetic arithmetic,
+               const PackedPlaces& packed) {
+  HWY_DYNAMIC_DISPATCH(PackHead)(keys, values, scale, arithmetic, packed);
 }
 
-void attend_tile(const Tile& tile, const PackedHead& head) { HWY_DYNAMIC_DISPATCH(AttendTile)(tile, head); }
+void attend_tile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic) {
+  HWY_DYNAMIC_DISPATCH(AttendTile)(tile, head, arithmetic);
+}
+
+bool pairs_in_tiles(int64_t head_dim) {
+  return has_bf16_products() && HWY_DYNAMIC_DISPATCH(Panel)() == kBf16HeadVectors * 16 && head_dim % 2 == 0;
+}
 
 }  // namespace galago::kernels::cpu
 #endif

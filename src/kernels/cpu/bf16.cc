@@ -1,0 +1,96 @@
+// The block of block-inl.h for pairs of bfloat16. In: rows and a panel of pairs. Out: float32 sums.
+// Highway 1.0 has no name for the instruction, so it is written out; the pragma covers this file's own
+// functions only.
+#include "kernels/cpu/bf16.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+namespace galago::kernels::cpu {
+namespace {
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512bf16")
+
+template <int kRows, int kVectors>
+void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const uint32_t* __restrict panel,
+           bool accumulate, float* __restrict sums, int64_t sums_stride) {
+  __m512 sum[kRows][kVectors];
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 3
+    for (int v = 0; v < kVectors; ++v)
+      sum[r][v] = accumulate ? _mm512_loadu_ps(sums + r * sums_stride + v * 16) : _mm512_setzero_ps();
+  for (int64_t k = 0; k < pairs; ++k, panel += kVectors * 16) {
+    __m512bh b[kVectors];
+#pragma GCC unroll 3
+    for (int v = 0; v < kVectors; ++v) b[v] = (__m512bh)_mm512_loadu_si512(panel + v * 16);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      const auto factor = (__m512bh)_mm512_set1_epi32(static_cast<int>(a[r * a_stride + k]));
+#pragma GCC unroll 3
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], factor, b[v]);
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 3
+    for (int v = 0; v < kVectors; ++v) _mm512_storeu_ps(sums + r * sums_stride + v * 16, sum[r][v]);
+}
+
+void round_all(const float* __restrict from, int64_t count, uint16_t* __restrict to) {
+  for (int64_t c = 0; c < count; c += 16) {
+    const int64_t left = count - c;
+    const auto mask = static_cast<__mmask16>(left < 16 ? (1U << left) - 1 : 0xffffU);
+    const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from + c));
+    _mm256_mask_storeu_epi16(to + c, mask, rounded);
+  }
+}
+
+#pragma GCC pop_options
+
+}  // namespace
+
+void round_to_bf16(const float* from, int64_t count, uint16_t* to) { round_all(from, count, to); }
+
+bool has_bf16_products() {
+  static const bool has = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512vl");
+  return has;
+}
+
+template <int kVectors>
+void bf16_block(const uint32_t* a, int64_t a_stride, int64_t rows, int64_t pairs, const uint32_t* panel,
+                bool accumulate, float* sums, int64_t sums_stride) {
+  const auto some = [&]<int kRows>() {
+    for (; rows >= kRows; rows -= kRows, a += kRows * a_stride, sums += kRows * sums_stride)
+      block<kRows, kVectors>(a, a_stride, pairs, panel, accumulate, sums, sums_stride);
+  };
+  some.template operator()<24 / kVectors>();  // sums in 24 of 32 registers
+  some.template operator()<4>();
+  some.template operator()<1>();
+}
+
+template void bf16_block<kBf16Vectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
+                                       float*, int64_t);
+template void bf16_block<kBf16HeadVectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
+                                           float*, int64_t);
+
+}  // namespace galago::kernels::cpu
+
+#else
+
+namespace galago::kernels::cpu {
+
+bool has_bf16_products() { return false; }
+void round_to_bf16(const float*, int64_t, uint16_t*) {}
+template <int kVectors>
+void bf16_block(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool, float*, int64_t) {}
+template void bf16_block<kBf16Vectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
+                                       float*, int64_t);
+template void bf16_block<kBf16HeadVectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
+                                           float*, int64_t);
+
+}  // namespace galago::kernels::cpu
+
+#endif
