@@ -187,7 +187,7 @@ std::vector<Placed> read_tensor(const GgufTensor& tensor, const std::string& nam
   } else {
     const auto dtype = plain_dtype(tensor.type);
     placed = {{name, {dtype.value_or(DType::f32), tensor.shape}, nullptr}};
-    if (dtype) {
+    if (dtype && data == TensorData::read) {
       placed[0].view.data = tensor.data;
     } else if (data == TensorData::read) {
       auto floats = std::make_shared<Tensor>(tensor.shape);
