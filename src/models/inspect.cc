@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "io/weights.h"
+
 namespace galago {
 
 std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint) {
@@ -15,7 +17,9 @@ std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& che
                          [&](const std::string& prefix) { return name.starts_with(prefix); });
     });
     owner->tensors += 1;
-    owner->parameters += view.count();
+    // A quantised matrix has two weights in a byte of q4; its scales and minimums are none.
+    const bool plane = name.ends_with(kScaleSuffix) || name.ends_with(kMinimumSuffix);
+    if (!plane) owner->parameters += view.count() * (view.dtype == DType::u8 ? 2 : 1);
     owner->bytes += view.count() * size_of(view.dtype);
   }
   if (rows.back().tensors == 0) rows.pop_back();
