@@ -16,9 +16,9 @@ struct RunFlags {
   std::vector<std::string> images;
   std::vector<std::string> videos;
   std::optional<double> fps;
-  std::string prompt;
+  std::vector<std::string> prompts;
   LoadOptions load;
-  Request request;
+  Request request;  // of the first prompt
   bool no_split = false;
   bool split = false;
   bool json = false;
@@ -62,7 +62,8 @@ nlohmann::ordered_json answer_json(const RunFlags& flags, const Answer& answer) 
           {"usage",
            {{"prompt_tokens", answer.usage.prompt_tokens},
             {"image_tokens", answer.usage.image_tokens},
-            {"completion_tokens", answer.usage.completion_tokens}}},
+            {"completion_tokens", answer.usage.completion_tokens},
+            {"cached_tokens", answer.usage.cached_tokens}}},
           {"cache", cache_json(answer.cache)},
           {"timings",
            {{"load_ms", t.load_ms},
@@ -127,22 +128,54 @@ void show_picture(const RunFlags& flags, const std::string& path, const Image& i
   print((isatty(STDOUT_FILENO) ? render_image(image, 56) : std::string()) + line);
 }
 
+// Several questions about the same pictures, answered together and printed in their order. The first error is
+// thrown once the others' answers are out.
+int run_all(const RunFlags& flags, const Model& model, StatusLine& status) {
+  std::vector<Request> requests(flags.prompts.size(), flags.request);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    requests[i].prompt = prompt_text(flags.prompts[i]);
+    requests[i].on_text = [](const StreamPiece&) { return !interrupted(); };
+  }
+  const std::vector<Outcome> outcomes = model.ask_all(requests);
+  status.clear();
+  bool cancelled = false;
+  for (const Outcome& outcome : outcomes) {
+    if (outcome.error) continue;
+    const Answer& answer = outcome.answer;
+    const std::string& prompt = requests[static_cast<size_t>(outcome.id)].prompt;
+    if (flags.json) {
+      auto json = answer_json(flags, answer);
+      json["prompt"] = prompt;
+      print_json(json);
+    } else {
+      print("> " + prompt + "\n" + answer.text + "\n\n");
+    }
+    if (flags.stats) std::fputs(stats_text(answer).c_str(), stderr);
+    cancelled |= answer.finish_reason == FinishReason::cancelled;
+  }
+  for (const Outcome& outcome : outcomes) outcome.value();
+  return cancelled ? kInterruptedExit : 0;
+}
+
 int run(RunFlags& flags) {
   if (flags.no_split) flags.request.split_images = false;
   if (flags.split) flags.request.split_images = true;
-  const auto from_stdin = std::count(flags.images.begin(), flags.images.end(), "-") + (flags.prompt == "-");
+  const auto from_stdin = std::count(flags.images.begin(), flags.images.end(), "-") +
+                          std::count(flags.prompts.begin(), flags.prompts.end(), "-");
   if (from_stdin > 1)
     throw Error(ErrorCode::usage, {.where = "standard input (-)",
                                    .got = "asked for " + std::to_string(from_stdin) + " times",
                                    .expected = "at most once"});
-  flags.request.prompt = prompt_text(flags.prompt);
+  const bool several = flags.prompts.size() > 1;
+  if (!several) flags.request.prompt = prompt_text(flags.prompts[0]);
   for (const std::string& path : flags.images) {
     flags.request.images.push_back(open_image(path));
     if (!flags.json) show_picture(flags, path, flags.request.images.back());
   }
   for (const std::string& path : flags.videos) flags.request.videos.push_back(Video::open(path, flags.fps));
   catch_interrupt();
-  flags.load.low_memory = true;  // one question, then the process ends
+  flags.load.low_memory = !several;                       // one question, then the process ends
+  if (!several) flags.load.image_cache.memory_bytes = 0;  // nothing would ask again
   StatusLine status(!flags.json);
   status.show("loading the model");
   const Model model =
@@ -153,6 +186,7 @@ int run(RunFlags& flags) {
                     : "reading " + std::to_string(p.prompt_tokens) + " prompt tokens");
     return !interrupted();
   };
+  if (several) return run_all(flags, model, status);
   flags.request.on_text = [&](const StreamPiece& piece) {
     status.clear();
     if (!flags.json && !piece.text.empty()) print(piece.text);
@@ -171,7 +205,6 @@ int run(RunFlags& flags) {
 
 void add_cache(CLI::App& command, ImageCacheOptions& cache) {
   const char* group = "Image cache";
-  cache.memory_bytes = 0;  // one question a process: nothing would ask again
   auto* directory =
       command
           .add_option("--image-cache-dir", cache.directory,
@@ -233,7 +266,11 @@ void add_run(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   command->add_option("--fps", flags->fps,
                       "Frames per second of the videos: needed for folders, otherwise as the file says");
-  command->add_option("-p,--prompt", flags->prompt, "The question, or - to read it from standard input")
+  command
+      ->add_option("-p,--prompt", flags->prompts,
+                   "The question, or - to read it from standard input; several are answered together, each "
+                   "about all the pictures")
+      ->allow_extra_args(false)
       ->required();
   auto* system =
       command->add_option("--system", flags->request.system, "A system message before the question");
@@ -272,6 +309,7 @@ void add_run(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  galago run --image photo.jpg -p \"What is in the picture?\"\n"
+      "  galago run -i photo.jpg -p \"What is it?\" -p \"Which colours are there?\"\n"
       "  galago run -m SmolLM2-135M-Instruct -p \"What is a galago?\"\n"
       "  galago run -m Llama-2-7b-hf --raw -p \"The galago is a small\" -n 32\n"
       "  galago run -m DIR -i a.png -i b.png -p \"What differs?\" --temp 0.7 --top-p 0.9 --seed 1\n"

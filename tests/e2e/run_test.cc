@@ -60,6 +60,26 @@ Json ask_json(const std::vector<std::string>& more, const Surroundings& around =
   return done.code == 0 ? done.json() : Json::object();
 }
 
+TEST(Run, SeveralQuestionsAreAnsweredTogetherEachAsIfAlone) {
+  const std::vector<std::string> second = {"-p", "Which colours are there?"};
+  const Finished json = galago(ask(second) + std::vector<std::string>{"--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  std::istringstream lines(json.out);
+  std::string first_line, second_line;
+  ASSERT_TRUE(std::getline(lines, first_line) && std::getline(lines, second_line));
+  const Json first = Json::parse(first_line), other = Json::parse(second_line);
+  EXPECT_EQ(first["prompt"], "What is in this image?");
+  EXPECT_EQ(other["prompt"], "Which colours are there?");
+  EXPECT_EQ(first["token_ids"], ask_json({})["token_ids"]);
+  EXPECT_EQ(other["cache"]["memory_hits"], 1) << "the picture is encoded once";
+  const Finished alone = galago(
+      {"run", "-m", tiny(), "-i", picture("shapes_100x80.png"), "-n", "12", "-p", second[1], "--json"});
+  EXPECT_EQ(other["token_ids"], alone.json()["token_ids"]);
+  const Finished text = galago(ask(second));
+  EXPECT_EQ(text.out, "> What is in this image?\n" + first["text"].get<std::string>() +
+                          "\n\n> Which colours are there?\n" + other["text"].get<std::string>() + "\n\n");
+}
+
 TEST(Run, JsonHasEveryPublishedKey) {
   const Json answer = ask_json({});
   EXPECT_THAT(keys(answer),
@@ -68,8 +88,8 @@ TEST(Run, JsonHasEveryPublishedKey) {
   EXPECT_THAT(keys(answer["cache"]),
               testing::UnorderedElementsAre("memory_hits", "directory_hits", "misses", "unsaved",
                                             "tiles_encoded", "tiles_repeated"));
-  EXPECT_THAT(keys(answer["usage"]),
-              testing::UnorderedElementsAre("prompt_tokens", "image_tokens", "completion_tokens"));
+  EXPECT_THAT(keys(answer["usage"]), testing::UnorderedElementsAre("prompt_tokens", "image_tokens",
+                                                                   "completion_tokens", "cached_tokens"));
   EXPECT_THAT(keys(answer["timings"]),
               testing::UnorderedElementsAre("load_ms", "decode_image_ms", "preprocess_ms", "vision_ms",
                                             "connector_ms", "prefill_ms", "first_token_ms", "decode_ms",
