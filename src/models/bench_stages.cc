@@ -8,6 +8,7 @@
 #include "models/image_encoder.h"
 #include "models/inspect.h"
 #include "models/pipeline.h"
+#include "models/sequence.h"
 
 namespace galago {
 
@@ -39,6 +40,7 @@ double decoder_flops(const TextConfig& config, int64_t begin, int64_t end) {
 namespace {
 
 constexpr int64_t kMadeWidth = 640, kMadeHeight = 480;
+constexpr int64_t kBatch = 8;  // sequences that are decoded together
 
 // A picture with something in it everywhere: no two tiles are equal.
 RgbImage made_picture() {
@@ -94,6 +96,8 @@ struct BenchStages::State {
   Tensor logits;        // [1, V]
   int64_t context = 0;  // rows of prefill, positions before the decode step
   KvCache cache{KvShape{}};
+  KvCache together{KvShape{}};  // as many sequences as a batch decodes, after the same positions
+  Tensor batch_logits;          // [kBatch, V]
   Workspace workspace;
 
   bool sees() const { return frontend.config().vision.num_hidden_layers > 0; }
@@ -120,6 +124,8 @@ struct BenchStages::State {
   void make_picture();
   void make_rows();
   void forward(ConstMatrix rows_in, int64_t begin);
+  void fill_batch();
+  void decode_batch();
   void first_token();
 
   BenchStage decode_image_stage();
@@ -130,6 +136,7 @@ struct BenchStages::State {
   BenchStage tokenizer_stage();
   BenchStage prefill_stage();
   BenchStage decode_stage();
+  BenchStage decode_batch_stage();
   BenchStage first_token_stage();
 };
 
@@ -170,12 +177,9 @@ void BenchStages::State::make_rows() {
 
 // Rows at positions begin, begin + 1, ... and the logits of the last.
 void BenchStages::State::forward(ConstMatrix rows_in, int64_t begin) {
-  std::vector<RowPlace> here;
-  for (int64_t i = 0; i < rows_in.rows; ++i)
-    here.push_back({.sequence = 0, .position = static_cast<int32_t>(begin + i)});
   cache.at(0).set_length(begin);
   const Matrix out = hidden.matrix().slice_rows(0, rows_in.rows);
-  engine.decoder().forward(rows_in, here, cache, workspace, out);
+  engine.decoder().forward(rows_in, next_places(cache, 0, rows_in.rows), cache, workspace, out);
   engine.decoder().logits(out.slice_rows(rows_in.rows - 1, 1), logits.matrix());
 }
 
@@ -280,6 +284,46 @@ BenchStage BenchStages::State::decode_stage() {
               }};
 }
 
+// The sequences of a batch, all with the positions of the prefill stage.
+void BenchStages::State::fill_batch() {
+  forward(embeds.matrix(), 0);
+  together = KvCache(engine.decoder().cache_shape());
+  for (int64_t s = 0; s < kBatch; ++s) together.add(cache.at(0).copy(context, context + 1));
+  batch_logits = Tensor({kBatch, frontend.config().text.vocab_size});
+}
+
+// One token for each of them.
+void BenchStages::State::decode_batch() {
+  Workspace::Frame frame(workspace);
+  const int64_t width = embeds.shape()[1];
+  const Matrix rows_in = workspace.matrix(kBatch, width), out = workspace.matrix(kBatch, width);
+  const std::span<RowPlace> here = workspace.array<RowPlace>(kBatch);
+  for (int64_t s = 0; s < kBatch; ++s) {
+    std::copy_n(embeds.matrix().row(s % context), width, rows_in.row(s));
+    here[static_cast<size_t>(s)] = {.sequence = static_cast<int32_t>(s),
+                                    .position = static_cast<int32_t>(context)};
+    together.at(s).set_length(context);
+  }
+  engine.decoder().forward(rows_in, here, together, workspace, out);
+  engine.decoder().logits(out, batch_logits.matrix());
+}
+
+BenchStage BenchStages::State::decode_batch_stage() {
+  return {
+      .name = "decode batch",
+      .work = "1 row of each of " + std::to_string(kBatch) + " sequences after " + std::to_string(context),
+      .cost = {.flops = kBatch * decoder_flops(frontend.config().text, context, context + 1),
+               .bytes = text_bytes() + kBatch * cache_bytes(context + 1)},
+      .items = kBatch,
+      .item = "tokens",
+      .run = [this] { decode_batch(); },
+      .warm_up =
+          [this] {
+            fill_batch();
+            decode_batch();
+          }};
+}
+
 // From the bytes of a picture to the first token's logits, as an answer does it.
 void BenchStages::State::first_token() {
   const RgbImage picture =
@@ -293,10 +337,8 @@ void BenchStages::State::first_token() {
   const Tensor packed = pack_prompt(frontend, engine, request.ids, views(encoded));
   KvCache fresh = engine.decoder().make_cache(1, packed.shape()[0] + 1);
   Tensor out(packed.shape());
-  std::vector<RowPlace> here;
-  for (int64_t i = 0; i < packed.shape()[0]; ++i)
-    here.push_back({.sequence = 0, .position = static_cast<int32_t>(i)});
-  engine.decoder().forward(packed.matrix(), here, fresh, workspace, out.matrix());
+  engine.decoder().forward(packed.matrix(), next_places(fresh, 0, packed.shape()[0]), fresh, workspace,
+                           out.matrix());
   engine.decoder().logits(out.matrix().slice_rows(packed.shape()[0] - 1, 1), logits.matrix());
 }
 
@@ -331,7 +373,7 @@ BenchStages::~BenchStages() = default;
 
 std::vector<std::string> BenchStages::names() {
   return {"decode image", "resize and tile", "normalise", "vision tower", "connector",
-          "tokenizer",    "prefill",         "decode",    "first token"};
+          "tokenizer",    "prefill",         "decode",    "decode batch", "first token"};
 }
 
 std::vector<BenchStage> BenchStages::stages(std::span<const std::string> only) const {
@@ -351,6 +393,7 @@ std::vector<BenchStage> BenchStages::stages(std::span<const std::string> only) c
   add("tokenizer", &State::tokenizer_stage);
   add("prefill", &State::prefill_stage);
   add("decode", &State::decode_stage);
+  add("decode batch", &State::decode_batch_stage);
   if (state.sees()) add("first token", &State::first_token_stage);
   return list;
 }

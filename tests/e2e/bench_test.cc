@@ -26,8 +26,9 @@ TEST(Bench, TimesEveryStageOfAPicture) {
   const Finished done = galago(bench({"--json", "--image", picture("shapes_100x80.png")}));
   ASSERT_EQ(done.code, 0) << done.err;
   const Json result = done.json();
-  EXPECT_THAT(names(result), ElementsAre("decode image", "resize and tile", "normalise", "vision tower",
-                                         "connector", "tokenizer", "prefill", "decode", "first token"));
+  EXPECT_THAT(names(result),
+              ElementsAre("decode image", "resize and tile", "normalise", "vision tower", "connector",
+                          "tokenizer", "prefill", "decode", "decode batch", "first token"));
   EXPECT_EQ(result["threads"], 1);
   EXPECT_EQ(result["model_type"], "idefics3");
   EXPECT_GT(result["peak"]["gflops"], 0);
