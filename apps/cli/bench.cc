@@ -23,6 +23,7 @@ struct BenchFlags {
   std::string image;
   std::string prompt = "What is in the picture?";
   std::vector<std::string> only;
+  NumberOptions numbers;
   int runs = 5;
   int threads = 0;
   int64_t context = 0;
@@ -154,7 +155,7 @@ int run(const BenchFlags& flags) {
   const BenchOptions options = bench_options(flags);
   const Clock clock;
   const auto frontend =
-      load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
+      load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model), flags.numbers);
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   const double load_ms = clock.ms();
@@ -178,6 +179,7 @@ int run(const BenchFlags& flags) {
                 {"model", frontend->files().path().string()},
                 {"model_type", frontend->config().model_type},
                 {"dtype", frontend->config().dtype},
+                {"numbers", {{"dtype", flags.numbers.dtype}, {"compute", flags.numbers.compute}}},
                 {"backend", kernels::backend_name()},
                 {"threads", kernels::threads()},
                 {"load_average", load},
@@ -206,6 +208,11 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("-p,--prompt", flags->prompt, "The question")->capture_default_str();
   command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
+  command->add_option("--dtype", flags->numbers.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
+      ->capture_default_str();
+  command->add_option("--compute", flags->numbers.compute, "Products with pictures and prompts: f32 or bf16")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   command->add_option("--runs", flags->runs, "Runs of each stage, of which the median counts")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();

@@ -297,6 +297,21 @@ TEST(Run, AReaderThatWentAwayIsAnOutputError) {
   EXPECT_THAT(run.err(), HasSubstr("output_io"));
 }
 
+TEST(Run, ProductsMayBeOfBfloat16) {
+  const std::vector<std::string> words = {"run",
+                                          "-m",
+                                          data_path("../../models/demo"),
+                                          "-i",
+                                          data_path("../../models/demo/pictures/cat.jpg"),
+                                          "-p",
+                                          "What is in the picture?"};
+  const Finished exact = galago(words),
+                 rounded = galago(words + std::vector<std::string>{"--compute", "bf16"});
+  EXPECT_EQ(rounded.code, 0) << rounded.err;
+  EXPECT_EQ(rounded.out, exact.out);
+  EXPECT_EQ(galago(words + std::vector<std::string>{"--compute", "int8"}).code, 64);
+}
+
 TEST(Run, TheCacheMayHoldHalves) {
   const Json answer = ask_json({"--kv-cache-dtype", "f16"});
   EXPECT_EQ(answer["usage"]["completion_tokens"], 12);
