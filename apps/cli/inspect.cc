@@ -1,12 +1,16 @@
-// galago inspect: the pipeline of a model with every shape and size; with an image, its tile grid and tokens.
-// Only headers and settings are read: no weight is touched.
+// galago inspect: the pipeline of a model with every shape and size, and the memory that a question would
+// take; with images, their tile grids and tokens. Only headers and settings are read: no weight is touched.
 #include <memory>
 
 #include "commands.h"
 #include "console.h"
+#include "generate/options.h"
 #include "image/image.h"
 #include "io/files.h"
+#include "kernels/kernels.h"
 #include "models/inspect.h"
+#include "models/memory_plan.h"
+#include "models/pipeline.h"
 #include "models/registry.h"
 
 namespace galago::cli {
@@ -15,6 +19,11 @@ namespace {
 struct InspectFlags {
   std::string model;
   std::vector<std::string> images;
+  std::string prompt = "Describe the picture.";
+  GenerateOptions options;
+  std::string dtype = "auto";
+  std::string kv_cache_dtype = "f32";
+  int threads = 0;
   bool no_split = false;
   bool json = false;
 };
@@ -32,8 +41,58 @@ PlannedImage plan_image(const Frontend& frontend, const std::string& path, std::
   return image;
 }
 
+// What `galago run` would take for these pictures and this question.
+struct PlannedMemory {
+  MemoryRequest request;
+  MemoryPlan plan;
+};
+
+PlannedMemory plan_memory(const InspectFlags& flags, const Frontend& frontend, const Checkpoint& checkpoint,
+                          const std::vector<PlannedImage>& images, std::optional<bool> split) {
+  std::vector<ImageSize> sizes;
+  PlannedMemory memory;
+  for (const PlannedImage& image : images) {
+    sizes.push_back(image.size);
+    memory.request.images.push_back(image.plan);
+  }
+  MemoryRequest& request = memory.request;
+  request.ids = plan_prompt(frontend, {.prompt = flags.prompt}, sizes, split).ids;
+  request.prompt_tokens = std::ssize(request.ids);
+  request.max_new_tokens = token_budget(request.prompt_tokens, frontend.config().text.max_position_embeddings,
+                                        flags.options.max_new_tokens);
+  request.prefill_chunk = flags.options.prefill_chunk;
+  request.cache_dtype = flags.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
+  request.weights = weight_choice(flags.dtype);
+  request.threads = kernels::threads();
+  memory.plan = plan_memory(frontend, checkpoint, request);
+  return memory;
+}
+
+nlohmann::ordered_json to_json(const PlannedMemory& memory) {
+  auto parts = nlohmann::ordered_json::array();
+  for (const MemoryPart& part : memory.plan.parts)
+    parts.push_back({{"name", part.name}, {"image_bytes", part.image}, {"text_bytes", part.text}});
+  return {{"prompt_tokens", memory.request.prompt_tokens},
+          {"max_new_tokens", memory.request.max_new_tokens},
+          {"parts", parts},
+          {"image_bytes", memory.plan.image()},
+          {"text_bytes", memory.plan.text()},
+          {"peak_bytes", memory.plan.peak()}};
+}
+
+std::string to_text(const PlannedMemory& memory) {
+  const auto bytes = [](int64_t count) { return count > 0 ? grouped(count) : "-"; };
+  std::vector<std::vector<std::string>> rows = {{"memory of one question", "encoding pictures", "answering"}};
+  for (const MemoryPart& part : memory.plan.parts)
+    rows.push_back({part.name, bytes(part.image), bytes(part.text)});
+  rows.push_back({"total", bytes(memory.plan.image()), bytes(memory.plan.text())});
+  return "\n" + table(rows) + "peak: " + grouped(memory.plan.peak()) + " bytes, for " +
+         grouped(memory.request.prompt_tokens) + " prompt tokens and at most " +
+         grouped(memory.request.max_new_tokens) + " of the answer\n";
+}
+
 nlohmann::ordered_json to_json(const Frontend& frontend, const std::vector<StationSize>& stations,
-                               const std::vector<PlannedImage>& images) {
+                               const std::vector<PlannedImage>& images, const PlannedMemory& memory) {
   auto rows = nlohmann::ordered_json::array();
   for (const StationSize& s : stations)
     rows.push_back({{"name", s.shape.name},
@@ -55,7 +114,8 @@ nlohmann::ordered_json to_json(const Frontend& frontend, const std::vector<Stati
           {"model_type", frontend.config().model_type},
           {"dtype", frontend.config().dtype},
           {"stations", rows},
-          {"images", pictures}};
+          {"images", pictures},
+          {"memory", to_json(memory)}};
 }
 
 std::string to_text(const Frontend& frontend, const std::vector<StationSize>& stations,
@@ -88,6 +148,8 @@ std::string to_text(const Frontend& frontend, const std::vector<StationSize>& st
 }
 
 int run(const InspectFlags& flags) {
+  check_options(flags.options);
+  kernels::set_threads(flags.threads);
   const auto frontend =
       load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
   const Checkpoint checkpoint = frontend->files().outline();
@@ -95,10 +157,11 @@ int run(const InspectFlags& flags) {
   const std::optional<bool> split = flags.no_split ? std::optional(false) : std::nullopt;
   std::vector<PlannedImage> images;
   for (const std::string& path : flags.images) images.push_back(plan_image(*frontend, path, split));
+  const PlannedMemory memory = plan_memory(flags, *frontend, checkpoint, images, split);
   if (flags.json)
-    print_json(to_json(*frontend, stations, images));
+    print_json(to_json(*frontend, stations, images, memory));
   else
-    print(to_text(*frontend, stations, images));
+    print(to_text(*frontend, stations, images) + to_text(memory));
   return 0;
 }
 
@@ -107,12 +170,22 @@ int run(const InspectFlags& flags) {
 void add_inspect(CLI::App& app, Action& action) {
   auto flags = std::make_shared<InspectFlags>();
   CLI::App* command =
-      app.add_subcommand("inspect", "Show a model's stations, shapes and sizes; touches no weights");
+      app.add_subcommand("inspect", "Show a model's stations, shapes, sizes and memory; touches no weights");
   command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
   command
       ->add_option("-i,--image", flags->images, "Show how this picture would be cut, from its header alone")
       ->allow_extra_args(false);
   command->add_flag("--no-split", flags->no_split, "Plan each picture as one tile");
+  command->add_option("-p,--prompt", flags->prompt, "The question whose memory is planned")
+      ->capture_default_str();
+  command->add_option("-n,--max-new-tokens", flags->options.max_new_tokens, "Tokens of its answer")
+      ->capture_default_str();
+  command->add_option("--dtype", flags->dtype, "As in run")->capture_default_str();
+  command->add_option("--prefill-chunk", flags->options.prefill_chunk, "As in run");
+  command->add_option("--kv-cache-dtype", flags->kv_cache_dtype, "As in run")
+      ->check(CLI::IsMember({"f32", "f16"}))
+      ->capture_default_str();
+  command->add_option("-t,--threads", flags->threads, "As in run")->check(CLI::Range(0, 1024));
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "core/process_memory.h"
 
 namespace galago::cli {
 namespace {
@@ -74,7 +75,8 @@ nlohmann::ordered_json answer_json(const RunFlags& flags, const Answer& answer) 
             {"prefill_ms", t.prefill_ms},
             {"first_token_ms", t.first_token_ms},
             {"decode_ms", t.decode_ms},
-            {"tokens_per_second", t.tokens_per_second}}}};
+            {"tokens_per_second", t.tokens_per_second}}},
+          {"peak_memory_bytes", peak_memory()}};
 }
 
 std::string fixed(double value) {
@@ -117,7 +119,8 @@ std::string stats_text(const Answer& answer) {
              {"first token", fixed(t.first_token_ms) + " ms"},
              {"decode", fixed(t.decode_ms) + " ms",
               std::to_string(answer.usage.completion_tokens) + " tokens, " + fixed(t.tokens_per_second) +
-                  " tokens/s"}});
+                  " tokens/s"},
+             {"peak memory", fixed(static_cast<double>(peak_memory()) / 1e6) + " MB"}});
   return text;
 }
 
@@ -296,6 +299,11 @@ void add_run(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   command->add_option("--dtype", flags->load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--prefill-chunk", flags->request.options.prefill_chunk,
+          "Prompt tokens that go through the decoder at once; 0: all, the fastest, with the most memory")
       ->capture_default_str();
   command
       ->add_option("--kv-cache-dtype", flags->load.kv_cache_dtype,

@@ -3,6 +3,10 @@
 
 #include <sys/resource.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <fstream>
 #include <string>
 
@@ -31,6 +35,12 @@ int64_t peak_memory() {
   return usage.ru_maxrss;
 #else
   return int64_t{usage.ru_maxrss} * 1024;
+#endif
+}
+
+void give_back_free_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
 #endif
 }
 

@@ -11,5 +11,7 @@ int64_t resident_memory();
 /// The most that was in memory at once since the program started; 0 where the system does not tell. On Linux
 /// without what a parent held before exec, which getrusage counts, too.
 int64_t peak_memory();
+/// Asks the allocator to give back what was freed and is kept for later; does nothing where it cannot.
+void give_back_free_memory();
 
 }  // namespace galago

@@ -58,7 +58,11 @@ TensorView Binder::request(const std::string& name, const Shape& expected) {
 WeightView Binder::request_weight(const std::string& name, LinearShape shape) {
   const WeightView stored = stored_weight(name, shape);
   const auto& convert = checkpoint_.converter();
-  return stored.values && convert ? convert(name, stored) : stored;
+  if (!stored.values || !convert) return stored;
+  const WeightView converted = convert(name, stored);
+  // What was read of the file has done its work: the two never are in memory together as a whole.
+  if (converted.values != stored.values) checkpoint_.release(std::vector{name});
+  return converted;
 }
 
 WeightView Binder::stored_weight(const std::string& name, LinearShape shape) {

@@ -52,6 +52,19 @@ struct ImagePlan {
 /// prompt to the last token.
 enum class Stage { image, text };
 
+/// Its name in every model.
+inline constexpr const char* kEmbeddingStation = "embedding";
+
+/// One tile on its way to the decoder, in numbers; all 0 for a model that reads no pictures.
+struct TileShape {
+  int64_t side = 0;        ///< pixels
+  int64_t tower_rows = 0;  ///< in the tower: patches and class tokens
+  int64_t features = 0;    ///< width of a patch's vector when it leaves the tower: C, or C * taps
+  bool tapped = false;     ///< whether it is put together from hidden states
+  int64_t rows = 0;        ///< that the connector makes of it
+  int64_t width = 0;       ///< of these, D'
+};
+
 /// One station as `galago inspect` shows it.
 struct StationShape {
   std::string name;
@@ -102,6 +115,9 @@ class Frontend {
 
   /// Binds the weights. The checkpoint's maps must outlive the engine.
   virtual std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const = 0;
+
+  /// For planning memory.
+  virtual TileShape tile_shape() const { return {}; }
 
  protected:
   explicit Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style = PromptStyle::processor);

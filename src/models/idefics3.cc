@@ -85,10 +85,20 @@ class Idefics3Frontend final : public Frontend {
             {"vision tower", tiles, patches, {prefix(kVision)}, Stage::image},
             {"connector", patches, connected, {prefix(kConnector)}, Stage::image},
             {"hidden align", connected, rows, {prefix(kAlign)}, Stage::image},
-            {"embedding", "ids [L]", sequence, {prefix(kText) + "embed_tokens."}},
+            {kEmbeddingStation, "ids [L]", sequence, {prefix(kText) + "embed_tokens."}},
             {"pack", rows + " + " + sequence, sequence, {}},
             {"text backbone", sequence, sequence, {prefix(kText) + "layers.", prefix(kText) + "norm."}},
             {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head."}}};
+  }
+
+  TileShape tile_shape() const override {
+    const Idefics3Config& m = settings_.model;
+    const int64_t side = m.vision.patches_per_side();
+    return {.side = settings_.preprocessor.max_image_size_longest_edge,
+            .tower_rows = side * side + class_tokens(m.vision),
+            .features = m.vision.hidden_size,
+            .rows = rows_per_tile_,
+            .width = m.connector_hidden_size};
   }
 
   ImagePlan plan(ImageSize size, std::optional<bool> split) const override {

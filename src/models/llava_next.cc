@@ -108,13 +108,24 @@ class LlavaNextFrontend final : public Frontend {
             {"vision tower", tiles, seen, both(std::string(kVision) + "."), Stage::image},
             {"connector", seen, connected, both(std::string(kProjector) + "."), Stage::image},
             {"unpad, new lines", connected, rows, both(kNewline), Stage::image},
-            {"embedding",
+            {kEmbeddingStation,
              "ids [L]",
              sequence,
              {"model." + language + ".embed_tokens.", language + ".model.embed_tokens."}},
             {"pack", rows + " + " + sequence, sequence, {}},
             {"text backbone", sequence, sequence, {"model." + language + ".", language + ".model."}},
             {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head.", language + ".lm_head."}}};
+  }
+
+  TileShape tile_shape() const override {
+    const LlavaNextConfig& m = settings_.model;
+    const int64_t patches = m.vision.patches_per_side() * m.vision.patches_per_side();
+    return {.side = m.vision.image_size,
+            .tower_rows = patches + class_tokens(m.vision),
+            .features = tapped_width(m),
+            .tapped = true,
+            .rows = patches,
+            .width = m.text.hidden_size};
   }
 
   ImagePlan plan(ImageSize size, std::optional<bool> split) const override {

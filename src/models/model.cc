@@ -2,6 +2,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/process_memory.h"
 #include "kernels/kernels.h"
 #include "models/guarded.h"
 #include "models/image_key.h"
@@ -95,6 +96,7 @@ void Model::State::done_with_pictures() const {
   if (!options.low_memory) return;
   for (const StationShape& station : frontend->stations())
     if (station.stage == Stage::image) checkpoint.release(station.prefixes);
+  give_back_free_memory();  // tiles and scratch of the tower, which the allocator may keep
 }
 
 }  // namespace galago

@@ -44,7 +44,7 @@ class TextFrontend final : public Frontend {
   std::vector<StationShape> stations() const override {
     const std::string rows = "[L, " + std::to_string(config_.text.hidden_size) + "]";
     const std::string logits = "[L, " + std::to_string(config_.text.vocab_size) + "]";
-    return {{"embedding", "ids [L]", rows, {"model.embed_tokens.", "embed_tokens."}},
+    return {{kEmbeddingStation, "ids [L]", rows, {"model.embed_tokens.", "embed_tokens."}},
             {"text backbone", rows, rows, {"model.", "layers.", "norm."}},
             {"head", rows, logits, {"lm_head."}}};
   }
