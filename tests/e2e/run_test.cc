@@ -82,9 +82,9 @@ TEST(Run, SeveralQuestionsAreAnsweredTogetherEachAsIfAlone) {
 
 TEST(Run, JsonHasEveryPublishedKey) {
   const Json answer = ask_json({});
-  EXPECT_THAT(keys(answer),
-              testing::UnorderedElementsAre("text", "token_ids", "prompt_token_ids", "finish_reason",
-                                            "images", "videos", "usage", "timings", "peak_memory_bytes", "cache"));
+  EXPECT_THAT(keys(answer), testing::UnorderedElementsAre("text", "token_ids", "prompt_token_ids",
+                                                          "finish_reason", "images", "videos", "usage",
+                                                          "timings", "peak_memory_bytes", "cache"));
   EXPECT_THAT(keys(answer["cache"]),
               testing::UnorderedElementsAre("memory_hits", "directory_hits", "misses", "unsaved",
                                             "tiles_encoded", "tiles_repeated"));
