@@ -74,10 +74,10 @@ class Video {
   std::shared_ptr<const Data> data_;
 };
 
-/// How a model is loaded.
+/// How a model is loaded. EmbeddingModel reads threads, dtype and compute.
 struct LoadOptions {
-  int threads = 0;                ///< at most 1024; 0: one per processor; holds for the whole process
-  std::string dtype = "auto";     ///< of weights: "auto" as stored, "f32", "bf16", "q8" or "q4"
+  int threads = 0;             ///< at most 1024; 0: one per processor; holds for the whole process
+  std::string dtype = "auto";  ///< of weights: "auto" as stored, "f32", "bf16", "q8" or "q4"
   /// Of products of many rows, with pictures and prompts: "f32", or "bf16", which rounds what is multiplied
   /// and is up to twice as fast on a processor with AVX512_BF16; on others it changes nothing.
   std::string compute = "f32";
@@ -178,8 +178,8 @@ class Model {
   /// Answers one request. Prompt and context length are checked before any work is done.
   Answer ask(const Request& request) const;
   /// Answers several requests together, in their order: the weights are read once for a token of all of them.
-  /// Each answer is the one that ask() gives; an error ends its own request alone. Callbacks are called from
-  /// this thread. max_waiting does not count here.
+  /// Each answer is the one that ask() gives (with a prefix cache: but for rounding); an error ends its own
+  /// request alone. Callbacks are called from this thread. max_waiting does not count here.
   std::vector<Outcome> ask_all(std::span<const Request> requests, const BatchOptions& options = {}) const;
   /// The tile grid and token count that an image of this size would get; no pixel is touched.
   ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;

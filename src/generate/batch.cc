@@ -120,6 +120,11 @@ std::vector<BatchEnd> BatchGenerator::step() {
 }
 
 void BatchGenerator::end_cancelled() {
+  std::erase_if(waiting_, [this](const Waiting& one) {
+    if (one.cancelled)
+      ended_.push_back({.id = one.id, .generation = {.finish_reason = FinishReason::cancelled}});
+    return one.cancelled;
+  });
   for (const auto& one : running_)
     if (one->cancelled) {
       one->answer.cancel();
@@ -129,7 +134,6 @@ void BatchGenerator::end_cancelled() {
 }
 
 bool BatchGenerator::has_room(const Waiting& first) const {
-  if (first.cancelled) return true;  // it takes none
   if (running() >= limits_.sequences) return false;
   return limits_.cache_bytes == 0 ||
          open_bytes_ + model_.sequence_bytes(first.positions) <= limits_.cache_bytes;
@@ -140,10 +144,6 @@ void BatchGenerator::let_in() {
     Waiting first = std::move(waiting_.front());
     waiting_.pop_front();
     const int64_t id = first.id;
-    if (first.cancelled) {
-      ended_.push_back({.id = id, .generation = {.finish_reason = FinishReason::cancelled}});
-      continue;
-    }
     try {
       running_.push_back(std::make_unique<Running>(model_, std::move(first)));
       open_bytes_ += running_.back()->bytes;
@@ -166,7 +166,7 @@ void BatchGenerator::read_prompts() {
 }
 
 // The next rows of a prompt. It opens with its first ones, when those before it are there to begin with;
-// chunks bound the scratch memory and change nothing else.
+// chunks bound the scratch memory and change nothing but the last digits.
 void BatchGenerator::read_some(Running& one) {
   GenerateRequest& request = one.item.request;
   if (!one.sequence) one.open(model_);

@@ -1,6 +1,7 @@
 // Several answers at once. In: requests, at any time. Out: their answers, in the order in which they end.
 // A step reads a piece of the prompt of each that has joined, then one token for all of them in one pass over
-// the weights. What one is told does not depend on who else is there.
+// the weights. What one is told does not depend on who else is there
+// (with kept beginnings of prompts: but for rounding).
 #pragma once
 
 #include <cstdint>

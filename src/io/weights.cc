@@ -122,7 +122,7 @@ WeightView Scope::weight(const std::string& name, LinearShape shape) const {
 LinearView Scope::linear(const std::string& name, LinearShape shape, Bias bias) const {
   LinearView view;
   view.weight = weight(name + ".weight", shape);
-  view.arithmetic = binder_->checkpoint_.arithmetic();
+  view.arithmetic = arithmetic();
   if (bias == Bias::yes) view.bias = tensor(name + ".bias", {shape.out});
   return view;
 }
@@ -130,6 +130,8 @@ LinearView Scope::linear(const std::string& name, LinearShape shape, Bias bias) 
 NormView Scope::norm(const std::string& name, int64_t n) const {
   return {tensor(name + ".weight", {n}), tensor(name + ".bias", {n})};
 }
+
+Arithmetic Scope::arithmetic() const { return binder_->checkpoint_.arithmetic(); }
 
 bool Scope::has(const std::string& name) const {
   return binder_->checkpoint_.find(prefix_ + name) != nullptr;

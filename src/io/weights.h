@@ -74,6 +74,8 @@ class Scope {
   LinearView linear(const std::string& name, LinearShape shape, Bias bias = Bias::no) const;
   /// NAME.weight [n] and NAME.bias [n].
   NormView norm(const std::string& name, int64_t n) const;
+  /// In what products with these weights multiply.
+  Arithmetic arithmetic() const;
   /// Whether the checkpoint has prefix + name (for choosing once, at load).
   bool has(const std::string& name) const;
 

@@ -95,7 +95,7 @@ void linear_each(ConstMatrix x, std::span<const Product> products) {
                 (!epilogue.residual.data || same_shape(epilogue.residual, y)) &&
                 std::isfinite(epilogue.scale),
             "linear");
-  if (x.rows > 0) table().linear_each(x, products);
+  if (x.rows > 0 && !products.empty()) table().linear_each(x, products);
 }
 
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {

@@ -181,7 +181,7 @@ enum class Backend { reference, cpu };
 Backend backend();
 /// For tests and for finding a fault: every later call uses this one.
 void set_backend(Backend backend);
-/// E.g. "cpu: AVX3" or "reference".
+/// E.g. "cpu: AVX3+BF16" or "reference".
 const char* backend_name();
 
 }  // namespace galago::kernels

@@ -15,7 +15,7 @@ LinearView patch_linear(const VisionConfig& config, const Scope& scope, Bias bia
   const int64_t p = config.patch_size;
   TensorView kernel = scope.tensor("weight", {c, config.num_channels, p, p});
   kernel.shape = {c, config.num_channels * p * p};
-  LinearView view{.weight = kernel, .bias = {}};
+  LinearView view{.weight = kernel, .bias = {}, .arithmetic = scope.arithmetic()};
   if (bias == Bias::yes) view.bias = scope.tensor("bias", {c});
   return view;
 }

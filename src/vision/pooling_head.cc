@@ -31,7 +31,9 @@ PoolingHead::PoolingHead(const EncoderShape& shape, const Scope& scope)
   const WeightView weight = attention.weight("in_proj_weight", {3 * c, c});
   const TensorView bias = attention.tensor("in_proj_bias", {3 * c});
   const auto third = [&](int64_t i) {
-    return kernels::Linear({.weight = weight.slice_rows(i * c, c), .bias = part_of(bias, i * c, c)});
+    return kernels::Linear({.weight = weight.slice_rows(i * c, c),
+                            .bias = part_of(bias, i * c, c),
+                            .arithmetic = scope.arithmetic()});
   };
   q_proj_ = third(0);
   k_proj_ = third(1);

@@ -19,7 +19,7 @@ void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix o
 void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out);
 void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out);
 
-/// The name that backend_name() returns, e.g. "cpu: AVX3".
+/// The name that backend_name() returns, e.g. "cpu: AVX3+BF16".
 const char* name();
 
 }  // namespace galago::kernels::cpu

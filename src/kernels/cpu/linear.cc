@@ -2,6 +2,7 @@
 // In: rows x [n, in]. Out: rows y [n, out] with the epilogue applied.
 #include <string>
 
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/products.h"
 
@@ -15,7 +16,7 @@ void linear_each(ConstMatrix x, std::span<const Product> products) {
 }
 
 const char* name() {
-  static const std::string text = std::string("cpu: ") + simd_name();
+  static const std::string text = std::string("cpu: ") + simd_name() + (has_bf16_products() ? "+BF16" : "");
   return text.c_str();
 }
 

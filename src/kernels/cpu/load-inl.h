@@ -28,7 +28,6 @@ struct F32 {
     return hn::LoadU(Floats(), reinterpret_cast<const float*>(from));
   }
   /// Two vectors in the order of memory.
-  static constexpr bool kSplit = false;
   static HWY_INLINE void LoadTwo(const std::byte* from, hn::Vec<Floats>& a, hn::Vec<Floats>& b) {
     a = Load(from);
     b = Load(from + static_cast<int64_t>(hn::Lanes(Floats())) * kBytes);
@@ -49,7 +48,6 @@ struct Bf16 {
     return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
   }
   /// Two vectors, the even elements and the odd ones: half the work of keeping their order.
-  static constexpr bool kSplit = true;
   static HWY_INLINE void LoadTwo(const std::byte* from, hn::Vec<Floats>& even, hn::Vec<Floats>& odd) {
     const hn::RebindToUnsigned<Floats> wide;
     const auto bits = hn::LoadU(wide, reinterpret_cast<const uint32_t*>(from));
@@ -66,7 +64,6 @@ struct F16 {
     return hn::PromoteTo(Floats(),
                          hn::BitCast(half, hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from))));
   }
-  static constexpr bool kSplit = false;
   static HWY_INLINE void LoadTwo(const std::byte* from, hn::Vec<Floats>& a, hn::Vec<Floats>& b) {
     a = Load(from);
     b = Load(from + static_cast<int64_t>(hn::Lanes(Floats())) * kBytes);

@@ -8,10 +8,13 @@
 
 #include <barrier>
 #include <chrono>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "core/tensor.h"
+#include "galago/error.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/peak.h"
 
@@ -109,7 +112,15 @@ double seconds_of_team(const Body& body) {
   };
   {
     std::vector<std::jthread> others;
-    for (size_t part = 1; part < starts.size(); ++part) others.emplace_back(work, part);
+    try {
+      for (size_t part = 1; part < starts.size(); ++part) others.emplace_back(work, part);
+    } catch (const std::system_error&) {  // fewer threads than asked for: nobody waits for those
+      for (size_t missing = others.size() + 1; missing <= starts.size(); ++missing)
+        together.arrive_and_drop();
+      throw Error(ErrorCode::resource, {.where = "threads",
+                                        .got = "no more than " + std::to_string(others.size() + 1),
+                                        .expected = std::to_string(team)});
+    }
     work(0);
   }
   const auto passed =

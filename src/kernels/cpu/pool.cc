@@ -11,7 +11,6 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -56,7 +55,7 @@ class Pool {
     helpers_.store(helpers, std::memory_order_release);
     parts_.store(parts, std::memory_order_release);
     ticket_.store(static_cast<uint64_t>(job) << 32, std::memory_order_release);
-    job_.store(job, std::memory_order_release);
+    job_.store(job, std::memory_order_seq_cst);  // before notify_all looks whether anybody sleeps
     job_.notify_all();
     take_parts(job);
     for (int left; (left = left_.load(std::memory_order_acquire)) != 0;) await_change(left_, left);
@@ -74,7 +73,7 @@ class Pool {
     try {
       while (static_cast<int>(workers_.size()) < helpers)
         workers_.emplace_back([this, index = static_cast<int>(workers_.size())] { work(index); }).detach();
-    } catch (const std::system_error&) {  // no more threads to be had: the others do the work
+    } catch (...) {  // no more threads or memory to be had: the others do the work
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }

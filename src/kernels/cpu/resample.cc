@@ -6,7 +6,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "core/checked.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/resample_steps.h"

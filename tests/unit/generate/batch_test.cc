@@ -229,7 +229,10 @@ TEST(Batch, CancelsWhoRunsAndWhoWaitsAndNobodyElse) {
   batch.step();
   EXPECT_TRUE(batch.cancel(1));
   EXPECT_TRUE(batch.cancel(3));
+  std::vector<BatchEnd> at_once = batch.step();
+  ASSERT_EQ(at_once.size(), 2U) << "who waits is let go as soon as who runs";
   auto ends = run(batch);
+  for (BatchEnd& end : at_once) ends.emplace(end.id, std::move(end));
   ASSERT_EQ(ends.size(), 4U);
   const auto whole = [](int64_t seed) {
     Asker asker(3, seed, tokens(9));

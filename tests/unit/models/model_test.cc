@@ -160,7 +160,8 @@ TEST(ModelLoad, SaysWhatIsWrong) {
     return test::error_of([&] { Model::load(test::data_path("models/tied_head"), options); });
   };
   EXPECT_EQ(refused({.dtype = "q5"}).code(), ErrorCode::usage);
-  EXPECT_THAT(refused({.dtype = "q5"}).what(), HasSubstr("dtype: got q5, expected auto, f32, bf16, q8 or q4"));
+  EXPECT_THAT(refused({.dtype = "q5"}).what(),
+              HasSubstr("dtype: got q5, expected auto, f32, bf16, q8 or q4"));
   EXPECT_EQ(refused({.compute = "int8"}).code(), ErrorCode::usage);
   EXPECT_THAT(refused({.compute = "int8"}).what(), HasSubstr("compute: got int8, expected f32 or bf16"));
 }
