@@ -2,14 +2,13 @@
 #include "io/atomic_directory.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
 
 #include "galago/error.h"
+#include "io/temporary_name.h"
 
 namespace galago {
 namespace fs = std::filesystem;
@@ -34,7 +33,6 @@ fs::path resolved(const fs::path& path) {
 }  // namespace
 
 AtomicDirectory::AtomicDirectory(const fs::path& path, Existing existing) : path_(resolved(path)) {
-  static std::atomic<unsigned> counter{0};
   std::error_code error;
   const fs::file_status status = fs::status(path_, error);
   if (fs::exists(status)) {
@@ -46,8 +44,7 @@ AtomicDirectory::AtomicDirectory(const fs::path& path, Existing existing) : path
     replace_ = !empty;
   }
   if (!fs::is_directory(path_.parent_path(), error)) refuse(path_, "no folder to put it in");
-  const std::string name = ".galago-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
-  const fs::path temporary = path_.parent_path() / name;
+  const fs::path temporary = path_.parent_path() / temporary_name();
   if (::mkdir(temporary.c_str(), 0777) != 0) fail(errno);
   temporary_ = temporary;
 }

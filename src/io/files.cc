@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "galago/error.h"
+#include "io/temporary_name.h"
 
 namespace galago {
 namespace {
@@ -133,7 +133,6 @@ void MappedFile::release(std::span<const std::byte> range) const noexcept {
 }
 
 AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
-  static std::atomic<unsigned> counter{0};
   std::error_code ignored;
   // A link keeps its place and its target gets the new content; a device or directory is not replaced.
   if (std::filesystem::is_symlink(path_, ignored)) {
@@ -148,8 +147,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
     throw Error(ErrorCode::output_io, {.where = path.string(),
                                        .got = "something that is not a regular file",
                                        .expected = "a new or regular file"});
-  const std::string name = ".galago-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
-  temporary_ = path_.parent_path() / name;
+  temporary_ = path_.parent_path() / temporary_name();
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
     const int error = errno;

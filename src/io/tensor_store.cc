@@ -1,10 +1,10 @@
-// The folder is read as if anybody had written to it. Only files that are named by a key are ever removed.
+// The folder is read as if anybody had written to it. Only files that are named by a key, and
+// those that a writer did not finish, are ever removed.
 #include "io/tensor_store.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <random>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -15,6 +15,7 @@
 #include "io/files.h"
 #include "io/safetensors.h"
 #include "io/safetensors_header.h"
+#include "io/temporary_name.h"
 
 namespace galago {
 namespace {
@@ -23,7 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kTensor = "rows";
 constexpr std::string_view kSuffix = ".safetensors";
-constexpr std::string_view kUnfinished = ".tmp";
 constexpr size_t kKeyDigits = 2 * sizeof(Digest);
 constexpr int64_t kHeaderBytes = 4096;              // more than the header of one tensor takes
 constexpr auto kAbandoned = std::chrono::hours(1);  // an unfinished file this old has no writer
@@ -32,17 +32,17 @@ std::span<const std::byte> bytes_of(const Tensor& tensor) {
   return std::as_bytes(std::span(tensor.data(), static_cast<size_t>(tensor.size())));
 }
 
-// KEY.safetensors, or what a writer that was ended left behind.
-bool is_ours(const std::string& name, std::string_view suffix) {
-  return name.size() >= kKeyDigits + suffix.size() && name.ends_with(suffix) &&
+// KEY.safetensors and nothing else: a file of somebody else may begin and end like that.
+bool is_ours(const std::string& name) {
+  return name.size() == kKeyDigits + kSuffix.size() && name.ends_with(kSuffix) &&
          name.find_first_not_of("0123456789abcdef") == kKeyDigits;
 }
 
-// Nobody can guess it, so nobody can put a link there first.
-std::string unfinished_name(const Digest& key) {
-  std::random_device random;
-  return to_hex(key) + "." + std::to_string(random()) + "-" + std::to_string(random()) +
-         std::string(kUnfinished);
+// A link would be written through, and a pipe refused. A folder that is not empty stays, and is refused.
+void remove_unless_file(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  if (fs::exists(status) && !fs::is_regular_file(status)) fs::remove(path, ignored);
 }
 
 struct Entry {
@@ -61,7 +61,7 @@ TensorStore::TensorStore(fs::path directory, int64_t limit_bytes, std::string ki
   if (error)
     throw Error(ErrorCode::output_io,
                 {.where = directory_.string(), .got = error.message(), .expected = "to make this folder"});
-  const AtomicFile probe(directory_ / unfinished_name({}));  // Error{output_io}; leaves nothing
+  const AtomicFile probe(directory_ / temporary_name());  // Error{output_io}; leaves nothing
 }
 
 fs::path TensorStore::file(const Digest& key) const {
@@ -99,19 +99,12 @@ std::optional<Tensor> TensorStore::find(const Digest& key, const Shape& shape) c
 
 bool TensorStore::put(const Digest& key, const Tensor& tensor) const {
   if (std::cmp_greater(bytes_of(tensor).size() + kHeaderBytes, limit_bytes_)) return false;
-  const fs::path unfinished = directory_ / unfinished_name(key);
-  std::error_code error;
   try {
+    remove_unless_file(file(key));
     const TensorView view{.dtype = DType::f32, .shape = tensor.shape(), .data = bytes_of(tensor).data()};
-    write_safetensors(unfinished, {{kTensor, view}},
+    write_safetensors(file(key), {{kTensor, view}},
                       {{"kind", kind_}, {"key", to_hex(key)}, {"sha256", to_hex(sha256(bytes_of(tensor)))}});
   } catch (const Error&) {  // a full disk, or the folder is gone: the answer does not need it
-    return false;
-  }
-  fs::rename(unfinished, file(key), error);  // replaces a link, not what it points to
-  if (error) {
-    std::error_code ignored;
-    fs::remove(unfinished, ignored);
     return false;
   }
   evict();
@@ -129,10 +122,10 @@ void TensorStore::evict() const {
     const auto used = at->last_write_time(gone);
     const auto size = static_cast<int64_t>(at->file_size(gone));
     if (gone) continue;
-    if (is_ours(name, kSuffix)) {
+    if (is_ours(name)) {
       entries.push_back({.path = at->path(), .bytes = size, .used = used});
       total += size;
-    } else if (is_ours(name, kUnfinished) && used + kAbandoned < fs::file_time_type::clock::now()) {
+    } else if (is_temporary_name(name) && used + kAbandoned < fs::file_time_type::clock::now()) {
       fs::remove(at->path(), gone);
     }
   }

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "io/files.h"
 #include "support/fixtures.h"
@@ -44,6 +45,16 @@ TEST(AtomicDirectory, LeavesNothingWithoutCommit) {
     write(out.file("a"), "first");
   }
   EXPECT_EQ(entries(parent.path()), 0U);
+}
+
+TEST(AtomicDirectory, IsNotStoppedByWhatAnotherWithThisProcessIdLeft) {
+  const TempDir parent;
+  const std::string prefix = ".galago-" + std::to_string(::getpid()) + "-";
+  for (int i = 0; i < 200; ++i) fs::create_directory(parent.path() / (prefix + std::to_string(i) + ".tmp"));
+  AtomicDirectory out(parent.path() / "new", Existing::refuse);
+  write(out.file("a"), "first");
+  out.commit();
+  EXPECT_EQ(read_bytes(parent.path() / "new/a"), "first");
 }
 
 TEST(AtomicDirectory, TakesAnEmptyFolderALinkAndATrailingSeparator) {

@@ -194,6 +194,16 @@ TEST(AtomicFile, SaysWhyAFileCannotBeWritten) {
   EXPECT_EQ(error_of([&] { write_file_atomically("/dev/null", {}); }).code(), ErrorCode::output_io);
 }
 
+// Two containers have one process id each, 1: what one left must not stop the other.
+TEST(AtomicFile, IsNotStoppedByWhatAnotherWithThisProcessIdLeft) {
+  const TemporaryDirectory directory;
+  const std::string prefix = ".galago-" + std::to_string(::getpid()) + "-";
+  for (int i = 0; i < 200; ++i) directory.add(prefix + std::to_string(i) + ".tmp", "left");
+  write_file_atomically(directory.path() / "out", as_bytes("new"));
+  EXPECT_EQ(read_text_file(directory.path() / "out", 100), "new");
+  EXPECT_EQ(count_entries(directory.path()), 201u);
+}
+
 TEST(AtomicFile, RemovesTheTemporaryFileWhenTheDiskIsFull) {
   const TemporaryDirectory directory;
   rlimit before{};

@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <thread>
 
+#include "io/files.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -266,18 +269,41 @@ TEST(TensorStore, RemovesNothingThatIsNotItsOwn) {
   directory.add("letter.txt", std::string(10'000, 'x'));
   directory.add("model.safetensors", std::string(10'000, 'x'));
   directory.add(std::string(64, 'g') + ".safetensors", std::string(10'000, 'x'));
-  const std::string fresh = directory.add(std::string(64, 'a') + ".1-2.tmp", "being written");
-  const std::string old = directory.add(std::string(64, 'b') + ".1-2.tmp", "left behind");
-  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  const std::string longer = std::string(64, 'a') + "-mine.safetensors";
+  directory.add(longer, std::string(10'000, 'x'));
   const TensorStore store(directory.path(), 5000, "test");
   for (int i = 0; i < 40; ++i) EXPECT_TRUE(store.put(key_of(i), rows_of(i)));
   EXPECT_TRUE(fs::exists(directory.file("letter.txt")));
   EXPECT_TRUE(fs::exists(directory.file("model.safetensors")));
   EXPECT_TRUE(fs::exists(directory.file(std::string(64, 'g') + ".safetensors")));
-  EXPECT_TRUE(fs::exists(fresh));
-  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(directory.file(longer)));
   EXPECT_FALSE(fs::exists(file_of(directory, 0)));
   EXPECT_TRUE(fs::exists(file_of(directory, 39)));
+}
+
+// The name is the writer's own: a process that is killed while it writes leaves such a file.
+TEST(TensorStore, RemovesWhatAKilledWriterLeft) {
+  const TempDir directory;
+  const TensorStore store(directory.path(), kRoomy, "test");
+  const auto leave_half_a_file = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      AtomicFile out(file_of(directory, 1));
+      out.write(std::as_bytes(std::span("half")));
+      ::_exit(0);  // as a kill: no destructor runs
+    }
+    ::waitpid(child, nullptr, 0);
+  };
+  leave_half_a_file();
+  ASSERT_EQ(names_in(directory.path()).size(), 1U);
+  const fs::path old = directory.path() / names_in(directory.path()).front();
+  leave_half_a_file();  // one that may still be written
+  ASSERT_EQ(names_in(directory.path()).size(), 2U);
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  EXPECT_TRUE(store.put(key_of(2), rows_of(2)));
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(file_of(directory, 2)));
+  EXPECT_EQ(names_in(directory.path()).size(), 2U);
 }
 
 TEST(TensorStore, KeepsNothingOverItsLimit) {
