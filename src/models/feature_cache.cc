@@ -34,7 +34,13 @@ void FeatureMemory::put(const Digest& key, SharedRows rows) {
   const int64_t bytes = bytes_of(*rows);
   if (bytes > limit_bytes_) return;
   const std::lock_guard lock(mutex_);
-  if (places_.contains(key)) return;  // another thread was faster, with the same rows
+  if (const auto found = places_.find(key); found != places_.end()) {
+    const Tensor& kept = *found->second->rows;
+    if (kept.shape() == rows->shape()) return;  // another thread was faster, with the same rows
+    bytes_ -= bytes_of(kept);
+    entries_.erase(found->second);
+    places_.erase(found);
+  }
   entries_.push_front({key, std::move(rows)});
   places_[key] = entries_.begin();
   for (bytes_ += bytes; bytes_ > limit_bytes_; entries_.pop_back()) {
@@ -64,7 +70,7 @@ Digest FeatureCache::file_key(const Digest& picture) {
 }
 
 SharedRows FeatureCache::find(const Digest& picture, const Shape& shape, CacheCounts& counts) {
-  if (SharedRows rows = memory_.find(picture)) {
+  if (SharedRows rows = memory_.find(picture); rows && rows->shape() == shape) {
     ++counts.memory_hits;
     return rows;
   }

@@ -209,6 +209,26 @@ TEST(ImageCacheDirectory, ThatGoesAwayCostsNoAnswer) {
 
 SharedRows rows_of(int64_t floats) { return std::make_shared<const Tensor>(Shape{floats, 1}); }
 
+TEST(FeatureCache, RowsOfAnotherShapeAreAMissAndAreReplaced) {
+  FeatureCache cache({}, [] { return Digest{}; });
+  CacheCounts counts;
+  cache.put(Digest{1}, std::make_shared<const Tensor>(Shape{2, 3}), counts);
+  EXPECT_EQ(cache.find(Digest{1}, {3, 2}, counts), nullptr);
+  EXPECT_EQ(counts.misses, 1);
+  EXPECT_EQ(counts.memory_hits, 0);
+  const auto rows = std::make_shared<const Tensor>(Shape{3, 2});
+  cache.put(Digest{1}, rows, counts);
+  EXPECT_EQ(cache.find(Digest{1}, {3, 2}, counts), rows);
+  EXPECT_EQ(counts.memory_hits, 1);
+}
+
+TEST(FeatureMemory, ReplacedRowsAreNotCounted) {
+  FeatureMemory memory(40);
+  memory.put(Digest{1}, std::make_shared<const Tensor>(Shape{2, 3}));
+  memory.put(Digest{1}, std::make_shared<const Tensor>(Shape{1, 4}));
+  EXPECT_EQ(memory.bytes(), 16);
+}
+
 TEST(FeatureMemory, DropsWhatWasUsedLongestAgo) {
   FeatureMemory memory(40);
   memory.put(Digest{1}, rows_of(4));
