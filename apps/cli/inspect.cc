@@ -84,7 +84,7 @@ std::string to_text(const PlannedMemory& memory) {
   const auto bytes = [](int64_t count) { return count > 0 ? grouped(count) : "-"; };
   std::vector<std::vector<std::string>> rows = {{"memory of one question", "encoding pictures", "answering"}};
   for (const MemoryPart& part : memory.plan.parts)
-    rows.push_back({part.name, bytes(part.image), bytes(part.text)});
+    if (part.image > 0 || part.text > 0) rows.push_back({part.name, bytes(part.image), bytes(part.text)});
   rows.push_back({"total", bytes(memory.plan.image()), bytes(memory.plan.text())});
   return "\n" + table(rows) + "peak: " + grouped(memory.plan.peak()) + " bytes, for " +
          grouped(memory.request.prompt_tokens) + " prompt tokens and at most " +
