@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <string>
 
@@ -16,6 +17,12 @@ namespace {
 constexpr int64_t kNoWindow = std::numeric_limits<int64_t>::max();
 
 Bias bias_if(bool has) { return has ? Bias::yes : Bias::no; }
+
+int64_t bytes_of(std::initializer_list<const kernels::Linear*> layers) {
+  int64_t bytes = 0;
+  for (const kernels::Linear* layer : layers) bytes += layer->weight().bytes();
+  return bytes;
+}
 
 void check_place(const RowPlace& place, const KvSequence& sequence, int64_t expected) {
   const std::string where = "decoder: sequence " + std::to_string(place.sequence);
@@ -102,6 +109,8 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   kernels::linear(mixed, o_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
 }
 
+int64_t LlamaAttention::weight_bytes() const { return bytes_of({&q_proj_, &k_proj_, &v_proj_, &o_proj_}); }
+
 LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
   if (config.hidden_act != "silu" && config.hidden_act != "swish")
     throw Error(
@@ -123,6 +132,8 @@ void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace&
   kernels::linear(x, gate_proj_, hidden, {.activation = kernels::Activation::silu, .factor = hidden});
   kernels::linear(hidden, down_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
 }
+
+int64_t LlamaMlp::weight_bytes() const { return bytes_of({&gate_proj_, &up_proj_, &down_proj_}); }
 
 LlamaLayer::LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope)
     : input_layernorm_(scope.tensor("input_layernorm.weight", {config.hidden_size}), config.rms_norm_eps),
@@ -194,6 +205,12 @@ void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places,
 
 void LlamaDecoder::logits(ConstMatrix hidden, Matrix logits) const {
   kernels::linear(hidden, lm_head_, logits, {.scale = 1 / config_.logits_scaling});
+}
+
+int64_t LlamaDecoder::weight_bytes() const {
+  int64_t bytes = bytes_of({&lm_head_});
+  for (const LlamaLayer& layer : layers_) bytes += layer.weight_bytes();
+  return bytes;
 }
 
 }  // namespace galago

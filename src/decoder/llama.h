@@ -47,6 +47,7 @@ class LlamaAttention {
   /// [n, D].
   void forward(ConstMatrix x, int64_t layer, const DecoderBatch& batch, ConstMatrix residual, Matrix y,
                Workspace& workspace) const;
+  int64_t weight_bytes() const;
 
  private:
   kernels::HeadLayout layout_;
@@ -62,6 +63,7 @@ class LlamaMlp {
   LlamaMlp(const TextConfig& config, const Scope& scope);
   /// y = down(silu(gate(x)) * up(x)) * residual_multiplier + residual.
   void forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const;
+  int64_t weight_bytes() const;
 
  private:
   kernels::Linear gate_proj_, up_proj_, down_proj_;
@@ -74,6 +76,7 @@ class LlamaLayer {
   LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope);
   /// In place on x [n, D].
   void forward(Matrix x, int64_t layer, const DecoderBatch& batch, Workspace& workspace) const;
+  int64_t weight_bytes() const { return self_attn_.weight_bytes() + mlp_.weight_bytes(); }
 
  private:
   RmsNorm input_layernorm_;
@@ -107,6 +110,8 @@ class LlamaDecoder {
                Matrix hidden) const;
   /// logits [n, vocab] of hidden rows [n, D].
   void logits(ConstMatrix hidden, Matrix logits) const;
+  /// Bytes of the matrices that every token goes through, the head's among them, in the formats in use.
+  int64_t weight_bytes() const;
 
  private:
   TextConfig config_;

@@ -109,11 +109,7 @@ struct BenchStages::State {
     return {};
   }
   // Weights that a row of text goes through: all layers and the head, which may be the embedding table.
-  double text_bytes() const {
-    const int64_t head = station("head").bytes;
-    return static_cast<double>(station("text backbone").bytes +
-                               (head > 0 ? head : station("embedding").bytes));
-  }
+  double text_bytes() const { return static_cast<double>(engine.decoder().weight_bytes()); }
   // Keys and values of `positions` positions in all layers.
   double cache_bytes(int64_t positions) const {
     const TextConfig& text = frontend.config().text;

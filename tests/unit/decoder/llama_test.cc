@@ -65,6 +65,12 @@ void expect_same(const Tensor& got, int64_t at, const Tensor& expected, int64_t 
   EXPECT_EQ(argmax(a), argmax(b)) << "position " << position;
 }
 
+TEST_F(Decoder, CountsTheBytesThatATokenReads) {
+  load();
+  const int64_t layer = 16 * 16 + 2 * 8 * 16 + 16 * 16 + 3 * 24 * 16;  // q; k, v; o; gate, up, down
+  EXPECT_EQ(decoder_->weight_bytes(), 4 * (3 * layer + 29 * 16));
+}
+
 TEST_F(Decoder, ChunksNeverChangeTheResult) {
   load();
   const std::vector<int32_t> ids = some_ids(23, 1, tiny_.config.vocab_size);
