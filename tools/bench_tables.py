@@ -17,9 +17,10 @@ PAGES = ["docs/performance.md", "README.md"]
 PLOTS = "docs/performance"
 GALAGO = "galago"
 # One token reads all weights: a format is compared with the same format.
-SAME_FORMAT = {"f32": "galago-f32", "f16": "galago", "bf16": "galago", "q8_0": "galago-q8"}
-WAYS = {"galago": "float32", "galago-compute-bf16": "bfloat16", "galago-f32": "f32", "galago-q8": "q8",
-        "galago-q4": "q4"}
+SAME_FORMAT = {"f32": ["galago-f32"], "f16": ["galago", "galago-no-mmap"], "bf16": ["galago", "galago-no-mmap"],
+               "q8_0": ["galago-q8"]}
+WAYS = {"galago": "float32", "galago-compute-bf16": "bfloat16", "galago-no-mmap": "not mapped", "galago-f32": "f32",
+        "galago-q8": "q8", "galago-q4": "q4"}
 QUIET_LOAD = 1.0
 NOTHING = "No results are recorded yet.\n"
 TASKS = {"tile": "encode one tile", "photo": "photo to first token", "prefill": "prefill, {context} rows",
@@ -86,8 +87,7 @@ def ratios(task, program, one):
     found = one.get("ratios", {})
     if task != "decode":
         return found
-    same = SAME_FORMAT.get(program.rsplit("-", 1)[-1])
-    return {same: found[same]} if same in found else {}
+    return {same: found[same] for same in SAME_FORMAT.get(program.rsplit("-", 1)[-1], []) if same in found}
 
 
 def summary(result):

@@ -23,9 +23,8 @@ struct BenchFlags {
   std::string image;
   std::string prompt = "What is in the picture?";
   std::vector<std::string> only;
-  NumberOptions numbers;
+  LoadOptions load;  // threads and numbers
   int runs = 5;
-  int threads = 0;
   int64_t context = 0;
   bool no_split = false;
   bool json = false;
@@ -148,14 +147,14 @@ kernels::MachinePeak better(const kernels::MachinePeak& a, const kernels::Machin
 
 int run(const BenchFlags& flags) {
   const double load = load_average();
-  kernels::set_threads(flags.threads);
+  kernels::set_threads(flags.load.threads);
   catch_interrupt();
   StatusLine status(!flags.json);
   status.show("loading the model");
   const BenchOptions options = bench_options(flags);
   const Clock clock;
-  const auto frontend =
-      load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model), flags.numbers);
+  const auto frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model),
+                                      numbers_of(flags.load));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   const double load_ms = clock.ms();
@@ -179,7 +178,8 @@ int run(const BenchFlags& flags) {
                 {"model", frontend->files().path().string()},
                 {"model_type", frontend->config().model_type},
                 {"dtype", frontend->config().dtype},
-                {"numbers", {{"dtype", flags.numbers.dtype}, {"compute", flags.numbers.compute}}},
+                {"numbers",
+                 {{"dtype", flags.load.dtype}, {"compute", flags.load.compute}, {"mmap", flags.load.mmap}}},
                 {"backend", kernels::backend_name()},
                 {"threads", kernels::threads()},
                 {"load_average", load},
@@ -206,13 +206,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("-i,--image", flags->image,
                       "The picture; without one a made picture of 640x480, which needs no decoding");
   command->add_option("-p,--prompt", flags->prompt, "The question")->capture_default_str();
-  command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
-  command->add_option("--dtype", flags->numbers.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
-      ->capture_default_str();
-  command->add_option("--compute", flags->numbers.compute, "Products with pictures and prompts: f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
+  add_numbers(*command, flags->load);
   command->add_option("--runs", flags->runs, "Runs of each stage, of which the median counts")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();

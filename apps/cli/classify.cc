@@ -122,15 +122,7 @@ void add_classify(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_flag("--parse-special", flags->options.parse_special,
                     "Treat special tokens in the labels as control tokens instead of text");
-  command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
-  command
-      ->add_option("--compute", flags->load.compute,
-                   "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--dtype", flags->load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
-      ->capture_default_str();
+  add_numbers(*command, flags->load);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Each label is judged alone: the numbers are probabilities that it fits, and do not sum to 1. Several\n"

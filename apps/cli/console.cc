@@ -98,6 +98,20 @@ std::string prompt_text(const std::string& text) {
   return text == "-" ? read_stdin(limits::kPromptBytes, "prompt") : text;
 }
 
+void add_numbers(CLI::App& command, LoadOptions& load) {
+  command.add_option("-t,--threads", load.threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  command
+      .add_option("--compute", load.compute,
+                  "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+  command.add_option("--dtype", load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
+      ->capture_default_str();
+  command.add_flag("!--no-mmap", load.mmap,
+                   "Copy the weights instead of mapping the file: faster tokens, more memory, slower start");
+}
+
 StatusLine::StatusLine(bool wanted) : on_(wanted && isatty(STDERR_FILENO)) {}
 
 void StatusLine::show(const std::string& text) {

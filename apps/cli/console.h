@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include "galago/galago.h"
 
 namespace galago::cli {
@@ -35,6 +37,9 @@ std::filesystem::path demo_model();
 Image open_image(const std::string& file);
 /// The text itself, or all of standard input for "-".
 std::string prompt_text(const std::string& text);
+
+/// The flags of every command that computes: threads, formats of weights, arithmetic.
+void add_numbers(CLI::App& command, LoadOptions& load);
 
 /// One status line on stderr, rewritten in place; silent when stderr is no terminal.
 class StatusLine {

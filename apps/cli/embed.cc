@@ -135,15 +135,7 @@ void add_embed(CLI::App& app, Action& action) {
                     "Divide each vector by its length, so that a dot product is a cosine (default: off)");
   command->add_flag("--parse-special", flags->parse_special,
                     "Treat special tokens in the texts as control tokens instead of text");
-  command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
-  command
-      ->add_option("--compute", flags->load.compute,
-                   "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--dtype", flags->load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
-      ->capture_default_str();
+  add_numbers(*command, flags->load);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Plain output has one line for each picture, then one for each text: the kind, the name, the numbers,\n"

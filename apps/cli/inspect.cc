@@ -24,6 +24,7 @@ struct InspectFlags {
   std::string dtype = "auto";
   std::string kv_cache_dtype = "f32";
   int threads = 0;
+  bool no_mmap = false;
   bool no_split = false;
   bool json = false;
 };
@@ -63,6 +64,7 @@ PlannedMemory plan_memory(const InspectFlags& flags, const Frontend& frontend, c
   request.prefill_chunk = flags.options.prefill_chunk;
   request.cache_dtype = flags.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
   request.weights = weight_choice(flags.dtype);
+  request.mmap = !flags.no_mmap;
   request.threads = kernels::threads();
   memory.plan = plan_memory(frontend, checkpoint, request);
   return memory;
@@ -181,6 +183,7 @@ void add_inspect(CLI::App& app, Action& action) {
   command->add_option("-n,--max-new-tokens", flags->options.max_new_tokens, "Tokens of its answer")
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "As in run")->capture_default_str();
+  command->add_flag("--no-mmap", flags->no_mmap, "As in run");
   command->add_option("--prefill-chunk", flags->options.prefill_chunk, "As in run");
   command->add_option("--kv-cache-dtype", flags->kv_cache_dtype, "As in run")
       ->check(CLI::IsMember({"f32", "f16"}))

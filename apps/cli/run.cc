@@ -291,15 +291,7 @@ void add_run(CLI::App& app, Action& action) {
       ->excludes(no_split);
   add_sampling(*command, flags->request.options);
   add_cache(*command, flags->load.image_cache);
-  command->add_option("-t,--threads", flags->load.threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
-  command
-      ->add_option("--compute", flags->load.compute,
-                   "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--dtype", flags->load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
-      ->capture_default_str();
+  add_numbers(*command, flags->load);
   command
       ->add_option(
           "--prefill-chunk", flags->request.options.prefill_chunk,

@@ -21,17 +21,23 @@ import machine  # noqa: E402
 TASKS = ["tile", "photo", "prefill", "decode", "cold"]
 PEERS = ["llama-f32", "llama-f16", "llama-bf16", "llama-q8_0", "torch-f32", "torch-bf16", "onnxruntime-f32",
          "openvino-f32"]
-# galago's ways: weights as stored (bfloat16) with float32 arithmetic, products in bfloat16, and formats of weights.
-GALAGO = {"galago": [], "galago-compute-bf16": ["--compute", "bf16"], "galago-f32": ["--dtype", "f32"],
-          "galago-q8": ["--dtype", "q8"], "galago-q4": ["--dtype", "q4"]}
+# galago's ways: weights as stored (bfloat16) with float32 arithmetic, products in bfloat16, weights copied instead of
+# mapped, and formats of weights; for float32 the checkpoint that prepare.py makes of the same weights.
+GALAGO = {"galago": [], "galago-compute-bf16": ["--compute", "bf16"], "galago-no-mmap": ["--no-mmap"],
+          "galago-f32": [], "galago-q8": ["--dtype", "q8"], "galago-q4": ["--dtype", "q4"]}
 MANY_ROWS = ["galago", "galago-compute-bf16"]
 WAYS = {"tile": MANY_ROWS, "photo": MANY_ROWS, "prefill": MANY_ROWS,
-        "decode": ["galago", "galago-f32", "galago-q8", "galago-q4"], "cold": ["galago", "galago-q8"]}
+        "decode": ["galago", "galago-no-mmap", "galago-f32", "galago-q8", "galago-q4"], "cold": ["galago", "galago-q8"]}
 WORKERS = pathlib.Path(__file__).resolve().parent / "workers"
 
 
 class Failed(Exception):
     """A program that could not do a task; the text says why."""
+
+
+def made_files(arguments):
+    """The folder of prepare.py for this model."""
+    return arguments.cache / "models" / arguments.model.resolve().name
 
 
 class Peer:
@@ -45,7 +51,7 @@ class Peer:
         self.ready = {}
 
     def command(self):
-        made = self.arguments.cache / "models" / self.arguments.model.resolve().name
+        made = made_files(self.arguments)
         threads = ["--threads", str(self.arguments.threads)]
         if self.kind == "llama":
             files = ["--text", str(made / f"text-{self.dtype}.gguf"), "--mmproj", str(made / f"mmproj-{self.dtype}.gguf")]
@@ -94,7 +100,8 @@ class Peer:
 
 def galago_bench(arguments, way, stage, context=None):
     """One run of `galago bench --only`; a new process, its warming up is not timed."""
-    command = [str(arguments.galago), "bench", "-m", str(arguments.model), "-t", str(arguments.threads), "--runs", "1",
+    model = made_files(arguments) / "float32" if way == "galago-f32" else arguments.model
+    command = [str(arguments.galago), "bench", "-m", str(model), "-t", str(arguments.threads), "--runs", "1",
                "--json", "--only", stage, "--image", str(arguments.image), "-p", arguments.prompt, *GALAGO[way]]
     if context:
         command += ["--context", str(context)]
@@ -135,7 +142,7 @@ def cold_run(name, arguments):
     start = time.perf_counter()
     if name in GALAGO:
         command = [str(arguments.galago), "run", "-m", str(arguments.model), "-t", str(arguments.threads), "--json", "-n",
-                   "1", "-i", str(arguments.image), "-p", arguments.prompt, "--low-memory", *GALAGO[name]]
+                   "1", "-i", str(arguments.image), "-p", arguments.prompt, *GALAGO[name]]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         text = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)

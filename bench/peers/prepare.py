@@ -1,10 +1,12 @@
 # Makes what the peers read from one Hugging Face model directory.
 # In: an Idefics3 or SmolVLM directory (tools/oracle/make_true_size.py makes one with random weights) and the cache of
-# setup.sh. Out: in CACHE/models/NAME, GGUF files of text model and image part in several formats, and the tower as ONNX.
+# setup.sh. Out: in CACHE/models/NAME, GGUF files of text model and image part in several formats, the tower as ONNX, and
+# the same directory with its weights as float32.
 # Usage: CACHE/venv/bin/python bench/peers/prepare.py --cache CACHE --model DIR [--formats f32 f16 ...]
 
 import argparse
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +24,23 @@ def convert(cache, model, folder, dtype):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"prepare: {' '.join(command)} failed:\n{done.stderr[-2000:]}")
+
+
+def widen(model, folder):
+    """The model directory with float32 weights, which is what GGUF files of that format hold."""
+    target = folder / "float32"
+    if target.exists():
+        return
+    print("prepare: float32", flush=True)
+    import safetensors.torch
+
+    target.mkdir()
+    for file in model.iterdir():
+        if file.suffix == ".json":
+            shutil.copy(file, target)
+    tensors = safetensors.torch.load_file(model / "model.safetensors")
+    safetensors.torch.save_file({name: tensor.float() for name, tensor in tensors.items()}, target / "model.safetensors",
+                                metadata={"format": "pt"})
 
 
 def export_tower(model, folder):
@@ -74,6 +93,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for dtype in arguments.formats:
         convert(arguments.cache, arguments.model, folder, dtype)
+    widen(arguments.model, folder)
     if not arguments.no_onnx:
         export_tower(arguments.model, folder)
     print(f"prepare: all in {folder}")

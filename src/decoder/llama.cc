@@ -128,8 +128,9 @@ LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
 void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Matrix hidden = workspace.matrix(x.rows, up_proj_.out_features());  // [n, intermediate]
-  kernels::linear(x, up_proj_, hidden);
-  kernels::linear(x, gate_proj_, hidden, {.activation = kernels::Activation::silu, .factor = hidden});
+  kernels::linear_each(
+      x, {{{&up_proj_, hidden},
+           {&gate_proj_, hidden, {.activation = kernels::Activation::silu, .factor = hidden}}}});
   kernels::linear(hidden, down_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
 }
 

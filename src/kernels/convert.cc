@@ -137,6 +137,19 @@ void floats_of_row(const float* row, WeightFormat format, int64_t count, std::by
     store_half(to, i, format == WeightFormat::f16 ? galago::to_f16(row[i]) : to_bf16(row[i]));
 }
 
+void copy_planes(const WeightView& from, const WeightPlanes& to) {
+  const int64_t values = value_bytes(from.format, from.cols), scales = 2 * from.groups();
+  cpu::parallel_for(from.rows, values, [&](int64_t begin, int64_t end) {
+    const auto copy = [&](const std::byte* source, std::byte* target, int64_t row) {
+      if (source)
+        std::memcpy(target + begin * row, source + begin * row, static_cast<size_t>((end - begin) * row));
+    };
+    copy(from.values, to.values, values);
+    copy(from.scales, to.scales, scales);
+    copy(from.minimums, to.minimums, scales);
+  });
+}
+
 }  // namespace
 
 void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to) {
@@ -144,6 +157,7 @@ void convert_weights(const WeightView& from, WeightFormat format, const WeightPl
     throw Error(ErrorCode::internal, {.where = "kernels::convert_weights",
                                       .got = "rows of " + std::to_string(from.cols),
                                       .expected = "a multiple of " + std::to_string(kWeightGroup)});
+  if (format == from.format) return copy_planes(from, to);
   constexpr int64_t kCost = 32;  // of a weight, in elementary operations
   cpu::parallel_for(from.rows, from.cols * kCost, [&](int64_t begin, int64_t end) {
     float* const row = cpu::thread_scratch<struct ConvertedRow>(from.cols);

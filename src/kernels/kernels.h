@@ -71,7 +71,8 @@ struct Product {
   Matrix y;
   Epilogue epilogue;
 };
-/// linear() for each product, all at once: the threads divide them together.
+/// linear() for each product, all at once: the threads divide them together. A product's factor may be all of
+/// the y of the one before it.
 void linear_each(ConstMatrix x, std::span<const Product> products);
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.

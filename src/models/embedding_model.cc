@@ -100,7 +100,7 @@ EmbeddingModel EmbeddingModel::load(const std::filesystem::path& directory, cons
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
-    state->encoder = load_dual_encoder(directory, {options.dtype, options.compute});
+    state->encoder = load_dual_encoder(directory, numbers_of(options));
     return EmbeddingModel(std::move(state));
   });
 }

@@ -61,13 +61,15 @@ class Planner {
   }
 
  private:
-  // Of a weight that another format is asked for; 0: it is read where it lies.
+  // Of a weight that is kept in memory of its own; 0: it is read where it lies.
   int64_t converted_bytes(const std::string& name, const TensorView& view) const {
     const bool floats = view.dtype == DType::f32 || view.dtype == DType::f16 || view.dtype == DType::bf16;
-    if (view.shape.size() != 2 || !floats) return 0;
+    if (view.shape.size() != 2) return 0;
+    const int64_t copied = request_.mmap ? 0 : bytes_of(view);
+    if (!floats) return copied;
     WeightView weight(view);
     const auto format = chosen_format(request_.weights, name, weight);
-    return format ? WeightView(*format, weight.rows, weight.cols).bytes() : 0;
+    return format ? WeightView(*format, weight.rows, weight.cols).bytes() : copied;
   }
 
   MemoryPart program() const {

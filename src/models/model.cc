@@ -81,7 +81,7 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
         options.image_cache, [model = state.get(), numbers = options.dtype + " " + options.compute] {
           return model_key(*model->frontend, model->checkpoint, numbers);
         });
-    state->frontend = load_frontend(directory, {options.dtype, options.compute});
+    state->frontend = load_frontend(directory, numbers_of(options));
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
     state->options = options;

@@ -66,8 +66,8 @@ NamedTensor plane_of(const std::string& name, const Plan& plan, const TensorView
                      const std::byte* WeightView::*plane) {
   const int64_t bytes = view.count() * size_of(view.dtype);
   return {.name = name, .view = view, .make = [plan, plane, bytes] {
-            const OwnedWeights owned = convert_weights(plan.stored, plan.format);
-            const std::byte* from = owned.view.*plane;
+            WeightMemory memory;
+            const std::byte* from = convert_weights(plan.stored, plan.format, memory).*plane;
             return std::vector<std::byte>(from, from + bytes);
           }};
 }

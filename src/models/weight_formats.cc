@@ -1,6 +1,7 @@
 // Names decide formats; a converter in the checkpoint does the rest.
 #include "models/weight_formats.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -16,22 +17,24 @@ bool is_decoder_layer(const std::string& name) {
   return name.find("layers.") != std::string::npos && name.find("encoder.layers.") == std::string::npos;
 }
 
-/// Matrices in other formats than they are stored in, by name: a tied one is asked for twice.
-class ConvertedWeights {
+/// Matrices that do not stay in the file, by name: a tied one is asked for twice.
+class OwnedWeights {
  public:
-  explicit ConvertedWeights(WeightChoice choice) : choice_(choice) {}
+  OwnedWeights(WeightChoice choice, bool mmap) : choice_(choice), mmap_(mmap) {}
 
   WeightView get(const std::string& name, const WeightView& stored) {
     const auto format = chosen_format(choice_, name, stored);
-    if (!format) return stored;
+    if (!format && mmap_) return stored;
     const auto [place, added] = weights_.try_emplace(name);
-    if (added) place->second = convert_weights(stored, *format);
-    return place->second.view;
+    if (added) place->second = convert_weights(stored, format.value_or(stored.format), memory_);
+    return place->second;
   }
 
  private:
   WeightChoice choice_;
-  std::map<std::string, OwnedWeights> weights_;
+  bool mmap_;
+  WeightMemory memory_;
+  std::map<std::string, WeightView> weights_;
 };
 
 class FilesWithCheckpoint final : public ModelFiles {
@@ -93,20 +96,29 @@ std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string
   return std::nullopt;
 }
 
-OwnedWeights convert_weights(const WeightView& from, WeightFormat format) {
+std::byte* WeightMemory::take(int64_t bytes) {
+  constexpr int64_t kBlock = int64_t{16} << 20, kAlign = 64, kFloat = sizeof(float);
+  if (blocks_.empty() || blocks_.back().size() * kFloat - taken_ < bytes) {
+    blocks_.emplace_back(Shape{(std::max(bytes, kBlock) + kFloat - 1) / kFloat});
+    taken_ = 0;
+  }
+  std::byte* const place = reinterpret_cast<std::byte*>(blocks_.back().data()) + taken_;
+  taken_ += (bytes + kAlign - 1) / kAlign * kAlign;
+  return place;
+}
+
+WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMemory& memory) {
   const int64_t values = from.rows * value_bytes(format, from.cols);
   const int64_t plane = is_quantised(format) ? 2 * from.rows * from.groups() : 0;
-  const int64_t planes = format == WeightFormat::q4 ? 2 : 1;
-  OwnedWeights owned{.bytes = std::vector<std::byte>(static_cast<size_t>(values + planes * plane)),
-                     .view = WeightView(format, from.rows, from.cols)};
-  kernels::WeightPlanes to{.values = owned.bytes.data()};
+  WeightView view(format, from.rows, from.cols);
+  kernels::WeightPlanes to{.values = memory.take(view.bytes())};
   if (is_quantised(format)) to.scales = to.values + values;
   if (format == WeightFormat::q4) to.minimums = to.scales + plane;
   kernels::convert_weights(from, format, to);
-  owned.view.values = to.values;
-  owned.view.scales = to.scales;
-  owned.view.minimums = to.minimums;
-  return owned;
+  view.values = to.values;
+  view.scales = to.scales;
+  view.minimums = to.minimums;
+  return view;
 }
 
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
@@ -118,9 +130,10 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
                                                const NumberOptions& numbers) {
-  if (const WeightChoice choice = weight_choice(numbers.dtype); choice != WeightChoice::as_stored)
-    files = with_converter(std::move(files), [choice] {
-      return [weights = std::make_shared<ConvertedWeights>(choice)](
+  const WeightChoice choice = weight_choice(numbers.dtype);
+  if (choice != WeightChoice::as_stored || !numbers.mmap)
+    files = with_converter(std::move(files), [choice, mmap = numbers.mmap] {
+      return [weights = std::make_shared<OwnedWeights>(choice, mmap)](
                  const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
     });
   if (numbers.compute == "f32") return files;

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "core/tensor.h"
 #include "core/weight.h"
+#include "galago/galago.h"
 #include "io/model_files.h"
 
 namespace galago {
@@ -25,13 +27,19 @@ WeightChoice weight_choice(const std::string& dtype);
 std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string& name,
                                           const WeightView& stored);
 
-/// A weight matrix that owns its memory: the planes one after another.
-struct OwnedWeights {
-  std::vector<std::byte> bytes;
-  WeightView view;
+/// Memory for matrices, in blocks that are large enough for large pages.
+class WeightMemory {
+ public:
+  /// 64-byte aligned, not initialised, valid as long as this object. Error{resource}.
+  std::byte* take(int64_t bytes);
+
+ private:
+  std::vector<Tensor> blocks_;
+  int64_t taken_ = 0;  // of the last block
 };
-/// Error{resource} without memory.
-OwnedWeights convert_weights(const WeightView& from, WeightFormat format);
+
+/// The matrix in `format` (its own: a copy), its planes one after another in `memory`. Error{resource}.
+WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMemory& memory);
 
 /// The same files; their checkpoints get a converter that `make` makes, one for each.
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
@@ -40,7 +48,12 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 struct NumberOptions {
   std::string dtype = "auto";   ///< as weight_choice
   std::string compute = "f32";  ///< of products of many rows: "f32" or "bf16" (Arithmetic)
+  bool mmap = true;             ///< false: matrices that keep their format are copied as well
 };
+/// What LoadOptions say of them.
+inline NumberOptions numbers_of(const LoadOptions& load) {
+  return {.dtype = load.dtype, .compute = load.compute, .mmap = load.mmap};
+}
 /// The same files; matrices of checkpoint() are converted when a Binder asks for them, into memory that the
 /// checkpoint owns. Error{usage} for a name that is neither.
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,

@@ -312,6 +312,8 @@ TEST(Run, ProductsMayBeOfBfloat16) {
   EXPECT_EQ(galago(words + std::vector<std::string>{"--compute", "int8"}).code, 64);
 }
 
+TEST(Run, WeightsMayBeCopied) { EXPECT_EQ(ask_json({"--no-mmap"})["token_ids"], ask_json({})["token_ids"]); }
+
 TEST(Run, TheCacheMayHoldHalves) {
   const Json answer = ask_json({"--kv-cache-dtype", "f16"});
   EXPECT_EQ(answer["usage"]["completion_tokens"], 12);

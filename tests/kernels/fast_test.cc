@@ -214,6 +214,34 @@ TEST(Fast, SeveralProductsAtOnceAreEachAlone) {
   }
 }
 
+// The feed-forward part of a decoder: silu(gate) * up, in the place of up, beside a product of its own.
+TEST(Fast, AProductMayMultiplyByTheOneBeforeIt) {
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const int64_t rows : {1, 5, 32, 33, 300}) {
+      const Rows x(rows, 72, 1), weights[] = {Rows(150, 72, 2), Rows(150, 72, 3), Rows(20, 72, 4)};
+      std::vector<std::vector<std::byte>> bytes;
+      std::vector<Linear> layers;
+      for (const Rows& weight : weights) {
+        bytes.push_back(encode(weight, dtype, 0));
+        layers.push_back(Linear({TensorView{dtype, {weight.view().rows, 72}, bytes.back().data()}, {}}));
+      }
+      const Rows together(rows, 150, 5), other(rows, 20, 5), up(rows, 150, 6), alone(rows, 150, 7),
+          other_alone(rows, 20, 8);
+      const auto gate = [](ConstMatrix factor) {
+        return Epilogue{.activation = Activation::silu, .factor = factor};
+      };
+      linear_each(x.view(), {{{&layers[0], together.view()},
+                              {&layers[1], together.view(), gate(together.view())},
+                              {&layers[2], other.view()}}});
+      linear(x.view(), layers[0], up.view());
+      linear(x.view(), layers[1], alone.view(), gate(up.view()));
+      linear(x.view(), layers[2], other_alone.view());
+      const auto exactly = [](int64_t, int64_t) { return 0; };
+      expect_close(together, alone, 0, exactly);
+      expect_close(other, other_alone, 0, exactly);
+    }
+}
+
 TEST(Fast, ARowDoesNotDependOnTheOthers) {
   // Few rows among each other, and many rows among each other.
   for (const auto& [fewest, most] : {std::pair<int64_t, int64_t>{1, 32}, {33, 120}}) {

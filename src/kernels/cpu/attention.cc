@@ -31,7 +31,7 @@ struct Job {
 void attend_tiles(const Job& job, const HeadLayout& layout) {
   const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads;
   const int64_t tiles = (job.q.rows + kTileRows - 1) / kTileRows;
-  const int64_t wanted = (threads() * kPartsPerThread + layout.kv_heads - 1) / layout.kv_heads;
+  const int64_t wanted = (threads() * kTasksPerThread + layout.kv_heads - 1) / layout.kv_heads;
   const int64_t splits = std::min(wanted, tiles);
   const Arithmetic arithmetic = pairs_in_tiles(dim) ? layout.arithmetic : Arithmetic::f32;
   const auto task = [&](int64_t index) {

@@ -138,7 +138,7 @@ constexpr int64_t kFewestRows = 256;  // for which packing a panel is a small pa
 /// Into how many parts the rows are divided: as few as keep every thread busy.
 int64_t row_parts(int64_t rows, int64_t panels) {
   const int64_t needed = (rows + kMostRows - 1) / kMostRows;
-  const int64_t wanted = (threads() * kPartsPerThread + panels - 1) / panels;
+  const int64_t wanted = (threads() * kTasksPerThread + panels - 1) / panels;
   return std::max(needed, std::min(wanted, rows / kFewestRows));
 }
 
@@ -152,6 +152,18 @@ ConstMatrix rounded(ConstMatrix x) {
   return {pairs, x.rows, x.cols / 2};
 }
 
+/// Whether a product's factor is what the product before it gives: one task makes a panel of both.
+bool needs_last(std::span<const Product> products, size_t i) {
+  return i > 0 && products[i].epilogue.factor.data == products[i - 1].y.data;
+}
+
+/// The next product after i that is made by tasks of its own.
+size_t next(std::span<const Product> products, size_t i) {
+  do ++i;
+  while (i < products.size() && needs_last(products, i));
+  return i;
+}
+
 }  // namespace
 
 void many_row_products(ConstMatrix x, std::span<const Product> products) {
@@ -163,22 +175,23 @@ void many_row_products(ConstMatrix x, std::span<const Product> products) {
   };
   int64_t all = 0;
   ConstMatrix pairs;  // x, for all products that want it so
-  for (const Product& product : products) {
-    all += panels(product);
-    if (in_pairs(product) && !pairs.data) pairs = rounded(x);
+  for (size_t i = 0; i < products.size(); ++i) {
+    if (!needs_last(products, i)) all += panels(products[i]);
+    if (in_pairs(products[i]) && !pairs.data) pairs = rounded(x);
   }
   const int64_t parts = row_parts(x.rows, all);
   parallel_parts(all * parts, [&](int64_t task) {
     const int64_t part = task / all;
     int64_t panel = task % all;
-    const Product* product = products.data();
-    for (; panel >= panels(*product); ++product) panel -= panels(*product);
+    size_t i = 0;
+    for (; panel >= panels(products[i]); i = next(products, i)) panel -= panels(products[i]);
     // Parts begin at whole blocks, which are the fastest.
     const auto row = [&](int64_t p) { return p == parts ? x.rows : x.rows * p / parts / 8 * 8; };
-    if (in_pairs(*product))
-      HWY_DYNAMIC_DISPATCH(Bf16Task)(pairs, *product, panel, row(part), row(part + 1));
-    else
-      HWY_DYNAMIC_DISPATCH(Task)(x, *product, panel, row(part), row(part + 1));
+    for (const Product& product : products.subspan(i, next(products, i) - i))
+      if (in_pairs(product))
+        HWY_DYNAMIC_DISPATCH(Bf16Task)(pairs, product, panel, row(part), row(part + 1));
+      else
+        HWY_DYNAMIC_DISPATCH(Task)(x, product, panel, row(part), row(part + 1));
   });
 }
 

@@ -20,8 +20,8 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Bytes by which reading runs ahead of use: rows of weights are too short for the processor to guess the
-/// next.
-constexpr int64_t kAhead = 4096;
+/// next. Cache lines are asked for in the order in which they lie, whatever the order in which they are used.
+constexpr int64_t kAhead = 8192;
 
 #if HWY_TARGET != HWY_SCALAR
 /// The sum of all blocks of 4 lanes.
@@ -39,10 +39,10 @@ HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> SumOfBlocks(D d, hn::Vec<D> v) {
 
 /// to[i] = the sum of the lanes of sums[i].
 HWY_INLINE void StoreSums(const hn::Vec<Floats> (&sums)[4], float* HWY_RESTRICT to) {
-  const Floats d;
 #if HWY_TARGET == HWY_SCALAR
   for (int i = 0; i < 4; ++i) to[i] = hn::GetLane(sums[i]);
 #else
+  const Floats d;
   const hn::Repartition<double, Floats> pairs;
   const auto fold = [&](auto a, auto b) {
     return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
@@ -67,9 +67,8 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
   for (int64_t c = 0; c + 2 * lanes <= x.cols; c += 2 * lanes) {
     hn::Vec<Floats> a[kOuts], b[kOuts];
     for (int o = 0; o < kOuts; ++o) {
-      const std::byte* const from = weights + o * stride + c * Element::kBytes;
-      Element::LoadTwo(from, a[o], b[o]);
-      if (kFirst) hwy::Prefetch(from + kAhead);
+      Element::LoadTwo(weights + o * stride + c * Element::kBytes, a[o], b[o]);
+      if (kFirst) hwy::Prefetch(weights + kAhead + (c * kOuts + 2 * lanes * o) * Element::kBytes);
     }
     for (int r = 0; r < kRows; ++r) {
       const auto first_x = hn::LoadU(d, x.row(r) + c), second_x = hn::LoadU(d, x.row(r) + c + lanes);
@@ -167,14 +166,15 @@ HWY_EXPORT(SimdName);
 const char* simd_name() { return HWY_DYNAMIC_DISPATCH(SimdName)(); }
 
 void few_row_products(ConstMatrix x, std::span<const Product> products) {
-  const auto blocks = [](const Product& product) {
+  const auto blocks_of = [](const Product& product) {
     return (product.y.cols + kOutputBlock - 1) / kOutputBlock;
   };
-  int64_t all = 0;
+  int64_t blocks = 1, cost = 0;
   ConstMatrix split;
   IntegerRows q8, q4;  // x, made once for all products whose weights want it so
   for (const Product& product : products) {
-    all += blocks(product);
+    blocks = std::max(blocks, blocks_of(product));
+    cost += blocks_of(product) * kOutputBlock * x.cols;
     const WeightFormat format = product.layer->weight().format;
     IntegerRows& rows = format == WeightFormat::q8 ? q8 : q4;
     if (is_quantised(format) && !rows.values) rows = integer_rows(x, format);
@@ -184,18 +184,17 @@ void few_row_products(ConstMatrix x, std::span<const Product> products) {
       split = {memory, x.rows, x.cols};
     }
   }
-  parallel_for(all, kOutputBlock * x.cols, [&](int64_t begin, int64_t end) {
+  // A part takes the same share of every product, one after another: a product may need an earlier one's.
+  parallel_for(blocks, cost / blocks, [&](int64_t begin, int64_t end) {
     for (const Product& product : products) {
-      const int64_t own = blocks(product);
-      const int64_t first = begin * kOutputBlock;
-      const int64_t last = std::min(std::min(own, end) * kOutputBlock, product.y.cols);
+      const int64_t own = blocks_of(product);
+      const int64_t first = begin * own / blocks * kOutputBlock;
+      const int64_t last = std::min(end * own / blocks * kOutputBlock, product.y.cols);
       const WeightFormat format = product.layer->weight().format;
       if (first < last && is_quantised(format))
         quantised_few_rows(format == WeightFormat::q8 ? q8 : q4, product, first, last);
       else if (first < last)
         HWY_DYNAMIC_DISPATCH(FewRows)(x, split, product, first, last);
-      begin = std::max<int64_t>(0, begin - own);
-      end = std::max<int64_t>(0, end - own);
     }
   });
 }

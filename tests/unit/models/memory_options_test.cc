@@ -28,6 +28,10 @@ TEST(MemoryOptions, WeightsThatWereGivenBackAreReadAgain) {
   EXPECT_EQ(ask({.threads = 1, .low_memory = true}, 2).token_ids, kept.token_ids);
 }
 
+TEST(MemoryOptions, CopiedWeightsAnswerTheSame) {
+  EXPECT_EQ(ask({.threads = 1, .mmap = false}, 2).token_ids, ask({.threads = 1}).token_ids);
+}
+
 TEST(MemoryOptions, ACacheOfHalvesAnswers) {
   const Answer floats = ask({.threads = 1}), halves = ask({.threads = 1, .kv_cache_dtype = "f16"});
   EXPECT_EQ(halves.token_ids.size(), floats.token_ids.size());

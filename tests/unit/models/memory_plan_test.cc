@@ -129,6 +129,19 @@ TEST_F(Planned, ConvertedWeightsStayAndTakeWhatTheirFormatTakes) {
   EXPECT_LT(q8.text, expected + 20'000);  // what stays as it is
 }
 
+TEST_F(Planned, CopiedWeightsAreThereAllTheTime) {
+  MemoryRequest request = with_picture();
+  request.mmap = false;
+  const MemoryPart copied = part(plan(request), "weights");
+  int64_t matrices = 0;
+  const Checkpoint outline = frontend_->files().outline();
+  for (const auto& [name, view] : outline.tensors())
+    if (view.shape.size() == 2) matrices += view.count() * size_of(view.dtype);
+  EXPECT_GE(copied.image, matrices);
+  EXPECT_GE(copied.text, matrices);
+  EXPECT_LE(std::max(copied.image, copied.text), outline.bytes());
+}
+
 // Rows of 64 bfloat16 numbers: 128 bytes, two of them in each group of 256 bytes.
 TEST_F(Planned, OnlyTheGroupsOfTheEmbeddingTableThatTokensLieInAreTouched) {
   MemoryRequest request{.prompt_tokens = 4, .max_new_tokens = 1};

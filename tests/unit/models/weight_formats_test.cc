@@ -75,6 +75,30 @@ TEST_F(Quantised, ADirectoryLoadsAsTheSameWeightsConvertedAtLoad) {
   }
 }
 
+// Planes of every format are copied as they are, a matrix that is asked for twice only once.
+TEST_F(Quantised, WithoutAMapMatricesAreCopies) {
+  write("q4");
+  for (const std::filesystem::path& path :
+       {std::filesystem::path(test::data_path("models/smolvlm_tiles")), out()}) {
+    const auto files = load_frontend(path, {.mmap = false})->files().checkpoint();
+    const Checkpoint mapped = Checkpoint::open_directory(path);
+    Binder stored(mapped), copies(files);
+    for (const auto& [name, shape] :
+         {std::pair<std::string, LinearShape>{kTable, {.out = 512, .in = 64}},
+          {"model.text_model.layers.0.mlp.up_proj.weight", {.out = 128, .in = 64}}}) {
+      const WeightView from = stored.root().weight(name, shape), copy = copies.root().weight(name, shape);
+      ASSERT_NE(from.values, nullptr) << name;
+      EXPECT_EQ(copy.format, from.format);
+      EXPECT_NE(copy.values, from.values);
+      EXPECT_EQ(copies.root().weight(name, shape).values, copy.values);
+      std::vector<float> a(static_cast<size_t>(from.rows * from.cols)), b = a;
+      to_floats(from, a.data());
+      to_floats(copy, b.data());
+      EXPECT_EQ(a, b) << name;
+    }
+  }
+}
+
 TEST_F(Quantised, StoppedItLeavesNothing) {
   for (int64_t at = 0; at < 4; ++at) {
     const auto stop = [&](int64_t done, int64_t) { return done < at; };
