@@ -128,10 +128,11 @@ LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
 void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Matrix hidden = workspace.matrix(x.rows, up_proj_.out_features());  // [n, intermediate]
-  kernels::linear_each(
-      x, {{{&up_proj_, hidden},
-           {&gate_proj_, hidden, {.activation = kernels::Activation::silu, .factor = hidden}}}});
-  kernels::linear(hidden, down_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
+  kernels::feed_forward(
+      x,
+      {{{&up_proj_, hidden},
+        {&gate_proj_, hidden, {.activation = kernels::Activation::silu, .factor = hidden}}}},
+      {&down_proj_, y, {.scale = residual_multiplier_, .residual = residual}});  // [n, D]
 }
 
 int64_t LlamaMlp::weight_bytes() const { return bytes_of({&gate_proj_, &up_proj_, &down_proj_}); }

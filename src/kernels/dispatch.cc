@@ -20,6 +20,7 @@ struct Table {
   Backend backend;
   const char* (*name)();
   decltype(&reference::linear_each) linear_each;
+  decltype(&reference::feed_forward) feed_forward;
   decltype(&reference::layer_norm) layer_norm;
   decltype(&reference::rms_norm) rms_norm;
   decltype(&reference::attention) attention;
@@ -33,14 +34,16 @@ struct Table {
 
 const char* reference_name() { return "reference"; }
 
-constexpr Table kReference = {Backend::reference,          reference_name,      reference::linear_each,
-                              reference::layer_norm,       reference::rms_norm, reference::attention,
-                              reference::attention_cached, reference::rope,     reference::to_f16,
-                              reference::gather_rows,      reference::resample, reference::look_up};
+constexpr Table kReference = {
+    Backend::reference,    reference_name,      reference::linear_each, reference::feed_forward,
+    reference::layer_norm, reference::rms_norm, reference::attention,   reference::attention_cached,
+    reference::rope,       reference::to_f16,   reference::gather_rows, reference::resample,
+    reference::look_up};
 
-constexpr Table kCpu = {Backend::cpu,  cpu::name,        cpu::linear_each,      cpu::layer_norm,
-                        cpu::rms_norm, cpu::attention,   cpu::attention_cached, cpu::rope,
-                        cpu::to_f16,   cpu::gather_rows, cpu::resample,         cpu::look_up};
+constexpr Table kCpu = {Backend::cpu,    cpu::name,     cpu::linear_each, cpu::feed_forward,
+                        cpu::layer_norm, cpu::rms_norm, cpu::attention,   cpu::attention_cached,
+                        cpu::rope,       cpu::to_f16,   cpu::gather_rows, cpu::resample,
+                        cpu::look_up};
 
 std::atomic<const Table*> current = &kCpu;
 std::atomic<int> thread_count = 0;
@@ -55,6 +58,13 @@ void require(bool holds, const char* kernel) {
 }
 
 bool same_shape(ConstMatrix a, ConstMatrix b) { return a.rows == b.rows && a.cols == b.cols; }
+
+bool fits(const Product& product, ConstMatrix x) {
+  const auto& [layer, y, epilogue] = product;
+  return !layer->empty() && x.cols == layer->in_features() && y.cols == layer->out_features() &&
+         x.rows == y.rows && (!epilogue.factor.data || same_shape(epilogue.factor, y)) &&
+         (!epilogue.residual.data || same_shape(epilogue.residual, y)) && std::isfinite(epilogue.scale);
+}
 
 bool fits(const HeadLayout& layout, ConstMatrix q, ConstMatrix out) {
   return layout.head_dim > 0 && layout.kv_heads > 0 && layout.heads % layout.kv_heads == 0 &&
@@ -89,13 +99,14 @@ void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilog
 }
 
 void linear_each(ConstMatrix x, std::span<const Product> products) {
-  for (const auto& [layer, y, epilogue] : products)
-    require(!layer->empty() && x.cols == layer->in_features() && y.cols == layer->out_features() &&
-                x.rows == y.rows && (!epilogue.factor.data || same_shape(epilogue.factor, y)) &&
-                (!epilogue.residual.data || same_shape(epilogue.residual, y)) &&
-                std::isfinite(epilogue.scale),
-            "linear");
+  for (const Product& product : products) require(fits(product, x), "linear");
   if (x.rows > 0 && !products.empty()) table().linear_each(x, products);
+}
+
+void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
+  for (const Product& product : in) require(fits(product, x), "feed_forward");
+  require(!in.empty() && fits(out, in.back().y), "feed_forward");
+  if (x.rows > 0) table().feed_forward(x, in, out);
 }
 
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {

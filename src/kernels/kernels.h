@@ -75,6 +75,11 @@ struct Product {
 /// the y of the one before it.
 void linear_each(ConstMatrix x, std::span<const Product> products);
 
+/// Two layers, one after the other: linear_each(x, in), then linear() of the y of the last product in `in`.
+/// That y is working memory: what it holds afterwards is not defined. Products in bfloat16 keep the rows
+/// between the layers in bfloat16, which is how the second one reads them.
+void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out);
+
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
 

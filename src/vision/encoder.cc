@@ -42,8 +42,8 @@ EncoderMlp::EncoderMlp(const EncoderShape& shape, const Scope& scope)
 void EncoderMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Matrix hidden = workspace.matrix(x.rows, fc1_.out_features());  // [n, intermediate]
-  kernels::linear(x, fc1_, hidden, {.activation = activation_});
-  kernels::linear(hidden, fc2_, y, {.residual = residual});  // [n, C]
+  kernels::feed_forward(x, {{{&fc1_, hidden, {.activation = activation_}}}},
+                        {&fc2_, y, {.residual = residual}});  // [n, C]
 }
 
 EncoderAttention::EncoderAttention(const EncoderShape& shape, const Scope& scope) {

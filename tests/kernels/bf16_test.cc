@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -63,6 +64,45 @@ TEST(Bf16, OtherOperandsAreRoundedOnceWhereTheProcessorHasTheProducts) {
     largest = std::max(largest, std::abs(double{rounded.data()[i]} - exact.data()[i]));
   EXPECT_LE(largest, 256 * 2 * 0.004 * 0.2);  // two roundings of 2^-9 of a product, mostly cancelling
   EXPECT_EQ(largest > 1e-3, cpu::has_bf16_products());
+}
+
+// Rows between two layers are rounded where the first one finishes them: the same bits as in the second one.
+TEST(Bf16, FeedForwardIsOneLayerAfterTheOther) {
+  for (const int64_t rows : {8, 33, 300})
+    for (const int64_t inner : {33, 100, 256}) {
+      SCOPED_TRACE(testing::Message() << rows << " rows, " << inner << " between");
+      const Tensor x = numbers(rows, 64, 1, false), first = numbers(inner, 64, 2, false),
+                   gate = numbers(inner, 64, 3, false), second = numbers(50, inner, 4, false);
+      const Linear up = layer_of(first, Arithmetic::bf16), silu = layer_of(gate, Arithmetic::bf16),
+                   down = layer_of(second, Arithmetic::bf16);
+      Tensor hidden({rows, inner}), y({rows, 50}), plain({rows, 50});
+      const std::vector<Product> in = {
+          {&up, hidden.matrix(), {}},
+          {&silu, hidden.matrix(), {.activation = Activation::silu, .factor = hidden.matrix()}}};
+      feed_forward(x.matrix(), in, {&down, y.matrix(), {}});
+      linear_each(x.matrix(), in);
+      linear(hidden.matrix(), down, plain.matrix());
+      for (int64_t i = 0; i < y.size(); ++i) ASSERT_EQ(y.data()[i], plain.data()[i]);
+    }
+}
+
+TEST(Bf16, ExponentialsAreRoundedOnce) {
+  if (!cpu::has_bf16_products()) GTEST_SKIP() << "no such instructions here";
+  constexpr float kLargest = 7;
+  std::vector<float> x = {kLargest, -std::numeric_limits<float>::infinity(), kLargest - 90, kLargest - 1e-6f};
+  while (x.size() < 1024) x.push_back(kLargest - static_cast<float>(x.size()) * 0.03f);
+  std::vector<uint16_t> rounded(x.size());
+  const float sum = cpu::exp_to_bf16(x.data(), kLargest, std::ssize(x), rounded.data());
+  double exact_sum = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double exact = std::exp(double{x[i]} - kLargest);
+    const double got = std::bit_cast<float>(static_cast<uint32_t>(rounded[i]) << 16);
+    exact_sum += exact;
+    EXPECT_NEAR(got, exact, exact * (1.0 / 256 + 1e-5) + 1.2e-38) << x[i];  // smaller ones become 0
+  }
+  EXPECT_EQ(rounded[0], 0x3f80);
+  EXPECT_EQ(rounded[1], 0);
+  EXPECT_NEAR(sum, exact_sum, 1e-5 * exact_sum);
 }
 
 TEST(Bf16, FewRowsStayFloat32) {

@@ -214,6 +214,30 @@ TEST(Fast, SeveralProductsAtOnceAreEachAlone) {
   }
 }
 
+TEST(Fast, FeedForwardIsOneLayerAfterTheOther) {
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const int64_t rows : {1, 32, 33, 300}) {
+      SCOPED_TRACE(testing::Message() << rows << " rows");
+      const Rows x(rows, 72, 1), weights[] = {Rows(150, 72, 2), Rows(150, 72, 3), Rows(40, 150, 4)};
+      std::vector<std::vector<std::byte>> bytes;
+      std::vector<Linear> layers;
+      for (const Rows& weight : weights) {
+        const Matrix w = weight.view();
+        bytes.push_back(encode(weight, dtype, 0));
+        layers.push_back(Linear({TensorView{dtype, {w.rows, w.cols}, bytes.back().data()}, {}}));
+      }
+      const Rows hidden(rows, 150, 5), y(rows, 40, 6), plain(rows, 40, 7);
+      const std::vector<Product> in = {
+          {&layers[0], hidden.view(), {}},
+          {&layers[1], hidden.view(), {.activation = Activation::silu, .factor = hidden.view()}}};
+      feed_forward(x.view(), in, {&layers[2], y.view(), {.residual = y.view()}});
+      linear_each(x.view(), in);
+      const Rows residual(rows, 40, 6);
+      linear(hidden.view(), layers[2], plain.view(), {.residual = residual.view()});
+      expect_close(y, plain, 0, [](int64_t, int64_t) { return 0; });
+    }
+}
+
 // The feed-forward part of a decoder: silu(gate) * up, in the place of up, beside a product of its own.
 TEST(Fast, AProductMayMultiplyByTheOneBeforeIt) {
   for (const DType dtype : {DType::f32, DType::bf16})

@@ -11,6 +11,11 @@ bool has_bf16_products();
 /// The nearest bfloat16 of each float, ties to even. Only where there are such products.
 void round_to_bf16(const float* from, int64_t count, uint16_t* to);
 
+/// to[i] = exp(x[i] - largest) as bfloat16 for i < count, a multiple of 16; no x is above `largest`,
+/// -infinity gives 0. Returns the sum before rounding. Relative error below 1e-5. Only where there are such
+/// products.
+float exp_to_bf16(const float* x, float largest, int64_t count, uint16_t* to);
+
 /// Vectors of 16 columns of the panels of products of weights, and of those of attention.
 inline constexpr int kBf16Vectors = 3;
 inline constexpr int kBf16HeadVectors = 2;

@@ -28,14 +28,14 @@ HWY_INLINE void FinishVector(D d, const Epilogue& epilogue, const float* sums, c
   hn::StoreU(value, d, y);
 }
 
-/// Columns [first, first + count) of row `row` of product.y, from the sums of its products.
-inline void FinishRow(const Product& product, int64_t row, int64_t first, int64_t count,
-                      const float* HWY_RESTRICT sums) {
+/// y[0..count) = columns [first, first + count) of row `row` of a product, from the sums of its products; y
+/// may be their place, or the factor's or the residual's.
+inline void FinishRow(const Product& product, int64_t row, int64_t first, int64_t count, const float* sums,
+                      float* y) {
   const Epilogue& epilogue = product.epilogue;
   const float* const bias = product.layer->bias() ? product.layer->bias() + first : nullptr;
   const float* const factor = epilogue.factor.data ? epilogue.factor.row(row) + first : nullptr;
   const float* const residual = epilogue.residual.data ? epilogue.residual.row(row) + first : nullptr;
-  float* const y = product.y.row(row) + first;  // may be the factor's or the residual's place
   const auto at = [](const float* values, int64_t c) { return values ? values + c : nullptr; };
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 1> one;

@@ -90,9 +90,28 @@ void Rows(ConstMatrix x, int64_t depth, const float* panel, bool accumulate, flo
   }
 }
 
-/// Rows [begin, end) of the columns of one panel of product.y; x in places.
+/// Columns [first, first + count) of a row, from its sums, which change.
+void Finish(const PanelOutput& output, int64_t row, int64_t first, int64_t count, float* sums) {
+  if (!output.pairs.data)
+    return FinishRow(output.product, row, first, count, sums, output.product.y.row(row) + first);
+  FinishRow(output.product, row, first, count, sums, sums);
+  round_to_bf16(sums, count, reinterpret_cast<uint16_t*>(output.pairs.row(row)) + first);
+}
+
+/// Has the cache lines brought near that Finish will write.
+void AskFor(const PanelOutput& output, int64_t row, int64_t first, int64_t count) {
+  const bool pairs = output.pairs.data;
+  const int64_t size = pairs ? 2 : 4;
+  const auto* const to =
+      reinterpret_cast<const std::byte*>(pairs ? output.pairs.row(row) : output.product.y.row(row));
+  for (int64_t b = first * size; b < (first + count) * size; b += 64) __builtin_prefetch(to + b, 1);
+  __builtin_prefetch(to + (first + count) * size - 1, 1);
+}
+
+/// Rows [begin, end) of the columns of one panel; x in places.
 template <Arithmetic kKind>
-void PanelTask(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, int64_t end) {
+void PanelTask(ConstMatrix x, const PanelOutput& output, int64_t panel, int64_t begin, int64_t end) {
+  const Product& product = output.product;
   const int64_t width = PanelColumns(), first = panel * width, in = x.cols;
   const int64_t count = std::min(width, product.y.cols - first);
   const int64_t depths = (in + kMostDepth - 1) / kMostDepth;
@@ -105,19 +124,21 @@ void PanelTask(ConstMatrix x, const Product& product, int64_t panel, int64_t beg
     for (int64_t row = begin; row < end; row += kBlockRows) {
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
       float* const sums = packed + depth * width + (depths > 1 ? (row - begin) * width : 0);
+      if (from + part == in)
+        for (int64_t r = 0; r < rows; ++r) AskFor(output, row + r, first, count);
       Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), part, packed, from > 0, sums);
       if (from + part < in) continue;
-      for (int64_t r = 0; r < rows; ++r) FinishRow(product, row + r, first, count, sums + r * width);
+      for (int64_t r = 0; r < rows; ++r) Finish(output, row + r, first, count, sums + r * width);
     }
   }
 }
 
-void Task(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, int64_t end) {
-  PanelTask<Arithmetic::f32>(x, product, panel, begin, end);
+void Task(ConstMatrix x, const PanelOutput& output, int64_t panel, int64_t begin, int64_t end) {
+  PanelTask<Arithmetic::f32>(x, output, panel, begin, end);
 }
 
-void Bf16Task(ConstMatrix x, const Product& product, int64_t panel, int64_t begin, int64_t end) {
-  PanelTask<Arithmetic::bf16>(x, product, panel, begin, end);
+void Bf16Task(ConstMatrix x, const PanelOutput& output, int64_t panel, int64_t begin, int64_t end) {
+  PanelTask<Arithmetic::bf16>(x, output, panel, begin, end);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -142,14 +163,25 @@ int64_t row_parts(int64_t rows, int64_t panels) {
   return std::max(needed, std::min(wanted, rows / kFewestRows));
 }
 
-/// x as pairs of bfloat16, in scratch of the calling thread.
+bool in_pairs(const Product& product) {
+  return product.layer->arithmetic() == Arithmetic::bf16 && product.layer->in_features() % 2 == 0 &&
+         HWY_DYNAMIC_DISPATCH(PanelColumns)() == kBf16Vectors * 16 && has_bf16_products();
+}
+
+/// Places for pairs of `cols` numbers a row, in scratch of the calling thread.
+template <class Owner>
+Matrix pairs_of(int64_t rows, int64_t cols) {
+  return {thread_scratch<Owner>(rows * cols / 2), rows, cols / 2};
+}
+
+/// x as pairs of bfloat16.
 ConstMatrix rounded(ConstMatrix x) {
-  float* const pairs = thread_scratch<struct Pairs>(x.rows * x.cols / 2);
+  const Matrix pairs = pairs_of<struct Rounded>(x.rows, x.cols);
   parallel_for(x.rows, x.cols, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
-      round_to_bf16(x.row(r), x.cols, reinterpret_cast<uint16_t*>(pairs + r * x.cols / 2));
+      round_to_bf16(x.row(r), x.cols, reinterpret_cast<uint16_t*>(pairs.row(r)));
   });
-  return {pairs, x.rows, x.cols / 2};
+  return pairs;
 }
 
 /// Whether a product's factor is what the product before it gives: one task makes a panel of both.
@@ -164,35 +196,50 @@ size_t next(std::span<const Product> products, size_t i) {
   return i;
 }
 
-}  // namespace
+/// Rows as floats, as pairs of bfloat16, or as both.
+struct Input {
+  ConstMatrix floats;
+  ConstMatrix pairs;
+};
 
-void many_row_products(ConstMatrix x, std::span<const Product> products) {
+/// All products of x; the last one's y as pairs in `last_pairs` if that has memory.
+void multiply(Input x, std::span<const Product> products, Matrix last_pairs) {
   const int64_t width = HWY_DYNAMIC_DISPATCH(PanelColumns)();
   const auto panels = [width](const Product& product) { return (product.y.cols + width - 1) / width; };
-  const auto in_pairs = [&](const Product& product) {
-    return product.layer->arithmetic() == Arithmetic::bf16 && width == kBf16Vectors * 16 && x.cols % 2 == 0 &&
-           has_bf16_products();
-  };
+  const int64_t rows = products.front().y.rows;
   int64_t all = 0;
-  ConstMatrix pairs;  // x, for all products that want it so
   for (size_t i = 0; i < products.size(); ++i) {
     if (!needs_last(products, i)) all += panels(products[i]);
-    if (in_pairs(products[i]) && !pairs.data) pairs = rounded(x);
+    if (in_pairs(products[i]) && !x.pairs.data) x.pairs = rounded(x.floats);
   }
-  const int64_t parts = row_parts(x.rows, all);
+  const int64_t parts = row_parts(rows, all);
   parallel_parts(all * parts, [&](int64_t task) {
     const int64_t part = task / all;
     int64_t panel = task % all;
     size_t i = 0;
     for (; panel >= panels(products[i]); i = next(products, i)) panel -= panels(products[i]);
     // Parts begin at whole blocks, which are the fastest.
-    const auto row = [&](int64_t p) { return p == parts ? x.rows : x.rows * p / parts / 8 * 8; };
-    for (const Product& product : products.subspan(i, next(products, i) - i))
-      if (in_pairs(product))
-        HWY_DYNAMIC_DISPATCH(Bf16Task)(pairs, product, panel, row(part), row(part + 1));
+    const auto row = [&](int64_t p) { return p == parts ? rows : rows * p / parts / 8 * 8; };
+    for (const size_t end = next(products, i); i < end; ++i) {
+      const PanelOutput output = {products[i], i + 1 == products.size() ? last_pairs : Matrix()};
+      if (in_pairs(products[i]))
+        HWY_DYNAMIC_DISPATCH(Bf16Task)(x.pairs, output, panel, row(part), row(part + 1));
       else
-        HWY_DYNAMIC_DISPATCH(Task)(x, product, panel, row(part), row(part + 1));
+        HWY_DYNAMIC_DISPATCH(Task)(x.floats, output, panel, row(part), row(part + 1));
+    }
   });
+}
+
+}  // namespace
+
+void many_row_products(ConstMatrix x, std::span<const Product> products) { multiply({x, {}}, products, {}); }
+
+void many_row_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
+  const Matrix hidden = in.back().y;
+  Matrix pairs;
+  if (in_pairs(out)) pairs = pairs_of<struct Hidden>(hidden.rows, hidden.cols);
+  multiply({x, {}}, in, pairs);
+  multiply({hidden, pairs}, {&out, 1}, {});
 }
 
 }  // namespace galago::kernels::cpu

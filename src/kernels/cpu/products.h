@@ -8,8 +8,16 @@
 
 namespace galago::kernels::cpu {
 
+/// Where a product of many rows goes: floats to product.y or, where `pairs` has memory, bfloat16 there.
+struct PanelOutput {
+  const Product& product;
+  Matrix pairs;  ///< [n, out / 2], two numbers in the place of a float
+};
+
 /// linear_each for many rows. Error{resource} without memory for a panel.
 void many_row_products(ConstMatrix x, std::span<const Product> products);
+/// feed_forward for many rows.
+void many_row_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out);
 
 /// linear_each for at most kFewRows rows. What a row gives does not depend on the other rows, bit for bit.
 void few_row_products(ConstMatrix x, std::span<const Product> products);

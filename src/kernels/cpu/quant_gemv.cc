@@ -286,7 +286,8 @@ void FewRows(const IntegerRows& x, const Product& product, int64_t begin, int64_
       AllRows<Q8>(weight, first, outs, x, dots);
     else
       AllRows<Q4>(weight, first, outs, x, dots);
-    for (int64_t r = 0; r < x.rows; ++r) FinishRow(product, r, first, outs, dots + r * kOutputBlock);
+    for (int64_t r = 0; r < x.rows; ++r)
+      FinishRow(product, r, first, outs, dots + r * kOutputBlock, product.y.row(r) + first);
   }
 }
 

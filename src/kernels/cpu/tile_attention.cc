@@ -169,9 +169,9 @@ ConstMatrix Operand(ConstMatrix x, int64_t count, float* pairs) {
   return {pairs, x.rows, places};
 }
 
-/// scores[0..width) become exp(score - largest) for the visible ones [begin, end) and 0 for the others.
-/// Returns their sum; `largest` is the largest so far, before and after.
-float Exponentials(float* scores, const float* bias, Range visible, int64_t width, float& largest) {
+/// Scores get their bias, hidden ones -infinity up to a whole vector. Returns how many these are; `largest`
+/// is the largest so far, before and after.
+int64_t Mask(float* scores, const float* bias, Range visible, float& largest) {
   const Floats d;
   const int64_t lanes = Lanes();
   constexpr float kHidden = -std::numeric_limits<float>::infinity();
@@ -184,20 +184,40 @@ float Exponentials(float* scores, const float* bias, Range visible, int64_t widt
     if (bias) hn::StoreU(s = hn::Add(s, hn::LoadU(d, bias + c)), d, scores + c);
     most = hn::Max(most, s);
   }
-  most = hn::MaxOfLanes(d, most);
-  largest = hn::GetLane(most);
+  largest = hn::GetLane(hn::MaxOfLanes(d, most));
+  return whole;
+}
+
+/// x[i] = exp(x[i] - largest) for i < count, whole vectors; returns their sum.
+float Exponentials(float* x, float largest, int64_t count) {
+  const Floats d;
+  const int64_t lanes = Lanes();
+  const auto most = hn::Set(d, largest);
   auto sum = hn::Zero(d);
-  for (int64_t c = 0; c < whole; c += lanes) {
-    const auto e = FastExp(d, hn::Sub(hn::LoadU(d, scores + c), most));
-    hn::StoreU(e, d, scores + c);
+  for (int64_t c = 0; c < count; c += lanes) {
+    const auto e = FastExp(d, hn::Sub(hn::LoadU(d, x + c), most));
+    hn::StoreU(e, d, x + c);
     sum = hn::Add(sum, e);
   }
-  std::fill(scores + whole, scores + width, 0.0f);
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
 void ScaleInto(const float* from, float factor, int64_t n, float* to) {
-  for (int64_t c = 0; c < n; ++c) to[c] = from[c] * factor;
+  const Floats d;
+  const auto times = hn::Set(d, factor);
+  const int64_t lanes = Lanes(), whole = n - n % lanes;
+  for (int64_t c = 0; c < whole; c += lanes) hn::StoreU(hn::Mul(hn::LoadU(d, from + c), times), d, to + c);
+  for (int64_t c = whole; c < n; ++c) to[c] = from[c] * factor;
+}
+
+/// The softmax weights of `count` scores, whole vectors, as the operand of the product with the values;
+/// returns their sum. `to` may be `scores` in float32.
+template <Arithmetic kKind>
+float Weights(float* scores, float largest, int64_t count, float* to) {
+  if constexpr (kKind == Arithmetic::bf16)
+    return exp_to_bf16(scores, largest, count, reinterpret_cast<uint16_t*>(to));
+  else
+    return Exponentials(scores, largest, count);
 }
 
 template <Arithmetic kKind>
@@ -206,6 +226,7 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
   const Matrix scores(tile.scratch, rows, kKeyBlock);
   const Matrix sums(scores.data + kTileRows * kKeyBlock, rows, RoundUp(dim, panel));
   float* const pairs = sums.data + kTileRows * sums.cols;
+  const Matrix weights(kKind == Arithmetic::bf16 ? pairs : scores.data, rows, Places<kKind>(kKeyBlock));
   const ConstMatrix q = Operand<kKind>(tile.q, dim, pairs + kTileRows * kKeyBlock / 2);
   float largest[kTileRows], total[kTileRows];
   int64_t first = head.count, last = 0;
@@ -224,17 +245,18 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
       const Range visible = {std::clamp<int64_t>(tile.ranges[r].begin - key, 0, count),
                              std::clamp<int64_t>(tile.ranges[r].end - key, 0, count)};
       if (visible.begin >= visible.end) {
-        std::fill_n(scores.row(r), width, 0.0f);
+        std::fill_n(weights.row(r), Places<kKind>(width), 0.0f);
         continue;
       }
       const float before = largest[r];
-      const float sum =
-          Exponentials(scores.row(r), head.bias ? head.bias + key : nullptr, visible, width, largest[r]);
+      const int64_t whole = Mask(scores.row(r), head.bias ? head.bias + key : nullptr, visible, largest[r]);
+      const float sum = Weights<kKind>(scores.row(r), largest[r], whole, weights.row(r));
+      std::fill(weights.row(r) + Places<kKind>(whole), weights.row(r) + Places<kKind>(width), 0.0f);
       const float shrink = std::exp(before - largest[r]);
       total[r] = total[r] * shrink + sum;
-      if (shrink != 1) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
+      const bool first_seen = before == std::numeric_limits<float>::lowest();  // and nothing summed yet
+      if (shrink != 1 && !first_seen) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
     }
-    const ConstMatrix weights = Operand<kKind>(scores, width, pairs);
     Multiply<kKind>(weights, Places<kKind>(count), head.values + Places<kKind>(key) * panel,
                     sums.cols / panel, value_panel, true, sums);
   }

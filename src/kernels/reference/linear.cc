@@ -56,4 +56,9 @@ void linear_each(ConstMatrix x, std::span<const Product> products) {
   for (const auto& [layer, y, epilogue] : products) linear_one(x, *layer, y, epilogue);
 }
 
+void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
+  reference::linear_each(x, in);
+  reference::linear_each(in.back().y, {&out, 1});
+}
+
 }  // namespace galago::kernels::reference

@@ -9,6 +9,7 @@ namespace galago::kernels::reference {
 
 float activate(Activation activation, float x);
 void linear_each(ConstMatrix x, std::span<const Product> products);
+void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out);
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
 void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y);
 void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
