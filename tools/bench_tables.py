@@ -10,6 +10,8 @@ import pathlib
 import re
 import sys
 
+import bench_bars
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "growth"))
 import plot  # noqa: E402
 
@@ -19,8 +21,7 @@ GALAGO = "galago"
 # One token reads all weights: a format is compared with the same format.
 SAME_FORMAT = {"f32": ["galago-f32"], "f16": ["galago", "galago-no-mmap"], "bf16": ["galago", "galago-no-mmap"],
                "q8_0": ["galago-q8"]}
-WAYS = {"galago": "float32", "galago-compute-bf16": "bfloat16", "galago-no-mmap": "not mapped", "galago-f32": "f32",
-        "galago-q8": "q8", "galago-q4": "q4"}
+WAYS = bench_bars.WAYS
 QUIET_LOAD = 1.0
 NOTHING = "No results are recorded yet.\n"
 TASKS = {"tile": "encode one tile", "photo": "photo to first token", "prefill": "prefill, {context} rows",
@@ -73,7 +74,7 @@ def peers(result):
             rows.append([name, rounds, program, f"{number(one['median'])} {measured['unit']}",
                          f"{number(one['min'])} to {number(one['max'])}",
                          "; ".join(f"{number(ratio['median'])} ({number(ratio['min'])} to {number(ratio['max'])}) "
-                                   f"{WAYS[way]}" for way, ratio in ratios(task, program, one).items()) or "-"])
+                                   f"{bench_bars.way_name(task, way)}" for way, ratio in ratios(task, program, one).items()) or "-"])
             name = rounds = ""
     header = ["task", "rounds", "program", "median", "smallest to largest", "peer / galago (smallest to largest)"]
     text = origin(result) + "\nMedians of rounds in turns.\n\n" + table(header, rows)
@@ -100,14 +101,19 @@ def summary(result):
             able = {name: one for name, one in programs.items() if name.startswith(kind + "-")}
             best = min(able, key=lambda name: able[name]["median"], default=None)
             found = ratios(task, best, able[best]) if best else {}
-            cells.append(", ".join(f"{number(ratio['median'])}x {WAYS[way]}" for way, ratio in found.items()) +
+            cells.append(", ".join(f"{number(ratio['median'])}x {bench_bars.way_name(task, way)}" for way, ratio in found.items()) +
                          f" (its {best.rsplit('-', 1)[1]})" if found else "-")
-        ours = ", ".join(f"{number(programs[way]['median'])} {measured['unit']} {text}" for way, text in WAYS.items()
+        ours = ", ".join(f"{number(programs[way]['median'])} {measured['unit']} {bench_bars.way_name(task, way)}" for way in WAYS
                          if way in programs)
         rows.append([TASKS[task].format(**result), ours, *cells])
     header = ["", "galago", "llama.cpp", "transformers", "ONNX Runtime", "OpenVINO"]
     note = "Peers: their value divided by galago's, in their fastest weight format; above 1 galago is better.\n\n"
     return origin(result) + "\n" + note + table(header, rows)
+
+
+def bars(results):
+    rows = bench_bars.rows(results)
+    return table(["what", "must", "aim", "measured", "reached"], rows)
 
 
 def growth(result, name):
@@ -116,7 +122,7 @@ def growth(result, name):
 
 def filled(results):
     """[(name, result)] -> {region: text}, {plot file: text}"""
-    regions = {"stages": [], "peers": [], "growth": [], "summary": []}
+    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "bars": [bars(results)] if results else []}
     plots = {}
     for name, result in results:
         if result["kind"] == "stages":

@@ -9,6 +9,7 @@
 #include "console.h"
 #include "core/cancelled.h"
 #include "core/clock.h"
+#include "core/limits.h"
 #include "io/files.h"
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
@@ -26,6 +27,7 @@ struct BenchFlags {
   LoadOptions load;  // threads and numbers
   int runs = 5;
   int64_t context = 0;
+  int64_t sequences = BenchOptions{}.sequences;
   bool no_split = false;
   bool json = false;
 };
@@ -131,6 +133,7 @@ BenchOptions bench_options(const BenchFlags& flags) {
   BenchOptions options;
   options.prompt = flags.prompt;
   options.context = flags.context;
+  options.sequences = flags.sequences;
   options.image_name = flags.image;
   if (flags.no_split) options.split = false;
   if (!flags.image.empty()) {
@@ -214,6 +217,10 @@ void add_bench(CLI::App& app, Action& action) {
       ->add_option("--context", flags->context,
                    "Rows of prefill and positions before the decode step; 0: as many as the prompt has")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
+  command
+      ->add_option("--sequences", flags->sequences, "Sequences that the decode batch stage decodes together")
+      ->check(CLI::Range(int64_t{1}, limits::kBatchSequences))
+      ->capture_default_str();
   command->add_option("--only", flags->only, "Time this stage only; may be given several times")
       ->check(CLI::IsMember(BenchStages::names()))
       ->allow_extra_args(false);

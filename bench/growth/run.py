@@ -1,4 +1,4 @@
-# How time grows with tiles, images and context.
+# How time grows with tiles, images, context and the sequences of a batch.
 # In: a built galago, a model directory. Out: one JSON file: for each curve its points with median, min and max.
 # Pictures are made here: their shape decides into how many tiles they are cut.
 # Usage: python3 bench/growth/run.py --galago build/galago --model DIR -o bench/results/NAME.json [--runs 5]
@@ -17,6 +17,8 @@ import machine  # noqa: E402
 
 SHAPES = [(640, 160), (640, 320), (640, 480), (640, 640)]  # width, height: ever more rows of tiles
 IMAGES = [1, 2, 4, 8]
+SEQUENCES = [1, 2, 4, 8, 16, 32]
+BATCH_CONTEXT = 128  # positions before the step of a batch
 CONTEXTS = [64, 128, 256, 512, 1024, 2048]
 
 
@@ -79,17 +81,22 @@ class Growth:
             points.append(point(count, [a["timings"]["first_token_ms"] for a in answers]))
         return points
 
+    def stage(self, name, x, *more):
+        """One point of `galago bench`."""
+        bench = call([self.arguments.galago, "bench", *self.base, "--runs", self.arguments.runs, "--no-split", "--only",
+                      name, *more])
+        return point(x, bench["stages"][0]["runs_ms"])
+
     def context(self, stage):
-        points = []
-        for length in self.arguments.contexts:
-            bench = call([self.arguments.galago, "bench", *self.base, "--runs", self.arguments.runs, "--no-split",
-                          "--only", stage, "--context", length])
-            points.append(point(length, bench["stages"][0]["runs_ms"]))
-        return points
+        return [self.stage(stage, length, "--context", length) for length in self.arguments.contexts]
+
+    def batch(self):
+        """One step of several sequences together."""
+        return [self.stage("decode batch", count, "--sequences", count, "--context", BATCH_CONTEXT) for count in SEQUENCES]
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures how time grows with tiles, images and context.")
+    parser = argparse.ArgumentParser(description="Measures how time grows with tiles, images, context and batch.")
     parser.add_argument("--galago", type=pathlib.Path, required=True)
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
@@ -106,6 +113,8 @@ def main():
             {"name": "first token", "x": "images of one tile", "y": "ms", "points": growth.images()},
             {"name": "prefill", "x": "rows", "y": "ms", "points": growth.context("prefill")},
             {"name": "decode step", "x": "positions before it", "y": "ms", "points": growth.context("decode")},
+            {"name": f"decode step of a batch, {BATCH_CONTEXT} positions", "x": "sequences", "y": "ms",
+             "points": growth.batch()},
         ]
     result["load_average_at_end"] = os.getloadavg()[0]
     arguments.output.write_text(json.dumps(result, indent=1) + "\n")

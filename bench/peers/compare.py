@@ -28,6 +28,7 @@ GALAGO = {"galago": [], "galago-compute-bf16": ["--compute", "bf16"], "galago-no
 MANY_ROWS = ["galago", "galago-compute-bf16"]
 WAYS = {"tile": MANY_ROWS, "photo": MANY_ROWS, "prefill": MANY_ROWS,
         "decode": ["galago", "galago-no-mmap", "galago-f32", "galago-q8", "galago-q4"], "cold": ["galago", "galago-q8"]}
+STEPS = 16  # tokens whose mean is a round's time of decoding
 WORKERS = pathlib.Path(__file__).resolve().parent / "workers"
 
 
@@ -98,17 +99,28 @@ class Peer:
         return usage.ru_maxrss / 1e3
 
 
-def galago_bench(arguments, way, stage, context=None):
-    """One run of `galago bench --only`; a new process, its warming up is not timed."""
+def galago_bench(arguments, way, stage, context=None, runs=1):
+    """One `galago bench --only`; a new process, its warming up is not timed."""
     model = made_files(arguments) / "float32" if way == "galago-f32" else arguments.model
-    command = [str(arguments.galago), "bench", "-m", str(model), "-t", str(arguments.threads), "--runs", "1",
-               "--json", "--only", stage, "--image", str(arguments.image), "-p", arguments.prompt, *GALAGO[way]]
+    command = [str(arguments.galago), "bench", "-m", str(model), "-t", str(arguments.threads), "--runs",
+               str(runs), "--json", "--only", stage, "--image", str(arguments.image), "-p", arguments.prompt, *GALAGO[way]]
     if context:
         command += ["--context", str(context)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)}: {done.stderr.strip()}")
     return json.loads(done.stdout)
+
+
+def galago_round(arguments, way, task):
+    """-> the mean time of a stage, and its share of the machine's peak that fits it: all as the peers' answer gives it"""
+    _, stage, context = requests(arguments)[task]
+    bench = galago_bench(arguments, way, stage, context, STEPS if task == "decode" else 1)
+    one = bench["stages"][0]
+    ms = statistics.mean(one["runs_ms"])
+    bound = "gb" if task == "decode" else "gflop"
+    rate = bench["peak"]["gb_per_s" if task == "decode" else "gflops"]
+    return ms, one[bound] / ms * 1e3 / rate
 
 
 def requests(arguments):
@@ -118,23 +130,23 @@ def requests(arguments):
         "tile": ({"task": "tile", "rows": arguments.rows, **photo}, "vision tower", None),
         "photo": ({"task": "photo", **photo}, "first token", None),
         "prefill": ({"task": "prefill", "context": arguments.context}, "prefill", arguments.context),
-        "decode": ({"task": "decode", "context": arguments.decode_context, "steps": 16}, "decode",
+        "decode": ({"task": "decode", "context": arguments.decode_context, "steps": STEPS}, "decode",
                    arguments.decode_context),
     }
 
 
 def run_round(task, number, peers, arguments):
-    """-> {program: ms} of one round; the order turns by one each round."""
-    request, stage, context = requests(arguments)[task]
+    """-> {program: ms}, {way of galago: share of the peak} of one round; the order turns by one each round."""
+    request = requests(arguments)[task][0]
     order = WAYS[task] + [peer.name for peer in peers]
     order = order[number % len(order) :] + order[: number % len(order)]
-    times = {}
+    times, shares = {}, {}
     for name in order:
         if name in GALAGO:
-            times[name] = galago_bench(arguments, name, stage, context)["stages"][0]["median_ms"]
+            times[name], shares[name] = galago_round(arguments, name, task)
         else:
             times[name] = next(peer for peer in peers if peer.name == name).send(request)["ms"]
-    return times
+    return times, shares
 
 
 def cold_run(name, arguments):
@@ -215,7 +227,9 @@ def measure_warm(arguments, names, results, failures):
             for number in range(arguments.rounds):
                 say(f"{task}: round {number + 1} of {arguments.rounds}")
                 rounds.append(run_round(task, number, able, arguments))
-            results["tasks"][task] = {"unit": "ms", "rounds": len(rounds), "programs": summary(rounds)}
+            results["tasks"][task] = {"unit": "ms", "rounds": len(rounds), "programs": summary([times for times, _ in rounds])}
+            for way in WAYS[task]:
+                results["tasks"][task]["programs"][way]["of_peak"] = spread([shares[way] for _, shares in rounds])
             save(arguments, results, failures)
     finally:
         for peer in peers:

@@ -40,7 +40,6 @@ double decoder_flops(const TextConfig& config, int64_t begin, int64_t end) {
 namespace {
 
 constexpr int64_t kMadeWidth = 640, kMadeHeight = 480;
-constexpr int64_t kBatch = 8;  // sequences that are decoded together
 
 // A picture with something in it everywhere: no two tiles are equal.
 RgbImage made_picture() {
@@ -97,7 +96,7 @@ struct BenchStages::State {
   int64_t context = 0;  // rows of prefill, positions before the decode step
   KvCache cache{KvShape{}};
   KvCache together{KvShape{}};  // as many sequences as a batch decodes, after the same positions
-  Tensor batch_logits;          // [kBatch, V]
+  Tensor batch_logits;          // [sequences, V]
   Workspace workspace;
 
   bool sees() const { return frontend.config().vision.num_hidden_layers > 0; }
@@ -284,17 +283,18 @@ BenchStage BenchStages::State::decode_stage() {
 void BenchStages::State::fill_batch() {
   forward(embeds.matrix(), 0);
   together = KvCache(engine.decoder().cache_shape());
-  for (int64_t s = 0; s < kBatch; ++s) together.add(cache.at(0).copy(context, context + 1));
-  batch_logits = Tensor({kBatch, frontend.config().text.vocab_size});
+  for (int64_t s = 0; s < options.sequences; ++s) together.add(cache.at(0).copy(context, context + 1));
+  batch_logits = Tensor({options.sequences, frontend.config().text.vocab_size});
 }
 
 // One token for each of them.
 void BenchStages::State::decode_batch() {
   Workspace::Frame frame(workspace);
   const int64_t width = embeds.shape()[1];
-  const Matrix rows_in = workspace.matrix(kBatch, width), out = workspace.matrix(kBatch, width);
-  const std::span<RowPlace> here = workspace.array<RowPlace>(kBatch);
-  for (int64_t s = 0; s < kBatch; ++s) {
+  const Matrix rows_in = workspace.matrix(options.sequences, width),
+               out = workspace.matrix(options.sequences, width);
+  const std::span<RowPlace> here = workspace.array<RowPlace>(options.sequences);
+  for (int64_t s = 0; s < options.sequences; ++s) {
     std::copy_n(embeds.matrix().row(s % context), width, rows_in.row(s));
     here[static_cast<size_t>(s)] = {.sequence = static_cast<int32_t>(s),
                                     .position = static_cast<int32_t>(context)};
@@ -305,19 +305,19 @@ void BenchStages::State::decode_batch() {
 }
 
 BenchStage BenchStages::State::decode_batch_stage() {
-  return {
-      .name = "decode batch",
-      .work = "1 row of each of " + std::to_string(kBatch) + " sequences after " + std::to_string(context),
-      .cost = {.flops = kBatch * decoder_flops(frontend.config().text, context, context + 1),
-               .bytes = text_bytes() + kBatch * cache_bytes(context + 1)},
-      .items = kBatch,
-      .item = "tokens",
-      .run = [this] { decode_batch(); },
-      .warm_up =
-          [this] {
-            fill_batch();
-            decode_batch();
-          }};
+  return {.name = "decode batch",
+          .work = "1 row of each of " + std::to_string(options.sequences) + " sequences after " +
+                  std::to_string(context),
+          .cost = {.flops = options.sequences * decoder_flops(frontend.config().text, context, context + 1),
+                   .bytes = text_bytes() + options.sequences * cache_bytes(context + 1)},
+          .items = options.sequences,
+          .item = "tokens",
+          .run = [this] { decode_batch(); },
+          .warm_up =
+              [this] {
+                fill_batch();
+                decode_batch();
+              }};
 }
 
 // From the bytes of a picture to the first token's logits, as an answer does it.

@@ -41,6 +41,7 @@ struct BenchOptions {
   std::string prompt;
   int64_t context =
       0;  ///< rows of prefill, and positions before the decode step; 0: as many as the prompt has
+  int64_t sequences = 8;  ///< that a batch decodes together
   TileProgress progress;  ///< called between tiles; false throws Cancelled
 };
 

@@ -68,6 +68,15 @@ TEST(Bench, ContextAndSplittingAreTheCallers) {
   EXPECT_EQ(result["stages"][1]["items"], 7);
 }
 
+TEST(Bench, ABatchHasAsManySequencesAsAsked) {
+  for (const auto& [count, positions] : {std::pair{"1", "4"}, {"3", "4"}, {"40", "2"}}) {
+    const Json result = galago(bench({"--json", "--no-split", "--context", positions, "--sequences", count,
+                                      "--only", "decode batch"}))
+                            .json();
+    EXPECT_EQ(result["stages"][0]["items"], std::stoi(count));
+  }
+}
+
 TEST(Bench, PrintsATable) {
   const Finished done = galago(bench({"--only", "vision tower", "--only", "decode"}));
   ASSERT_EQ(done.code, 0) << done.err;
@@ -81,6 +90,8 @@ TEST(Bench, RefusesWhatItCannotTime) {
   EXPECT_EQ(galago(bench({"--only", "no such stage"})).code, 64);
   EXPECT_EQ(galago(bench({"--runs", "0"})).code, 64);
   EXPECT_EQ(galago(bench({"--context", "99999999"})).code, 64);
+  EXPECT_EQ(galago(bench({"--sequences", "0"})).code, 64);
+  EXPECT_EQ(galago(bench({"--sequences", "1025"})).code, 64);
   EXPECT_EQ(galago(bench({"--only", "decode image"})).code, 64)
       << "without a picture there is nothing to decode";
   EXPECT_EQ(galago(bench({"--image", "/nowhere.png"})).code, 66);

@@ -24,7 +24,7 @@ PEERS = {"kind": "peers", **FACTS, "context": 7, "decode_context": 3, "failures"
             "galago-compute-bf16": {"median": 4, "min": 3, "max": 5}}}}},
     "decode": {"unit": "ms", "rounds": 5, "programs": {
         "galago": {"median": 10, "min": 9, "max": 11},
-        "galago-q8": {"median": 6, "min": 5, "max": 7},
+        "galago-q8": {"median": 6, "min": 5, "max": 7, "of_peak": {"median": 0.85}},
         "llama-q8_0": {"median": 12, "min": 11, "max": 13, "ratios": {
             "galago": {"median": 1.2, "min": 1, "max": 1.5}, "galago-q8": {"median": 2, "min": 1.5, "max": 2.5}}}}}}}
 GROWTH = {"kind": "growth", **FACTS, "runs": 5, "curves": [
@@ -39,7 +39,7 @@ class BenchTables(unittest.TestCase):
         (self.root / "docs").mkdir()
         (self.root / "bench" / "results").mkdir(parents=True)
         self.page = self.root / "docs" / "performance.md"
-        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth")))
+        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth", "bars")))
         (self.root / "README.md").write_text(PAGE.format("summary"))
 
     def tearDown(self):
@@ -62,7 +62,7 @@ class BenchTables(unittest.TestCase):
         self.assertIn("| prefill, 7 rows | 5 | galago | 10.0 ms | 9.00 to 11.0 | - |", text)
         self.assertIn("|  |  | llama-q8_0 | 20.0 ms | 18.0 to 23.0 | 2.00 (1.50 to 2.50) float32; 4.00 (3.00 to 5.00) bfloat16 |", text)
         self.assertNotIn("old", text)
-        self.assertEqual(text.count("\nafter\n"), 3)
+        self.assertEqual(text.count("\nafter\n"), 4)
         self.assertNotIn("Other programs were running", text)
         self.assertTrue((self.root / "docs" / "performance" / "c.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
@@ -76,8 +76,20 @@ class BenchTables(unittest.TestCase):
     def test_decoding_is_compared_in_the_same_format(self):
         self.add("b", PEERS)
         self.run_tool()
-        self.assertIn("| decode, one token after 3 | 10.0 ms float32, 6.00 ms q8 | 2.00x q8 (its q8_0) | - | - | - |",
+        self.assertIn("| decode, one token after 3 | 10.0 ms mapped bf16, 6.00 ms q8 | 2.00x q8 (its q8_0) | - | - | - |",
                       (self.root / "README.md").read_text())
+
+    def test_bars_say_what_is_reached_missed_and_not_measured(self):
+        self.add("b", PEERS)
+        self.add("c", {**GROWTH, "curves": [{"name": "decode step of a batch", "x": "sequences", "y": "ms", "points": [
+            {"x": 1, "median": 2, "min": 1, "max": 3}, {"x": 8, "median": 3.5, "min": 3, "max": 4}]}]})
+        self.run_tool()
+        text = self.page.read_text()
+        self.assertIn("| prefill, llama.cpp | 2.2x | 3x | 2.00x float32, 4.00x bfloat16 | aim |", text)
+        self.assertIn("| decode q8, llama.cpp Q8_0 | 1.8x | - | 2.00x q8 | must |", text)
+        self.assertIn("| decode q8, of the read rate | - | 90 % | 85 % q8 | missed |", text)
+        self.assertIn("| 8 sequences together, tokens a second of one | 4x | 6x | 4.6x | must |", text)
+        self.assertIn("| start to ready | 0.5 s | 0.15 s | not measured | not measured |", text)
 
     def test_a_changed_figure_is_noticed(self):
         self.add("a", STAGES)
@@ -102,7 +114,7 @@ class BenchTables(unittest.TestCase):
 
     def test_without_results_the_page_says_so(self):
         self.run_tool()
-        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 3)
+        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 4)
 
     def test_unknown_regions_are_refused(self):
         self.page.write_text(PAGE.format("nonsense"))

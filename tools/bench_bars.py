@@ -1,0 +1,130 @@
+# What the project set out to reach, and what was measured: the table of bars in docs/performance.md.
+# In: the results of bench/results, by kind. Out: rows of text. A bar without a result says so; no figure is typed.
+
+import statistics
+
+NOT_MEASURED = "not measured"
+WAYS = {"galago": "float32", "galago-compute-bf16": "bfloat16", "galago-no-mmap": "copied bf16", "galago-f32": "f32",
+        "galago-q8": "q8", "galago-q4": "q4"}
+
+
+def way_name(task, way):
+    """A token's arithmetic is always float32: what matters is how the weights lie."""
+    return "mapped bf16" if task == "decode" and way == "galago" else WAYS[way]
+
+
+class Results:
+    """Looks for tasks and curves in all files."""
+
+    def __init__(self, results):
+        self.tasks, self.curves = {}, {}
+        for _, result in results:
+            self.tasks.update(result.get("tasks", {}))
+            for curve in result.get("curves", []):
+                self.curves[curve["name"]] = {point["x"]: point["median"] for point in curve["points"]}
+
+    def programs(self, task):
+        return self.tasks.get(task, {}).get("programs", {})
+
+    def ratio(self, task, peer, ways):
+        """Peer / galago in each of the ways, for the peer's fastest format -> [(ratio, text)]"""
+        able = {name: one for name, one in self.programs(task).items() if name.startswith(peer) and "ratios" in one}
+        if not able:
+            return []
+        best = min(able, key=lambda name: able[name]["median"])
+        found = able[best]["ratios"]
+        return [(found[way]["median"], f"{found[way]['median']:.2f}x {way_name(task, way)}") for way in ways if way in found]
+
+    def share(self, task, *ways):
+        """Of the machine's peak."""
+        found = [(way, self.programs(task).get(way, {}).get("of_peak")) for way in ways]
+        return [(one["median"], f"{100 * one['median']:.0f} % {way_name(task, way)}") for way, one in found if one]
+
+    def value(self, task, way, unit, scale=1):
+        one = self.programs(task).get(way)
+        return [(one["median"] * scale, f"{one['median'] * scale:.2f} {unit}")] if one else []
+
+    def between(self, task, slow, fast):
+        """How much faster one way is than the other, in the same rounds."""
+        programs = self.programs(task)
+        if slow not in programs or fast not in programs:
+            return []
+        pairs = zip(programs[slow]["values"], programs[fast]["values"])
+        ratio = statistics.median(a / b for a, b in pairs)
+        return [(ratio, f"{ratio:.2f}x")]
+
+    def together(self, count):
+        """Tokens a second of `count` sequences together against one."""
+        for name, points in self.curves.items():
+            if name.startswith("decode step of a batch") and 1 in points and count in points:
+                ratio = count * points[1] / points[count]
+                return [(ratio, f"{ratio:.1f}x")]
+        return []
+
+    def linear(self, name):
+        """Time for each x at the last point against the first."""
+        points = self.curves.get(name)
+        if not points:
+            return []
+        first, last = min(points), max(points)
+        ratio = points[last] / last / (points[first] / first)
+        return [(ratio, f"{ratio:.2f} times as long for each of {last} as for each of {first}")]
+
+
+def bars(results):
+    """-> [(bar, must, aim, unit, more is better, measured)]; a bar is reached by the best of its ways."""
+    found = Results(results)
+    both, memory = ["galago", "galago-compute-bf16"], found.ratio("peak memory", "llama-bf16", ["galago"])
+    return [
+        ("one tile in float32, of the machine's peak", .75, .88, "%", True, found.share("tile", "galago")),
+        ("one tile, llama.cpp", 2.4, 3, "x", True, found.ratio("tile", "llama", both)),
+        ("one tile, torch in float32", 1.05, 1.3, "x", True, found.ratio("tile", "torch-f32", ["galago"])),
+        ("one tile, ONNX Runtime", 1.05, 1.3, "x", True, found.ratio("tile", "onnxruntime", ["galago"])),
+        ("photo to first token, llama.cpp", 2.5, 3.1, "x", True, found.ratio("photo", "llama", both)),
+        ("photo to first token, transformers", 1.1, 1.4, "x", True, found.ratio("photo", "torch", both)),
+        ("prefill, llama.cpp", 2.2, 3, "x", True, found.ratio("prefill", "llama", both)),
+        ("decode f32, llama.cpp F32", 1.1, None, "x", True, found.ratio("decode", "llama-f32", ["galago-f32"])),
+        ("decode bf16, llama.cpp BF16", 1.1, None, "x", True,
+         found.ratio("decode", "llama-bf16", ["galago", "galago-no-mmap"])),
+        ("decode bf16, llama.cpp F16", 1.1, None, "x", True,
+         found.ratio("decode", "llama-f16", ["galago", "galago-no-mmap"])),
+        ("decode q8, llama.cpp Q8_0", 1.8, None, "x", True, found.ratio("decode", "llama-q8_0", ["galago-q8"])),
+        ("decode f32, of the read rate", None, .9, "%", True, found.share("decode", "galago-f32")),
+        ("decode bf16, of the read rate", None, .9, "%", True, found.share("decode", "galago", "galago-no-mmap")),
+        ("decode q8, of the read rate", None, .9, "%", True, found.share("decode", "galago-q8")),
+        ("decode q4, of the read rate", None, .9, "%", True, found.share("decode", "galago-q4")),
+        ("decode q4, time of q8", 1.4, None, "x", True, found.between("decode", "galago-q8", "galago-q4")),
+        ("8 sequences together, tokens a second of one", 4, 6, "x", True, found.together(8)),
+        ("peak memory of the photo, of llama.cpp BF16", .85, .6, "x", False,
+         [(1 / ratio, f"{1 / ratio:.2f}x") for ratio, _ in memory]),
+        ("start to ready", .5, .15, "s", False, found.value("load", "galago", "s", 1e-3)),
+        ("tower, time for each tile as tiles grow", None, None, "", False, found.linear("vision tower")),
+        ("first token, time for each picture as pictures grow", None, None, "", False, found.linear("first token")),
+    ]
+
+
+def goal(value, unit):
+    if value is None:
+        return "-"
+    return f"{100 * value:.0f} %" if unit == "%" else f"{value:g}x" if unit == "x" else f"{value:g} {unit}"
+
+
+def verdict(must, aim, more, measured):
+    """What the best of the ways reaches."""
+    if not measured:
+        return NOT_MEASURED
+    if must is None and aim is None:
+        return "-"
+    best = max(value for value, _ in measured) if more else min(value for value, _ in measured)
+    reaches = lambda limit: limit is not None and (best >= limit if more else best <= limit)  # noqa: E731
+    if reaches(aim):
+        return "aim"
+    return "must" if reaches(must) else "missed"
+
+
+def rows(results):
+    lines = []
+    for name, must, aim, unit, more, measured in bars(results):
+        text = ", ".join(text for _, text in measured) or NOT_MEASURED
+        lines.append([name, goal(must, unit), goal(aim, unit), text, verdict(must, aim, more, measured)])
+    return lines
