@@ -26,7 +26,7 @@ constexpr int64_t kAhead = 8192;
 #if HWY_TARGET != HWY_SCALAR
 /// The sum of all blocks of 4 lanes.
 template <class D>
-HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> SumOfBlocks(D d, hn::Vec<D> v) {
+HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> SumOfBlocks([[maybe_unused]] D d, hn::Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) <= 4) {
     return v;
   } else {
