@@ -111,6 +111,14 @@ def summary(result):
     return origin(result) + "\n" + note + table(header, rows)
 
 
+def e2e(result):
+    whats = list(next(iter(result["ways"].values())))
+    rows = [[way, *(f"{number(one[what]['median'])} ({number(one[what]['min'])} to {number(one[what]['max'])})"
+                    for what in whats)] for way, one in result["ways"].items()]
+    note = f"\nMedians of {result['rounds']} rounds in turns, smallest to largest; answers of {result['tokens']} tokens.\n\n"
+    return origin(result) + note + table(["galago run", *whats], rows)
+
+
 def bars(results):
     rows = bench_bars.rows(results)
     return table(["what", "must", "aim", "measured", "reached"], rows)
@@ -122,7 +130,8 @@ def growth(result, name):
 
 def filled(results):
     """[(name, result)] -> {region: text}, {plot file: text}"""
-    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "bars": [bars(results)] if results else []}
+    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "e2e": [],
+               "bars": [bars(results)] if results else []}
     plots = {}
     for name, result in results:
         if result["kind"] == "stages":
@@ -130,6 +139,8 @@ def filled(results):
         elif result["kind"] == "peers":
             regions["peers"].append(peers(result))
             regions["summary"].append(summary(result))
+        elif result["kind"] == "e2e":
+            regions["e2e"].append(e2e(result))
         elif result["kind"] == "growth":
             regions["growth"].append(growth(result, name))
             plots[f"{PLOTS}/{name}.svg"] = plot.svg(result)

@@ -32,6 +32,10 @@ GROWTH = {"kind": "growth", **FACTS, "runs": 5, "curves": [
                                                             {"x": 2, "median": 4, "min": 3, "max": 5}]}]}
 
 
+E2E = {"kind": "e2e", **FACTS, "rounds": 5, "tokens": 64, "ways": {
+    "as stored": {"first token, ms": {"median": 900, "min": 800, "max": 1000}, "tokens/s": {"median": 99, "min": 9, "max": 120}}}}
+
+
 class BenchTables(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -39,7 +43,7 @@ class BenchTables(unittest.TestCase):
         (self.root / "docs").mkdir()
         (self.root / "bench" / "results").mkdir(parents=True)
         self.page = self.root / "docs" / "performance.md"
-        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth", "bars")))
+        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth", "bars", "e2e")))
         (self.root / "README.md").write_text(PAGE.format("summary"))
 
     def tearDown(self):
@@ -53,7 +57,7 @@ class BenchTables(unittest.TestCase):
         return done.returncode, done.stdout + done.stderr
 
     def test_fills_regions_and_then_agrees(self):
-        for name, result in (("a", STAGES), ("b", PEERS), ("c", GROWTH)):
+        for name, result in (("a", STAGES), ("b", PEERS), ("c", GROWTH), ("d", E2E)):
             self.add(name, result)
         self.assertEqual(self.run_tool("--check")[0], 1)
         self.assertEqual(self.run_tool()[0], 0)
@@ -61,8 +65,10 @@ class BenchTables(unittest.TestCase):
         self.assertIn("| decode | 1 row | 2.00 ms | 1.00 to 4.00 | 0.10 | 50.0 (50 %) | 5.00 (50 %) |", text)
         self.assertIn("| prefill, 7 rows | 5 | galago | 10.0 ms | 9.00 to 11.0 | - |", text)
         self.assertIn("|  |  | llama-q8_0 | 20.0 ms | 18.0 to 23.0 | 2.00 (1.50 to 2.50) float32; 4.00 (3.00 to 5.00) bfloat16 |", text)
+        self.assertIn("| galago run | first token, ms | tokens/s |", text)
+        self.assertIn("| as stored | 900 (800 to 1000) | 99.0 (9.00 to 120) |", text)
         self.assertNotIn("old", text)
-        self.assertEqual(text.count("\nafter\n"), 4)
+        self.assertEqual(text.count("\nafter\n"), 5)
         self.assertNotIn("Other programs were running", text)
         self.assertTrue((self.root / "docs" / "performance" / "c.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
@@ -114,7 +120,7 @@ class BenchTables(unittest.TestCase):
 
     def test_without_results_the_page_says_so(self):
         self.run_tool()
-        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 4)
+        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 5)
 
     def test_unknown_regions_are_refused(self):
         self.page.write_text(PAGE.format("nonsense"))

@@ -1,0 +1,74 @@
+# What a user waits for: `galago run` from start to exit, each way in a process of its own.
+# In: a built galago, a model directory, a picture. Out: one JSON file: for each way the times that the program reports
+# (load, first token, tokens a second), the time from its start to its exit, and its largest resident set.
+# Ways take turns, each round begins with another one. Random weights answer to the last token that is asked for.
+# Usage: python3 bench/e2e/run.py --galago build/galago --model DIR --image FILE -o bench/results/NAME.json [--rounds 5]
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import machine  # noqa: E402
+
+WAYS = {"as stored": [], "--no-mmap": ["--no-mmap"], "--compute bf16": ["--compute", "bf16"],
+        "--compute bf16 --dtype q8": ["--compute", "bf16", "--dtype", "q8"],
+        "--compute bf16 --dtype q4": ["--compute", "bf16", "--dtype", "q4"]}
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "values": values}
+
+
+def ask(arguments, flags):
+    """One process -> what it took."""
+    command = [str(arguments.galago), "run", "-m", str(arguments.model), "-t", str(arguments.threads), "--json", "-n",
+               str(arguments.tokens), "-i", str(arguments.image), "-p", arguments.prompt, *flags]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    text = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = 0  # it is reaped
+    whole_ms = (time.perf_counter() - start) * 1e3
+    if status:
+        raise SystemExit(f"{' '.join(command)}: status {status}")
+    answer = json.loads(text)
+    timings, count = answer["timings"], len(answer["token_ids"])
+    if count < 2:
+        raise SystemExit(f"the answer has {count} tokens: no rate to measure, choose another prompt")
+    return {"start to exit, ms": whole_ms, "load, ms": timings["load_ms"], "first token, ms": timings["first_token_ms"],
+            "tokens/s": (count - 1) / timings["decode_ms"] * 1e3, "peak memory, MB": usage.ru_maxrss / 1e3}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Times galago run as a user meets it, in several ways in turns.")
+    parser.add_argument("--galago", type=pathlib.Path, required=True)
+    parser.add_argument("--model", type=pathlib.Path, required=True)
+    parser.add_argument("--image", type=pathlib.Path, required=True)
+    parser.add_argument("--prompt", default="What is in the picture?")
+    parser.add_argument("--tokens", type=int, default=64, help="of the answer")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    result = {"kind": "e2e", **machine.facts(arguments.galago), "threads": arguments.threads,
+              "model": arguments.model.resolve().name, "rounds": arguments.rounds, "tokens": arguments.tokens}
+    rounds = {way: [] for way in WAYS}
+    for number in range(arguments.rounds):
+        order = list(WAYS)[number % len(WAYS):] + list(WAYS)[:number % len(WAYS)]
+        for way in order:
+            print(f"e2e: round {number + 1} of {arguments.rounds}, {way}", file=sys.stderr, flush=True)
+            rounds[way].append(ask(arguments, WAYS[way]))
+    result["ways"] = {way: {what: spread([one[what] for one in runs]) for what in runs[0]} for way, runs in rounds.items()}
+    result["load_average_at_end"] = os.getloadavg()[0]
+    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
