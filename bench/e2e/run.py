@@ -8,41 +8,27 @@ import argparse
 import json
 import os
 import pathlib
-import statistics
-import subprocess
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import machine  # noqa: E402
+import measure  # noqa: E402
 
 WAYS = {"as stored": [], "--no-mmap": ["--no-mmap"], "--compute bf16": ["--compute", "bf16"],
         "--compute bf16 --dtype q8": ["--compute", "bf16", "--dtype", "q8"],
         "--compute bf16 --dtype q4": ["--compute", "bf16", "--dtype", "q4"]}
 
 
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "values": values}
-
-
 def ask(arguments, flags):
     """One process -> what it took."""
-    command = [str(arguments.galago), "run", "-m", str(arguments.model), "-t", str(arguments.threads), "--json", "-n",
-               str(arguments.tokens), "-i", str(arguments.image), "-p", arguments.prompt, *flags]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    text = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = 0  # it is reaped
-    whole_ms = (time.perf_counter() - start) * 1e3
-    if status:
-        raise SystemExit(f"{' '.join(command)}: status {status}")
-    answer = json.loads(text)
+    answer, whole_ms, memory = measure.run(
+        [arguments.galago, "run", "-m", arguments.model, "-t", arguments.threads, "--json", "-n", arguments.tokens, "-i",
+         arguments.image, "-p", arguments.prompt, *flags])
     timings, count = answer["timings"], len(answer["token_ids"])
     if count < 2:
         raise SystemExit(f"the answer has {count} tokens: no rate to measure, choose another prompt")
     return {"start to exit, ms": whole_ms, "load, ms": timings["load_ms"], "first token, ms": timings["first_token_ms"],
-            "tokens/s": (count - 1) / timings["decode_ms"] * 1e3, "peak memory, MB": usage.ru_maxrss / 1e3}
+            "tokens/s": (count - 1) / timings["decode_ms"] * 1e3, "peak memory, MB": memory}
 
 
 def main():
@@ -64,7 +50,7 @@ def main():
         for way in order:
             print(f"e2e: round {number + 1} of {arguments.rounds}, {way}", file=sys.stderr, flush=True)
             rounds[way].append(ask(arguments, WAYS[way]))
-    result["ways"] = {way: {what: spread([one[what] for one in runs]) for what in runs[0]} for way, runs in rounds.items()}
+    result["ways"] = {way: {what: measure.spread([one[what] for one in runs]) for what in runs[0]} for way, runs in rounds.items()}
     result["load_average_at_end"] = os.getloadavg()[0]
     arguments.output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"wrote {arguments.output}")

@@ -8,12 +8,12 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import machine  # noqa: E402
+import measure  # noqa: E402
 
 SHAPES = [(640, 160), (640, 320), (640, 480), (640, 640)]  # width, height: ever more rows of tiles
 IMAGES = [1, 2, 4, 8]
@@ -36,13 +36,6 @@ def write_picture(path, width, height, shade=0):
     path.write_bytes(header + pixels)
 
 
-def call(command):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))}: exit code {done.returncode}")
-    return json.loads(done.stdout)
-
-
 def point(x, values):
     return {"x": x, "median": statistics.median(values), "min": min(values), "max": max(values)}
 
@@ -56,7 +49,7 @@ class Growth:
     def ask(self, more):
         """-> the answer of `runs` separate runs of one token each"""
         command = [self.arguments.galago, "run", *self.base, "-n", 1, "-p", "What is in the picture?", *more]
-        return [call(command) for _ in range(self.arguments.runs)]
+        return [measure.run(command)[0] for _ in range(self.arguments.runs)]
 
     def tiles(self):
         """Tower time of one picture, as one tile and cut into more and more."""
@@ -83,8 +76,8 @@ class Growth:
 
     def stage(self, name, x, *more):
         """One point of `galago bench`."""
-        bench = call([self.arguments.galago, "bench", *self.base, "--runs", self.arguments.runs, "--no-split", "--only",
-                      name, *more])
+        bench, _, _ = measure.run([self.arguments.galago, "bench", *self.base, "--runs", self.arguments.runs,
+                                   "--no-split", "--only", name, *more])
         return point(x, bench["stages"][0]["runs_ms"])
 
     def context(self, stage):

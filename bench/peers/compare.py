@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import machine  # noqa: E402
+import measure  # noqa: E402
 
 TASKS = ["tile", "photo", "prefill", "decode", "cold"]
 PEERS = ["llama-f32", "llama-f16", "llama-bf16", "llama-q8_0", "torch-f32", "torch-bf16", "onnxruntime-f32",
@@ -151,18 +152,12 @@ def run_round(task, number, peers, arguments):
 
 def cold_run(name, arguments):
     """A process from its start to the photo's first token -> (ms, peak memory in MB, load_ms)."""
-    start = time.perf_counter()
     if name in GALAGO:
-        command = [str(arguments.galago), "run", "-m", str(arguments.model), "-t", str(arguments.threads), "--json", "-n",
-                   "1", "-i", str(arguments.image), "-p", arguments.prompt, *GALAGO[name]]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        text = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = 0  # it is reaped
-        if status:
-            raise Failed(f"{' '.join(command)}: status {status}")
-        load_ms = json.loads(text)["timings"]["load_ms"]
-        return (time.perf_counter() - start) * 1e3, usage.ru_maxrss / 1e3, load_ms
+        answer, ms, memory = measure.run(
+            [arguments.galago, "run", "-m", arguments.model, "-t", arguments.threads, "--json", "-n", 1, "-i",
+             arguments.image, "-p", arguments.prompt, *GALAGO[name]])
+        return ms, memory, answer["timings"]["load_ms"]
+    start = time.perf_counter()
     peer = Peer(name, arguments)
     peer.open()
     peer.send(requests(arguments)["photo"][0])
@@ -174,15 +169,11 @@ def summary(rounds):
     """[{program: value}] -> per program median, min, max, values, and per peer the ratios to each way of galago."""
     programs = {}
     for name in rounds[0]:
-        programs[name] = spread([one[name] for one in rounds])
+        programs[name] = measure.spread([one[name] for one in rounds])
         if name not in GALAGO:
-            programs[name]["ratios"] = {way: spread([one[name] / one[way] for one in rounds])
+            programs[name]["ratios"] = {way: measure.spread([one[name] / one[way] for one in rounds])
                                         for way in GALAGO if way in rounds[0]}
     return programs
-
-
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "values": values}
 
 
 def say(text):
@@ -229,7 +220,7 @@ def measure_warm(arguments, names, results, failures):
                 rounds.append(run_round(task, number, able, arguments))
             results["tasks"][task] = {"unit": "ms", "rounds": len(rounds), "programs": summary([times for times, _ in rounds])}
             for way in WAYS[task]:
-                results["tasks"][task]["programs"][way]["of_peak"] = spread([shares[way] for _, shares in rounds])
+                results["tasks"][task]["programs"][way]["of_peak"] = measure.spread([shares[way] for _, shares in rounds])
             save(arguments, results, failures)
     finally:
         for peer in peers:

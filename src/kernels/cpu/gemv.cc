@@ -19,10 +19,6 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Bytes by which reading runs ahead of use: rows of weights are too short for the processor to guess the
-/// next. Cache lines are asked for in the order in which they lie, whatever the order in which they are used.
-constexpr int64_t kAhead = 8192;
-
 #if HWY_TARGET != HWY_SCALAR
 /// The sum of all blocks of 4 lanes.
 template <class D>
@@ -55,7 +51,9 @@ HWY_INLINE void StoreSums(const hn::Vec<Floats> (&sums)[4], float* HWY_RESTRICT 
 }
 
 /// kRows rows of x against kOuts rows of weights; each of the kRows x kOuts dot products keeps one vector of
-/// partial sums. The first rows that read a weight ask for those to come.
+/// partial sums. The first rows that read a weight ask for those to come, as rows of weights are too short
+/// for the processor to guess the next: cache lines in the order in which they lie, whatever the order of
+/// use.
 template <int kRows, int kOuts, bool kFirst, class Element>
 HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float* HWY_RESTRICT dots) {
   const Floats d;

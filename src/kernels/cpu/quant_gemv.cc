@@ -70,7 +70,6 @@ void IntegersOf(const float* x, int64_t groups, int16_t* values, float* factors,
 constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<uint8_t>()));
 constexpr int64_t kSpan = kVector / 4;
 constexpr int64_t kHalf = kWeightGroup / 2;
-constexpr int64_t kAhead = 8192;  // bytes by which reading runs ahead of use
 
 using Shorts = hn::ScalableTag<int16_t>;
 using Ints = hn::ScalableTag<int32_t>;
