@@ -4,6 +4,7 @@
 #include <hwy/targets.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -148,6 +149,43 @@ TEST(Quantised, WhatIsNotFiniteIsNaNInItsRowOnly) {
         EXPECT_TRUE(std::isnan(y.data()[o]));
         EXPECT_TRUE(std::isfinite(y.data()[5 + o]));
       }
+    }
+}
+
+TEST(Quantised, ProductsOfShorts) {
+  if (!cpu::has_byte_products()) GTEST_SKIP() << "the only ones on this processor, tested above";
+  constexpr int64_t kIn = 576, kOut = 40;
+  const QuantisedMatrix weight(WeightFormat::q4, kOut, kIn, 1);
+  const Linear layer({weight.view(), {}});
+  const Tensor x = random_rows(7, kIn, 2);
+  Tensor shorts({7, kOut}), bytes({7, kOut});
+  for (const bool in_bytes : {false, true}) {
+    Tensor& y = in_bytes ? bytes : shorts;
+    const Product product{&layer, y.matrix(), {}};
+    cpu::quantised_few_rows(cpu::integer_rows(x.matrix(), WeightFormat::q4, in_bytes), product, 0, kOut);
+  }
+  for (int64_t i = 0; i < shorts.size(); ++i) ASSERT_EQ(shorts.data()[i], bytes.data()[i]) << i;
+}
+
+TEST(Quantised, AScaleThatIsNotFiniteStaysInItsRow) {
+  for (const WeightFormat format : kFormats)
+    for (const int64_t in : {32, 96, 576}) {
+      const QuantisedMatrix weight(format, 8, in, 1);
+      const int64_t groups = in / kWeightGroup, bad = 5 * groups;  // the first group of row 5
+      const uint16_t nan = 0x7e00;
+      WeightView view = weight.view();
+      std::vector<std::byte> scales(view.scales, view.scales + 16 * groups), minimums;
+      std::memcpy(scales.data() + 2 * bad, &nan, sizeof nan);
+      view.scales = scales.data();
+      if (format == WeightFormat::q4) {
+        minimums.assign(view.minimums, view.minimums + 16 * groups);
+        std::memcpy(minimums.data() + 2 * bad, &nan, sizeof nan);
+        view.minimums = minimums.data();
+      }
+      const Tensor x = random_rows(1, in, 2);
+      Tensor y({1, 8});
+      linear(x.matrix(), Linear({view, {}}), y.matrix());
+      for (int64_t o = 0; o < 8; ++o) EXPECT_EQ(std::isnan(y.data()[o]), o == 5) << in << " " << o;
     }
 }
 

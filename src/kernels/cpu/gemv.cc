@@ -13,42 +13,12 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/quant.h"
+#include "kernels/cpu/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-#if HWY_TARGET != HWY_SCALAR
-/// The sum of all blocks of 4 lanes.
-template <class D>
-HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> SumOfBlocks([[maybe_unused]] D d, hn::Vec<D> v) {
-  if constexpr (hn::MaxLanes(D()) <= 4) {
-    return v;
-  } else {
-    const hn::Half<D> half;
-    return SumOfBlocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
-  }
-}
-
-#endif
-
-/// to[i] = the sum of the lanes of sums[i].
-HWY_INLINE void StoreSums(const hn::Vec<Floats> (&sums)[4], float* HWY_RESTRICT to) {
-#if HWY_TARGET == HWY_SCALAR
-  for (int i = 0; i < 4; ++i) to[i] = hn::GetLane(sums[i]);
-#else
-  const Floats d;
-  const hn::Repartition<double, Floats> pairs;
-  const auto fold = [&](auto a, auto b) {
-    return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
-  };
-  const auto ab = hn::BitCast(pairs, fold(sums[0], sums[1])), ce = hn::BitCast(pairs, fold(sums[2], sums[3]));
-  const auto blocks = hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ce)),
-                              hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)));
-  hn::StoreU(SumOfBlocks(d, blocks), hn::CappedTag<float, 4>(), to);
-#endif
-}
 
 /// kRows rows of x against kOuts rows of weights; each of the kRows x kOuts dot products keeps one vector of
 /// partial sums. The first rows that read a weight ask for those to come, as rows of weights are too short
@@ -76,7 +46,7 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
   }
   for (int r = 0; r < kRows; ++r)
     if constexpr (kOuts == 4)
-      StoreSums(sums[r], dots + r * kOutputBlock);
+      StoreSums(sums[r][0], sums[r][1], sums[r][2], sums[r][3], dots + r * kOutputBlock);
     else
       for (int o = 0; o < kOuts; ++o) dots[r * kOutputBlock + o] = hn::GetLane(hn::SumOfLanes(d, sums[r][o]));
 }

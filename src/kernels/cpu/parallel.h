@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 #include "core/tensor.h"
@@ -16,15 +17,17 @@ namespace galago::kernels::cpu {
 
 /// Elementary operations (a load, a multiply-add) that are worth handing to another thread.
 inline constexpr int64_t kOperationsPerPart = 32'768;
+/// Those that are worth the agreement of threads on who does them.
+inline constexpr int64_t kOperationsPerTake = 4'096;
 /// Into how many tasks, for each thread, work is divided whose tasks are long.
 inline constexpr int64_t kTasksPerThread = 4;
 
-/// Into how many parts `items` items of `cost` operations each are divided: two for each thread at most.
+/// How many threads `items` items of `cost` operations each are worth.
 inline int64_t parts_for(int64_t items, int64_t cost) {
   const int64_t team = threads();
   if (team == 1) return 1;
   const int64_t useful = items * std::max<int64_t>(cost, 1) / kOperationsPerPart;
-  return std::clamp<int64_t>(std::min(useful, items), 1, 2 * team);
+  return std::clamp<int64_t>(std::min(useful, items), 1, team);
 }
 
 /// body(part) for every part in [0, parts).
@@ -35,18 +38,44 @@ void parallel_parts(int64_t parts, const Body& body) {
       &body);
 }
 
-/// body(begin, end) over a division of [0, items): with two parts for each thread, the first ones take three
-/// quarters.
+/// Items that no thread has taken yet, [next, end): at first those of one thread.
+struct alignas(64) Share {
+  std::atomic<int64_t> next;
+  int64_t end;
+
+  /// Some of them, at least `least`, fewer the fewer there are: body(begin, end). False when none is left.
+  template <class Body>
+  bool take(int64_t least, const Body& body) {
+    int64_t begin = next.load(std::memory_order_relaxed);
+    for (;;) {
+      if (begin >= end) return false;
+      const int64_t until = std::min(end, begin + std::max(least, (end - begin) / 4));
+      if (!next.compare_exchange_weak(begin, until, std::memory_order_relaxed)) continue;
+      body(begin, until);
+      return true;
+    }
+  }
+};
+
+/// body(begin, end) over a division of [0, items). Each thread goes through its own share in order, so that
+/// memory is read on where it was read last, and then helps with what is left of the others'.
 template <class Body>
 void parallel_for(int64_t items, int64_t cost, const Body& body) {
   if (items <= 0) return;
-  const int64_t parts = parts_for(items, cost);
-  const int64_t half = parts == 2 * threads() ? parts / 2 : parts;
-  const int64_t large = half < parts ? items * 3 / 4 : items;
-  const auto edge = [&](int64_t part) {
-    return part <= half ? large * part / half : large + (items - large) * (part - half) / half;
-  };
-  parallel_parts(parts, [&](int64_t part) { body(edge(part), edge(part + 1)); });
+  constexpr int64_t kMostShares = 32;
+  const int64_t team = std::min(parts_for(items, cost), kMostShares);
+  if (team == 1) return body(0, items);
+  const int64_t least = std::max<int64_t>(1, kOperationsPerTake / std::max<int64_t>(cost, 1));
+  Share shares[kMostShares];
+  for (int64_t s = 0; s < team; ++s) {
+    shares[s].next.store(items * s / team, std::memory_order_relaxed);
+    shares[s].end = items * (s + 1) / team;
+  }
+  parallel_parts(parts_for(items, cost), [&](int64_t part) {
+    for (int64_t s = part; s < part + team; ++s)
+      while (shares[s % team].take(least, body)) {
+      }
+  });
 }
 
 /// Scratch memory of the calling thread, one for each Owner: grows to the largest call and stays; not

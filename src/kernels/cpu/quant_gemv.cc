@@ -10,20 +10,24 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/cpu/epilogue-inl.h"
+#include "kernels/cpu/integers-inl.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/quant.h"
+#include "kernels/cpu/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr float kMost = 32767;       // the largest integer
+constexpr float kMost = 32639;       // the largest integer, 256 * 127 + 127: each byte keeps its sign
 constexpr float kLeast = 0x1p-100f;  // a group of smaller numbers counts for nothing: its factor has no bits
 
 #if HWY_TARGET == HWY_SCALAR  // no vectors: the same integers, in the order of the columns
@@ -31,6 +35,7 @@ constexpr float kLeast = 0x1p-100f;  // a group of smaller numbers counts for no
 constexpr int64_t kSpan = 1;
 struct Q8 {};
 struct Q4 {};
+using Q4Bytes = Q4;
 
 /// One row of weights times kRows rows of x: dots[r * kOutputBlock].
 template <class Format, int kRows>
@@ -65,160 +70,99 @@ void IntegersOf(const float* x, int64_t groups, int16_t* values, float* factors,
 
 #else
 
-// A span is as many groups as a vector has floats. Its weights fill kChunks vectors of bytes; in a chunk each
-// 32-bit lane belongs to one group.
-constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<uint8_t>()));
-constexpr int64_t kSpan = kVector / 4;
-constexpr int64_t kHalf = kWeightGroup / 2;
-
-using Shorts = hn::ScalableTag<int16_t>;
-using Ints = hn::ScalableTag<int32_t>;
-
-/// sum of a[i] * b[i], pairs in the lanes of their blocks, added to sum.
-HWY_INLINE hn::Vec<Ints> AddProducts(hn::Vec<Shorts> a, hn::Vec<Shorts> b, hn::Vec<Ints> sum) {
-  auto rest = hn::Zero(Ints());
-  sum = hn::ReorderWidenMulAccumulate(Ints(), a, b, sum, rest);
-  return hn::Add(sum, rest);  // of the instruction sets that divide the pairs between two sums
-}
-
-/// The vector, which the compiler may not load a second time instead of keeping it: weights are not aligned
-/// to vectors, so that every other load touches two cache lines.
-template <class V>
-HWY_INLINE V Keep(V v) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
-
-/// int8, 32 bytes a group.
-struct Q8 {
-  static constexpr WeightFormat kFormat = WeightFormat::q8;
-  static constexpr int64_t kGroupBytes = kWeightGroup;
-  static constexpr int kChunks = 8;
-  static constexpr int kParts = 2;  // even and odd columns
-
-  static HWY_INLINE void Load(const std::byte* from, hn::Vec<Shorts> (&parts)[kParts]) {
-    const Shorts d;
-    const auto pairs = Keep(hn::LoadU(d, reinterpret_cast<const int16_t*>(from)));
-    parts[0] = hn::ShiftRight<8>(hn::ShiftLeft<8>(pairs));
-    parts[1] = hn::ShiftRight<8>(pairs);
-  }
-  /// Where the even ones of columns [col, col + 16) go; the odd ones follow a vector later.
-  static int64_t Place(int64_t col) { return col / kVector * kVector + col % kVector / 2; }
-  static constexpr int64_t kOdd = kVector / 2;
-};
-
-/// 4-bit pairs, 16 bytes a group.
-struct Q4 {
-  static constexpr WeightFormat kFormat = WeightFormat::q4;
-  static constexpr int64_t kGroupBytes = kHalf;
-  static constexpr int kChunks = 4;
-  static constexpr int kParts = 4;  // even columns below 16, from 16 on, odd ones below 16, from 16 on
-
-  static HWY_INLINE void Load(const std::byte* from, hn::Vec<Shorts> (&parts)[kParts]) {
-    const hn::ScalableTag<uint16_t> d;
-    const Shorts to;
-    const auto low = hn::Set(d, 15);
-    const auto quads = Keep(hn::LoadU(d, reinterpret_cast<const uint16_t*>(from)));
-    parts[0] = hn::BitCast(to, hn::And(quads, low));
-    parts[1] = hn::BitCast(to, hn::And(hn::ShiftRight<4>(quads), low));
-    parts[2] = hn::BitCast(to, hn::And(hn::ShiftRight<8>(quads), low));
-    parts[3] = hn::BitCast(to, hn::ShiftRight<12>(quads));
-  }
-  static int64_t Place(int64_t col) {
-    constexpr int64_t kGroups = kVector / kHalf;  // of a chunk
-    const int64_t group = col / kWeightGroup;
-    return group / kGroups * kGroups * kWeightGroup + group % kGroups * (kHalf / 2) +
-           (col % kWeightGroup < kHalf ? 0 : kVector / 2);
-  }
-  static constexpr int64_t kOdd = kVector;
-};
-
 template <class Format>
-constexpr bool kHasMinimum = Format::kFormat == WeightFormat::q4;
+constexpr bool kHasMinimum = Format::kGroupBytes == kHalf;
 
-/// The planes of one row of weights from one span on.
-struct Planes {
+/// A row of weights from one group on; minimums are the scales where there are none.
+struct Weights {
   const std::byte* values;
   const std::byte* scales;
   const std::byte* minimums;
+
+  template <class Format>
+  HWY_INLINE Weights After(int64_t groups) const {
+    return {values + groups * Format::kGroupBytes, scales + 2 * groups, minimums + 2 * groups};
+  }
+};
+/// Rows of x from one group on.
+struct Integers {
+  const int16_t* values;
+  const float* factors;
+  const float* sums;
+  int64_t cols, groups;  // from one row to the next
+
+  HWY_INLINE Integers After(int64_t more) const {
+    return {values + more * kWeightGroup, factors + more, sums + more, cols, groups};
+  }
 };
 
-/// One span of a row of weights times kRows rows of x, added to sums.
+/// The group of each lane in every chunk of a span. (A table in memory: Highway's Iota would write it anew.)
+template <class Format>
+constexpr std::array<int32_t, kSpan * kSpan * Format::kGroupBytes / kVector> kGroupOfLane = [] {
+  std::array<int32_t, kSpan * kSpan * Format::kGroupBytes / kVector> groups{};
+  for (size_t lane = 0; lane < groups.size(); ++lane)
+    groups[lane] = static_cast<int32_t>(lane * 4 / Format::kGroupBytes);
+  return groups;
+}();
+
+/// One span of a row of weights that has `left` groups more, times kRows rows of x, added to sums. What it
+/// reads of the next row meets zeros of x and counts for nothing.
 template <class Format, int kRows>
-HWY_INLINE void Span(const Planes& planes, const IntegerRows& x, int64_t row, int64_t span, int chunks,
+HWY_INLINE void Span(const Weights& weights, const Integers& x, int64_t left,
                      hn::Vec<Floats> (&sums)[kRows]) {
   const Floats d;
-  const Shorts shorts;
-  constexpr int64_t kLanes = kVector / 2;
-  const int16_t* HWY_RESTRICT values = x.values + row * x.cols + span * kSpan * kWeightGroup;
-  const int64_t at = row * x.groups + span * kSpan;
-  const auto scales = F16::Load(planes.scales);
+  constexpr int64_t kColumns = kVector * kWeightGroup / Format::kGroupBytes;  // of a chunk
+  const auto of_row = [&](const std::byte* halves) {
+    hwy::Prefetch(halves + kAhead / 8);
+    const auto floats = F16::Load(halves);
+    return left < kSpan ? hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(left)), floats) : floats;
+  };
+  const auto scales = of_row(weights.scales);
   hn::Vec<Floats> factors[kRows];
-  for (int r = 0; r < kRows; ++r) factors[r] = hn::Mul(scales, hn::LoadU(d, x.factors + at + r * x.groups));
+  for (int r = 0; r < kRows; ++r) factors[r] = hn::Mul(scales, hn::LoadU(d, x.factors + r * x.groups));
   if constexpr (kHasMinimum<Format>) {
-    const auto minimums = F16::Load(planes.minimums);
+    const auto minimums = of_row(weights.minimums);
     for (int r = 0; r < kRows; ++r)
-      sums[r] = hn::MulAdd(minimums, hn::LoadU(d, x.sums + at + r * x.groups), sums[r]);
+      sums[r] = hn::MulAdd(minimums, hn::LoadU(d, x.sums + r * x.groups), sums[r]);
   }
 #pragma GCC unroll 8
-  for (int k = 0; k < chunks; ++k, values += Format::kParts * kLanes) {
-    const std::byte* from = planes.values + k * kVector;
-    hn::Vec<Shorts> parts[Format::kParts];
+  for (int64_t k = 0; k < kSpan * Format::kGroupBytes / kVector; ++k) {
+    if (k * kVector >= left * Format::kGroupBytes) break;
+    const std::byte* from = weights.values + k * kVector;
+    typename Format::Part parts[Format::kParts];
     Format::Load(from, parts);
     hwy::Prefetch(from + kAhead);
-    // The group of each lane in this chunk.
-    const auto group = hn::ShiftRight < kHasMinimum<Format>
-                           ? 2
-                           : 3 > (hn::Iota(Ints(), static_cast<int32_t>(k * kVector / 4)));
-    const auto spread = hn::IndicesFromVec(d, group);
-    for (int r = 0; r < kRows; ++r) {
-      auto sum = hn::Zero(Ints());
-      for (int p = 0; p < Format::kParts; ++p)
-        sum = AddProducts(parts[p], hn::LoadU(shorts, values + r * x.cols + p * kLanes), sum);
-      sums[r] = hn::MulAdd(hn::ConvertTo(d, sum), hn::TableLookupLanes(factors[r], spread), sums[r]);
-    }
+    const auto spread = hn::SetTableIndices(d, kGroupOfLane<Format>.data() + k * kSpan);
+    const int16_t* const values = x.values + k * kColumns;
+    for (int r = 0; r < kRows; ++r)
+      sums[r] = hn::MulAdd(hn::ConvertTo(d, Format::Products(parts, values + r * x.cols)),
+                           hn::TableLookupLanes(factors[r], spread), sums[r]);
   }
 }
 
-/// The planes of the last `groups` groups of a matrix, followed by zeros up to a whole span.
-template <class Format>
-HWY_NOINLINE Planes CopyOf(const Planes& planes, int64_t groups, std::byte* to) {
-  constexpr int64_t kValues = kSpan * Format::kGroupBytes;
-  std::fill_n(to, kValues + 4 * kSpan, std::byte{0});
-  std::memcpy(to, planes.values, static_cast<size_t>(groups * Format::kGroupBytes));
-  std::memcpy(to + kValues, planes.scales, static_cast<size_t>(2 * groups));
-  if constexpr (kHasMinimum<Format>)
-    std::memcpy(to + kValues + 2 * kSpan, planes.minimums, static_cast<size_t>(2 * groups));
-  return {to, to + kValues, to + kValues + 2 * kSpan};
-}
-
-/// One row of weights times kRows rows of x: dots[r * kOutputBlock]. A last span that is not whole reads on
-/// into the next rows, whose weights meet zeros of x; at the end of the matrix it reads a copy.
+/// One row of weights times kRows rows of x: the lanes of sums[r] are to be added.
 template <class Format, int kRows>
-HWY_INLINE void Dot(const WeightView& weight, int64_t out, const IntegerRows& x, int64_t row, float* dots) {
-  const int64_t groups = weight.groups();
-  const int64_t whole = groups / kSpan, rest = groups % kSpan;
-  hn::Vec<Floats> sums[kRows];
+HWY_INLINE void Dot(const Weights& weights, const Integers& x, int64_t groups,
+                    hn::Vec<Floats> (&sums)[kRows]) {
   for (int r = 0; r < kRows; ++r) sums[r] = hn::Zero(Floats());
-  const int64_t plane = 2 * out * groups;
-  Planes planes{weight.row(out), weight.scales + plane, nullptr};
-  if constexpr (kHasMinimum<Format>) planes.minimums = weight.minimums + plane;
-  for (int64_t span = 0; span < whole; ++span) {
-    Span<Format, kRows>(planes, x, row, span, Format::kChunks, sums);
-    planes.values += kSpan * Format::kGroupBytes;
-    planes.scales += 2 * kSpan;
-    if constexpr (kHasMinimum<Format>) planes.minimums += 2 * kSpan;
-  }
-  if (rest > 0) {
-    const int chunks = static_cast<int>((rest * Format::kGroupBytes + kVector - 1) / kVector);
-    const int64_t left = (weight.rows - out - 1) * groups + rest;  // groups up to the end of the matrix
-    std::byte copy[kSpan * (Format::kGroupBytes + 4)];
-    if (left < kSpan) planes = CopyOf<Format>(planes, rest, copy);
-    Span<Format, kRows>(planes, x, row, whole, chunks, sums);
-  }
-  for (int r = 0; r < kRows; ++r) dots[r * kOutputBlock] = hn::GetLane(hn::SumOfLanes(Floats(), sums[r]));
+  int64_t g = 0;
+  for (; g + kSpan <= groups; g += kSpan)
+    Span<Format, kRows>(weights.After<Format>(g), x.After(g), kSpan, sums);
+  if (g < groups) Span<Format, kRows>(weights.After<Format>(g), x.After(g), groups - g, sums);
+}
+
+/// A row of weights, followed by zeros up to a whole span.
+template <class Format>
+HWY_NOINLINE Weights CopyOf(const Weights& weights, int64_t groups) {
+  const int64_t padded = (groups + kSpan - 1) / kSpan * kSpan, bytes = padded * (Format::kGroupBytes + 4);
+  auto* const values = reinterpret_cast<std::byte*>(thread_scratch<struct LastRow>((bytes + 3) / 4));
+  std::byte* const scales = values + padded * Format::kGroupBytes;
+  std::byte* const minimums = scales + padded * 2;
+  std::fill_n(values, bytes, std::byte{0});
+  std::memcpy(values, weights.values, static_cast<size_t>(groups * Format::kGroupBytes));
+  std::memcpy(scales, weights.scales, static_cast<size_t>(groups * 2));
+  std::memcpy(minimums, weights.minimums, static_cast<size_t>(groups * 2));
+  return {values, scales, minimums};
 }
 
 /// One row of x as integers; values, factors and sums are zero beforehand.
@@ -228,7 +172,6 @@ void IntegersOf(const float* HWY_RESTRICT x, int64_t groups, int16_t* HWY_RESTRI
   const Floats d;
   const Ints ints;
   const hn::Rebind<int16_t, Floats> narrow;
-  const hn::Full128<int16_t> eight;
   constexpr int64_t kLanes = kVector / 4;
   for (int64_t g = 0; g < groups; ++g, x += kWeightGroup) {
     auto largest = hn::Zero(d), strange = hn::Zero(d);
@@ -249,23 +192,50 @@ void IntegersOf(const float* HWY_RESTRICT x, int64_t groups, int16_t* HWY_RESTRI
     const float factor = inverse > 0 ? most / kMost : 0.0f;
     factors[g] = factor + hn::GetLane(hn::SumOfLanes(d, strange));
     sums[g] = static_cast<float>(hn::GetLane(hn::SumOfLanes(ints, total))) * factors[g];
-    for (int64_t c = 0; c < kWeightGroup; c += 16) {
-      const auto a = hn::Load(eight, integers + c), b = hn::Load(eight, integers + c + 8);
-      int16_t* const to = values + Format::Place(g * kWeightGroup + c);
-      hn::StoreU(hn::ConcatEven(eight, b, a), eight, to);
-      hn::StoreU(hn::ConcatOdd(eight, b, a), eight, to + Format::kOdd);
-    }
+    Format::template StoreGroup<Format::kParts>(integers, g, values);
   }
 }
 
 #endif
 
+/// body<Format>() with the format of the weights and the order of x.
+template <class Body>
+void with_format(WeightFormat format, bool in_bytes, const Body& body) {
+  if (format == WeightFormat::q8)
+    body.template operator()<Q8>();
+  else
+    in_bytes ? body.template operator()<Q4Bytes>() : body.template operator()<Q4>();
+}
+
 /// dots[r][0..outs) of rows [row, row + kRows) of x.
 template <class Format, int kRows>
 HWY_NOINLINE void SomeRows(const WeightView& weight, int64_t first, int64_t outs, const IntegerRows& x,
                            int64_t row, float* dots) {
-  for (int64_t o = 0; o < outs; ++o)
-    Dot<Format, kRows>(weight, first + o, x, row, dots + row * kOutputBlock + o);
+  dots += row * kOutputBlock;
+#if HWY_TARGET == HWY_SCALAR
+  for (int64_t o = 0; o < outs; ++o) Dot<Format, kRows>(weight, first + o, x, row, dots + o);
+#else
+  const int64_t groups = weight.groups(), plane = 2 * first * groups;
+  const Integers from = {x.values + row * x.cols, x.factors + row * x.groups, x.sums + row * x.groups, x.cols,
+                         x.groups};
+  const Weights weights = {weight.row(first), weight.scales + plane,
+                           (kHasMinimum<Format> ? weight.minimums : weight.scales) + plane};
+  // The last rows of a matrix would read on beyond its end.
+  const int64_t beyond = (kSpan - groups % kSpan) % kSpan;
+  const int64_t safe = weight.rows - first - (beyond + groups - 1) / groups;
+  for (int64_t o = 0; o < outs; o += 4) {
+    hn::Vec<Floats> sums[4][kRows];
+    // Not unrolled: the processor's prefetchers follow each load instruction on its own.
+#pragma GCC unroll 1
+    for (int64_t i = 0; i < 4; ++i) {
+      const int64_t out = std::min(o + i, outs - 1);
+      const Weights of_out = weights.After<Format>(out * groups);
+      Dot<Format, kRows>(out < safe ? of_out : CopyOf<Format>(of_out, groups), from, groups, sums[i]);
+    }
+    for (int r = 0; r < kRows; ++r)
+      StoreSums(sums[0][r], sums[1][r], sums[2][r], sums[3][r], dots + r * kOutputBlock + o);
+  }
+#endif
 }
 
 template <class Format>
@@ -281,10 +251,8 @@ void FewRows(const IntegerRows& x, const Product& product, int64_t begin, int64_
   const WeightView& weight = product.layer->weight();
   for (int64_t first = begin; first < end; first += kOutputBlock) {
     const int64_t outs = std::min(kOutputBlock, end - first);
-    if (weight.format == WeightFormat::q8)
-      AllRows<Q8>(weight, first, outs, x, dots);
-    else
-      AllRows<Q4>(weight, first, outs, x, dots);
+    with_format(weight.format, x.in_bytes,
+                [&]<class Format>() { AllRows<Format>(weight, first, outs, x, dots); });
     for (int64_t r = 0; r < x.rows; ++r)
       FinishRow(product, r, first, outs, dots + r * kOutputBlock, product.y.row(r) + first);
   }
@@ -292,12 +260,10 @@ void FewRows(const IntegerRows& x, const Product& product, int64_t begin, int64_
 
 int64_t SpanColumns() { return kSpan * kWeightGroup; }
 
-void IntegerRow(WeightFormat format, const float* x, int64_t groups, int16_t* values, float* factors,
-                float* sums) {
-  if (format == WeightFormat::q8)
-    IntegersOf<Q8>(x, groups, values, factors, sums);
-  else
-    IntegersOf<Q4>(x, groups, values, factors, sums);
+void IntegerRow(WeightFormat format, bool in_bytes, const float* x, int64_t groups, int16_t* values,
+                float* factors, float* sums) {
+  with_format(format, in_bytes,
+              [&]<class Format>() { IntegersOf<Format>(x, groups, values, factors, sums); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -310,7 +276,15 @@ HWY_EXPORT(FewRows);
 HWY_EXPORT(IntegerRow);
 HWY_EXPORT(SpanColumns);
 
-IntegerRows integer_rows(ConstMatrix x, WeightFormat format) {
+bool has_byte_products() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+IntegerRows integer_rows(ConstMatrix x, WeightFormat format, bool in_bytes) {
   const int64_t span = HWY_DYNAMIC_DISPATCH(SpanColumns)();
   const int64_t cols = (x.cols + span - 1) / span * span, groups = cols / kWeightGroup;
   const int64_t floats = x.rows * (cols / 2 + 2 * groups);
@@ -321,8 +295,9 @@ IntegerRows integer_rows(ConstMatrix x, WeightFormat format) {
   float* const sums = factors + x.rows * groups;
   auto* const values = reinterpret_cast<int16_t*>(memory);
   for (int64_t r = 0; r < x.rows; ++r) HWY_DYNAMIC_DISPATCH(IntegerRow)
-  (format, x.row(r), x.cols / kWeightGroup, values + r * cols, factors + r * groups, sums + r * groups);
-  return {values, factors, sums, x.rows, cols, groups};
+  (format, in_bytes, x.row(r), x.cols / kWeightGroup, values + r * cols, factors + r * groups,
+   sums + r * groups);
+  return {values, factors, sums, x.rows, cols, groups, in_bytes};
 }
 
 void quantised_few_rows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end) {

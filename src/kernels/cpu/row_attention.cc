@@ -14,6 +14,7 @@
 #include "kernels/cpu/activation-inl.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/load-inl.h"
+#include "kernels/cpu/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -31,7 +32,7 @@ struct Rows {
   const std::byte* at(int64_t row, int64_t col) const { return data + row * pitch + col * Element::kBytes; }
 };
 
-/// q . k for kKeys keys that follow each other.
+/// q . k for kKeys keys that follow each other, 4 or 1.
 template <int kKeys, class Element>
 HWY_INLINE void Scores(const float* q, const Rows<Element>& keys, int64_t first, float scale, float* scores) {
   const Floats d;
@@ -43,10 +44,14 @@ HWY_INLINE void Scores(const float* q, const Rows<Element>& keys, int64_t first,
     const auto qv = hn::LoadU(d, q + c);
     for (int k = 0; k < kKeys; ++k) sums[k] = hn::MulAdd(qv, Element::Load(keys.at(first + k, c)), sums[k]);
   }
+  float dots[kKeys];
+  if constexpr (kKeys == 4)
+    StoreSums(sums[0], sums[1], sums[2], sums[3], dots);
+  else
+    dots[0] = hn::GetLane(hn::SumOfLanes(d, sums[0]));
   for (int k = 0; k < kKeys; ++k) {
-    float sum = hn::GetLane(hn::SumOfLanes(d, sums[k]));
-    for (int64_t t = c; t < keys.cols; ++t) sum += q[t] * Element::One(keys.at(first + k, t));
-    scores[first + k] = sum * scale;
+    for (int64_t t = c; t < keys.cols; ++t) dots[k] += q[t] * Element::One(keys.at(first + k, t));
+    scores[first + k] = dots[k] * scale;
   }
 }
 
