@@ -5,6 +5,8 @@ if(GALAGO_WERROR)
 endif()
 # Contraction would make scalar arithmetic differ between machines; kernels ask for fused multiply-add by name.
 add_compile_options(-ffp-contract=off)
+# Functions of the library call each other, not replacements that a program may bring: they may be inlined.
+add_compile_options(-fno-semantic-interposition)
 if(GALAGO_SANITIZE)
   add_compile_options(-fsanitize=${GALAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${GALAGO_SANITIZE})

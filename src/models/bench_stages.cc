@@ -308,7 +308,8 @@ BenchStage BenchStages::State::decode_batch_stage() {
   return {.name = "decode batch",
           .work = "1 row of each of " + std::to_string(options.sequences) + " sequences after " +
                   std::to_string(context),
-          .cost = {.flops = options.sequences * decoder_flops(frontend.config().text, context, context + 1),
+          .cost = {.flops = static_cast<double>(options.sequences) *
+                            decoder_flops(frontend.config().text, context, context + 1),
                    .bytes = text_bytes() + options.sequences * cache_bytes(context + 1)},
           .items = options.sequences,
           .item = "tokens",

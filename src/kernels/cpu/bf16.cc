@@ -97,6 +97,7 @@ void bf16_block(const uint32_t* a, int64_t a_stride, int64_t rows, int64_t pairs
   };
   some.template operator()<24 / kVectors>();  // sums in 24 of 32 registers
   some.template operator()<4>();
+  some.template operator()<2>();
   some.template operator()<1>();
 }
 

@@ -31,6 +31,7 @@ constexpr int kPanelVectors = kBf16Vectors;
 constexpr int kBlockRows = kSums / kPanelVectors;
 constexpr int64_t kMostDepth = 1024;  // of a panel at once: 192 KiB with 16 lanes, in the second cache
 constexpr int64_t kChunk = 256;       // weights of a row that become floats at once
+constexpr int64_t kAskAhead = 2 * kBlockRows;  // rows between those that are asked for and those in work
 
 int64_t PanelColumns() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(Floats())); }
 
@@ -98,14 +99,24 @@ void Finish(const PanelOutput& output, int64_t row, int64_t first, int64_t count
   round_to_bf16(sums, count, reinterpret_cast<uint16_t*>(output.pairs.row(row)) + first);
 }
 
-/// Has the cache lines brought near that Finish will write.
+/// Has the cache lines brought near that hold bytes [from, from + count).
+template <int kWrite>
+void Fetch(const void* from, int64_t count) {
+  const auto* const bytes = static_cast<const std::byte*>(from);
+  for (int64_t b = 0; b < count; b += 64) __builtin_prefetch(bytes + b, kWrite);
+  __builtin_prefetch(bytes + count - 1, kWrite);
+}
+
+/// Has brought near what Finish will read and write.
 void AskFor(const PanelOutput& output, int64_t row, int64_t first, int64_t count) {
-  const bool pairs = output.pairs.data;
-  const int64_t size = pairs ? 2 : 4;
-  const auto* const to =
-      reinterpret_cast<const std::byte*>(pairs ? output.pairs.row(row) : output.product.y.row(row));
-  for (int64_t b = first * size; b < (first + count) * size; b += 64) __builtin_prefetch(to + b, 1);
-  __builtin_prefetch(to + (first + count) * size - 1, 1);
+  const Epilogue& epilogue = output.product.epilogue;
+  if (output.pairs.data)
+    Fetch<1>(reinterpret_cast<const uint16_t*>(output.pairs.row(row)) + first, count * 2);
+  else
+    Fetch<1>(output.product.y.row(row) + first, count * 4);
+  if (epilogue.factor.data) Fetch<0>(epilogue.factor.row(row) + first, count * 4);
+  if (epilogue.residual.data && epilogue.residual.data != output.product.y.data)
+    Fetch<0>(epilogue.residual.row(row) + first, count * 4);
 }
 
 /// Rows [begin, end) of the columns of one panel; x in places.
@@ -125,7 +136,8 @@ void PanelTask(ConstMatrix x, const PanelOutput& output, int64_t panel, int64_t 
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
       float* const sums = packed + depth * width + (depths > 1 ? (row - begin) * width : 0);
       if (from + part == in)
-        for (int64_t r = 0; r < rows; ++r) AskFor(output, row + r, first, count);
+        for (int64_t r = row + kAskAhead; r < std::min(row + kAskAhead + kBlockRows, end); ++r)
+          AskFor(output, r, first, count);
       Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), part, packed, from > 0, sums);
       if (from + part < in) continue;
       for (int64_t r = 0; r < rows; ++r) Finish(output, row + r, first, count, sums + r * width);

@@ -77,12 +77,11 @@ void PackKeys(const StoredRows& keys, float scale, float* packed) {
           std::fill_n(row, count, 0.0f);
           continue;
         }
-        Widen<Element>(At<Element>(keys, first + r, c), count, scale, row);
-        if constexpr (kKind == Arithmetic::bf16) {
-          float pairs[kPart / 2];
-          round_to_bf16(row, count, reinterpret_cast<uint16_t*>(pairs));
-          std::memcpy(row, pairs, static_cast<size_t>(count) * 2);
-        }
+        float floats[kPart];
+        Widen<Element>(At<Element>(keys, first + r, c), count, scale,
+                       kKind == Arithmetic::bf16 ? floats : row);
+        if constexpr (kKind == Arithmetic::bf16)
+          round_to_bf16(floats, count, reinterpret_cast<uint16_t*>(row));
       }
       Transpose(
           part, kPart, Places<kKind>(count),
