@@ -6,9 +6,9 @@
 
 namespace galago::kernels::cpu {
 
-inline constexpr int64_t kTileRows = 96;  ///< query rows that share one pass over the keys
+inline constexpr int64_t kTileRows = 24;  ///< query rows that share one pass over the keys
 inline constexpr int64_t kKeyBlock =
-    512;  ///< keys whose scores are held at once; a block starts at its multiple
+    1024;  ///< keys whose scores are held at once; a block starts at its multiple
 
 /// Rows of keys or values as they lie, float32 or float16.
 struct StoredRows {

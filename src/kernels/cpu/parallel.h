@@ -18,7 +18,7 @@ namespace galago::kernels::cpu {
 /// Elementary operations (a load, a multiply-add) that are worth handing to another thread.
 inline constexpr int64_t kOperationsPerPart = 32'768;
 /// Those that are worth the agreement of threads on who does them.
-inline constexpr int64_t kOperationsPerTake = 4'096;
+inline constexpr int64_t kOperationsPerTake = 16'384;
 /// Into how many tasks, for each thread, work is divided whose tasks are long.
 inline constexpr int64_t kTasksPerThread = 4;
 

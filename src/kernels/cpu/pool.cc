@@ -109,7 +109,8 @@ class Pool {
 
   std::mutex busy_;  // held by the caller whose job runs
   std::vector<std::thread> workers_;
-  std::atomic<int> job_ = 0;
+  // What a job is and how far it is: one cache line, which comes to a thread with the news that there is one.
+  alignas(64) std::atomic<int> job_ = 0;
   std::atomic<uint64_t> ticket_ = 0;  // job << 32 | next part
   std::atomic<void (*)(const void*, int64_t)> body_ = nullptr;
   std::atomic<const void*> context_ = nullptr;
