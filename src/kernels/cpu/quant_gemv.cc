@@ -105,17 +105,30 @@ constexpr std::array<int32_t, kSpan * kSpan * Format::kGroupBytes / kVector> kGr
   return groups;
 }();
 
-/// One span of a row of weights that has `left` groups more, times kRows rows of x, added to sums. What it
-/// reads of the next row meets zeros of x and counts for nothing.
-template <class Format, int kRows>
-HWY_INLINE void Span(const Weights& weights, const Integers& x, int64_t left,
+/// How a row divides: whole spans, then a last one of some chunks whose first groups are the row's.
+struct Division {
+  int64_t groups, whole, chunks;
+  hn::Mask<Floats> last;
+
+  template <class Format>
+  static Division Of(int64_t groups) {
+    const int64_t rest = groups % kSpan;
+    return {groups, groups / kSpan, (rest * Format::kGroupBytes + kVector - 1) / kVector,
+            hn::FirstN(Floats(), static_cast<size_t>(rest))};
+  }
+};
+
+/// One span of a row of weights times kRows rows of x, added to sums. What a last span reads of the next row
+/// meets zeros of x and counts for nothing.
+template <class Format, int kRows, bool kWhole>
+HWY_INLINE void Span(const Weights& weights, const Integers& x, const Division& division,
                      hn::Vec<Floats> (&sums)[kRows]) {
   const Floats d;
   constexpr int64_t kColumns = kVector * kWeightGroup / Format::kGroupBytes;  // of a chunk
   const auto of_row = [&](const std::byte* halves) {
     hwy::Prefetch(halves + kAhead / 8);
     const auto floats = F16::Load(halves);
-    return left < kSpan ? hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(left)), floats) : floats;
+    return kWhole ? floats : hn::IfThenElseZero(division.last, floats);
   };
   const auto scales = of_row(weights.scales);
   hn::Vec<Floats> factors[kRows];
@@ -127,7 +140,7 @@ HWY_INLINE void Span(const Weights& weights, const Integers& x, int64_t left,
   }
 #pragma GCC unroll 8
   for (int64_t k = 0; k < kSpan * Format::kGroupBytes / kVector; ++k) {
-    if (k * kVector >= left * Format::kGroupBytes) break;
+    if (!kWhole && k == division.chunks) break;
     const std::byte* from = weights.values + k * kVector;
     typename Format::Part parts[Format::kParts];
     Format::Load(from, parts);
@@ -142,13 +155,13 @@ HWY_INLINE void Span(const Weights& weights, const Integers& x, int64_t left,
 
 /// One row of weights times kRows rows of x: the lanes of sums[r] are to be added.
 template <class Format, int kRows>
-HWY_INLINE void Dot(const Weights& weights, const Integers& x, int64_t groups,
+HWY_INLINE void Dot(const Weights& weights, const Integers& x, const Division& division,
                     hn::Vec<Floats> (&sums)[kRows]) {
   for (int r = 0; r < kRows; ++r) sums[r] = hn::Zero(Floats());
   int64_t g = 0;
-  for (; g + kSpan <= groups; g += kSpan)
-    Span<Format, kRows>(weights.After<Format>(g), x.After(g), kSpan, sums);
-  if (g < groups) Span<Format, kRows>(weights.After<Format>(g), x.After(g), groups - g, sums);
+  for (int64_t span = 0; span < division.whole; ++span, g += kSpan)
+    Span<Format, kRows, true>(weights.After<Format>(g), x.After(g), division, sums);
+  if (division.chunks > 0) Span<Format, kRows, false>(weights.After<Format>(g), x.After(g), division, sums);
 }
 
 /// A row of weights, followed by zeros up to a whole span.
@@ -218,8 +231,9 @@ HWY_NOINLINE void SomeRows(const WeightView& weight, int64_t first, int64_t outs
   const int64_t groups = weight.groups(), plane = 2 * first * groups;
   const Integers from = {x.values + row * x.cols, x.factors + row * x.groups, x.sums + row * x.groups, x.cols,
                          x.groups};
-  const Weights weights = {weight.row(first), weight.scales + plane,
-                           (kHasMinimum<Format> ? weight.minimums : weight.scales) + plane};
+  Weights weights = {weight.row(first), weight.scales + plane,
+                     (kHasMinimum<Format> ? weight.minimums : weight.scales) + plane};
+  const Division division = Division::Of<Format>(groups);
   // The last rows of a matrix would read on beyond its end.
   const int64_t beyond = (kSpan - groups % kSpan) % kSpan;
   const int64_t safe = weight.rows - first - (beyond + groups - 1) / groups;
@@ -228,9 +242,10 @@ HWY_NOINLINE void SomeRows(const WeightView& weight, int64_t first, int64_t outs
     // Not unrolled: the processor's prefetchers follow each load instruction on its own.
 #pragma GCC unroll 1
     for (int64_t i = 0; i < 4; ++i) {
-      const int64_t out = std::min(o + i, outs - 1);
-      const Weights of_out = weights.After<Format>(out * groups);
-      Dot<Format, kRows>(out < safe ? of_out : CopyOf<Format>(of_out, groups), from, groups, sums[i]);
+      hn::Vec<Floats> of_row[kRows];
+      Dot<Format, kRows>(o + i < safe ? weights : CopyOf<Format>(weights, groups), from, division, of_row);
+      for (int r = 0; r < kRows; ++r) sums[i][r] = of_row[r];
+      if (o + i + 1 < outs) weights = weights.After<Format>(groups);
     }
     for (int r = 0; r < kRows; ++r)
       StoreSums(sums[0][r], sums[1][r], sums[2][r], sums[3][r], dots + r * kOutputBlock + o);
