@@ -1,8 +1,6 @@
-// How the fast kernels divide work: contiguous ranges of items, handed out to threads as they become free; a
-// large one for each thread, then small ones, so that one which is held up leaves some of its share to the
-// others. More ranges cost time: threads have to agree on each, and reading memory begins anew. Small work
-// stays on the calling thread, where waking another would cost more than it saves. No result depends on the
-// division.
+// How the fast kernels divide work: a contiguous share of the items for each thread, which takes some of it
+// at a time; who is done helps the others, so one that is held up holds up nobody. Small work stays on the
+// calling thread, where waking another would cost more than it saves. No result depends on the division.
 #pragma once
 
 #include <algorithm>

@@ -107,13 +107,13 @@ constexpr std::array<int32_t, kSpan * kSpan * Format::kGroupBytes / kVector> kGr
 
 /// How a row divides: whole spans, then a last one of some chunks whose first groups are the row's.
 struct Division {
-  int64_t groups, whole, chunks;
+  int64_t whole, chunks;
   hn::Mask<Floats> last;
 
   template <class Format>
   static Division Of(int64_t groups) {
     const int64_t rest = groups % kSpan;
-    return {groups, groups / kSpan, (rest * Format::kGroupBytes + kVector - 1) / kVector,
+    return {groups / kSpan, (rest * Format::kGroupBytes + kVector - 1) / kVector,
             hn::FirstN(Floats(), static_cast<size_t>(rest))};
   }
 };
