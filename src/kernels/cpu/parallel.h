@@ -61,17 +61,17 @@ template <class Body>
 void parallel_for(int64_t items, int64_t cost, const Body& body) {
   if (items <= 0) return;
   constexpr int64_t kMostShares = 32;
-  const int64_t team = std::min(parts_for(items, cost), kMostShares);
+  const int64_t team = parts_for(items, cost), count = std::min(team, kMostShares);
   if (team == 1) return body(0, items);
   const int64_t least = std::max<int64_t>(1, kOperationsPerTake / std::max<int64_t>(cost, 1));
   Share shares[kMostShares];
-  for (int64_t s = 0; s < team; ++s) {
-    shares[s].next.store(items * s / team, std::memory_order_relaxed);
-    shares[s].end = items * (s + 1) / team;
+  for (int64_t s = 0; s < count; ++s) {
+    shares[s].next.store(items * s / count, std::memory_order_relaxed);
+    shares[s].end = items * (s + 1) / count;
   }
-  parallel_parts(parts_for(items, cost), [&](int64_t part) {
-    for (int64_t s = part; s < part + team; ++s)
-      while (shares[s % team].take(least, body)) {
+  parallel_parts(team, [&](int64_t part) {
+    for (int64_t s = part; s < part + count; ++s)
+      while (shares[s % count].take(least, body)) {
       }
   });
 }

@@ -191,7 +191,7 @@ void resample(const ConstPicture& in, std::span<const ResamplePass> passes, cons
   for (const ResamplePass& pass : passes) weights.emplace_back(*pass.axis);
   const int64_t rows = out.layout.height;
   const int64_t cost = cost_of_row(passes, weights, in, rows);
-  const int64_t parts = std::clamp<int64_t>(std::min(rows / kPartRows, parts_for(rows, cost)), 1, threads());
+  const int64_t parts = std::max<int64_t>(1, std::min(rows / kPartRows, parts_for(rows, cost)));
   std::vector<Stream> streams;
   for (int64_t i = 0; i < parts; ++i)
     streams.emplace_back(in, passes, weights, out, Rows{rows * i / parts, rows * (i + 1) / parts});
