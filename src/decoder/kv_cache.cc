@@ -27,17 +27,8 @@ std::byte* KvSequence::at(int64_t layer, int64_t part, int64_t position) {
   return const_cast<std::byte*>(std::as_const(*this).at(layer, part, position));
 }
 
-void KvSequence::write(int64_t layer, int64_t part, int64_t position, const float* row) {
-  std::byte* const to = at(layer, part, position);
-  if (shape_.dtype == DType::f16)
-    kernels::to_f16({row, static_cast<size_t>(shape_.width)}, reinterpret_cast<uint16_t*>(to));
-  else
-    std::copy_n(row, shape_.width, reinterpret_cast<float*>(to));
-}
-
-void KvSequence::store(int64_t layer, int64_t position, const float* key, const float* value) {
-  write(layer, 0, position, key);
-  write(layer, 1, position, value);
+KvPlace KvSequence::place(int64_t layer, int64_t position) {
+  return {.key = at(layer, 0, position), .value = at(layer, 1, position)};
 }
 
 kernels::CacheView KvSequence::view(int64_t layer) const {

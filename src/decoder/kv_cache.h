@@ -23,6 +23,12 @@ struct KvShape {
   int64_t position_bytes() const { return 2 * layers * width * size_of(dtype); }
 };
 
+/// Memory for a position's key and value in one layer, [width] of the cache's dtype each.
+struct KvPlace {
+  void* key = nullptr;
+  void* value = nullptr;
+};
+
 /// Keys and values of one sequence, with room for `capacity` positions.
 class KvSequence {
  public:
@@ -36,8 +42,8 @@ class KvSequence {
   /// Bytes held.
   int64_t bytes() const { return capacity_ * shape_.position_bytes(); }
 
-  /// Writes key and value [width] of a position below the capacity; the length stays as it is.
-  void store(int64_t layer, int64_t position, const float* key, const float* value);
+  /// Where the key and the value of a position below the capacity belong (kernels::scatter_rows).
+  KvPlace place(int64_t layer, int64_t position);
   kernels::CacheView view(int64_t layer) const;
 
   /// The first `rows` positions in memory of its own, with room for `capacity` of them; rows <= length().
@@ -47,7 +53,6 @@ class KvSequence {
   // Part 0 holds keys, part 1 values.
   const std::byte* at(int64_t layer, int64_t part, int64_t position) const;
   std::byte* at(int64_t layer, int64_t part, int64_t position);
-  void write(int64_t layer, int64_t part, int64_t position, const float* row);
 
   KvShape shape_;
   int64_t capacity_ = 0;

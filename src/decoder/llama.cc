@@ -96,14 +96,19 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   kernels::rope(k, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
 
   const std::span<kernels::CausalRow> rows = workspace.array<kernels::CausalRow>(x.rows);
-  for (int64_t i = 0; i < x.rows; ++i) {
-    const RowPlace place = batch.places[static_cast<size_t>(i)];
+  const std::span<void*> keys = workspace.array<void*>(x.rows), values = workspace.array<void*>(x.rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const RowPlace place = batch.places[i];
     KvSequence& sequence = batch.cache->at(place.sequence);
-    sequence.store(layer, place.position, k.row(i), v.row(i));
-    rows[static_cast<size_t>(i)] = {.cache = sequence.view(layer),
-                                    .first = std::max<int64_t>(0, place.position - window_ + 1),
-                                    .last = place.position};
+    const KvPlace cached = sequence.place(layer, place.position);
+    keys[i] = cached.key;
+    values[i] = cached.value;
+    rows[i] = {.cache = sequence.view(layer),
+               .first = std::max<int64_t>(0, place.position - window_ + 1),
+               .last = place.position};
   }
+  kernels::scatter_rows(k, keys, batch.cache->shape().dtype);
+  kernels::scatter_rows(v, values, batch.cache->shape().dtype);
   const Matrix mixed = workspace.matrix(x.rows, q.cols);  // [n, heads*d]
   kernels::attention_cached(q, rows, layout_, mixed);
   kernels::linear(mixed, o_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]

@@ -26,7 +26,7 @@ struct Table {
   decltype(&reference::attention) attention;
   decltype(&reference::attention_cached) attention_cached;
   decltype(&reference::rope) rope;
-  decltype(&reference::to_f16) to_f16;
+  decltype(&reference::scatter_rows) scatter_rows;
   decltype(&reference::gather_rows) gather_rows;
   decltype(&reference::resample) resample;
   decltype(&reference::look_up) look_up;
@@ -35,14 +35,14 @@ struct Table {
 const char* reference_name() { return "reference"; }
 
 constexpr Table kReference = {
-    Backend::reference,    reference_name,      reference::linear_each, reference::feed_forward,
-    reference::layer_norm, reference::rms_norm, reference::attention,   reference::attention_cached,
-    reference::rope,       reference::to_f16,   reference::gather_rows, reference::resample,
+    Backend::reference,    reference_name,          reference::linear_each, reference::feed_forward,
+    reference::layer_norm, reference::rms_norm,     reference::attention,   reference::attention_cached,
+    reference::rope,       reference::scatter_rows, reference::gather_rows, reference::resample,
     reference::look_up};
 
-constexpr Table kCpu = {Backend::cpu,    cpu::name,     cpu::linear_each, cpu::feed_forward,
-                        cpu::layer_norm, cpu::rms_norm, cpu::attention,   cpu::attention_cached,
-                        cpu::rope,       cpu::to_f16,   cpu::gather_rows, cpu::resample,
+constexpr Table kCpu = {Backend::cpu,    cpu::name,         cpu::linear_each, cpu::feed_forward,
+                        cpu::layer_norm, cpu::rms_norm,     cpu::attention,   cpu::attention_cached,
+                        cpu::rope,       cpu::scatter_rows, cpu::gather_rows, cpu::resample,
                         cpu::look_up};
 
 std::atomic<const Table*> current = &kCpu;
@@ -147,7 +147,10 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
   table().rope(x, positions, inv_freq, head_dim, scale);
 }
 
-void to_f16(std::span<const float> x, uint16_t* out) { table().to_f16(x, out); }
+void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) {
+  require(std::ssize(to) == x.rows && (dtype == DType::f32 || dtype == DType::f16), "scatter_rows");
+  table().scatter_rows(x, to, dtype);
+}
 
 void gather_rows(const WeightView& weights, std::span<const int32_t> ids, Matrix out) {
   require(weights.values && out.cols == weights.cols && std::ssize(ids) == out.rows, "gather_rows");

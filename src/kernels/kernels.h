@@ -71,8 +71,8 @@ struct Product {
   Matrix y;
   Epilogue epilogue;
 };
-/// linear() for each product, all at once: the threads divide them together. A product's factor may be all of
-/// the y of the one before it.
+/// linear() for each product, all at once: the threads divide them together. A product may have the y of the
+/// one before it, and then takes it as its factor.
 void linear_each(ConstMatrix x, std::span<const Product> products);
 
 /// Two layers, one after the other: linear_each(x, in), then linear() of the y of the last product in `in`.
@@ -126,9 +126,10 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
 void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
           float scale);
 
-/// out[i] = x[i] as the nearest float16, ties to even; what is beyond +-65504 becomes +-65504, so that a
-/// cache of float16 stays finite. NaN stays NaN.
-void to_f16(std::span<const float> x, uint16_t* out);
+/// Row i of x to to[i], where [cols] numbers of `dtype` have room: f32 as they are, or f16 rounded to
+/// nearest, ties to even. What is beyond +-65504 becomes +-65504 there, so that a cache of float16 stays
+/// finite; NaN stays NaN.
+void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype);
 
 /// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);

@@ -60,16 +60,19 @@ TEST(ToHalf, TheFastKernelGivesTheTwinsBits) {
         std::ldexp(1 + static_cast<float>(any(random) % 8192) / 4096, -static_cast<int>(any(random) % 28)));
   }
   std::vector<uint16_t> fast(values.size()), twin(values.size());
-  reference::to_f16(values, twin.data());
+  const ConstMatrix row(values.data(), 1, std::ssize(values));
+  void* to[] = {twin.data()};
+  reference::scatter_rows(row, to, DType::f16);
+  to[0] = fast.data();
   for (const int64_t off : {0LL, HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
     hwy::DisableTargets(off);
     fast.assign(fast.size(), 0);
-    to_f16(values, fast.data());
+    scatter_rows(row, to, DType::f16);
     EXPECT_EQ(fast, twin);
   }
   hwy::DisableTargets(0);
   std::vector<float> broken(33, std::numeric_limits<float>::quiet_NaN());
-  to_f16(broken, fast.data());
+  scatter_rows({broken.data(), 1, std::ssize(broken)}, to, DType::f16);
   for (size_t i = 0; i < broken.size(); ++i) EXPECT_TRUE(std::isnan(from_f16(fast[i]))) << i;
 }
 

@@ -15,7 +15,7 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out);
 void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
           float scale);
-void to_f16(std::span<const float> x, uint16_t* out);
+void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype);
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
 void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out);
 void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out);

@@ -28,32 +28,47 @@ HWY_INLINE void FinishVector(D d, float scale, const float* sums, const float* b
   hn::StoreU(value, d, y);
 }
 
-template <Activation kActivation>
-void FinishWith(const Product& product, int64_t row, int64_t first, int64_t count, const float* sums,
-                float* y) {
-  const Epilogue& epilogue = product.epilogue;
-  const float* const bias = product.layer->bias() ? product.layer->bias() + first : nullptr;
-  const float* const factor = epilogue.factor.data ? epilogue.factor.row(row) + first : nullptr;
-  const float* const residual = epilogue.residual.data ? epilogue.residual.row(row) + first : nullptr;
-  const float scale = epilogue.scale;
-  const auto at = [](const float* values, int64_t c) { return values ? values + c : nullptr; };
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 1> one;
-  int64_t c = 0;
-  for (; c + static_cast<int64_t>(hn::Lanes(d)) <= count; c += static_cast<int64_t>(hn::Lanes(d)))
-    FinishVector<kActivation>(d, scale, sums + c, at(bias, c), at(factor, c), at(residual, c), y + c);
-  for (; c < count; ++c)
-    FinishVector<kActivation>(one, scale, sums + c, at(bias, c), at(factor, c), at(residual, c), y + c);
+/// A block of a product: all matrices are [rows, cols] like the sums, bias [cols]; null data: none.
+struct BlockEnd {
+  ConstMatrix sums;
+  const float* bias;
+  ConstMatrix factor;
+  ConstMatrix residual;
+  Matrix y;  ///< may be the place of another one
+};
+
+/// Rows [row, row + sums.rows) and columns [first, first + sums.cols) of a product.
+inline BlockEnd EndOf(const Product& product, int64_t row, int64_t first, ConstMatrix sums) {
+  const auto block = [&](auto matrix) {
+    return matrix.data ? matrix.slice_rows(row, sums.rows).slice_cols(first, sums.cols) : matrix;
+  };
+  return {sums, product.layer->bias() ? product.layer->bias() + first : nullptr,
+          block(product.epilogue.factor), block(product.epilogue.residual), block(product.y)};
 }
 
-/// y[0..count) = columns [first, first + count) of row `row` of a product, from the sums of its products; y
-/// may be their place, or the factor's or the residual's.
-inline void FinishRow(const Product& product, int64_t row, int64_t first, int64_t count, const float* sums,
-                      float* y) {
-  const auto finish = [&]<Activation kActivation>() {
-    FinishWith<kActivation>(product, row, first, count, sums, y);
-  };
-  switch (product.epilogue.activation) {
+template <Activation kActivation>
+void FinishWith(float scale, const BlockEnd& end) {
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 1> one;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), cols = end.sums.cols;
+  for (int64_t r = 0; r < end.sums.rows; ++r) {
+    const float* const sums = end.sums.row(r);
+    const float* const factor = end.factor.data ? end.factor.row(r) : nullptr;
+    const float* const residual = end.residual.data ? end.residual.row(r) : nullptr;
+    float* const y = end.y.row(r);
+    const auto at = [](const float* values, int64_t c) { return values ? values + c : nullptr; };
+    int64_t c = 0;
+    for (; c + lanes <= cols; c += lanes)
+      FinishVector<kActivation>(d, scale, sums + c, at(end.bias, c), at(factor, c), at(residual, c), y + c);
+    for (; c < cols; ++c)
+      FinishVector<kActivation>(one, scale, sums + c, at(end.bias, c), at(factor, c), at(residual, c), y + c);
+  }
+}
+
+/// y of a block, from the sums of its products.
+inline void Finish(const Epilogue& epilogue, const BlockEnd& end) {
+  const auto finish = [&]<Activation kActivation>() { FinishWith<kActivation>(epilogue.scale, end); };
+  switch (epilogue.activation) {
     case Activation::gelu_tanh:
       return finish.template operator()<Activation::gelu_tanh>();
     case Activation::gelu_erf:

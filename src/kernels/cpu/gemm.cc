@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/block-inl.h"
@@ -73,17 +74,16 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
 
 /// sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel; at most kBlockRows rows.
 template <Arithmetic kKind>
-void Rows(ConstMatrix x, int64_t depth, const float* panel, bool accumulate, float* sums) {
+void Rows(ConstMatrix x, int64_t depth, const float* panel, bool accumulate, Matrix sums) {
   if constexpr (kKind == Arithmetic::bf16) {
     bf16_block<kBf16Vectors>(reinterpret_cast<const uint32_t*>(x.data), x.stride, x.rows, depth,
-                             reinterpret_cast<const uint32_t*>(panel), accumulate, sums, PanelColumns());
+                             reinterpret_cast<const uint32_t*>(panel), accumulate, sums.data, sums.stride);
   } else {
-    const int64_t width = PanelColumns();
     int64_t row = 0;
     const auto step = [&]<int kRows>() {
       for (; row + kRows <= x.rows; row += kRows)
-        Block<kRows, kPanelVectors>(x.row(row), x.stride, depth, panel, accumulate, sums + row * width,
-                                    width);
+        Block<kRows, kPanelVectors>(x.row(row), x.stride, depth, panel, accumulate, sums.row(row),
+                                    sums.stride);
     };
     step.template operator()<kBlockRows>();
     step.template operator()<kBlockRows / 2>();
@@ -91,12 +91,26 @@ void Rows(ConstMatrix x, int64_t depth, const float* panel, bool accumulate, flo
   }
 }
 
-/// Columns [first, first + count) of a row, from its sums, which change.
-void Finish(const PanelOutput& output, int64_t row, int64_t first, int64_t count, float* sums) {
-  if (!output.pairs.data)
-    return FinishRow(output.product, row, first, count, sums, output.product.y.row(row) + first);
-  FinishRow(output.product, row, first, count, sums, sums);
-  round_to_bf16(sums, count, reinterpret_cast<uint16_t*>(output.pairs.row(row)) + first);
+/// Whether a product's sums are what it gives.
+bool IsPlain(const Product& product) {
+  const auto& [layer, y, end] = product;
+  return !layer->bias() && end.activation == Activation::none && !end.factor.data && end.scale == 1 &&
+         !end.residual.data;
+}
+
+/// A block of a chain's product from its sums [rows, count], which change. `last` holds the block of the
+/// product before it, null data for the first.
+void FinishBlock(const Chain& chain, size_t index, int64_t row, int64_t first, Matrix sums,
+                 ConstMatrix last) {
+  const Product& product = chain.products[index];
+  BlockEnd end = EndOf(product, row, first, sums);
+  const bool written = index + 1 == chain.products.size();
+  if (last.data) end.factor = last;
+  if (!written || chain.pairs.data) end.y = sums;
+  if (end.y.data != sums.data || !IsPlain(product)) Finish(product.epilogue, end);
+  if (written && chain.pairs.data)
+    for (int64_t r = 0; r < sums.rows; ++r)
+      round_to_bf16(sums.row(r), sums.cols, reinterpret_cast<uint16_t*>(chain.pairs.row(row + r)) + first);
 }
 
 /// Has the cache lines brought near that hold bytes [from, from + count).
@@ -107,50 +121,63 @@ void Fetch(const void* from, int64_t count) {
   __builtin_prefetch(bytes + count - 1, kWrite);
 }
 
-/// Has brought near what Finish will read and write.
-void AskFor(const PanelOutput& output, int64_t row, int64_t first, int64_t count) {
-  const Epilogue& epilogue = output.product.epilogue;
-  if (output.pairs.data)
-    Fetch<1>(reinterpret_cast<const uint16_t*>(output.pairs.row(row)) + first, count * 2);
+/// Has brought near what FinishBlock will read and write.
+void AskFor(const Chain& chain, int64_t row, int64_t first, int64_t count) {
+  const auto& [layer, y, epilogue] = chain.products.back();
+  if (chain.pairs.data)
+    Fetch<1>(reinterpret_cast<const uint16_t*>(chain.pairs.row(row)) + first, count * 2);
   else
-    Fetch<1>(output.product.y.row(row) + first, count * 4);
-  if (epilogue.factor.data) Fetch<0>(epilogue.factor.row(row) + first, count * 4);
-  if (epilogue.residual.data && epilogue.residual.data != output.product.y.data)
-    Fetch<0>(epilogue.residual.row(row) + first, count * 4);
+    Fetch<1>(y.row(row) + first, count * 4);
+  for (const ConstMatrix& other : {epilogue.factor, epilogue.residual})
+    if (other.data && other.data != y.data) Fetch<0>(other.row(row) + first, count * 4);
 }
 
 /// Rows [begin, end) of the columns of one panel; x in places.
 template <Arithmetic kKind>
-void PanelTask(ConstMatrix x, const PanelOutput& output, int64_t panel, int64_t begin, int64_t end) {
-  const Product& product = output.product;
+void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
+  const int64_t links = std::ssize(chain.products);
+  const Product& written = chain.products.back();
   const int64_t width = PanelColumns(), first = panel * width, in = x.cols;
-  const int64_t count = std::min(width, product.y.cols - first);
+  const int64_t count = std::min(width, written.y.cols - first);
   const int64_t depths = (in + kMostDepth - 1) / kMostDepth;
   const int64_t depth = ((in + depths - 1) / depths + kWeightGroup - 1) / kWeightGroup * kWeightGroup;
   const int64_t kept = depths > 1 ? end - begin : kBlockRows;  // rows whose sums wait for the next depth
-  float* const packed = thread_scratch<struct Packed>((depth + kept) * width);
+  float* const packed = thread_scratch<struct Packed>(links * (depth + kept) * width);
+  const bool in_place = IsPlain(written) && !chain.pairs.data && count == width;
+  const auto sums_of = [&](int64_t link, int64_t row, int64_t rows) -> Matrix {
+    if (in_place && link + 1 == links) return written.y.slice_rows(row, rows).slice_cols(first, width);
+    const int64_t place = links * depth + link * kept + (depths > 1 ? row - begin : 0);
+    return {packed + place * width, rows, count, width};
+  };
   for (int64_t from = 0; from < in; from += depth) {
     const int64_t part = std::min(depth, in - from);
-    PackPanel<kKind>(product.layer->weight(), first, count, from, part, packed);
+    for (int64_t i = 0; i < links; ++i)
+      PackPanel<kKind>(chain.products[static_cast<size_t>(i)].layer->weight(), first, count, from, part,
+                       packed + i * depth * width);
     for (int64_t row = begin; row < end; row += kBlockRows) {
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
-      float* const sums = packed + depth * width + (depths > 1 ? (row - begin) * width : 0);
-      if (from + part == in)
+      const bool last_depth = from + part == in;
+      if (last_depth)
         for (int64_t r = row + kAskAhead; r < std::min(row + kAskAhead + kBlockRows, end); ++r)
-          AskFor(output, r, first, count);
-      Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), part, packed, from > 0, sums);
-      if (from + part < in) continue;
-      for (int64_t r = 0; r < rows; ++r) Finish(output, row + r, first, count, sums + r * width);
+          AskFor(chain, r, first, count);
+      Matrix last;
+      for (int64_t i = 0; i < links; ++i) {
+        const Matrix sums = sums_of(i, row, rows);
+        Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), part, packed + i * depth * width,
+                    from > 0, sums);
+        if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);
+        last = sums;
+      }
     }
   }
 }
 
-void Task(ConstMatrix x, const PanelOutput& output, int64_t panel, int64_t begin, int64_t end) {
-  PanelTask<Arithmetic::f32>(x, output, panel, begin, end);
+void Task(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
+  PanelTask<Arithmetic::f32>(x, chain, panel, begin, end);
 }
 
-void Bf16Task(ConstMatrix x, const PanelOutput& output, int64_t panel, int64_t begin, int64_t end) {
-  PanelTask<Arithmetic::bf16>(x, output, panel, begin, end);
+void Bf16Task(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
+  PanelTask<Arithmetic::bf16>(x, chain, panel, begin, end);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -180,6 +207,10 @@ bool in_pairs(const Product& product) {
          HWY_DYNAMIC_DISPATCH(PanelColumns)() == kBf16Vectors * 16 && has_bf16_products();
 }
 
+bool in_pairs(const Chain& chain) {
+  return std::ranges::all_of(chain.products, [](const Product& product) { return in_pairs(product); });
+}
+
 /// Places for pairs of `cols` numbers a row, in scratch of the calling thread.
 template <class Owner>
 Matrix pairs_of(int64_t rows, int64_t cols) {
@@ -196,16 +227,11 @@ ConstMatrix rounded(ConstMatrix x) {
   return pairs;
 }
 
-/// Whether a product's factor is what the product before it gives: one task makes a panel of both.
-bool needs_last(std::span<const Product> products, size_t i) {
-  return i > 0 && products[i].epilogue.factor.data == products[i - 1].y.data;
-}
-
-/// The next product after i that is made by tasks of its own.
-size_t next(std::span<const Product> products, size_t i) {
-  do ++i;
-  while (i < products.size() && needs_last(products, i));
-  return i;
+/// The products from i on that are made together.
+std::span<const Product> links_from(std::span<const Product> products, size_t i) {
+  size_t end = i + 1;
+  while (end < products.size() && products[end].epilogue.factor.data == products[end - 1].y.data) ++end;
+  return products.subspan(i, end - i);
 }
 
 /// Rows as floats, as pairs of bfloat16, or as both.
@@ -219,26 +245,26 @@ void multiply(Input x, std::span<const Product> products, Matrix last_pairs) {
   const int64_t width = HWY_DYNAMIC_DISPATCH(PanelColumns)();
   const auto panels = [width](const Product& product) { return (product.y.cols + width - 1) / width; };
   const int64_t rows = products.front().y.rows;
+  std::vector<Chain> chains;
   int64_t all = 0;
-  for (size_t i = 0; i < products.size(); ++i) {
-    if (!needs_last(products, i)) all += panels(products[i]);
-    if (in_pairs(products[i]) && !x.pairs.data) x.pairs = rounded(x.floats);
+  for (size_t i = 0; i < products.size(); i += chains.back().products.size()) {
+    chains.push_back({links_from(products, i), {}});
+    all += panels(products[i]);
+    if (in_pairs(chains.back()) && !x.pairs.data) x.pairs = rounded(x.floats);
   }
+  chains.back().pairs = last_pairs;
   const int64_t parts = row_parts(rows, all);
   parallel_parts(all * parts, [&](int64_t task) {
     const int64_t part = task / all;
     int64_t panel = task % all;
-    size_t i = 0;
-    for (; panel >= panels(products[i]); i = next(products, i)) panel -= panels(products[i]);
+    auto chain = chains.begin();
+    for (; panel >= panels(chain->products.front()); ++chain) panel -= panels(chain->products.front());
     // Parts begin at whole blocks, which are the fastest.
     const auto row = [&](int64_t p) { return p == parts ? rows : rows * p / parts / 8 * 8; };
-    for (const size_t end = next(products, i); i < end; ++i) {
-      const PanelOutput output = {products[i], i + 1 == products.size() ? last_pairs : Matrix()};
-      if (in_pairs(products[i]))
-        HWY_DYNAMIC_DISPATCH(Bf16Task)(x.pairs, output, panel, row(part), row(part + 1));
-      else
-        HWY_DYNAMIC_DISPATCH(Task)(x.floats, output, panel, row(part), row(part + 1));
-    }
+    if (in_pairs(*chain))
+      HWY_DYNAMIC_DISPATCH(Bf16Task)(x.pairs, *chain, panel, row(part), row(part + 1));
+    else
+      HWY_DYNAMIC_DISPATCH(Task)(x.floats, *chain, panel, row(part), row(part + 1));
   });
 }
 

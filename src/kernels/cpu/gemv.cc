@@ -115,8 +115,7 @@ void FewRows(ConstMatrix x, ConstMatrix split, const Product& product, int64_t b
       AllRows<F16>(x, weights, outs, dots);
     if (x.cols % (2 * static_cast<int64_t>(hn::Lanes(Floats()))) != 0)
       for (int64_t o = 0; o < outs; ++o) AddTail(x, weight, first + o, dots + o);
-    for (int64_t r = 0; r < x.rows; ++r)
-      FinishRow(product, r, first, outs, dots + r * kOutputBlock, product.y.row(r) + first);
+    Finish(product.epilogue, EndOf(product, 0, first, {dots, x.rows, outs, kOutputBlock}));
   }
 }
 

@@ -8,9 +8,10 @@
 
 namespace galago::kernels::cpu {
 
-/// Where a product of many rows goes: floats to product.y or, where `pairs` has memory, bfloat16 there.
-struct PanelOutput {
-  const Product& product;
+/// Products that are made panel by panel together: each multiplies by the one before it, and only the last
+/// one is written, as floats to its y or, where `pairs` has memory, as bfloat16 there.
+struct Chain {
+  std::span<const Product> products;
   Matrix pairs;  ///< [n, out / 2], two numbers in the place of a float
 };
 

@@ -268,8 +268,7 @@ void FewRows(const IntegerRows& x, const Product& product, int64_t begin, int64_
     const int64_t outs = std::min(kOutputBlock, end - first);
     with_format(weight.format, x.in_bytes,
                 [&]<class Format>() { AllRows<Format>(weight, first, outs, x, dots); });
-    for (int64_t r = 0; r < x.rows; ++r)
-      FinishRow(product, r, first, outs, dots + r * kOutputBlock, product.y.row(r) + first);
+    Finish(product.epilogue, EndOf(product, 0, first, {dots, x.rows, outs, kOutputBlock}));
   }
 }
 

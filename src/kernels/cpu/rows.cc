@@ -190,8 +190,14 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
   });
 }
 
-void to_f16(std::span<const float> x, uint16_t* out) {
-  HWY_DYNAMIC_DISPATCH(ToF16)(x.data(), std::ssize(x), out);
+void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) {
+  each_row(x.rows, x.cols, [&](int64_t i) {
+    void* const row = to[static_cast<size_t>(i)];
+    if (dtype == DType::f16)
+      HWY_DYNAMIC_DISPATCH(ToF16)(x.row(i), x.cols, static_cast<uint16_t*>(row));
+    else
+      std::copy_n(x.row(i), x.cols, static_cast<float*>(row));
+  });
 }
 
 }  // namespace galago::kernels::cpu

@@ -50,8 +50,14 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
   }
 }
 
-void to_f16(std::span<const float> x, uint16_t* out) {
-  std::transform(x.begin(), x.end(), out, [](float value) { return galago::to_f16(value); });
+void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) {
+  for (int64_t i = 0; i < x.rows; ++i) {
+    void* const row = to[static_cast<size_t>(i)];
+    if (dtype == DType::f32)
+      std::copy_n(x.row(i), x.cols, static_cast<float*>(row));
+    else
+      std::transform(x.row(i), x.row(i) + x.cols, static_cast<uint16_t*>(row), to_f16);
+  }
 }
 
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/half.h"
+#include "support/kv_rows.h"
 #include "tiny_decoder.h"
 
 namespace galago {
@@ -22,7 +23,7 @@ TEST(HalfCache, HoldsRoundedNumbersInHalfTheMemory) {
     for (int64_t p = 0; p < 5; ++p) {
       const float at = static_cast<float>(100 * layer + 10 * p);
       const std::vector<float> key = {at, 0.1F, kHuge}, value = {-at, 1 + 0x1p-11F, -kInfinity};
-      whole.store(layer, p, key.data(), value.data());
+      test::store(whole, layer, p, key, value);
     }
   whole.set_length(5);
   const auto check = [](const KvSequence& cache, int64_t positions) {

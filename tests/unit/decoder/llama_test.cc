@@ -6,6 +6,7 @@
 
 #include <numeric>
 
+#include "support/kv_rows.h"
 #include "tiny_decoder.h"
 
 namespace galago {
@@ -275,7 +276,7 @@ void fill(KvSequence& sequence, int64_t count, float mark) {
     for (int64_t p = 0; p < count; ++p) {
       const float at = mark + static_cast<float>(100 * layer + 10 * p);
       const float key[] = {at, at + 1, at + 2}, value[] = {-at, -at - 1, -at - 2};
-      sequence.store(layer, p, key, value);
+      test::store(sequence, layer, p, key, value);
     }
 }
 

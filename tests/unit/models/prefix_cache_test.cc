@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "support/kv_rows.h"
+
 namespace galago {
 namespace {
 
@@ -48,7 +50,7 @@ KvSequence sequence(int64_t rows, float mark, int64_t capacity = 0) {
   KvSequence out(kShape, std::max(rows, capacity));
   const float row[] = {mark, 0, 0, 0};
   for (int64_t layer = 0; layer < 2; ++layer)
-    for (int64_t p = 0; p < rows; ++p) out.store(layer, p, row, row);
+    for (int64_t p = 0; p < rows; ++p) test::store(out, layer, p, row, row);
   out.set_length(rows);
   return out;
 }

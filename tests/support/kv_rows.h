@@ -1,0 +1,20 @@
+// Writes rows into a cache of keys and values, as a decoder does.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "decoder/kv_cache.h"
+
+namespace galago::test {
+
+/// Key and value [width] of one position.
+inline void store(KvSequence& sequence, int64_t layer, int64_t position, std::span<const float> key,
+                  std::span<const float> value) {
+  const KvPlace place = sequence.place(layer, position);
+  const DType dtype = sequence.view(layer).dtype;
+  kernels::scatter_rows({key.data(), 1, std::ssize(key)}, {{place.key}}, dtype);
+  kernels::scatter_rows({value.data(), 1, std::ssize(value)}, {{place.value}}, dtype);
+}
+
+}  // namespace galago::test
