@@ -91,14 +91,13 @@ bool has_bf16_products() {
 template <int kVectors>
 void bf16_block(const uint32_t* a, int64_t a_stride, int64_t rows, int64_t pairs, const uint32_t* panel,
                 bool accumulate, float* sums, int64_t sums_stride) {
-  const auto some = [&]<int kRows>() {
+  const auto some = [&]<int kRows>(auto& fewer) {
     for (; rows >= kRows; rows -= kRows, a += kRows * a_stride, sums += kRows * sums_stride)
       block<kRows, kVectors>(a, a_stride, pairs, panel, accumulate, sums, sums_stride);
+    if constexpr (kRows > 1)
+      if (rows > 0) fewer.template operator()<kRows - 1>(fewer);
   };
-  some.template operator()<24 / kVectors>();  // sums in 24 of 32 registers
-  some.template operator()<4>();
-  some.template operator()<2>();
-  some.template operator()<1>();
+  some.template operator()<24 / kVectors>(some);  // sums in 24 of 32 registers
 }
 
 template void bf16_block<kBf16Vectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,

@@ -141,21 +141,24 @@ template <Arithmetic kKind>
 void Multiply(ConstMatrix a, int64_t depth, const float* b, int64_t panels, int64_t panel_stride,
               bool accumulate, Matrix c) {
   int64_t row = 0;
-  const auto step = [&]<int kRows>() {
-    for (; row + kRows <= a.rows; row += kRows)
-      for (int64_t p = 0; p < panels; ++p) {
-        const float* const panel = b + p * panel_stride;
-        float* const to = c.row(row) + p * Panel();
-        if constexpr (kKind == Arithmetic::bf16)
-          bf16_block<kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride, kRows, depth,
-                               reinterpret_cast<const uint32_t*>(panel), accumulate, to, c.stride);
-        else
-          Block<kRows, kVectors>(a.row(row), a.stride, depth, panel, accumulate, to, c.stride);
-      }
-  };
-  step.template operator()<kBlockRows>();
-  step.template operator()<4>();
-  step.template operator()<1>();
+  if constexpr (kKind == Arithmetic::bf16) {
+    for (; row < a.rows; row += kBlockRows)
+      for (int64_t p = 0; p < panels; ++p)
+        bf16_block<kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride,
+                             std::min<int64_t>(kBlockRows, a.rows - row), depth,
+                             reinterpret_cast<const uint32_t*>(b + p * panel_stride), accumulate,
+                             c.row(row) + p * Panel(), c.stride);
+  } else {
+    const auto step = [&]<int kRows>() {
+      for (; row + kRows <= a.rows; row += kRows)
+        for (int64_t p = 0; p < panels; ++p)
+          Block<kRows, kVectors>(a.row(row), a.stride, depth, b + p * panel_stride, accumulate,
+                                 c.row(row) + p * Panel(), c.stride);
+    };
+    step.template operator()<kBlockRows>();
+    step.template operator()<4>();
+    step.template operator()<1>();
+  }
 }
 
 /// The first `count` numbers of every row as the operand of a product: as they are, or rounded into `pairs`.
@@ -251,10 +254,10 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
       const int64_t whole = Mask(scores.row(r), head.bias ? head.bias + key : nullptr, visible, largest[r]);
       const float sum = Weights<kKind>(scores.row(r), largest[r], whole, weights.row(r));
       std::fill(weights.row(r) + Places<kKind>(whole), weights.row(r) + Places<kKind>(width), 0.0f);
-      const float shrink = std::exp(before - largest[r]);
-      total[r] = total[r] * shrink + sum;
       const bool first_seen = before == std::numeric_limits<float>::lowest();  // and nothing summed yet
-      if (shrink != 1 && !first_seen) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
+      const float shrink = first_seen ? 1 : std::exp(before - largest[r]);
+      total[r] = total[r] * shrink + sum;
+      if (shrink != 1) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
     }
     Multiply<kKind>(weights, Places<kKind>(count), head.values + Places<kKind>(key) * panel,
                     sums.cols / panel, value_panel, true, sums);
