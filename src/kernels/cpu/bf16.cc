@@ -17,22 +17,26 @@ namespace {
 
 template <int kRows, int kVectors>
 void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const uint32_t* __restrict panel,
-           bool accumulate, float* __restrict sums, int64_t sums_stride) {
+           bool accumulate, float* __restrict sums, int64_t sums_stride, const Ahead& ahead) {
   __m512 sum[kRows][kVectors];
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v)
       sum[r][v] = accumulate ? _mm512_loadu_ps(sums + r * sums_stride + v * 16) : _mm512_setzero_ps();
-  for (int64_t k = 0; k < pairs; ++k, panel += kVectors * 16) {
-    __m512bh b[kVectors];
+  int64_t k = 0;
+  for (int part = 1; part <= kRows; ++part) {
+    ahead.ask(part - 1);
+    for (const int64_t end = pairs * part / kRows; k < end; ++k, panel += kVectors * 16) {
+      __m512bh b[kVectors];
 #pragma GCC unroll 3
-    for (int v = 0; v < kVectors; ++v) b[v] = (__m512bh)_mm512_loadu_si512(panel + v * 16);
+      for (int v = 0; v < kVectors; ++v) b[v] = (__m512bh)_mm512_loadu_si512(panel + v * 16);
 #pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      const auto factor = (__m512bh)_mm512_set1_epi32(static_cast<int>(a[r * a_stride + k]));
+      for (int r = 0; r < kRows; ++r) {
+        const auto factor = (__m512bh)_mm512_set1_epi32(static_cast<int>(a[r * a_stride + k]));
 #pragma GCC unroll 3
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], factor, b[v]);
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], factor, b[v]);
+      }
     }
   }
 #pragma GCC unroll 12
@@ -89,21 +93,20 @@ bool has_bf16_products() {
 }
 
 template <int kVectors>
-void bf16_block(const uint32_t* a, int64_t a_stride, int64_t rows, int64_t pairs, const uint32_t* panel,
-                bool accumulate, float* sums, int64_t sums_stride) {
-  const auto some = [&]<int kRows>(auto& fewer) {
-    for (; rows >= kRows; rows -= kRows, a += kRows * a_stride, sums += kRows * sums_stride)
-      block<kRows, kVectors>(a, a_stride, pairs, panel, accumulate, sums, sums_stride);
+void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Ahead& ahead) {
+  const auto some = [&]<int kRows>(auto& fewer, int64_t row) {
+    for (; row + kRows <= a.rows; row += kRows)
+      block<kRows, kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride, a.cols,
+                             reinterpret_cast<const uint32_t*>(panel), accumulate, sums.row(row), sums.stride,
+                             ahead);
     if constexpr (kRows > 1)
-      if (rows > 0) fewer.template operator()<kRows - 1>(fewer);
+      if (row < a.rows) fewer.template operator()<kRows - 1>(fewer, row);
   };
-  some.template operator()<24 / kVectors>(some);  // sums in 24 of 32 registers
+  some.template operator()<24 / kVectors>(some, 0);  // sums in 24 of 32 registers
 }
 
-template void bf16_block<kBf16Vectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
-                                       float*, int64_t);
-template void bf16_block<kBf16HeadVectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
-                                           float*, int64_t);
+template void bf16_block<kBf16Vectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
+template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
 
 }  // namespace galago::kernels::cpu
 
@@ -115,11 +118,9 @@ bool has_bf16_products() { return false; }
 void round_to_bf16(const float*, int64_t, uint16_t*) {}
 float exp_to_bf16(const float*, float, int64_t, uint16_t*) { return 0; }
 template <int kVectors>
-void bf16_block(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool, float*, int64_t) {}
-template void bf16_block<kBf16Vectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
-                                       float*, int64_t);
-template void bf16_block<kBf16HeadVectors>(const uint32_t*, int64_t, int64_t, int64_t, const uint32_t*, bool,
-                                           float*, int64_t);
+void bf16_block(ConstMatrix, const float*, bool, Matrix, const Ahead&) {}
+template void bf16_block<kBf16Vectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
+template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
 
 }  // namespace galago::kernels::cpu
 

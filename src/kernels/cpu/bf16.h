@@ -3,6 +3,9 @@
 
 #include <cstdint>
 
+#include "core/tensor.h"
+#include "kernels/cpu/ahead.h"
+
 namespace galago::kernels::cpu {
 
 /// Whether bf16_block may be called.
@@ -20,11 +23,9 @@ float exp_to_bf16(const float* x, float largest, int64_t count, uint16_t* to);
 inline constexpr int kBf16Vectors = 3;
 inline constexpr int kBf16HeadVectors = 2;
 
-/// sums [rows, kVectors vectors] (+)= a [rows, pairs] times panel [pairs][kVectors vectors], each element of
-/// a and of the panel a pair of bfloat16 whose two products are added. Rows of a and of sums lie a_stride
-/// pairs and sums_stride floats apart. kVectors is one of the two above.
+/// sums [rows, kVectors vectors] (+)= a [rows, pairs] times panel [pairs][kVectors vectors], each place of a
+/// and of the panel a pair of bfloat16 whose two products are added. kVectors is one of the two above.
 template <int kVectors>
-void bf16_block(const uint32_t* a, int64_t a_stride, int64_t rows, int64_t pairs, const uint32_t* panel,
-                bool accumulate, float* sums, int64_t sums_stride);
+void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Ahead& ahead);
 
 }  // namespace galago::kernels::cpu

@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/cpu/ahead.h"
 #include "kernels/cpu/load-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -24,35 +25,39 @@ constexpr int kSums = 12;
 #endif
 
 /// c [kRows, kVectors vectors] = a [kRows, depth] times panel [depth][kVectors vectors], added to c on
-/// request. Rows of a and c lie a_stride and c_stride floats apart.
+/// request.
 template <int kRows, int kVectors>
-HWY_NOINLINE void Block(const float* HWY_RESTRICT a, int64_t a_stride, int64_t depth,
-                        const float* HWY_RESTRICT panel, bool accumulate, float* HWY_RESTRICT c,
-                        int64_t c_stride) {
+HWY_NOINLINE void Block(const ConstMatrix& a, const float* HWY_RESTRICT panel, bool accumulate,
+                        const Matrix& c, const Ahead& ahead) {
   static_assert(kRows * kVectors <= kSums);
   const Floats d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), depth = a.cols, a_stride = a.stride;
+  const float* HWY_RESTRICT const rows = a.data;
   hn::Vec<Floats> sums[kRows][kVectors];
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v)
-      sums[r][v] = accumulate ? hn::LoadU(d, c + r * c_stride + v * lanes) : hn::Zero(d);
-  for (int64_t k = 0; k < depth; ++k, panel += kVectors * lanes) {
-    hn::Vec<Floats> b[kVectors];
+      sums[r][v] = accumulate ? hn::LoadU(d, c.row(r) + v * lanes) : hn::Zero(d);
+  int64_t k = 0;
+  for (int part = 1; part <= kRows; ++part) {
+    ahead.ask(part - 1);
+    for (const int64_t end = depth * part / kRows; k < end; ++k, panel += kVectors * lanes) {
+      hn::Vec<Floats> b[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) b[v] = hn::LoadU(d, panel + v * lanes);
+      for (int v = 0; v < kVectors; ++v) b[v] = hn::LoadU(d, panel + v * lanes);
 #pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      const auto factor = hn::Set(d, a[r * a_stride + k]);
+      for (int r = 0; r < kRows; ++r) {
+        const auto factor = hn::Set(d, rows[r * a_stride + k]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(factor, b[v], sums[r][v]);
+        for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(factor, b[v], sums[r][v]);
+      }
     }
   }
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], d, c + r * c_stride + v * lanes);
+    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], d, c.row(r) + v * lanes);
 }
 
 }  // namespace HWY_NAMESPACE

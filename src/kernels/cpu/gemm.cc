@@ -74,16 +74,15 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
 
 /// sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel; at most kBlockRows rows.
 template <Arithmetic kKind>
-void Rows(ConstMatrix x, int64_t depth, const float* panel, bool accumulate, Matrix sums) {
+void Rows(ConstMatrix x, const float* panel, bool accumulate, Matrix sums, const Ahead& ahead) {
   if constexpr (kKind == Arithmetic::bf16) {
-    bf16_block<kBf16Vectors>(reinterpret_cast<const uint32_t*>(x.data), x.stride, x.rows, depth,
-                             reinterpret_cast<const uint32_t*>(panel), accumulate, sums.data, sums.stride);
+    bf16_block<kBf16Vectors>(x, panel, accumulate, sums, ahead);
   } else {
     int64_t row = 0;
     const auto step = [&]<int kRows>() {
       for (; row + kRows <= x.rows; row += kRows)
-        Block<kRows, kPanelVectors>(x.row(row), x.stride, depth, panel, accumulate, sums.row(row),
-                                    sums.stride);
+        Block<kRows, kPanelVectors>(x.slice_rows(row, kRows), panel, accumulate, sums.slice_rows(row, kRows),
+                                    ahead);
     };
     step.template operator()<kBlockRows>();
     step.template operator()<kBlockRows / 2>();
@@ -113,23 +112,14 @@ void FinishBlock(const Chain& chain, size_t index, int64_t row, int64_t first, M
       round_to_bf16(sums.row(r), sums.cols, reinterpret_cast<uint16_t*>(chain.pairs.row(row + r)) + first);
 }
 
-/// Has the cache lines brought near that hold bytes [from, from + count).
-template <int kWrite>
-void Fetch(const void* from, int64_t count) {
-  const auto* const bytes = static_cast<const std::byte*>(from);
-  for (int64_t b = 0; b < count; b += 64) __builtin_prefetch(bytes + b, kWrite);
-  __builtin_prefetch(bytes + count - 1, kWrite);
-}
-
-/// Has brought near what FinishBlock will read and write.
-void AskFor(const Chain& chain, int64_t row, int64_t first, int64_t count) {
-  const auto& [layer, y, epilogue] = chain.products.back();
+/// Rows [row, row + kBlockRows) of what FinishBlock will write; nothing where there are fewer.
+Ahead Written(const Chain& chain, int64_t row, int64_t end, int64_t first, int64_t count) {
+  if (row + kBlockRows > end) return {};
   if (chain.pairs.data)
-    Fetch<1>(reinterpret_cast<const uint16_t*>(chain.pairs.row(row)) + first, count * 2);
-  else
-    Fetch<1>(y.row(row) + first, count * 4);
-  for (const ConstMatrix& other : {epilogue.factor, epilogue.residual})
-    if (other.data && other.data != y.data) Fetch<0>(other.row(row) + first, count * 4);
+    return {reinterpret_cast<const uint16_t*>(chain.pairs.row(row)) + first, chain.pairs.stride * 4,
+            count * 2};
+  const Matrix& y = chain.products.back().y;
+  return {y.row(row) + first, y.stride * 4, count * 4};
 }
 
 /// Rows [begin, end) of the columns of one panel; x in places.
@@ -157,14 +147,13 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
     for (int64_t row = begin; row < end; row += kBlockRows) {
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
       const bool last_depth = from + part == in;
-      if (last_depth)
-        for (int64_t r = row + kAskAhead; r < std::min(row + kAskAhead + kBlockRows, end); ++r)
-          AskFor(chain, r, first, count);
       Matrix last;
       for (int64_t i = 0; i < links; ++i) {
         const Matrix sums = sums_of(i, row, rows);
-        Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), part, packed + i * depth * width,
-                    from > 0, sums);
+        const Ahead ahead =
+            last_depth && i + 1 == links ? Written(chain, row + kAskAhead, end, first, count) : Ahead();
+        Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), packed + i * depth * width, from > 0,
+                    sums, ahead);
         if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);
         last = sums;
       }

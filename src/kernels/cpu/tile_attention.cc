@@ -135,25 +135,28 @@ void PackHead(const StoredRows& keys, const StoredRows& values, float scale, Ari
                                                                                        packed);
 }
 
-/// c [rows, panels] (+)= a [rows, depth] times `panels` panels that lie panel_stride floats apart; depth in
-/// places.
+/// c [rows, panels] (+)= a [rows, places] times `panels` panels that lie panel_stride floats apart.
 template <Arithmetic kKind>
-void Multiply(ConstMatrix a, int64_t depth, const float* b, int64_t panels, int64_t panel_stride,
-              bool accumulate, Matrix c) {
+void Multiply(ConstMatrix a, const float* b, int64_t panels, int64_t panel_stride, bool accumulate,
+              Matrix c) {
+  const auto some_rows = [&](int64_t row, int64_t count, auto block) {
+    for (int64_t p = 0; p < panels; ++p)
+      block(a.slice_rows(row, count), b + p * panel_stride,
+            c.slice_rows(row, count).slice_cols(p * Panel(), Panel()));
+  };
   int64_t row = 0;
   if constexpr (kKind == Arithmetic::bf16) {
     for (; row < a.rows; row += kBlockRows)
-      for (int64_t p = 0; p < panels; ++p)
-        bf16_block<kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride,
-                             std::min<int64_t>(kBlockRows, a.rows - row), depth,
-                             reinterpret_cast<const uint32_t*>(b + p * panel_stride), accumulate,
-                             c.row(row) + p * Panel(), c.stride);
+      some_rows(row, std::min<int64_t>(kBlockRows, a.rows - row),
+                [&](ConstMatrix rows, const float* panel, Matrix to) {
+                  bf16_block<kVectors>(rows, panel, accumulate, to, {});
+                });
   } else {
     const auto step = [&]<int kRows>() {
       for (; row + kRows <= a.rows; row += kRows)
-        for (int64_t p = 0; p < panels; ++p)
-          Block<kRows, kVectors>(a.row(row), a.stride, depth, b + p * panel_stride, accumulate,
-                                 c.row(row) + p * Panel(), c.stride);
+        some_rows(row, kRows, [&](ConstMatrix rows, const float* panel, Matrix to) {
+          Block<kRows, kVectors>(rows, panel, accumulate, to, {});
+        });
     };
     step.template operator()<kBlockRows>();
     step.template operator()<4>();
@@ -242,7 +245,7 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
   const int64_t value_panel = Places<kKind>(RoundUp(head.count, panel)) * panel;
   for (int64_t key = first / kKeyBlock * kKeyBlock; key < last; key += kKeyBlock) {
     const int64_t count = std::min(kKeyBlock, last - key), width = RoundUp(count, panel);
-    Multiply<kKind>(q, q.cols, head.keys + key * q.cols, width / panel, panel * q.cols, false, scores);
+    Multiply<kKind>(q, head.keys + key * q.cols, width / panel, panel * q.cols, false, scores);
     for (int64_t r = 0; r < rows; ++r) {
       const Range visible = {std::clamp<int64_t>(tile.ranges[r].begin - key, 0, count),
                              std::clamp<int64_t>(tile.ranges[r].end - key, 0, count)};
@@ -259,7 +262,7 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
       total[r] = total[r] * shrink + sum;
       if (shrink != 1) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
     }
-    Multiply<kKind>(weights, Places<kKind>(count), head.values + Places<kKind>(key) * panel,
+    Multiply<kKind>(weights.slice_cols(0, Places<kKind>(count)), head.values + Places<kKind>(key) * panel,
                     sums.cols / panel, value_panel, true, sums);
   }
   for (int64_t r = 0; r < rows; ++r) ScaleInto(sums.row(r), 1 / total[r], dim, tile.out.row(r));
