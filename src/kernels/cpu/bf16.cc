@@ -15,9 +15,9 @@ namespace {
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
 
-template <int kRows, int kVectors>
+template <int kRows, int kVectors, class Asked>
 void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const uint32_t* __restrict panel,
-           bool accumulate, float* __restrict sums, int64_t sums_stride, const Ahead& ahead) {
+           bool accumulate, float* __restrict sums, int64_t sums_stride, const Asked& ahead) {
   __m512 sum[kRows][kVectors];
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r)
@@ -25,9 +25,10 @@ void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const 
     for (int v = 0; v < kVectors; ++v)
       sum[r][v] = accumulate ? _mm512_loadu_ps(sums + r * sums_stride + v * 16) : _mm512_setzero_ps();
   int64_t k = 0;
-  for (int part = 1; part <= kRows; ++part) {
+  for (int part = 1; part <= kParts<Asked, kRows>; ++part) {
     ahead.ask(part - 1);
-    for (const int64_t end = pairs * part / kRows; k < end; ++k, panel += kVectors * 16) {
+    for (const int64_t end = pairs * part / kParts<Asked, kRows>; k < end; ++k, panel += kVectors * 16) {
+      ahead.ask_next(kRows, a_stride, k);
       __m512bh b[kVectors];
 #pragma GCC unroll 3
       for (int v = 0; v < kVectors; ++v) b[v] = (__m512bh)_mm512_loadu_si512(panel + v * 16);
@@ -92,8 +93,8 @@ bool has_bf16_products() {
   return has;
 }
 
-template <int kVectors>
-void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Ahead& ahead) {
+template <int kVectors, class Asked>
+void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Asked& ahead) {
   const auto some = [&]<int kRows>(auto& fewer, int64_t row) {
     for (; row + kRows <= a.rows; row += kRows)
       block<kRows, kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride, a.cols,
@@ -106,7 +107,7 @@ void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums,
 }
 
 template void bf16_block<kBf16Vectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
-template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
+template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const NothingAhead&);
 
 }  // namespace galago::kernels::cpu
 
@@ -117,10 +118,10 @@ namespace galago::kernels::cpu {
 bool has_bf16_products() { return false; }
 void round_to_bf16(const float*, int64_t, uint16_t*) {}
 float exp_to_bf16(const float*, float, int64_t, uint16_t*) { return 0; }
-template <int kVectors>
-void bf16_block(ConstMatrix, const float*, bool, Matrix, const Ahead&) {}
+template <int kVectors, class Asked>
+void bf16_block(ConstMatrix, const float*, bool, Matrix, const Asked&) {}
 template void bf16_block<kBf16Vectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
-template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
+template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const NothingAhead&);
 
 }  // namespace galago::kernels::cpu
 

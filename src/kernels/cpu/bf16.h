@@ -24,8 +24,9 @@ inline constexpr int kBf16Vectors = 3;
 inline constexpr int kBf16HeadVectors = 2;
 
 /// sums [rows, kVectors vectors] (+)= a [rows, pairs] times panel [pairs][kVectors vectors], each place of a
-/// and of the panel a pair of bfloat16 whose two products are added. kVectors is one of the two above.
-template <int kVectors>
-void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Ahead& ahead);
+/// and of the panel a pair of bfloat16 whose two products are added.
+/// Instances: kBf16Vectors with Ahead, kBf16HeadVectors with NothingAhead.
+template <int kVectors, class Asked>
+void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Asked& ahead);
 
 }  // namespace galago::kernels::cpu

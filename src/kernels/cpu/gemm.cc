@@ -112,14 +112,14 @@ void FinishBlock(const Chain& chain, size_t index, int64_t row, int64_t first, M
       round_to_bf16(sums.row(r), sums.cols, reinterpret_cast<uint16_t*>(chain.pairs.row(row + r)) + first);
 }
 
-/// Rows [row, row + kBlockRows) of what FinishBlock will write; nothing where there are fewer.
-Ahead Written(const Chain& chain, int64_t row, int64_t end, int64_t first, int64_t count) {
-  if (row + kBlockRows > end) return {};
-  if (chain.pairs.data)
-    return {reinterpret_cast<const uint16_t*>(chain.pairs.row(row)) + first, chain.pairs.stride * 4,
-            count * 2};
-  const Matrix& y = chain.products.back().y;
-  return {y.row(row) + first, y.stride * 4, count * 4};
+/// Adds to `ahead` the places that FinishBlock will write of rows [row, row + kBlockRows).
+void AskForWritten(const Chain& chain, int64_t row, int64_t first, int64_t count, Ahead& ahead) {
+  const bool pairs = chain.pairs.data != nullptr;
+  const Matrix& to = pairs ? chain.pairs : chain.products.back().y;
+  const int64_t size = pairs ? 2 : 4;
+  ahead.data = reinterpret_cast<const std::byte*>(to.row(row)) + first * size;
+  ahead.stride = to.stride * 4;
+  ahead.bytes = count * size;
 }
 
 /// Rows [begin, end) of the columns of one panel; x in places.
@@ -150,8 +150,10 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
       Matrix last;
       for (int64_t i = 0; i < links; ++i) {
         const Matrix sums = sums_of(i, row, rows);
-        const Ahead ahead =
-            last_depth && i + 1 == links ? Written(chain, row + kAskAhead, end, first, count) : Ahead();
+        Ahead ahead;
+        if (i == 0 && row + 2 * kBlockRows <= end) ahead.next = x.row(row + kBlockRows) + from;
+        if (last_depth && i + 1 == links && row + kAskAhead + kBlockRows <= end)
+          AskForWritten(chain, row + kAskAhead, first, count, ahead);
         Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), packed + i * depth * width, from > 0,
                     sums, ahead);
         if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);

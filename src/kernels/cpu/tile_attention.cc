@@ -149,13 +149,13 @@ void Multiply(ConstMatrix a, const float* b, int64_t panels, int64_t panel_strid
     for (; row < a.rows; row += kBlockRows)
       some_rows(row, std::min<int64_t>(kBlockRows, a.rows - row),
                 [&](ConstMatrix rows, const float* panel, Matrix to) {
-                  bf16_block<kVectors>(rows, panel, accumulate, to, {});
+                  bf16_block<kVectors>(rows, panel, accumulate, to, NothingAhead());
                 });
   } else {
     const auto step = [&]<int kRows>() {
       for (; row + kRows <= a.rows; row += kRows)
         some_rows(row, kRows, [&](ConstMatrix rows, const float* panel, Matrix to) {
-          Block<kRows, kVectors>(rows, panel, accumulate, to, {});
+          Block<kRows, kVectors>(rows, panel, accumulate, to, NothingAhead());
         });
     };
     step.template operator()<kBlockRows>();
