@@ -2,6 +2,7 @@
 // the twin's; with others it differs by their rounding. Where the processor lacks them, float32 is computed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -66,24 +67,67 @@ TEST(Bf16, OtherOperandsAreRoundedOnceWhereTheProcessorHasTheProducts) {
   EXPECT_EQ(largest > 1e-3, cpu::has_bf16_products());
 }
 
-// Rows between two layers are rounded where the first one finishes them: the same bits as in the second one.
+// Rows between two layers are rounded where the first one finishes them. Activations that are rounded as they
+// are computed may fall on the other side of a tie: a step of 2^-8 in some numbers of a row.
 TEST(Bf16, FeedForwardIsOneLayerAfterTheOther) {
-  for (const int64_t rows : {8, 33, 300})
-    for (const int64_t inner : {33, 100, 256}) {
-      SCOPED_TRACE(testing::Message() << rows << " rows, " << inner << " between");
-      const Tensor x = numbers(rows, 64, 1, false), first = numbers(inner, 64, 2, false),
-                   gate = numbers(inner, 64, 3, false), second = numbers(50, inner, 4, false);
-      const Linear up = layer_of(first, Arithmetic::bf16), silu = layer_of(gate, Arithmetic::bf16),
-                   down = layer_of(second, Arithmetic::bf16);
-      Tensor hidden({rows, inner}), y({rows, 50}), plain({rows, 50});
-      const std::vector<Product> in = {
-          {&up, hidden.matrix(), {}},
-          {&silu, hidden.matrix(), {.activation = Activation::silu, .factor = hidden.matrix()}}};
-      feed_forward(x.matrix(), in, {&down, y.matrix(), {}});
-      linear_each(x.matrix(), in);
-      linear(hidden.matrix(), down, plain.matrix());
-      for (int64_t i = 0; i < y.size(); ++i) ASSERT_EQ(y.data()[i], plain.data()[i]);
-    }
+  for (const Activation activation : {Activation::none, Activation::gelu_erf, Activation::relu,
+                                      Activation::silu, Activation::quick_gelu, Activation::gelu_tanh})
+    for (const int64_t rows : {8, 33, 300})
+      for (const int64_t width : {64, 2200})
+        for (const int64_t inner : {33, 100, 256}) {
+          SCOPED_TRACE(testing::Message() << static_cast<int>(activation) << ", " << rows << " rows, "
+                                          << width << " wide, " << inner << " between");
+          const Tensor x = numbers(rows, width, 1, false), first = numbers(inner, width, 2, false),
+                       gate = numbers(inner, width, 3, false), second = numbers(50, inner, 4, false);
+          const Linear up = layer_of(first, Arithmetic::bf16), gated = layer_of(gate, Arithmetic::bf16),
+                       down = layer_of(second, Arithmetic::bf16);
+          Tensor hidden({rows, inner}), y({rows, 50}), plain({rows, 50});
+          const std::vector<Product> in = {
+              {&up, hidden.matrix(), {}},
+              {&gated, hidden.matrix(), {.activation = activation, .factor = hidden.matrix()}}};
+          feed_forward(x.matrix(), in, {&down, y.matrix(), {}});
+          linear_each(x.matrix(), in);
+          linear(hidden.matrix(), down, plain.matrix());
+          const bool exact = activation == Activation::none || activation == Activation::gelu_erf ||
+                             activation == Activation::relu;
+          for (int64_t r = 0; r < rows; ++r) {
+            const float* const h = hidden.matrix().row(r);
+            const float largest = std::abs(
+                *std::max_element(h, h + inner, [](float a, float b) { return std::abs(a) < std::abs(b); }));
+            for (int64_t c = 0; c < 50; ++c)
+              ASSERT_NEAR(y.matrix().row(r)[c], plain.matrix().row(r)[c], exact ? 0 : largest * 4 / 256);
+          }
+        }
+}
+
+TEST(Bf16, SigmoidUnitsAreRoundedOnce) {
+  if (!cpu::has_bf16_products()) GTEST_SKIP() << "no such instructions here";
+  std::vector<float> x = {0, -0.0f, 1e-30f, 1e30f, -1e30f, 88, -88, -104}, bias, factor;
+  while (x.size() < 203) x.push_back(static_cast<float>(x.size()) * 0.2f - 21);
+  for (size_t i = 0; i < x.size(); ++i) {
+    bias.push_back(i < 8 ? 0 : 0.5f - static_cast<float>(i % 7) / 5);
+    factor.push_back(static_cast<float>(i % 5) - 1.5f);
+  }
+  for (const cpu::SigmoidUnit unit : {cpu::SigmoidUnit{}, {.linear = 1.702f}, {1.5957691216f, 0.071354816f}})
+    for (const bool with : {false, true})
+      for (const int64_t count : {1, 15, 16, 48, 203}) {
+        constexpr uint16_t kUntouched = 0x1234;
+        std::vector<uint16_t> rounded(x.size() + 1, kUntouched);
+        cpu::sigmoid_to_bf16(unit, x.data(), with ? bias.data() : nullptr, with ? factor.data() : nullptr,
+                             count, rounded.data());
+        EXPECT_EQ(rounded[static_cast<size_t>(count)], kUntouched);
+        for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+          const double z = with ? x[i] + bias[i] : x[i];
+          const double exact =
+              z / (1 + std::exp(-z * (unit.linear + unit.cubic * z * z))) * (with ? factor[i] : 1.0f);
+          const double got = std::bit_cast<float>(static_cast<uint32_t>(rounded[i]) << 16);
+          EXPECT_NEAR(got, exact, std::abs(exact) * (1.0 / 256 + 3e-5) + 1.2e-38) << z;
+        }
+      }
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  uint16_t result = 0;
+  cpu::sigmoid_to_bf16({}, &nan, nullptr, nullptr, 1, &result);
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(static_cast<uint32_t>(result) << 16)));
 }
 
 TEST(Bf16, ExponentialsAreRoundedOnce) {

@@ -241,13 +241,14 @@ TEST(Fast, FeedForwardIsOneLayerAfterTheOther) {
 // The feed-forward part of a decoder: silu(gate) * up, in the place of up, beside a product of its own.
 TEST(Fast, AProductMayMultiplyByTheOneBeforeIt) {
   for (const DType dtype : {DType::f32, DType::bf16})
-    for (const int64_t rows : {1, 5, 32, 33, 300}) {
-      const Rows x(rows, 72, 1), weights[] = {Rows(150, 72, 2), Rows(150, 72, 3), Rows(20, 72, 4)};
+    for (const auto& [rows, in] :
+         {std::pair<int64_t, int64_t>{1, 72}, {5, 72}, {32, 72}, {33, 72}, {300, 72}, {40, 2100}}) {
+      const Rows x(rows, in, 1), weights[] = {Rows(150, in, 2), Rows(150, in, 3), Rows(20, in, 4)};
       std::vector<std::vector<std::byte>> bytes;
       std::vector<Linear> layers;
       for (const Rows& weight : weights) {
         bytes.push_back(encode(weight, dtype, 0));
-        layers.push_back(Linear({TensorView{dtype, {weight.view().rows, 72}, bytes.back().data()}, {}}));
+        layers.push_back(Linear({TensorView{dtype, {weight.view().rows, in}, bytes.back().data()}, {}}));
       }
       const Rows together(rows, 150, 5), other(rows, 20, 5), up(rows, 150, 6), alone(rows, 150, 7),
           other_alone(rows, 20, 8);

@@ -59,22 +59,44 @@ void round_all(const float* __restrict from, int64_t count, uint16_t* __restrict
   }
 }
 
-/// exp(x) = 2^z with z = x log2(e): 2^floor(z) times a polynomial of what is left of z in [0, 1): the one of
-/// degree 4 whose largest relative error is smallest, 2.7e-6.
+/// 2^z = 2^floor(z) times a polynomial of what is left of z in [0, 1): the one of degree 4 whose largest
+/// relative error is smallest, 2.7e-6.
+__m512 power_of_two(__m512 z) {
+  const __m512 rest = _mm512_reduce_ps(z, _MM_FROUND_TO_NEG_INF);
+  __m512 sum = _mm512_set1_ps(0.0135341678f);
+  for (const float coefficient : {0.0520114601f, 0.241442755f, 0.693003833f, 1.00000262f})
+    sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(coefficient));
+  return _mm512_scalef_ps(sum, z);
+}
+
+/// exp(x) = 2^(x log2(e)).
 float exp_all(const float* __restrict x, float largest, int64_t count, uint16_t* __restrict to) {
   const __m512 most = _mm512_set1_ps(largest), log2_e = _mm512_set1_ps(std::numbers::log2e_v<float>);
   __m512 total = _mm512_setzero_ps();
   for (int64_t c = 0; c < count; c += 16) {
-    const __m512 power = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + c), most), log2_e);
-    const __m512 rest = _mm512_reduce_ps(power, _MM_FROUND_TO_NEG_INF);
-    __m512 sum = _mm512_set1_ps(0.0135341678f);
-    for (const float coefficient : {0.0520114601f, 0.241442755f, 0.693003833f, 1.00000262f})
-      sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(coefficient));
-    const __m512 value = _mm512_scalef_ps(sum, power);
+    const __m512 value = power_of_two(_mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + c), most), log2_e));
     total = _mm512_add_ps(total, value);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + c), (__m256i)_mm512_cvtneps_pbh(value));
   }
   return _mm512_reduce_add_ps(total);
+}
+
+/// x / (1 + exp(-z)).
+void sigmoid_all(SigmoidUnit unit, const float* __restrict x, const float* __restrict bias,
+                 const float* __restrict factor, int64_t count, uint16_t* __restrict to) {
+  const __m512 one = _mm512_set1_ps(1), enough = _mm512_set1_ps(1e6f);  // beyond it a sigmoid is 0 or 1
+  const __m512 linear = _mm512_set1_ps(-unit.linear * std::numbers::log2e_v<float>);
+  const __m512 cubic = _mm512_set1_ps(-unit.cubic * std::numbers::log2e_v<float>);
+  for (int64_t c = 0; c < count; c += 16) {
+    const auto mask = static_cast<__mmask16>(count - c < 16 ? (1U << (count - c)) - 1 : 0xffffU);
+    __m512 value = _mm512_maskz_loadu_ps(mask, x + c);
+    if (bias) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, bias + c));
+    const __m512 square = _mm512_min_ps(_mm512_mul_ps(value, value), enough);
+    const __m512 slope = _mm512_fmadd_ps(square, cubic, linear);
+    const __m512 below = _mm512_add_ps(power_of_two(_mm512_mul_ps(value, slope)), one);
+    if (factor) value = _mm512_mul_ps(value, _mm512_maskz_loadu_ps(mask, factor + c));
+    _mm256_mask_storeu_epi16(to + c, mask, (__m256i)_mm512_cvtneps_pbh(_mm512_div_ps(value, below)));
+  }
 }
 
 #pragma GCC pop_options
@@ -83,6 +105,11 @@ float exp_all(const float* __restrict x, float largest, int64_t count, uint16_t*
 
 float exp_to_bf16(const float* x, float largest, int64_t count, uint16_t* to) {
   return exp_all(x, largest, count, to);
+}
+
+void sigmoid_to_bf16(SigmoidUnit unit, const float* x, const float* bias, const float* factor, int64_t count,
+                     uint16_t* to) {
+  sigmoid_all(unit, x, bias, factor, count, to);
 }
 
 void round_to_bf16(const float* from, int64_t count, uint16_t* to) { round_all(from, count, to); }
@@ -94,7 +121,8 @@ bool has_bf16_products() {
 }
 
 template <int kVectors, class Asked>
-void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Asked& ahead) {
+void bf16_block(const ConstMatrix& a, const float* panel, bool accumulate, const Matrix& sums,
+                const Asked& ahead) {
   const auto some = [&]<int kRows>(auto& fewer, int64_t row) {
     for (; row + kRows <= a.rows; row += kRows)
       block<kRows, kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride, a.cols,
@@ -106,8 +134,9 @@ void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums,
   some.template operator()<24 / kVectors>(some, 0);  // sums in 24 of 32 registers
 }
 
-template void bf16_block<kBf16Vectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
-template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const NothingAhead&);
+template void bf16_block<kBf16Vectors>(const ConstMatrix&, const float*, bool, const Matrix&, const Ahead&);
+template void bf16_block<kBf16HeadVectors>(const ConstMatrix&, const float*, bool, const Matrix&,
+                                           const NothingAhead&);
 
 }  // namespace galago::kernels::cpu
 
@@ -117,11 +146,13 @@ namespace galago::kernels::cpu {
 
 bool has_bf16_products() { return false; }
 void round_to_bf16(const float*, int64_t, uint16_t*) {}
+void sigmoid_to_bf16(SigmoidUnit, const float*, const float*, const float*, int64_t, uint16_t*) {}
 float exp_to_bf16(const float*, float, int64_t, uint16_t*) { return 0; }
 template <int kVectors, class Asked>
-void bf16_block(ConstMatrix, const float*, bool, Matrix, const Asked&) {}
-template void bf16_block<kBf16Vectors>(ConstMatrix, const float*, bool, Matrix, const Ahead&);
-template void bf16_block<kBf16HeadVectors>(ConstMatrix, const float*, bool, Matrix, const NothingAhead&);
+void bf16_block(const ConstMatrix&, const float*, bool, const Matrix&, const Asked&) {}
+template void bf16_block<kBf16Vectors>(const ConstMatrix&, const float*, bool, const Matrix&, const Ahead&);
+template void bf16_block<kBf16HeadVectors>(const ConstMatrix&, const float*, bool, const Matrix&,
+                                           const NothingAhead&);
 
 }  // namespace galago::kernels::cpu
 

@@ -19,6 +19,17 @@ void round_to_bf16(const float* from, int64_t count, uint16_t* to);
 /// products.
 float exp_to_bf16(const float* x, float largest, int64_t count, uint16_t* to);
 
+/// x sigmoid(z) with z = x (linear + cubic x^2): silu, and two forms of gelu.
+struct SigmoidUnit {
+  float linear = 1;
+  float cubic = 0;
+};
+
+/// to[i] = unit(x[i] + bias[i]) * factor[i] as bfloat16 for i < count; bias and factor may be null. Relative
+/// error below 3e-5 before rounding. Only where there are such products.
+void sigmoid_to_bf16(SigmoidUnit unit, const float* x, const float* bias, const float* factor, int64_t count,
+                     uint16_t* to);
+
 /// Vectors of 16 columns of the panels of products of weights, and of those of attention.
 inline constexpr int kBf16Vectors = 3;
 inline constexpr int kBf16HeadVectors = 2;
@@ -27,6 +38,7 @@ inline constexpr int kBf16HeadVectors = 2;
 /// and of the panel a pair of bfloat16 whose two products are added.
 /// Instances: kBf16Vectors with Ahead, kBf16HeadVectors with NothingAhead.
 template <int kVectors, class Asked>
-void bf16_block(ConstMatrix a, const float* panel, bool accumulate, Matrix sums, const Asked& ahead);
+void bf16_block(const ConstMatrix& a, const float* panel, bool accumulate, const Matrix& sums,
+                const Asked& ahead);
 
 }  // namespace galago::kernels::cpu

@@ -38,7 +38,7 @@ struct BlockEnd {
 };
 
 /// Rows [row, row + sums.rows) and columns [first, first + sums.cols) of a product.
-inline BlockEnd EndOf(const Product& product, int64_t row, int64_t first, ConstMatrix sums) {
+inline BlockEnd EndOf(const Product& product, int64_t row, int64_t first, const ConstMatrix& sums) {
   const auto block = [&](auto matrix) {
     return matrix.data ? matrix.slice_rows(row, sums.rows).slice_cols(first, sums.cols) : matrix;
   };

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "kernels/cpu/bf16.h"
@@ -74,7 +75,7 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
 
 /// sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel; at most kBlockRows rows.
 template <Arithmetic kKind>
-void Rows(ConstMatrix x, const float* panel, bool accumulate, Matrix sums, const Ahead& ahead) {
+void Rows(const ConstMatrix& x, const float* panel, bool accumulate, const Matrix& sums, const Ahead& ahead) {
   if constexpr (kKind == Arithmetic::bf16) {
     bf16_block<kBf16Vectors>(x, panel, accumulate, sums, ahead);
   } else {
@@ -97,19 +98,48 @@ bool IsPlain(const Product& product) {
          !end.residual.data;
 }
 
-/// A block of a chain's product from its sums [rows, count], which change. `last` holds the block of the
-/// product before it, null data for the first.
-void FinishBlock(const Chain& chain, size_t index, int64_t row, int64_t first, Matrix sums,
-                 ConstMatrix last) {
+/// The form in which sigmoid_to_bf16 ends a product, if it can.
+std::optional<SigmoidUnit> UnitOf(const Epilogue& epilogue) {
+  if (epilogue.scale != 1 || epilogue.residual.data) return {};
+  switch (epilogue.activation) {
+    case Activation::silu:
+      return SigmoidUnit{};
+    case Activation::quick_gelu:
+      return SigmoidUnit{.linear = 1.702f};
+    case Activation::gelu_tanh:  // 0.5 (1 + tanh(u)) = sigmoid(2 u)
+      return SigmoidUnit{.linear = 1.5957691216f, .cubic = 1.5957691216f * 0.044715f};
+    default:
+      return {};
+  }
+}
+
+/// A block as bfloat16 in rows `stride` apart, from its sums, which change.
+void FinishPairs(const Product& product, BlockEnd& end, const Matrix& sums, uint16_t* to, int64_t stride) {
+  const std::optional<SigmoidUnit> unit = UnitOf(product.epilogue);
+  end.y = sums;
+  if (!unit && !IsPlain(product)) Finish(product.epilogue, end);
+  for (int64_t r = 0; r < sums.rows; ++r, to += stride) {
+    if (unit)
+      sigmoid_to_bf16(*unit, sums.row(r), end.bias, end.factor.data ? end.factor.row(r) : nullptr, sums.cols,
+                      to);
+    else
+      round_to_bf16(sums.row(r), sums.cols, to);
+  }
+}
+
+/// A block of a chain's product from its sums [rows, count], which change. `last`: the block of the
+/// product before it, as far apart; null for the first.
+void FinishBlock(const Chain& chain, size_t index, int64_t row, int64_t first, const Matrix& sums,
+                 const float* last) {
   const Product& product = chain.products[index];
   BlockEnd end = EndOf(product, row, first, sums);
+  if (last) end.factor = {last, sums.rows, sums.cols, sums.stride};
   const bool written = index + 1 == chain.products.size();
-  if (last.data) end.factor = last;
-  if (!written || chain.pairs.data) end.y = sums;
-  if (end.y.data != sums.data || !IsPlain(product)) Finish(product.epilogue, end);
   if (written && chain.pairs.data)
-    for (int64_t r = 0; r < sums.rows; ++r)
-      round_to_bf16(sums.row(r), sums.cols, reinterpret_cast<uint16_t*>(chain.pairs.row(row + r)) + first);
+    return FinishPairs(product, end, sums, reinterpret_cast<uint16_t*>(chain.pairs.row(row)) + first,
+                       2 * chain.pairs.stride);
+  if (!written) end.y = sums;
+  if (end.y.data != sums.data || !IsPlain(product)) Finish(product.epilogue, end);
 }
 
 /// Adds to `ahead` the places that FinishBlock will write of rows [row, row + kBlockRows).
@@ -147,7 +177,7 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
     for (int64_t row = begin; row < end; row += kBlockRows) {
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
       const bool last_depth = from + part == in;
-      Matrix last;
+      const float* last = nullptr;
       for (int64_t i = 0; i < links; ++i) {
         const Matrix sums = sums_of(i, row, rows);
         Ahead ahead;
@@ -157,7 +187,7 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
         Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), packed + i * depth * width, from > 0,
                     sums, ahead);
         if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);
-        last = sums;
+        last = sums.data;
       }
     }
   }

@@ -137,26 +137,23 @@ void PackHead(const StoredRows& keys, const StoredRows& values, float scale, Ari
 
 /// c [rows, panels] (+)= a [rows, places] times `panels` panels that lie panel_stride floats apart.
 template <Arithmetic kKind>
-void Multiply(ConstMatrix a, const float* b, int64_t panels, int64_t panel_stride, bool accumulate,
-              Matrix c) {
-  const auto some_rows = [&](int64_t row, int64_t count, auto block) {
-    for (int64_t p = 0; p < panels; ++p)
-      block(a.slice_rows(row, count), b + p * panel_stride,
-            c.slice_rows(row, count).slice_cols(p * Panel(), Panel()));
-  };
+void Multiply(const ConstMatrix& a, const float* b, int64_t panels, int64_t panel_stride, bool accumulate,
+              const Matrix& c) {
   int64_t row = 0;
+  const auto some_rows = [&](int64_t count, const auto& block) {
+    const ConstMatrix rows = a.slice_rows(row, count);
+    for (int64_t p = 0; p < panels; ++p) {
+      const Matrix to(c.row(row) + p * Panel(), count, Panel(), c.stride);
+      block(rows, b + p * panel_stride, accumulate, to, NothingAhead());
+    }
+    row += count;
+  };
   if constexpr (kKind == Arithmetic::bf16) {
-    for (; row < a.rows; row += kBlockRows)
-      some_rows(row, std::min<int64_t>(kBlockRows, a.rows - row),
-                [&](ConstMatrix rows, const float* panel, Matrix to) {
-                  bf16_block<kVectors>(rows, panel, accumulate, to, NothingAhead());
-                });
+    while (row < a.rows)
+      some_rows(std::min<int64_t>(kBlockRows, a.rows - row), bf16_block<kVectors, NothingAhead>);
   } else {
     const auto step = [&]<int kRows>() {
-      for (; row + kRows <= a.rows; row += kRows)
-        some_rows(row, kRows, [&](ConstMatrix rows, const float* panel, Matrix to) {
-          Block<kRows, kVectors>(rows, panel, accumulate, to, NothingAhead());
-        });
+      while (row + kRows <= a.rows) some_rows(kRows, Block<kRows, kVectors, NothingAhead>);
     };
     step.template operator()<kBlockRows>();
     step.template operator()<4>();
