@@ -91,10 +91,12 @@ def ratios(task, program, one):
     return {same: found[same] for same in SAME_FORMAT.get(program.rsplit("-", 1)[-1], []) if same in found}
 
 
-def summary(result):
-    """One line a task: galago, and the best format of each peer."""
+def summary(result, counted):
+    """One line a task, if this recording of it counts: galago, and the best format of each peer."""
     rows = []
     for task, measured in result["tasks"].items():
+        if counted[task] is not measured:
+            continue
         programs = measured["programs"]
         cells = []
         for kind in ("llama", "torch", "onnxruntime", "openvino"):
@@ -133,12 +135,13 @@ def filled(results):
     regions = {"stages": [], "peers": [], "growth": [], "summary": [], "e2e": [],
                "bars": [bars(results)] if results else []}
     plots = {}
+    counted = bench_bars.counted(results)
     for name, result in results:
         if result["kind"] == "stages":
             regions["stages"].append(stages(result))
         elif result["kind"] == "peers":
             regions["peers"].append(peers(result))
-            regions["summary"].append(summary(result))
+            regions["summary"].append(summary(result, counted))
         elif result["kind"] == "e2e":
             regions["e2e"].append(e2e(result))
         elif result["kind"] == "growth":

@@ -66,6 +66,16 @@ bool fits(const Product& product, ConstMatrix x) {
          (!epilogue.residual.data || same_shape(epilogue.residual, y)) && std::isfinite(epilogue.scale);
 }
 
+// What a product takes from the one before it lies where its own result goes, so it need not be written
+// first.
+bool fit_together(std::span<const Product> products) {
+  for (size_t i = 1; i < products.size(); ++i)
+    if (products[i].epilogue.factor.data == products[i - 1].y.data &&
+        products[i].y.data != products[i - 1].y.data)
+      return false;
+  return true;
+}
+
 bool fits(const HeadLayout& layout, ConstMatrix q, ConstMatrix out) {
   return layout.head_dim > 0 && layout.kv_heads > 0 && layout.heads % layout.kv_heads == 0 &&
          q.cols == layout.heads * layout.head_dim && same_shape(q, out);
@@ -100,12 +110,13 @@ void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilog
 
 void linear_each(ConstMatrix x, std::span<const Product> products) {
   for (const Product& product : products) require(fits(product, x), "linear");
+  require(fit_together(products), "linear");
   if (x.rows > 0 && !products.empty()) table().linear_each(x, products);
 }
 
 void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
   for (const Product& product : in) require(fits(product, x), "feed_forward");
-  require(!in.empty() && fits(out, in.back().y), "feed_forward");
+  require(!in.empty() && fit_together(in) && fits(out, in.back().y), "feed_forward");
   if (x.rows > 0) table().feed_forward(x, in, out);
 }
 

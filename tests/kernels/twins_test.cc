@@ -130,6 +130,18 @@ TEST(Dispatch, AScaleIsFinite) {
   EXPECT_THROW(linear(rows_of(x, 1), layer, rows_of(y, 1), {.scale = INFINITY}), Error);
 }
 
+TEST(Dispatch, AProductTakesTheOneBeforeItInItsOwnPlaceOnly) {
+  Floats weight(1);
+  const Linear layer({floats_view(weight, {1, 1}), {}});
+  Floats x(1), up(1), elsewhere(1);
+  const auto both = [&](Floats& y) {
+    linear_each(rows_of(x, 1),
+                {{{&layer, rows_of(up, 1)}, {&layer, rows_of(y, 1), {.factor = rows_of(up, 1)}}}});
+  };
+  both(up);
+  EXPECT_THROW(both(elsewhere), Error);
+}
+
 TEST(Dispatch, WrongShapesAreOurBugAndSaySo) {
   Floats a(6), b(6);
   try {

@@ -85,6 +85,20 @@ class BenchTables(unittest.TestCase):
         self.assertIn("| decode, one token after 3 | 10.0 ms mapped bf16, 6.00 ms q8 | 2.00x q8 (its q8_0) | - | - | - |",
                       (self.root / "README.md").read_text())
 
+    def test_of_two_recordings_the_one_with_most_rounds_counts(self):
+        more = json.loads(json.dumps(PEERS))
+        del more["tasks"]["prefill"]
+        more["tasks"]["decode"]["rounds"] = 31
+        more["tasks"]["decode"]["programs"]["llama-q8_0"]["ratios"]["galago-q8"] = {"median": 1.5, "min": 1, "max": 3}
+        self.add("a", more)
+        self.add("b", PEERS)
+        self.run_tool()
+        summary = (self.root / "README.md").read_text()
+        self.assertIn("| 1.50x q8 (its q8_0) |", summary)
+        self.assertNotIn("2.00x q8", summary)
+        self.assertIn("| decode q8, llama.cpp Q8_0 | 1.8x | - | 1.50x q8 | missed |", self.page.read_text())
+        self.assertIn("2.00 (1.50 to 2.50) q8", self.page.read_text())
+
     def test_bars_say_what_is_reached_missed_and_not_measured(self):
         self.add("b", PEERS)
         self.add("c", {**GROWTH, "curves": [{"name": "decode step of a batch", "x": "sequences", "y": "ms", "points": [
