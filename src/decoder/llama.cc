@@ -96,19 +96,20 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   kernels::rope(k, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
 
   const std::span<kernels::CausalRow> rows = workspace.array<kernels::CausalRow>(x.rows);
-  const std::span<void*> keys = workspace.array<void*>(x.rows), values = workspace.array<void*>(x.rows);
+  const std::span<void*> key_places = workspace.array<void*>(x.rows);
+  const std::span<void*> value_places = workspace.array<void*>(x.rows);
   for (size_t i = 0; i < rows.size(); ++i) {
     const RowPlace place = batch.places[i];
     KvSequence& sequence = batch.cache->at(place.sequence);
     const KvPlace cached = sequence.place(layer, place.position);
-    keys[i] = cached.key;
-    values[i] = cached.value;
+    key_places[i] = cached.key;
+    value_places[i] = cached.value;
     rows[i] = {.cache = sequence.view(layer),
                .first = std::max<int64_t>(0, place.position - window_ + 1),
                .last = place.position};
   }
-  kernels::scatter_rows(k, keys, batch.cache->shape().dtype);
-  kernels::scatter_rows(v, values, batch.cache->shape().dtype);
+  kernels::scatter_rows(k, key_places, batch.cache->shape().dtype);
+  kernels::scatter_rows(v, value_places, batch.cache->shape().dtype);
   const Matrix mixed = workspace.matrix(x.rows, q.cols);  // [n, heads*d]
   kernels::attention_cached(q, rows, layout_, mixed);
   kernels::linear(mixed, o_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]

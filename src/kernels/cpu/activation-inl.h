@@ -56,18 +56,21 @@ HWY_INLINE V GeluErf(D d, V x) {
   return hn::Mul(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), half_erfc, positive));
 }
 
+// gelu_tanh is x sigmoid(kGeluLinear (x + kGeluCubic x^3)), quick_gelu x sigmoid(kQuickGelu x).
+constexpr float kGeluLinear = 1.5957691216f, kGeluCubic = 0.044715f, kQuickGelu = 1.702f;
+
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Activate(D d, Activation activation, V x) {
   switch (activation) {
     case Activation::gelu_tanh: {
       // 0.5 (1 + tanh(u)) = sigmoid(2 u), which keeps its relative accuracy for negative x.
-      const V cube = hn::Mul(hn::Mul(x, x), hn::Mul(x, hn::Set(d, 0.044715f)));
-      return TimesSigmoid(d, x, hn::Mul(hn::Add(x, cube), hn::Set(d, 1.5957691216f)));
+      const V cube = hn::Mul(hn::Mul(x, x), hn::Mul(x, hn::Set(d, kGeluCubic)));
+      return TimesSigmoid(d, x, hn::Mul(hn::Add(x, cube), hn::Set(d, kGeluLinear)));
     }
     case Activation::gelu_erf:
       return GeluErf(d, x);
     case Activation::quick_gelu:
-      return TimesSigmoid(d, x, hn::Mul(x, hn::Set(d, 1.702f)));
+      return TimesSigmoid(d, x, hn::Mul(x, hn::Set(d, kQuickGelu)));
     case Activation::silu:
       return TimesSigmoid(d, x, x);
     case Activation::relu:

@@ -105,9 +105,9 @@ std::optional<SigmoidUnit> UnitOf(const Epilogue& epilogue) {
     case Activation::silu:
       return SigmoidUnit{};
     case Activation::quick_gelu:
-      return SigmoidUnit{.linear = 1.702f};
-    case Activation::gelu_tanh:  // 0.5 (1 + tanh(u)) = sigmoid(2 u)
-      return SigmoidUnit{.linear = 1.5957691216f, .cubic = 1.5957691216f * 0.044715f};
+      return SigmoidUnit{.linear = kQuickGelu};
+    case Activation::gelu_tanh:
+      return SigmoidUnit{.linear = kGeluLinear, .cubic = kGeluLinear * kGeluCubic};
     default:
       return {};
   }
