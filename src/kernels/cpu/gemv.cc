@@ -4,7 +4,6 @@
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemv.cc"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -36,7 +35,7 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
     hn::Vec<Floats> a[kOuts], b[kOuts];
     for (int o = 0; o < kOuts; ++o) {
       Element::LoadTwo(weights + o * stride + c * Element::kBytes, a[o], b[o]);
-      if (kFirst) hwy::Prefetch(weights + kAhead + (c * kOuts + 2 * lanes * o) * Element::kBytes);
+      if (kFirst) AskOnce(weights + kAhead + (c * kOuts + 2 * lanes * o) * Element::kBytes);
     }
     for (int r = 0; r < kRows; ++r) {
       const auto first_x = hn::LoadU(d, x.row(r) + c), second_x = hn::LoadU(d, x.row(r) + c + lanes);

@@ -41,13 +41,13 @@ struct alignas(64) Share {
   std::atomic<int64_t> next;
   int64_t end;
 
-  /// Some of them, at least `least`, fewer the fewer there are: body(begin, end). False when none is left.
+  /// Half of those left, at least `least`: body(begin, end). False when none is left.
   template <class Body>
   bool take(int64_t least, const Body& body) {
     int64_t begin = next.load(std::memory_order_relaxed);
     for (;;) {
       if (begin >= end) return false;
-      const int64_t until = std::min(end, begin + std::max(least, (end - begin) / 4));
+      const int64_t until = std::min(end, begin + std::max(least, (end - begin) / 2));
       if (!next.compare_exchange_weak(begin, until, std::memory_order_relaxed)) continue;
       body(begin, until);
       return true;

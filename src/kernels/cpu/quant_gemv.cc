@@ -5,7 +5,6 @@
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/quant_gemv.cc"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -126,7 +125,7 @@ HWY_INLINE void Span(const Weights& weights, const Integers& x, const Division& 
   const Floats d;
   constexpr int64_t kColumns = kVector * kWeightGroup / Format::kGroupBytes;  // of a chunk
   const auto of_row = [&](const std::byte* halves) {
-    hwy::Prefetch(halves + kAhead / 8);
+    AskOnce(halves + kAhead / 8);
     const auto floats = F16::Load(halves);
     return kWhole ? floats : hn::IfThenElseZero(division.last, floats);
   };
@@ -144,7 +143,7 @@ HWY_INLINE void Span(const Weights& weights, const Integers& x, const Division& 
     const std::byte* from = weights.values + k * kVector;
     typename Format::Part parts[Format::kParts];
     Format::Load(from, parts);
-    hwy::Prefetch(from + kAhead);
+    AskOnce(from + kAhead);
     const auto spread = hn::SetTableIndices(d, kGroupOfLane<Format>.data() + k * kSpan);
     const int16_t* const values = x.values + k * kColumns;
     for (int r = 0; r < kRows; ++r)
