@@ -134,6 +134,7 @@ BenchOptions bench_options(const BenchFlags& flags) {
   options.prompt = flags.prompt;
   options.context = flags.context;
   options.sequences = flags.sequences;
+  options.cache_dtype = flags.load.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
   options.image_name = flags.image;
   if (flags.no_split) options.split = false;
   if (!flags.image.empty()) {
@@ -182,7 +183,10 @@ int run(const BenchFlags& flags) {
                 {"model_type", frontend->config().model_type},
                 {"dtype", frontend->config().dtype},
                 {"numbers",
-                 {{"dtype", flags.load.dtype}, {"compute", flags.load.compute}, {"mmap", flags.load.mmap}}},
+                 {{"dtype", flags.load.dtype},
+                  {"compute", flags.load.compute},
+                  {"mmap", flags.load.mmap},
+                  {"kv_cache_dtype", flags.load.kv_cache_dtype}}},
                 {"backend", kernels::backend_name()},
                 {"threads", kernels::threads()},
                 {"load_average", load},
@@ -220,6 +224,12 @@ void add_bench(CLI::App& app, Action& action) {
   command
       ->add_option("--sequences", flags->sequences, "Sequences that the decode batch stage decodes together")
       ->check(CLI::Range(int64_t{1}, limits::kBatchSequences))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--kv-cache-dtype", flags->load.kv_cache_dtype,
+          "What is kept of each position: f32, or f16 in half the memory, which long contexts read faster")
+      ->check(CLI::IsMember({"f32", "f16"}))
       ->capture_default_str();
   command->add_option("--only", flags->only, "Time this stage only; may be given several times")
       ->check(CLI::IsMember(BenchStages::names()))

@@ -107,6 +107,8 @@ def galago_bench(arguments, way, stage, context=None, runs=1):
                str(runs), "--json", "--only", stage, "--image", str(arguments.image), "-p", arguments.prompt, *GALAGO[way]]
     if context:
         command += ["--context", str(context)]
+    if stage == "decode":
+        command += ["--kv-cache-dtype", "f16"]  # as llama.cpp's cache is
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)}: {done.stderr.strip()}")

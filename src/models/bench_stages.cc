@@ -112,7 +112,7 @@ struct BenchStages::State {
   // Keys and values of `positions` positions in all layers.
   double cache_bytes(int64_t positions) const {
     const TextConfig& text = frontend.config().text;
-    return static_cast<double>(sizeof(float)) * 2 *
+    return static_cast<double>(size_of(options.cache_dtype)) * 2 *
            static_cast<double>(text.num_hidden_layers * text.num_key_value_heads * text.head_dim * positions);
   }
 
@@ -166,7 +166,7 @@ void BenchStages::State::make_rows() {
   embeds = Tensor({context, text.hidden_size});
   hidden = Tensor({context, text.hidden_size});
   logits = Tensor({1, text.vocab_size});
-  cache = engine.decoder().make_cache(1, context + 1);
+  cache = engine.decoder().make_cache(1, context + 1, options.cache_dtype);
   engine.decoder().embed(ids, embeds.matrix());
 }
 
@@ -282,7 +282,7 @@ BenchStage BenchStages::State::decode_stage() {
 // The sequences of a batch, all with the positions of the prefill stage.
 void BenchStages::State::fill_batch() {
   forward(embeds.matrix(), 0);
-  together = KvCache(engine.decoder().cache_shape());
+  together = KvCache(engine.decoder().cache_shape(options.cache_dtype));
   for (int64_t s = 0; s < options.sequences; ++s) together.add(cache.at(0).copy(context, context + 1));
   batch_logits = Tensor({options.sequences, frontend.config().text.vocab_size});
 }
@@ -332,7 +332,7 @@ void BenchStages::State::first_token() {
   CacheCounts counts;
   const auto encoded = encoder.encode({.images = {&picture}, .videos = {}}, request, {timings, counts});
   const Tensor packed = pack_prompt(frontend, engine, request.ids, views(encoded));
-  KvCache fresh = engine.decoder().make_cache(1, packed.shape()[0] + 1);
+  KvCache fresh = engine.decoder().make_cache(1, packed.shape()[0] + 1, options.cache_dtype);
   Tensor out(packed.shape());
   engine.decoder().forward(packed.matrix(), next_places(fresh, 0, packed.shape()[0]), fresh, workspace,
                            out.matrix());

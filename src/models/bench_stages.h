@@ -41,8 +41,9 @@ struct BenchOptions {
   std::string prompt;
   int64_t context =
       0;  ///< rows of prefill, and positions before the decode step; 0: as many as the prompt has
-  int64_t sequences = 8;  ///< that a batch decodes together
-  TileProgress progress;  ///< called between tiles; false throws Cancelled
+  int64_t sequences = 8;           ///< that a batch decodes together
+  DType cache_dtype = DType::f32;  ///< of keys and values, f32 or f16
+  TileProgress progress;           ///< called between tiles; false throws Cancelled
 };
 
 /// Holds what the stages work on; they refer to it, to the frontend and to the engine.

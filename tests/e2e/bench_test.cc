@@ -77,6 +77,18 @@ TEST(Bench, ABatchHasAsManySequencesAsAsked) {
   }
 }
 
+TEST(Bench, ACacheInFloat16IsHalfAsLarge) {
+  const auto bytes = [](const char* dtype, const char* context) {
+    const Json result = galago(bench({"--json", "--no-split", "--kv-cache-dtype", dtype, "--context", context,
+                                      "--only", "decode"}))
+                            .json();
+    return result["stages"][0]["gb"].get<double>() * 1e9;
+  };
+  const double seven_positions = bytes("f32", "9") - bytes("f32", "2");
+  EXPECT_GT(seven_positions, 0);
+  EXPECT_NEAR(bytes("f16", "9") - bytes("f16", "2"), seven_positions / 2, 0.1);
+}
+
 TEST(Bench, PrintsATable) {
   const Finished done = galago(bench({"--only", "vision tower", "--only", "decode"}));
   ASSERT_EQ(done.code, 0) << done.err;
@@ -90,6 +102,7 @@ TEST(Bench, RefusesWhatItCannotTime) {
   EXPECT_EQ(galago(bench({"--only", "no such stage"})).code, 64);
   EXPECT_EQ(galago(bench({"--runs", "0"})).code, 64);
   EXPECT_EQ(galago(bench({"--context", "99999999"})).code, 64);
+  EXPECT_EQ(galago(bench({"--kv-cache-dtype", "q8"})).code, 64);
   EXPECT_EQ(galago(bench({"--sequences", "0"})).code, 64);
   EXPECT_EQ(galago(bench({"--sequences", "1025"})).code, 64);
   EXPECT_EQ(galago(bench({"--only", "decode image"})).code, 64)

@@ -149,6 +149,22 @@ TEST(FastAttention, OneRowOverALongCache) {
   test.check();
 }
 
+// Heads that share keys go in groups of up to four; the keys divide into at most 17 parts of at least 64.
+TEST(FastAttention, SingleRowsOfAnyGroupAndLength) {
+  for (const DType dtype : {DType::f32, DType::f16})
+    for (const int64_t group : {1, 2, 3, 4, 5, 7, 8}) {
+      Cached test({2 * group, 2, 36, 0.2f}, 2200, 1, dtype);  // two vectors of 16 columns and a rest
+      for (const int64_t last : {0, 1, 62, 63, 64, 127, 128, 1022, 1023, 1024, 1087, 1088, 2175, 2199}) {
+        SCOPED_TRACE(std::to_string(group) + " heads together, last key " + std::to_string(last));
+        for (const int64_t first : {int64_t{0}, last / 2 + 1, last}) {
+          test.rows.clear();
+          test.add(0, std::min(first, last), last);
+          test.check();
+        }
+      }
+    }
+}
+
 TEST(FastAttention, RowsOfSeveralSequencesAndWindows) {
   Cached test({4, 2, 24, 0.2f}, 1100, 3);
   for (int64_t i = 0; i < 3; ++i) test.add(2, 0, i);

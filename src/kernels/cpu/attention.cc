@@ -61,19 +61,6 @@ void attend_tiles(const Job& job, const HeadLayout& layout) {
     for (int64_t index = 0; index < tasks; ++index) task(index);
 }
 
-/// Joins the partial softmaxes of one query row of one head, in the order of the keys.
-void join(const Partial* partials, const float* sums, int64_t parts, int64_t dim, float* out) {
-  float largest = partials[0].largest, total = 0;
-  for (int64_t p = 1; p < parts; ++p) largest = std::max(largest, partials[p].largest);
-  std::fill_n(out, dim, 0.0f);
-  for (int64_t p = 0; p < parts; ++p) {
-    const float weight = std::exp(partials[p].largest - largest);
-    total += partials[p].sum * weight;
-    for (int64_t c = 0; c < dim; ++c) out[c] += weight * sums[p * dim + c];
-  }
-  for (int64_t c = 0; c < dim; ++c) out[c] /= total;
-}
-
 /// All that a cache holds; its length is not known here.
 StoredRows keys_of(const CacheView& cache, const HeadLayout& layout) {
   return {cache.keys, 0, layout.kv_heads * layout.head_dim, cache.stride, cache.dtype};
@@ -82,41 +69,54 @@ StoredRows values_of(const CacheView& cache, const HeadLayout& layout) {
   return {cache.values, 0, layout.kv_heads * layout.head_dim, cache.stride, cache.dtype};
 }
 
-/// Rows that share too few keys to pack them: one item for each row, head and block of keys.
-void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
-  const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads;
-  int64_t parts = 1, longest = 1;
-  for (const CausalRow& row : rows) {
-    parts = std::max(parts, row.last / kKeyBlock - row.first / kKeyBlock + 1);
-    longest = std::max(longest, row.last - row.first + 1);
+/// How the keys of a row divide into parts; of the row alone, so that no other row changes its result.
+struct KeyParts {
+  int64_t block;  // keys; a part starts at its multiple
+  int64_t first;  // the first part's number
+  int64_t count;
+
+  explicit KeyParts(const CausalRow& row) {
+    constexpr int64_t kFewestKeys = 64;
+    const int64_t keys = row.last - row.first + 1, at_least = (keys + kMostParts - 2) / (kMostParts - 1);
+    block = (at_least + kFewestKeys - 1) / kFewestKeys * kFewestKeys;
+    first = row.first / block;
+    count = row.last / block - first + 1;
   }
-  const int64_t items = q.rows * layout.heads * parts;
-  float* const sums = thread_scratch<struct Sums>(items * (dim + 2));
-  auto* const partials = reinterpret_cast<Partial*>(sums + items * dim);
-  const int64_t cost = 2 * dim * longest / parts;
-  parallel_for(items, cost, [&](int64_t begin, int64_t end) {
-    float scores[kKeyBlock];
+};
+
+/// Rows that share too few keys to pack them: one item for each row and part of its keys.
+void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+  const int64_t dim = layout.head_dim, heads = layout.heads;
+  int64_t parts = 1, block = 1;
+  for (const CausalRow& row : rows) {
+    const KeyParts own(row);
+    parts = std::max(parts, own.count);
+    block = std::max(block, own.block);
+  }
+  const int64_t items = q.rows * parts;
+  float* const sums = thread_scratch<struct Sums>(items * heads * (dim + 2));
+  auto* const partials = reinterpret_cast<Partial*>(sums + items * heads * dim);
+  parallel_for(items, 2 * heads * dim * block, [&](int64_t begin, int64_t end) {
+    float* const scores = thread_scratch<struct Scores>(heads * block);
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t i = item / parts / layout.heads, h = item / parts % layout.heads;
+      const int64_t i = item / parts;
       const CausalRow& row = rows[static_cast<size_t>(i)];
-      const int64_t block = row.first / kKeyBlock + item % parts;
-      const int64_t first = std::max(row.first, block * kKeyBlock);
-      const int64_t count = std::min(row.last + 1, (block + 1) * kKeyBlock) - first;
+      const KeyParts own(row);
+      const int64_t part = own.first + item % parts;
+      const int64_t first = std::max(row.first, part * own.block);
+      const int64_t count = std::min(row.last + 1, (part + 1) * own.block) - first;
       if (count <= 0) continue;
-      const auto seen = [&](const StoredRows& stored) {
-        return stored.slice_rows(first, count).slice_cols(h / group * dim, dim);
-      };
-      partials[item] =
-          attend_row(q.row(i) + h * dim, seen(keys_of(row.cache, layout)), seen(values_of(row.cache, layout)),
-                     layout.scale, scores, sums + item * dim);
+      attend_row({q.row(i), heads, layout.kv_heads, dim, layout.scale},
+                 keys_of(row.cache, layout).slice_rows(first, count),
+                 values_of(row.cache, layout).slice_rows(first, count), scores, partials + item * heads,
+                 sums + item * heads * dim);
     }
   });
   for (int64_t i = 0; i < q.rows; ++i) {
-    const CausalRow& row = rows[static_cast<size_t>(i)];
-    const int64_t own = row.last / kKeyBlock - row.first / kKeyBlock + 1;
-    for (int64_t h = 0; h < layout.heads; ++h) {
-      const int64_t item = (i * layout.heads + h) * parts;
-      join(partials + item, sums + item * dim, own, dim, out.row(i) + h * dim);
+    const int64_t own = KeyParts(rows[static_cast<size_t>(i)]).count;
+    for (int64_t h = 0; h < heads; ++h) {
+      const int64_t at = i * parts * heads + h;
+      join_parts(partials + at, sums + at * dim, own, heads, dim, out.row(i) + h * dim);
     }
   }
 }

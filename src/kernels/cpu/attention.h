@@ -7,8 +7,8 @@
 namespace galago::kernels::cpu {
 
 inline constexpr int64_t kTileRows = 24;  ///< query rows that share one pass over the keys
-inline constexpr int64_t kKeyBlock =
-    1024;  ///< keys whose scores are held at once; a block starts at its multiple
+/// Keys whose scores a tile holds at once; a block starts at its multiple.
+inline constexpr int64_t kKeyBlock = 1024;
 
 /// Rows of keys or values as they lie, float32 or float16.
 struct StoredRows {
@@ -74,9 +74,25 @@ struct Partial {
   float sum;      ///< of exp(score - largest)
 };
 
-/// One query row of one head against keys and values [rows, head_dim] (at most kKeyBlock rows): out
-/// [head_dim] is the sum of exp(score - largest) v. scratch: kKeyBlock floats.
-Partial attend_row(const float* q, const StoredRows& keys, const StoredRows& values, float scale,
-                   float* scratch, float* out);
+/// One query row of all heads; head h reads the columns of key head h / (heads / kv_heads).
+struct QueryRow {
+  const float* q;  ///< [heads, head_dim]
+  int64_t heads;
+  int64_t kv_heads;
+  int64_t head_dim;
+  float scale;
+};
+
+/// A row against keys and values [count, kv_heads * head_dim], each read once: partials [heads], and out
+/// [heads, head_dim], the sums of exp(score - largest) v. scores: heads * count floats.
+void attend_row(const QueryRow& row, const StoredRows& keys, const StoredRows& values, float* scores,
+                Partial* partials, float* out);
+
+/// Parts into which the keys of a row divide at most.
+inline constexpr int64_t kMostParts = 17;
+/// Joins `parts` softmaxes of one row of one head in the order of the keys: out [head_dim]. Part p is
+/// partials[p * stride] with the sums from sums + p * stride * head_dim on.
+void join_parts(const Partial* partials, const float* sums, int64_t parts, int64_t stride, int64_t head_dim,
+                float* out);
 
 }  // namespace galago::kernels::cpu
