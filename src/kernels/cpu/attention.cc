@@ -17,6 +17,9 @@ namespace {
 /// Rows over one cache from which packing the keys pays.
 constexpr int64_t kFewestTileRows = 8;
 
+/// Single rows whose partial sums are in memory at once.
+constexpr int64_t kRowsAtOnce = 64;
+
 /// n query rows over the same keys and values.
 struct Job {
   ConstMatrix q;
@@ -145,10 +148,12 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
   thread_local std::vector<Range> ranges;
   const auto singles = [&](int64_t begin, int64_t end) {
-    if (begin < end)
-      attend_rows(q.slice_rows(begin, end - begin),
-                  rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), layout,
-                  out.slice_rows(begin, end - begin));
+    for (int64_t count; begin < end; begin += count) {
+      count = std::min(kRowsAtOnce, end - begin);
+      attend_rows(q.slice_rows(begin, count),
+                  rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), layout,
+                  out.slice_rows(begin, count));
+    }
   };
   int64_t waiting = 0;  // rows from here on that no tile has taken
   for (int64_t begin = 0, end; begin < q.rows; begin = end) {
