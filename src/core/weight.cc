@@ -25,13 +25,38 @@ DType dtype_of(WeightFormat format) {
   return format == WeightFormat::bf16 ? DType::bf16 : DType::f32;
 }
 
-/// The number behind weight `col` of a row, before scale and minimum.
-int quant_at(const WeightView& view, const std::byte* row, int64_t col) {
-  if (view.format == WeightFormat::q8) return static_cast<int8_t>(row[col]);
-  constexpr int64_t kHalf = kWeightGroup / 2;
-  const int64_t within = col % kWeightGroup;
-  const int pair = static_cast<int>(row[col / kWeightGroup * kHalf + within % kHalf]);
-  return within < kHalf ? pair & 15 : pair >> 4;
+constexpr int64_t kHalfGroup = kWeightGroup / 2;
+
+/// One of the two numbers in a byte of q4.
+int half_of(std::byte pair, int64_t within) {
+  return static_cast<int>(within < kHalfGroup ? pair & std::byte{15} : pair >> 4);
+}
+
+/// A weight: (q, scale, minimum) for w = scale * q + minimum.
+struct Quantised {
+  int q = 0;
+  float scale = 0, minimum = 0;
+};
+
+Quantised in_rows(const WeightView& view, int64_t row, int64_t col) {
+  const int64_t plane = row * view.groups() + col / kWeightGroup, within = col % kWeightGroup;
+  const std::byte* const values = view.row(row);
+  const float scale = half_at(view.scales, plane);
+  if (view.format == WeightFormat::q8) return {static_cast<int8_t>(values[col]), scale};
+  const std::byte pair = values[col / kWeightGroup * kHalfGroup + within % kHalfGroup];
+  return {half_of(pair, within), scale, half_at(view.minimums, plane)};
+}
+
+Quantised in_panel(const WeightView& view, int64_t row, int64_t col) {
+  const std::byte* const panel = view.panel(row);
+  const PanelGroup group = panel_group(view.format, col / kWeightGroup);
+  const int64_t lane = row % kPanelRows, within = col % kWeightGroup;
+  const float scale = half_at(panel + group.scales, lane);
+  const auto byte = [&](int64_t i) {
+    return panel[group.values + i / 4 * kPanelLine + lane * 4 + i % 4];
+  };
+  if (view.format == WeightFormat::q8) return {static_cast<int>(byte(within)) - 128, scale};
+  return {half_of(byte(within % kHalfGroup), within), scale, half_at(panel + group.minimums, lane)};
 }
 
 }  // namespace
@@ -72,7 +97,13 @@ WeightView::WeightView(const TensorView& floats) : values(floats.data) {
   cols = floats.shape[1];
 }
 
+int64_t panel_bytes(WeightFormat format, int64_t cols) noexcept {
+  const int64_t groups = cols / kWeightGroup;
+  return panel_group(format, groups).values - (format == WeightFormat::q8 && groups % 2 != 0 ? 0 : kPanelLine);
+}
+
 int64_t WeightView::bytes() const noexcept {
+  if (in_panels()) return (rows + kPanelRows - 1) / kPanelRows * panel_bytes(format, cols);
   const int64_t planes = format == WeightFormat::q4 ? 2 : 1;
   return rows * value_bytes(format, cols) +
          (is_quantised(format) ? planes * rows * groups() * kScaleBytes : 0);
@@ -82,7 +113,7 @@ WeightView WeightView::slice_rows(int64_t begin, int64_t count) const {
   WeightView part = *this;
   part.rows = count;
   if (!values) return part;
-  part.values = row(begin);
+  part.values = in_panels() ? panel(begin) : row(begin);
   if (scales) part.scales += begin * groups() * kScaleBytes;
   if (minimums) part.minimums += begin * groups() * kScaleBytes;
   return part;
@@ -94,11 +125,10 @@ void to_floats(const WeightView& view, int64_t row, int64_t begin, int64_t count
               out);
     return;
   }
-  const std::byte* values = view.row(row);
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t group = row * view.groups() + (begin + i) / kWeightGroup;
-    const float product = half_at(view.scales, group) * static_cast<float>(quant_at(view, values, begin + i));
-    out[i] = view.minimums ? product + half_at(view.minimums, group) : product;
+    const auto [q, scale, minimum] = (view.in_panels() ? in_panel : in_rows)(view, row, begin + i);
+    const float product = scale * static_cast<float>(q);
+    out[i] = view.format == WeightFormat::q4 ? product + minimum : product;
   }
 }
 

@@ -1,7 +1,8 @@
 // Weight matrices as they are stored: floats, or small integers whose groups of 32 share a scale.
 // In: tensors of a checkpoint. Out: a view that every reader of weights takes (linear layers, tables of
 // rows). q8: w = scale * q with q in -127..127. q4: w = scale * q + minimum with q in 0..15. Groups lie along
-// the input features; values, scales and minimums are planes of their own. docs/quantisation.md teaches it.
+// the input features. A file has values, scales and minimums as planes of their own; products read them panel by
+// panel, in the order in which they are used. docs/quantisation.md teaches both.
 #pragma once
 
 #include <cstddef>
@@ -32,29 +33,58 @@ inline bool is_quantised(WeightFormat format) {
 /// Bytes that `count` values take, without scales and minimums; count is even for q4.
 int64_t value_bytes(WeightFormat format, int64_t count) noexcept;
 
+/// Where the numbers of a quantised matrix lie. rows: as in a file, in planes. panels: kPanelRows rows together,
+/// group by group; the last panel ends with rows of zeros.
+enum class WeightLayout { rows, panels };
+/// Rows of a panel.
+inline constexpr int64_t kPanelRows = 16;
+
+/// Where a group of a panel's rows begins, in bytes from the panel's start. Everything lies in 64 bytes that one
+/// row after the other fills: the float16 scales (and minimums) of the 16 rows, then 4 bytes of each row's
+/// values, the next 4 of each, and so on. q8 has the scales of two groups before the values of both; its values
+/// are q + 128.
+struct PanelGroup {
+  int64_t scales, minimums, values;
+};
+inline constexpr int64_t kPanelLine = 4 * kPanelRows;  ///< 4 bytes of each row
+constexpr PanelGroup panel_group(WeightFormat format, int64_t group) {
+  constexpr int64_t kQ8 = 8 * kPanelLine, kQ4 = 5 * kPanelLine;  // values of a group; all of a group
+  if (format == WeightFormat::q4) return {group * kQ4, group * kQ4 + kPanelLine / 2, group * kQ4 + kPanelLine};
+  const int64_t pair = group / 2 * (kPanelLine + 2 * kQ8), second = group % 2;
+  return {pair + second * (kPanelLine / 2), pair, pair + kPanelLine + second * kQ8};
+}
+/// Bytes of a panel of q8 or q4.
+int64_t panel_bytes(WeightFormat format, int64_t cols) noexcept;
+
 /// A read-only weight matrix [rows, cols] in somebody else's memory. No pointer need be aligned.
 struct WeightView {
   WeightFormat format = WeightFormat::f32;
+  WeightLayout layout = WeightLayout::rows;  ///< of q8 and q4
   int64_t rows = 0;
   int64_t cols = 0;
   /// Row-major. q8: int8 [rows, cols]. q4: bytes [rows, cols / 2]; byte j of a group's 16 holds weight j in
-  /// its low half and weight j + 16 in its high half. Null for a tensor that a checkpoint lacks.
+  /// its low half and weight j + 16 in its high half. Or panels, one after another. Null for a tensor that a
+  /// checkpoint lacks.
   const std::byte* values = nullptr;
-  const std::byte* scales = nullptr;    ///< float16 [rows, cols / 32]; null for floats
+  const std::byte* scales = nullptr;    ///< float16 [rows, cols / 32]; null for floats and in panels
   const std::byte* minimums = nullptr;  ///< the same, of q4 only
 
   WeightView() = default;
-  WeightView(WeightFormat f, int64_t r, int64_t c) : format(f), rows(r), cols(c) {}
+  WeightView(WeightFormat f, int64_t r, int64_t c, WeightLayout l = WeightLayout::rows)
+      : format(f), layout(l), rows(r), cols(c) {}
   /// A tensor of floats [rows, cols], as it is. Error{model_unsupported} for another element type,
   /// Error{internal} for another rank; an empty view for a tensor without data and shape.
   WeightView(const TensorView& floats);  // NOLINT(google-explicit-constructor): a tensor is a weight
 
   int64_t groups() const { return cols / kWeightGroup; }
-  /// Values of row i.
+  bool in_panels() const { return layout == WeightLayout::panels; }
+  /// Values of row i; not of panels.
   const std::byte* row(int64_t i) const { return values + i * value_bytes(format, cols); }
-  /// Bytes of all planes.
+  /// The panel of row i, a multiple of kPanelRows.
+  const std::byte* panel(int64_t i) const { return values + i / kPanelRows * panel_bytes(format, cols); }
+  /// Bytes of all planes, or of the panels.
   int64_t bytes() const noexcept;
-  /// Rows [begin, begin + count); a view without data stays one.
+  /// Rows [begin, begin + count), in panels from a multiple of kPanelRows on; a view without data stays one.
   WeightView slice_rows(int64_t begin, int64_t count) const;
 };
 

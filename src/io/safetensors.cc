@@ -129,7 +129,7 @@ void Checkpoint::add(const std::string& name, TensorView view, std::shared_ptr<c
     throw Error(
         ErrorCode::model_invalid,
         {.where = printable(name), .got = "a second tensor of that name", .expected = "each tensor once"});
-  if (owner) owners_.push_back(std::move(owner));
+  if (owner) owners_->emplace(name, std::move(owner));
 }
 
 Checkpoint Checkpoint::open_file(const fs::path& file) {
@@ -184,6 +184,10 @@ void Checkpoint::release(std::span<const std::string> prefixes) const {
       end = std::max(end, range->first + range->second);
     for (const MappedFile& map : maps_) map.release({begin, end});
   }
+}
+
+void Checkpoint::forget(const std::string& name) const {
+  if (owners_->erase(name) == 0) release({&name, 1});
 }
 
 std::vector<fs::path> Checkpoint::files() const {

@@ -58,6 +58,9 @@ class Checkpoint {
   /// MappedFile::release for every tensor whose name begins with one of the prefixes. Neighbours in a file
   /// are given back as one range. Tensors in memory that is owned keep it.
   void release(std::span<const std::string> prefixes) const;
+  /// For a tensor whose numbers nobody will read again, neither of this object nor of a copy: releases it, and
+  /// frees memory that is owned for it alone.
+  void forget(const std::string& name) const;
   /// Bytes of tensor data.
   int64_t bytes() const;
 
@@ -65,7 +68,8 @@ class Checkpoint {
   void add_file(const std::filesystem::path& file);
 
   std::vector<MappedFile> maps_;
-  std::vector<std::shared_ptr<const void>> owners_;
+  using Owners = std::map<std::string, std::shared_ptr<const void>>;
+  std::shared_ptr<Owners> owners_ = std::make_shared<Owners>();  ///< of tensors that are in no file; by name
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;

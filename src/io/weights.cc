@@ -60,8 +60,10 @@ WeightView Binder::request_weight(const std::string& name, LinearShape shape) {
   const auto& convert = checkpoint_.converter();
   if (!stored.values || !convert) return stored;
   const WeightView converted = convert(name, stored);
-  // What was read of the file has done its work: the two never are in memory together as a whole.
-  if (converted.values != stored.values) checkpoint_.release(std::vector{name});
+  // What was read has done its work: the two never are in memory together as a whole.
+  if (converted.values != stored.values)
+    for (const std::string& tensor : {name, name + kScaleSuffix, name + kMinimumSuffix})
+      if (checkpoint_.find(tensor)) checkpoint_.forget(tensor);
   return converted;
 }
 

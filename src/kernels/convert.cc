@@ -1,6 +1,6 @@
 // Weights in another format: what --dtype and galago quantize do to every matrix.
-// In: a matrix in any format. Out: the planes of the same matrix in the wanted one, written by all threads;
-// the same bytes on every machine. docs/quantisation.md works an example by hand.
+// In: a matrix in any format. Out: the same matrix in the wanted one, as planes or in panels, written by all
+// threads; the same bytes on every machine. docs/quantisation.md works an example by hand.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -137,6 +137,26 @@ void floats_of_row(const float* row, WeightFormat format, int64_t count, std::by
     store_half(to, i, format == WeightFormat::f16 ? galago::to_f16(row[i]) : to_bf16(row[i]));
 }
 
+/// Up to kPanelRows rows of planes as one panel, whose memory is zero.
+void pack_panel(const WeightView& rows, std::byte* panel) {
+  const int64_t groups = rows.groups(), bytes = value_bytes(rows.format, kWeightGroup);
+  const bool q8 = rows.format == WeightFormat::q8;
+  for (int64_t r = 0; r < rows.rows; ++r)
+    for (int64_t g = 0; g < groups; ++g) {
+      const PanelGroup place = panel_group(rows.format, g);
+      const int64_t half = 2 * (r * groups + g);
+      std::memcpy(panel + place.scales + 2 * r, rows.scales + half, 2);
+      if (!q8) std::memcpy(panel + place.minimums + 2 * r, rows.minimums + half, 2);
+      const std::byte* from = rows.row(r) + g * bytes;
+      for (int64_t line = 0; line < bytes / 4; ++line, from += 4) {
+        uint32_t four = 0;
+        std::memcpy(&four, from, sizeof four);
+        if (q8) four ^= 0x80808080U;  // q + 128
+        std::memcpy(panel + place.values + line * kPanelLine + 4 * r, &four, sizeof four);
+      }
+    }
+}
+
 void copy_planes(const WeightView& from, const WeightPlanes& to) {
   const int64_t values = value_bytes(from.format, from.cols), scales = 2 * from.groups();
   cpu::parallel_for(from.rows, values, [&](int64_t begin, int64_t end) {
@@ -150,25 +170,62 @@ void copy_planes(const WeightView& from, const WeightPlanes& to) {
   });
 }
 
+/// Rows [begin, end) in another format.
+void convert_rows(const WeightView& from, WeightFormat format, int64_t begin, int64_t end,
+                  const WeightPlanes& to) {
+  float* const row = cpu::thread_scratch<struct ConvertedRow>(from.cols);
+  for (int64_t i = begin; i < end; ++i) {
+    cpu::dequantise(from, i, 0, from.cols, row);
+    if (is_quantised(format))
+      groups_of_row(row, format, i * from.groups(), from.groups(), to);
+    else
+      floats_of_row(row, format, from.cols, to.values + i * value_bytes(format, from.cols));
+  }
+}
+
+void check_groups(const char* where, const WeightView& from) {
+  if (from.cols % kWeightGroup != 0)
+    throw Error(ErrorCode::internal, {.where = where,
+                                      .got = "rows of " + std::to_string(from.cols),
+                                      .expected = "a multiple of " + std::to_string(kWeightGroup)});
+}
+
+constexpr int64_t kConvertCost = 32;  // of a weight, in elementary operations
+constexpr int64_t kPackCost = 4;
+
 }  // namespace
 
 void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to) {
-  if (is_quantised(format) && from.cols % kWeightGroup != 0)
-    throw Error(ErrorCode::internal, {.where = "kernels::convert_weights",
-                                      .got = "rows of " + std::to_string(from.cols),
-                                      .expected = "a multiple of " + std::to_string(kWeightGroup)});
-  if (format == from.format) return copy_planes(from, to);
-  constexpr int64_t kCost = 32;  // of a weight, in elementary operations
-  cpu::parallel_for(from.rows, from.cols * kCost, [&](int64_t begin, int64_t end) {
-    float* const row = cpu::thread_scratch<struct ConvertedRow>(from.cols);
-    for (int64_t i = begin; i < end; ++i) {
-      cpu::dequantise(from, i, 0, from.cols, row);
-      if (is_quantised(format))
-        groups_of_row(row, format, i * from.groups(), from.groups(), to);
-      else
-        floats_of_row(row, format, from.cols, to.values + i * value_bytes(format, from.cols));
+  if (is_quantised(format)) check_groups("kernels::convert_weights", from);
+  if (format == from.format && !from.in_panels()) return copy_planes(from, to);
+  cpu::parallel_for(from.rows, from.cols * kConvertCost,
+                    [&](int64_t begin, int64_t end) { convert_rows(from, format, begin, end, to); });
+}
+
+void pack_weights(const WeightView& from, WeightFormat format, std::byte* to) {
+  check_groups("kernels::pack_weights", from);
+  const bool as_it_is = from.format == format && !from.in_panels();
+  const int64_t panel = panel_bytes(format, from.cols);
+  const int64_t values = kPanelRows * value_bytes(format, from.cols), plane = 2 * kPanelRows * from.groups();
+  const auto pack = [&](int64_t begin, int64_t end) {
+    std::vector<std::byte> memory(as_it_is ? 0 : static_cast<size_t>(values + 2 * plane));
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t first = p * kPanelRows, count = std::min(kPanelRows, from.rows - first);
+      WeightView rows = from.slice_rows(first, count);
+      if (!as_it_is) {
+        const WeightPlanes converted{memory.data(), memory.data() + values, memory.data() + values + plane};
+        convert_rows(rows, format, 0, count, converted);
+        rows = WeightView(format, count, from.cols);
+        rows.values = converted.values;
+        rows.scales = converted.scales;
+        rows.minimums = converted.minimums;
+      }
+      std::fill_n(to + p * panel, panel, std::byte{0});
+      pack_panel(rows, to + p * panel);
     }
-  });
+  };
+  cpu::parallel_for((from.rows + kPanelRows - 1) / kPanelRows,
+                    kPanelRows * from.cols * (as_it_is ? kPackCost : kConvertCost), pack);
 }
 
 }  // namespace galago::kernels

@@ -24,7 +24,8 @@ enum class Activation {
   relu,        ///< max(x, 0), "relu"
 };
 
-/// The weights of y = x W^T + b, as they lie in the checkpoint: floats or q8 or q4, computed in float32.
+/// The weights of y = x W^T + b: floats as they lie in the checkpoint, or q8 or q4, computed in float32. Of
+/// quantised ones panels are fast; in rows they serve as well, but for few rows of x slowly.
 /// Nothing is copied but the bias, so the memory behind the view must outlive the Linear. Safe to use from
 /// several threads.
 class Linear {
@@ -175,6 +176,9 @@ struct WeightPlanes {
 /// nearest. A group with a number that is not finite becomes NaN. Error{internal} for q8 or q4 of rows that
 /// are no multiple of kWeightGroup. The result is the same for all backends and threads.
 void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to);
+
+/// The same numbers as q8 or q4 in panels, to `to`: bytes() of such a view.
+void pack_weights(const WeightView& from, WeightFormat format, std::byte* to);
 
 /// More threads than a machine has.
 inline constexpr int kMaxThreads = 1024;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "decoder/kv_cache.h"
+#include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/towers.h"
 
@@ -64,12 +65,12 @@ class Planner {
   // Of a weight that is kept in memory of its own; 0: it is read where it lies.
   int64_t converted_bytes(const std::string& name, const TensorView& view) const {
     const bool floats = view.dtype == DType::f32 || view.dtype == DType::f16 || view.dtype == DType::bf16;
+    const bool plane = name.ends_with(kScaleSuffix) || name.ends_with(kMinimumSuffix);
     if (view.shape.size() != 2) return 0;
-    const int64_t copied = request_.mmap ? 0 : bytes_of(view);
-    if (!floats) return copied;
+    if (!floats || plane) return bytes_of(view);  // quantised weights, which become panels
     WeightView weight(view);
     const auto format = chosen_format(request_.weights, name, weight);
-    return format ? WeightView(*format, weight.rows, weight.cols).bytes() : copied;
+    return format ? WeightView(*format, weight.rows, weight.cols).bytes() : request_.mmap ? 0 : bytes_of(view);
   }
 
   MemoryPart program() const {

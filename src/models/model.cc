@@ -79,7 +79,8 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
     auto state = std::make_shared<State>();
     state->image_cache = std::make_unique<FeatureCache>(
         options.image_cache, [model = state.get(), numbers = options.dtype + " " + options.compute] {
-          return model_key(*model->frontend, model->checkpoint, numbers);
+          // Files anew: of weights that were converted, memory that was theirs alone is gone.
+          return model_key(*model->frontend, model->frontend->files().checkpoint(), numbers);
         });
     state->frontend = load_frontend(directory, numbers_of(options));
     state->checkpoint = state->frontend->files().checkpoint();

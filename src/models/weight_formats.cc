@@ -17,16 +17,19 @@ bool is_decoder_layer(const std::string& name) {
   return name.find("layers.") != std::string::npos && name.find("encoder.layers.") == std::string::npos;
 }
 
-/// Matrices that do not stay in the file, by name: a tied one is asked for twice.
+/// Matrices that do not stay in the file, by name (a tied one is asked for twice): those that are converted, and
+/// all quantised ones, which products read in panels.
 class OwnedWeights {
  public:
   OwnedWeights(WeightChoice choice, bool mmap) : choice_(choice), mmap_(mmap) {}
 
   WeightView get(const std::string& name, const WeightView& stored) {
-    const auto format = chosen_format(choice_, name, stored);
-    if (!format && mmap_) return stored;
+    const WeightFormat format = chosen_format(choice_, name, stored).value_or(stored.format);
+    if (format == stored.format && !is_quantised(format) && mmap_) return stored;
     const auto [place, added] = weights_.try_emplace(name);
-    if (added) place->second = convert_weights(stored, format.value_or(stored.format), memory_);
+    if (added)
+      place->second = is_quantised(format) ? pack_weights(stored, format, memory_)
+                                           : convert_weights(stored, format, memory_);
     return place->second;
   }
 
@@ -121,6 +124,14 @@ WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMe
   return view;
 }
 
+WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemory& memory) {
+  WeightView view(format, from.rows, from.cols, WeightLayout::panels);
+  std::byte* const to = memory.take(view.bytes());
+  kernels::pack_weights(from, format, to);
+  view.values = to;
+  return view;
+}
+
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
                                                  std::function<Checkpoint::WeightConverter()> make) {
   return std::make_shared<FilesWithCheckpoint>(
@@ -131,11 +142,10 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
                                                const NumberOptions& numbers) {
   const WeightChoice choice = weight_choice(numbers.dtype);
-  if (choice != WeightChoice::as_stored || !numbers.mmap)
-    files = with_converter(std::move(files), [choice, mmap = numbers.mmap] {
-      return [weights = std::make_shared<OwnedWeights>(choice, mmap)](
-                 const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
-    });
+  files = with_converter(std::move(files), [choice, mmap = numbers.mmap] {
+    return [weights = std::make_shared<OwnedWeights>(choice, mmap)](
+               const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
+  });
   if (numbers.compute == "f32") return files;
   if (numbers.compute != "bf16")
     throw Error(ErrorCode::usage, {.where = "compute", .got = numbers.compute, .expected = "f32 or bf16"});

@@ -40,6 +40,8 @@ class WeightMemory {
 
 /// The matrix in `format` (its own: a copy), its planes one after another in `memory`. Error{resource}.
 WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMemory& memory);
+/// The same numbers as q8 or q4 in panels, which products of few rows need. Error{resource}.
+WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemory& memory);
 
 /// The same files; their checkpoints get a converter that `make` makes, one for each.
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
@@ -48,7 +50,7 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 struct NumberOptions {
   std::string dtype = "auto";   ///< as weight_choice
   std::string compute = "f32";  ///< of products of many rows: "f32" or "bf16" (Arithmetic)
-  bool mmap = true;             ///< false: matrices that keep their format are copied as well
+  bool mmap = true;             ///< false: matrices of floats that keep their format are copied as well
 };
 /// What LoadOptions say of them.
 inline NumberOptions numbers_of(const LoadOptions& load) {

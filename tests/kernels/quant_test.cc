@@ -31,8 +31,9 @@ Tensor random_rows(int64_t rows, int64_t cols, uint32_t seed) {
 
 /// What a difference may be measured by: of each group, the largest |x| times the weights' sizes.
 double size_of_product(const WeightView& weight, int64_t out, const float* x) {
+  const std::vector<std::byte> zeros(static_cast<size_t>(2 * weight.rows * weight.groups()));
   WeightView offsets = weight;
-  offsets.minimums = nullptr;
+  offsets.minimums = zeros.data();
   double size = 0;
   for (int64_t g = 0; g < weight.groups(); ++g) {
     float whole[kWeightGroup], scaled[kWeightGroup], most = 0;
@@ -53,14 +54,14 @@ void check_product(WeightFormat format, int64_t rows, int64_t in, int64_t out, i
                                   << shift);
   const QuantisedMatrix weight(format, out, in, 1, shift);
   const Tensor bias = random_rows(1, out, 2), x = random_rows(rows, in + 3, 3);
-  const Linear layer(
-      {weight.view(), TensorView{DType::f32, {out}, reinterpret_cast<const std::byte*>(bias.data())}});
+  const TensorView offset{DType::f32, {out}, reinterpret_cast<const std::byte*>(bias.data())};
+  const Linear layer({weight.packed(), offset}), as_stored({weight.view(), offset});
   Tensor fast = random_rows(rows, out, 4), twin = fast.copy();
   const ConstMatrix input = x.matrix().slice_cols(1, in);
-  const auto product = [&](Tensor& y) {
-    return Product{&layer, y.matrix(), {.scale = 0.5f, .residual = y.matrix()}};
+  const auto product = [&](const Linear& linear, Tensor& y) {
+    return Product{&linear, y.matrix(), {.scale = 0.5f, .residual = y.matrix()}};
   };
-  const Product ours = product(fast), defined = product(twin);
+  const Product ours = product(layer, fast), defined = product(as_stored, twin);
   linear_each(input, {&ours, 1});
   reference::linear_each(input, {&defined, 1});
   for (int64_t r = 0; r < rows; ++r)
@@ -97,7 +98,8 @@ TEST(Quantised, OlderInstructionSets) {
     SCOPED_TRACE(off);
     hwy::DisableTargets(off);
     for (const WeightFormat format : kFormats)
-      for (const int64_t in : {32, 96, 576}) check_product(format, 7, in, 21, 1);
+      for (const int64_t in : {32, 96, 576})
+        for (const int64_t rows : {1, 7, 40}) check_product(format, rows, in, 21, 1);
   }
   hwy::DisableTargets(0);
 }
@@ -106,7 +108,7 @@ TEST(Quantised, ARowAloneIsTheRowInCompany) {
   constexpr int64_t kRows = 32, kIn = 576, kOut = 50;
   for (const WeightFormat format : kFormats) {
     const QuantisedMatrix weight(format, kOut, kIn, 1);
-    const Linear layer({weight.view(), {}});
+    const Linear layer({weight.packed(), {}});
     const Tensor x = random_rows(kRows, kIn, 2);
     Tensor alone({1, kOut}), together({kRows, kOut});
     for (int64_t count = 1; count <= kRows; ++count) {
@@ -123,7 +125,7 @@ TEST(Quantised, OneProductOfEachFormatAtOnce) {
   const QuantisedMatrix q8(WeightFormat::q8, 40, 64, 1), q4(WeightFormat::q4, 24, 64, 2);
   const Tensor floats = random_rows(8, 64, 3), x = random_rows(3, 64, 4);
   const Linear layers[] = {
-      Linear({q8.view(), {}}), Linear({q4.view(), {}}),
+      Linear({q8.packed(), {}}), Linear({q4.packed(), {}}),
       Linear({TensorView{DType::f32, {8, 64}, reinterpret_cast<const std::byte*>(floats.data())}, {}})};
   Tensor a({3, 40}), b({3, 24}), c({3, 8}), alone({3, 40});
   linear_each(x.matrix(),
@@ -141,7 +143,7 @@ TEST(Quantised, WhatIsNotFiniteIsNaNInItsRowOnly) {
     for (const float strange :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
       const QuantisedMatrix weight(format, 5, 64, 1);
-      const Linear layer({weight.view(), {}});
+      const Linear layer({weight.packed(), {}});
       Tensor x = random_rows(2, 64, 2), y({2, 5});
       x.data()[40] = strange;
       linear(x.matrix(), layer, y.matrix());
@@ -155,16 +157,66 @@ TEST(Quantised, WhatIsNotFiniteIsNaNInItsRowOnly) {
 TEST(Quantised, ProductsOfShorts) {
   if (!cpu::has_byte_products()) GTEST_SKIP() << "the only ones on this processor, tested above";
   constexpr int64_t kIn = 576, kOut = 40;
-  const QuantisedMatrix weight(WeightFormat::q4, kOut, kIn, 1);
-  const Linear layer({weight.view(), {}});
-  const Tensor x = random_rows(7, kIn, 2);
-  Tensor shorts({7, kOut}), bytes({7, kOut});
-  for (const bool in_bytes : {false, true}) {
-    Tensor& y = in_bytes ? bytes : shorts;
-    const Product product{&layer, y.matrix(), {}};
-    cpu::quantised_few_rows(cpu::integer_rows(x.matrix(), WeightFormat::q4, in_bytes), product, 0, kOut);
+  for (const WeightFormat format : kFormats) {
+    const QuantisedMatrix weight(format, kOut, kIn, 1);
+    const Linear layer({weight.packed(), {}});
+    const Tensor x = random_rows(7, kIn, 2);
+    Tensor shorts({7, kOut}), bytes({7, kOut});
+    for (const bool in_bytes : {false, true}) {
+      Tensor& y = in_bytes ? bytes : shorts;
+      const Product product{&layer, y.matrix(), {}};
+      cpu::quantised_few_rows(cpu::integer_rows(x.matrix(), in_bytes), product, 0, kOut);
+    }
+    for (int64_t i = 0; i < shorts.size(); ++i) ASSERT_EQ(shorts.data()[i], bytes.data()[i]) << i;
   }
-  for (int64_t i = 0; i < shorts.size(); ++i) ASSERT_EQ(shorts.data()[i], bytes.data()[i]) << i;
+}
+
+// Many rows meet the same floats in both layouts, so every bit is the same.
+TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
+  for (const int64_t off : {int64_t{0}, int64_t{HWY_AVX3 | HWY_AVX3_DL}, int64_t{HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}}) {
+    hwy::DisableTargets(off);
+    for (const WeightFormat format : kFormats)
+      for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16})
+        for (const auto& [in, out] : {std::pair<int64_t, int64_t>{32, 1}, {96, 53}, {576, 100}, {1536, 70}}) {
+          const QuantisedMatrix weight(format, out, in, 1, 1);
+          const Tensor x = random_rows(40, in, 2);
+          Tensor panels({40, out}), rows({40, out});
+          linear(x.matrix(), Linear({weight.packed(), {}, arithmetic}), panels.matrix());
+          linear(x.matrix(), Linear({weight.view(), {}, arithmetic}), rows.matrix());
+          for (int64_t i = 0; i < rows.size(); ++i)
+            ASSERT_EQ(panels.data()[i], rows.data()[i]) << to_string(format) << " " << in << "x" << out;
+        }
+  }
+  hwy::DisableTargets(0);
+}
+
+// A file's own layout, which no model uses: slower, but a product.
+TEST(Quantised, AFewRowsOfXWithWeightsInRows) {
+  for (const WeightFormat format : kFormats) {
+    const QuantisedMatrix weight(format, 33, 96, 1);
+    const Tensor x = random_rows(3, 96, 2);
+    Tensor y({3, 33}), twin({3, 33});
+    const Linear layer({weight.view(), {}});
+    const Product ours{&layer, y.matrix(), {}}, defined{&layer, twin.matrix(), {}};
+    linear_each(x.matrix(), {&ours, 1});
+    reference::linear_each(x.matrix(), {&defined, 1});
+    for (int64_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y.data()[i], twin.data()[i], 1e-4f) << i;
+  }
+}
+
+// 18 rows of 96: two panels, the second with two rows; three groups, of which q8 puts two together.
+TEST(Quantised, WhereAPanelHasItsNumbers) {
+  const QuantisedMatrix q8(WeightFormat::q8, 18, 96, 1), q4(WeightFormat::q4, 18, 96, 1);
+  EXPECT_EQ(q8.packed().bytes(), 2 * (64 + 2 * 512 + 64 + 512));
+  EXPECT_EQ(q4.packed().bytes(), 2 * 3 * (64 + 256));
+  // Row 17 is lane 1 of the second panel; column 70 is number 6 of group 2, byte 2 of the second four.
+  const std::byte* const panel8 = q8.packed().values + q8.packed().bytes() / 2;
+  EXPECT_EQ(static_cast<int>(panel8[1088 + 64 + 64 + 4 + 2]) - 128, static_cast<int8_t>(q8.view().row(17)[70]));
+  EXPECT_EQ(std::memcmp(panel8 + 1088 + 2, q8.view().scales + 2 * (17 * 3 + 2), 2), 0);
+  const std::byte* const panel4 = q4.packed().values + q4.packed().bytes() / 2;
+  EXPECT_EQ(panel4[640 + 64 + 64 + 4 + 2], q4.view().row(17)[2 * 16 + 6]);
+  EXPECT_EQ(std::memcmp(panel4 + 640 + 32 + 2, q4.view().minimums + 2 * (17 * 3 + 2), 2), 0);
+  EXPECT_EQ(q8.packed().slice_rows(16, 2).values, panel8);
 }
 
 TEST(Quantised, AScaleThatIsNotFiniteStaysInItsRow) {
@@ -184,7 +236,11 @@ TEST(Quantised, AScaleThatIsNotFiniteStaysInItsRow) {
       }
       const Tensor x = random_rows(1, in, 2);
       Tensor y({1, 8});
-      linear(x.matrix(), Linear({view, {}}), y.matrix());
+      std::vector<std::byte> panels(static_cast<size_t>(weight.packed().bytes()));
+      pack_weights(view, format, panels.data());
+      WeightView packed = weight.packed();
+      packed.values = panels.data();
+      linear(x.matrix(), Linear({packed, {}}), y.matrix());
       for (int64_t o = 0; o < 8; ++o) EXPECT_EQ(std::isnan(y.data()[o]), o == 5) << in << " " << o;
     }
 }
@@ -192,7 +248,7 @@ TEST(Quantised, AScaleThatIsNotFiniteStaysInItsRow) {
 TEST(Quantised, ZerosAndTheSmallestNumbers) {
   for (const WeightFormat format : kFormats) {
     const QuantisedMatrix weight(format, 3, 32, 1);
-    const Linear layer({weight.view(), {}});
+    const Linear layer({weight.packed(), {}});
     Tensor x({1, 32}), y({1, 3});
     for (const float value : {0.0f, std::numeric_limits<float>::denorm_min(), 1e-37f}) {
       std::fill_n(x.data(), 32, value);
@@ -210,10 +266,14 @@ TEST(Quantised, ReadAsFloatsBitForBit) {
       const QuantisedMatrix weight(format, 3, 160, 1, 1);
       for (const auto& [begin, count] :
            {std::pair<int64_t, int64_t>{0, 160}, {32, 64}, {5, 7}, {31, 66}, {40, 0}}) {
-        std::vector<float> fast(static_cast<size_t>(count)), twin(fast);
+        std::vector<float> fast(static_cast<size_t>(count)), twin(fast), packed(fast), defined(fast);
         cpu::dequantise(weight.view(), 2, begin, count, fast.data());
         to_floats(weight.view(), 2, begin, count, twin.data());
+        cpu::dequantise(weight.packed(), 2, begin, count, packed.data());
+        to_floats(weight.packed(), 2, begin, count, defined.data());
         EXPECT_EQ(fast, twin) << to_string(format) << " " << begin << " " << count;
+        EXPECT_EQ(packed, twin) << to_string(format) << " " << begin << " " << count;
+        EXPECT_EQ(defined, twin) << to_string(format) << " " << begin << " " << count;
       }
       const int32_t ids[] = {2, 0};
       Tensor fast({2, 160}), twin({2, 160});

@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "core/weight.h"
+#include "kernels/kernels.h"
 
 namespace galago::kernels {
 
-/// A matrix [rows, cols] of format q8 or q4 with random numbers; cols is a multiple of 32. The planes begin
+/// A matrix [rows, cols] of format q8 or q4 with random numbers; cols is a multiple of 32. Planes and panels begin
 /// `shift` bytes off alignment and end with their last byte, so that a reader that runs past is found.
 class QuantisedMatrix {
  public:
@@ -26,11 +27,19 @@ class QuantisedMatrix {
     scales_ = halves(random, groups, shift, 0x0fff, 0x1800);  // 2^-9 to 2^-6
     view_.values = values_.data() + shift;
     view_.scales = scales_.data() + shift;
-    if (format == WeightFormat::q8) return;
-    minimums_ = halves(random, groups, shift, 0x8fff, 0x2000);  // of both signs, up to 2^-4
-    view_.minimums = minimums_.data() + shift;
+    if (format == WeightFormat::q4) {
+      minimums_ = halves(random, groups, shift, 0x8fff, 0x2000);  // of both signs, up to 2^-4
+      view_.minimums = minimums_.data() + shift;
+    }
+    packed_ = WeightView(format, rows, cols, WeightLayout::panels);
+    panels_.resize(static_cast<size_t>(packed_.bytes() + shift));
+    pack_weights(view_, format, panels_.data() + shift);
+    packed_.values = panels_.data() + shift;
   }
+  /// In rows.
   const WeightView& view() const { return view_; }
+  /// In panels.
+  const WeightView& packed() const { return packed_; }
 
  private:
   static std::vector<std::byte> halves(std::mt19937& random, int64_t count, int64_t shift, uint32_t mask,
@@ -43,8 +52,8 @@ class QuantisedMatrix {
     return plane;
   }
 
-  WeightView view_;
-  std::vector<std::byte> values_, scales_, minimums_;
+  WeightView view_, packed_;
+  std::vector<std::byte> values_, scales_, minimums_, panels_;
 };
 
 }  // namespace galago::kernels

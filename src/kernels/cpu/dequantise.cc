@@ -66,16 +66,39 @@ float HalfAt(const std::byte* plane, int64_t i) {
   return hn::GetLane(hn::PromoteTo(one, hn::BitCast(half, hn::Set(narrow, bits))));
 }
 
+/// A group's bytes of one row of a panel, as they lie in planes.
+void RowOfPanel(WeightFormat format, const std::byte* values, int64_t lane, std::byte* to) {
+  const uint32_t signs = format == WeightFormat::q8 ? 0x80808080U : 0;
+  for (int64_t i = 0; i < value_bytes(format, kWeightGroup) / 4; ++i) {
+    uint32_t four = 0;
+    std::memcpy(&four, values + i * kPanelLine + 4 * lane, sizeof four);
+    four ^= signs;
+    std::memcpy(to + 4 * i, &four, sizeof four);
+  }
+}
+
 /// Whole groups [first, end) of a row.
 void Groups(const WeightView& view, int64_t row, int64_t first, int64_t end, float* out) {
-  const std::byte* values = view.row(row);
-  const int64_t plane = row * view.groups();
-  for (int64_t g = first; g < end; ++g, out += kWeightGroup) {
-    const float scale = HalfAt(view.scales, plane + g);
-    if (view.format == WeightFormat::q8)
-      Group8(values + g * kWeightGroup, scale, out);
+  const bool q8 = view.format == WeightFormat::q8;
+  const auto group = [&](const std::byte* values, const std::byte* scales, const std::byte* minimums,
+                         int64_t half) {
+    if (q8)
+      Group8(values, HalfAt(scales, half), out);
     else
-      Group4(values + g * kWeightGroup / 2, scale, HalfAt(view.minimums, plane + g), out);
+      Group4(values, HalfAt(scales, half), HalfAt(minimums, half), out);
+    out += kWeightGroup;
+  };
+  const int64_t bytes = value_bytes(view.format, kWeightGroup), lane = row % kPanelRows;
+  for (int64_t g = first; g < end; ++g) {
+    if (view.in_panels()) {
+      const std::byte* const panel = view.panel(row);
+      const PanelGroup place = panel_group(view.format, g);
+      std::byte values[kWeightGroup];
+      RowOfPanel(view.format, panel + place.values, lane, values);
+      group(values, panel + place.scales, panel + place.minimums, lane);
+    } else {
+      group(view.row(row) + g * bytes, view.scales, view.minimums, row * view.groups() + g);
+    }
   }
 }
 

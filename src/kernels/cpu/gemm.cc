@@ -19,6 +19,7 @@
 #include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/epilogue-inl.h"
 #include "kernels/cpu/load-inl.h"
+#include "kernels/cpu/panels-inl.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/quant.h"
@@ -53,6 +54,31 @@ void ReadWeights(const WeightView& weights, int64_t row, int64_t begin, int64_t 
   }
 }
 
+/// Places [begin, begin + depth) of as many quantised outputs from `row` on as a vector has lanes, from panels to
+/// `to` [depth], rows `width` apart.
+template <Arithmetic kKind>
+void PackFromPanel(const WeightView& weights, int64_t row, int64_t begin, int64_t depth,
+                   float* HWY_RESTRICT to, int64_t width) {
+  if constexpr (kKind == Arithmetic::f32) return ColumnsOfPanel(weights, row, begin, depth, to, width);
+  constexpr int64_t kPairs = 64;  // at once
+  constexpr size_t kNumbers = 2 * kPairs * hn::MaxLanes(Floats());
+  HWY_ALIGN float floats[kNumbers];
+  HWY_ALIGN uint16_t rounded[kNumbers];
+  const hn::RebindToUnsigned<Floats> wide;
+  const hn::Rebind<uint16_t, Floats> narrow;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats()));
+  for (int64_t k = 0; k < depth; k += kPairs) {
+    const int64_t pairs = std::min(kPairs, depth - k);
+    ColumnsOfPanel(weights, row, 2 * (begin + k), 2 * pairs, floats, lanes);
+    round_to_bf16(floats, 2 * pairs * lanes, rounded);
+    for (int64_t p = 0; p < pairs; ++p) {
+      const auto even = hn::PromoteTo(wide, hn::LoadU(narrow, rounded + 2 * p * lanes)),
+                 odd = hn::PromoteTo(wide, hn::LoadU(narrow, rounded + (2 * p + 1) * lanes));
+      hn::StoreU(hn::BitCast(Floats(), hn::Or(even, hn::ShiftLeft<16>(odd))), Floats(), to + (k + p) * width);
+    }
+  }
+}
+
 /// The weights of outputs [first, first + count) at places [begin, begin + depth) as a panel
 /// [depth][PanelColumns()]; columns past count are zero.
 template <Arithmetic kKind>
@@ -60,7 +86,11 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
                float* HWY_RESTRICT panel) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), width = PanelColumns();
   HWY_ALIGN float rows[hn::MaxLanes(Floats()) * kChunk];
-  for (int64_t column = 0; column < width; column += lanes)
+  for (int64_t column = 0; column < width; column += lanes) {
+    if (weights.in_panels() && column < count) {
+      PackFromPanel<kKind>(weights, first + column, begin, depth, panel + column, width);
+      continue;
+    }
     for (int64_t k = 0; k < depth; k += kChunk) {
       const int64_t part = std::min(kChunk, depth - k);
       for (int64_t r = 0; r < lanes; ++r) {
@@ -71,6 +101,7 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
       }
       Transpose(rows, kChunk, part, panel + k * width + column, width);
     }
+  }
 }
 
 /// sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel; at most kBlockRows rows.

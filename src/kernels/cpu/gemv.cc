@@ -138,13 +138,12 @@ void few_row_products(ConstMatrix x, std::span<const Product> products) {
   };
   int64_t blocks = 1, cost = 0;
   ConstMatrix split;
-  IntegerRows q8, q4;  // x, made once for all products whose weights want it so
+  IntegerRows integers;  // x, made once for all products whose weights want it so
   for (const Product& product : products) {
     blocks = std::max(blocks, blocks_of(product));
     cost += blocks_of(product) * kOutputBlock * x.cols;
     const WeightFormat format = product.layer->weight().format;
-    IntegerRows& rows = format == WeightFormat::q8 ? q8 : q4;
-    if (is_quantised(format) && !rows.values) rows = integer_rows(x, format);
+    if (is_quantised(format) && !integers.fours) integers = integer_rows(x);
     if (format == WeightFormat::bf16 && !split.data) {
       float* const memory = thread_scratch<struct SplitRows>(x.rows * x.cols);
       HWY_DYNAMIC_DISPATCH(Split)(x, memory);
@@ -157,9 +156,8 @@ void few_row_products(ConstMatrix x, std::span<const Product> products) {
       const int64_t own = blocks_of(product);
       const int64_t first = begin * own / blocks * kOutputBlock;
       const int64_t last = std::min(end * own / blocks * kOutputBlock, product.y.cols);
-      const WeightFormat format = product.layer->weight().format;
-      if (first < last && is_quantised(format))
-        quantised_few_rows(format == WeightFormat::q8 ? q8 : q4, product, first, last);
+      if (first < last && is_quantised(product.layer->weight().format))
+        quantised_few_rows(integers, product, first, last);
       else if (first < last)
         HWY_DYNAMIC_DISPATCH(FewRows)(x, split, product, first, last);
     }

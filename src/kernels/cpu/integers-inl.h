@@ -1,5 +1,5 @@
-// The integers of products with quantised weights: how a vector of weights is read, how it meets 16-bit
-// numbers of x, and in which order these lie. Included once per instruction set, from Highway files only.
+// The integers of products with quantised weights: how 4 weights of each row of a panel meet 4 numbers of x, and
+// in which order those lie. Included once per instruction set, from Highway files only.
 #if defined(GALAGO_INTEGERS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALAGO_INTEGERS_INL_H
 #undef GALAGO_INTEGERS_INL_H
@@ -9,6 +9,10 @@
 
 #include <hwy/highway.h>
 
+#include <cstring>
+#include <utility>
+
+#include "kernels/cpu/quant.h"
 #include "kernels/kernels.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,81 +22,35 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR
 
-// A span is as many groups as a vector has floats. Its weights fill a few vectors of bytes, the chunks; in a
-// chunk each 32-bit lane belongs to one group.
-constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<uint8_t>()));
-constexpr int64_t kSpan = kVector / 4;
-constexpr int64_t kHalf = kWeightGroup / 2;
-
+// A lane is a row of the panel; its 4 bytes are weights from 0 to 255.
 using Ints = hn::ScalableTag<int32_t>;
+using Fours = hn::Repartition<uint8_t, Ints>;
 
-/// The vector, which the compiler may not load a second time instead of keeping it: weights are not aligned
-/// to vectors, so that every other load touches two cache lines.
-template <class V>
-HWY_INLINE V Keep(V v) {
-#if HWY_ARCH_X86
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
+/// Two sums that together are a row's.
+struct TwoSums {
+  hn::Vec<Ints> first, second;
+};
 
 /// Weights become 16-bit integers, whose products with those of x are added in pairs.
 struct InShorts {
-  using D = hn::ScalableTag<int16_t>;
-  using Part = hn::Vec<D>;  // of the weights of a chunk
-  static constexpr int64_t kLanes = kVector / 2;
-
-  /// For each lane the sum of w * x of a chunk.
-  template <int kParts>
-  static HWY_INLINE hn::Vec<Ints> Products(const Part (&weights)[kParts], const int16_t* x) {
-    auto sum = hn::Zero(Ints()), rest = hn::Zero(Ints());
-    for (int p = 0; p < kParts; ++p)
-      sum = hn::ReorderWidenMulAccumulate(Ints(), weights[p], hn::LoadU(D(), x + p * kLanes), sum, rest);
-    return hn::Add(sum, rest);  // of the instruction sets that divide the pairs between two sums
+  /// Adds the products with the four numbers of x at x[2 i] and x[2 i + 1].
+  static HWY_INLINE void Add(hn::Vec<Fours> weights, const int32_t* x, int64_t i, TwoSums& sums) {
+    const hn::Repartition<int16_t, Ints> shorts;
+    const hn::Repartition<uint16_t, Ints> pairs;
+    const auto both = hn::BitCast(pairs, weights);
+    const auto even = hn::BitCast(shorts, hn::And(both, hn::Set(pairs, 255)));
+    const auto odd = hn::BitCast(shorts, hn::ShiftRight<8>(both));
+    const auto two = [&](int64_t at) { return hn::BitCast(shorts, hn::Set(Ints(), x[at])); };
+    sums.first = hn::ReorderWidenMulAccumulate(Ints(), even, two(2 * i), sums.first, sums.second);
+    sums.first = hn::ReorderWidenMulAccumulate(Ints(), odd, two(2 * i + 1), sums.first, sums.second);
   }
-
-  /// Puts a group's 32 integers where Products finds them: part 2 q + p holds of the group's p-th piece the
-  /// even columns (q = 0) or the odd ones.
-  template <int kParts>
-  static void StoreGroup(const int16_t* integers, int64_t group, int16_t* x) {
-    constexpr int kPieces = kParts / 2;
-    constexpr int64_t kCols = kWeightGroup / kPieces;  // of a piece, a byte each
-    const hn::Full128<int16_t> eight;
-    for (int64_t c = 0; c < kWeightGroup; c += 16) {
-      const int64_t byte = group * kCols + c % kCols;
-      const auto a = hn::LoadU(eight, integers + c), b = hn::LoadU(eight, integers + c + 8);
-      int16_t* const to = x + byte / kVector * kParts * kLanes + c / kCols * kLanes + byte % kVector / 2;
-      hn::StoreU(hn::ConcatEven(eight, b, a), eight, to);
-      hn::StoreU(hn::ConcatOdd(eight, b, a), eight, to + kPieces * kLanes);
-    }
+  static HWY_INLINE hn::Vec<Ints> Join(const TwoSums& sums) {
+    return hn::RearrangeToOddPlusEven(sums.first, sums.second);
   }
-};
-
-/// int8, 32 bytes a group.
-struct Q8 : InShorts {
-  static constexpr int64_t kGroupBytes = kWeightGroup;
-  static constexpr int kParts = 2;  // even and odd columns
-
-  static HWY_INLINE void Load(const std::byte* from, Part (&parts)[kParts]) {
-    const auto pairs = Keep(hn::LoadU(D(), reinterpret_cast<const int16_t*>(from)));
-    parts[0] = hn::ShiftRight<8>(hn::ShiftLeft<8>(pairs));
-    parts[1] = hn::ShiftRight<8>(pairs);
-  }
-};
-
-/// 4-bit pairs, 16 bytes a group.
-struct Q4 : InShorts {
-  static constexpr int64_t kGroupBytes = kHalf;
-  static constexpr int kParts = 4;  // even columns below 16, from 16 on, odd ones below 16, from 16 on
-
-  static HWY_INLINE void Load(const std::byte* from, Part (&parts)[kParts]) {
-    const hn::ScalableTag<uint16_t> d;
-    const auto low = hn::Set(d, 15);
-    const auto quads = Keep(hn::LoadU(d, reinterpret_cast<const uint16_t*>(from)));
-    parts[0] = hn::BitCast(D(), hn::And(quads, low));
-    parts[1] = hn::BitCast(D(), hn::And(hn::ShiftRight<4>(quads), low));
-    parts[2] = hn::BitCast(D(), hn::And(hn::ShiftRight<8>(quads), low));
-    parts[3] = hn::BitCast(D(), hn::ShiftRight<12>(quads));
+  /// A group's numbers: of each four the even ones, then the odd ones.
+  static void Store(int16_t (&numbers)[kWeightGroup], int32_t* to) {
+    for (int64_t c = 0; c < kWeightGroup; c += 4) std::swap(numbers[c + 1], numbers[c + 2]);
+    std::memcpy(to, numbers, sizeof numbers);
   }
 };
 
@@ -102,63 +60,31 @@ struct Q4 : InShorts {
 /// number of x is 256 times a high byte plus a low one, both from -128 to 127. Highway has no name for the
 /// instruction, and no instruction set that promises it, so it is written out.
 struct InBytes {
-  using D = hn::ScalableTag<uint8_t>;
-  using Part = hn::Vec<D>;
-
-  static HWY_INLINE Part LoadPart(const std::byte* from) {
-    return hn::LoadU(D(), reinterpret_cast<const uint8_t*>(from));
+  static HWY_INLINE void AddFour(hn::Vec<Fours> weights, const int32_t& x, hn::Vec<Ints>& sum) {
+    asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum.raw) : "v"(weights.raw), "m"(x));
   }
-
-  static HWY_INLINE hn::Vec<Ints> AddProducts(hn::Vec<Ints> sum, Part weights, const std::byte* x) {
-    asm("vpdpbusd %2, %1, %0"
-        : "+v"(sum.raw)
-        : "v"(weights.raw), "m"(*reinterpret_cast<const __m512i_u*>(x)));
-    return sum;
+  /// Adds the products with the four numbers of x whose high bytes are x[i] and whose low ones x[i + 8].
+  static HWY_INLINE void Add(hn::Vec<Fours> weights, const int32_t* x, int64_t i, TwoSums& sums) {
+    AddFour(weights, x[i], sums.first);
+    AddFour(weights, x[i + kWeightGroup / 4], sums.second);
   }
-
-  /// For each lane the sum of w * x of a chunk; x: the high bytes of all parts, then the low ones.
-  template <int kParts>
-  static HWY_INLINE hn::Vec<Ints> Products(const Part (&weights)[kParts], const int16_t* x) {
-    const auto* bytes = reinterpret_cast<const std::byte*>(x);
-    auto sum = hn::Zero(Ints());
-    for (int p = 0; p < kParts; ++p, bytes += kVector) sum = AddProducts(sum, weights[p], bytes);
-    sum = hn::ShiftLeft<8>(sum);
-    for (int p = 0; p < kParts; ++p, bytes += kVector) sum = AddProducts(sum, weights[p], bytes);
-    return sum;
+  static HWY_INLINE hn::Vec<Ints> Join(const TwoSums& sums) {
+    return hn::Add(hn::ShiftLeft<8>(sums.first), sums.second);
   }
-
-  /// Puts a group's 32 integers where Products finds them.
-  template <int kParts>
-  static void StoreGroup(const int16_t* integers, int64_t group, int16_t* x) {
-    constexpr int64_t kBytes = kWeightGroup / kParts, kGroups = kVector / kBytes;  // of a part; of a chunk
-    const hn::CappedTag<int16_t, kBytes> d;
+  /// A group's numbers: their high bytes, then their low ones.
+  static void Store(int16_t (&numbers)[kWeightGroup], int32_t* to) {
+    const hn::Full512<int16_t> d;
     const hn::Rebind<int8_t, decltype(d)> narrow;
-    auto* to =
-        reinterpret_cast<int8_t*>(x) + group / kGroups * 2 * kParts * kVector + group % kGroups * kBytes;
-    for (int p = 0; p < kParts; ++p, to += kVector) {
-      const auto values = hn::LoadU(d, integers + p * kBytes);
-      const auto low = hn::ShiftRight<8>(hn::ShiftLeft<8>(values));
-      hn::StoreU(hn::DemoteTo(narrow, hn::ShiftRight<8>(hn::Sub(values, low))), narrow, to);
-      hn::StoreU(hn::DemoteTo(narrow, low), narrow, to + kParts * kVector);
-    }
-  }
-};
-
-struct Q4Bytes : InBytes {
-  static constexpr int64_t kGroupBytes = kHalf;
-  static constexpr int kParts = 2;  // columns below 16, from 16 on
-
-  static HWY_INLINE void Load(const std::byte* from, Part (&parts)[kParts]) {
-    const hn::ScalableTag<uint16_t> pairs;
-    const auto low = hn::Set(D(), uint8_t{15});
-    const auto both = Keep(LoadPart(from));
-    parts[0] = hn::And(both, low);
-    parts[1] = hn::And(hn::BitCast(D(), hn::ShiftRight<4>(hn::BitCast(pairs, both))), low);
+    const auto values = hn::LoadU(d, numbers);
+    const auto low = hn::ShiftRight<8>(hn::ShiftLeft<8>(values));
+    auto* const bytes = reinterpret_cast<int8_t*>(to);
+    hn::StoreU(hn::DemoteTo(narrow, hn::ShiftRight<8>(hn::Sub(values, low))), narrow, bytes);
+    hn::StoreU(hn::DemoteTo(narrow, low), narrow, bytes + kWeightGroup);
   }
 };
 
 #else
-using Q4Bytes = Q4;
+using InBytes = InShorts;
 #endif
 #endif
 

@@ -1,5 +1,6 @@
-// The fast linear layer: chooses the product by the number of rows.
+// The fast linear layer: chooses the product by the number of rows and the weights' layout.
 // In: rows x [n, in]. Out: rows y [n, out] with the epilogue applied.
+#include <algorithm>
 #include <string>
 
 #include "kernels/cpu/bf16.h"
@@ -7,9 +8,22 @@
 #include "kernels/cpu/products.h"
 
 namespace galago::kernels::cpu {
+namespace {
+
+/// Whether products of few rows can read the weights where they lie: floats, and panels.
+bool can_be_few(const Product& product) {
+  const WeightView& weight = product.layer->weight();
+  return !is_quantised(weight.format) || weight.in_panels();
+}
+
+bool are_few(ConstMatrix x, std::span<const Product> products) {
+  return x.rows <= kFewRows && std::ranges::all_of(products, can_be_few);
+}
+
+}  // namespace
 
 void linear_each(ConstMatrix x, std::span<const Product> products) {
-  if (x.rows <= kFewRows)
+  if (are_few(x, products))
     few_row_products(x, products);
   else
     many_row_products(x, products);
@@ -17,8 +31,8 @@ void linear_each(ConstMatrix x, std::span<const Product> products) {
 
 void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
   if (x.rows > kFewRows) return many_row_feed_forward(x, in, out);
-  few_row_products(x, in);
-  few_row_products(in.back().y, {&out, 1});
+  cpu::linear_each(x, in);
+  cpu::linear_each(in.back().y, {&out, 1});
 }
 
 const char* name() {
