@@ -52,9 +52,7 @@ Quantised in_panel(const WeightView& view, int64_t row, int64_t col) {
   const PanelGroup group = panel_group(view.format, col / kWeightGroup);
   const int64_t lane = row % kPanelRows, within = col % kWeightGroup;
   const float scale = half_at(panel + group.scales, lane);
-  const auto byte = [&](int64_t i) {
-    return panel[group.values + i / 4 * kPanelLine + lane * 4 + i % 4];
-  };
+  const auto byte = [&](int64_t i) { return panel[group.values + i / 4 * kPanelLine + lane * 4 + i % 4]; };
   if (view.format == WeightFormat::q8) return {static_cast<int>(byte(within)) - 128, scale};
   return {half_of(byte(within % kHalfGroup), within), scale, half_at(panel + group.minimums, lane)};
 }
@@ -99,7 +97,8 @@ WeightView::WeightView(const TensorView& floats) : values(floats.data) {
 
 int64_t panel_bytes(WeightFormat format, int64_t cols) noexcept {
   const int64_t groups = cols / kWeightGroup;
-  return panel_group(format, groups).values - (format == WeightFormat::q8 && groups % 2 != 0 ? 0 : kPanelLine);
+  return panel_group(format, groups).values -
+         (format == WeightFormat::q8 && groups % 2 != 0 ? 0 : kPanelLine);
 }
 
 int64_t WeightView::bytes() const noexcept {

@@ -1,8 +1,8 @@
 // Weight matrices as they are stored: floats, or small integers whose groups of 32 share a scale.
 // In: tensors of a checkpoint. Out: a view that every reader of weights takes (linear layers, tables of
 // rows). q8: w = scale * q with q in -127..127. q4: w = scale * q + minimum with q in 0..15. Groups lie along
-// the input features. A file has values, scales and minimums as planes of their own; products read them panel by
-// panel, in the order in which they are used. docs/quantisation.md teaches both.
+// the input features. A file has values, scales and minimums as planes of their own; products read them panel
+// by panel, in the order in which they are used. docs/quantisation.md teaches both.
 #pragma once
 
 #include <cstddef>
@@ -33,23 +33,24 @@ inline bool is_quantised(WeightFormat format) {
 /// Bytes that `count` values take, without scales and minimums; count is even for q4.
 int64_t value_bytes(WeightFormat format, int64_t count) noexcept;
 
-/// Where the numbers of a quantised matrix lie. rows: as in a file, in planes. panels: kPanelRows rows together,
-/// group by group; the last panel ends with rows of zeros.
+/// Where the numbers of a quantised matrix lie. rows: as in a file, in planes. panels: kPanelRows rows
+/// together, group by group; the last panel ends with rows of zeros.
 enum class WeightLayout { rows, panels };
 /// Rows of a panel.
 inline constexpr int64_t kPanelRows = 16;
 
-/// Where a group of a panel's rows begins, in bytes from the panel's start. Everything lies in 64 bytes that one
-/// row after the other fills: the float16 scales (and minimums) of the 16 rows, then 4 bytes of each row's
-/// values, the next 4 of each, and so on. q8 has the scales of two groups before the values of both; its values
-/// are q + 128.
+/// Where a group of a panel's rows begins, in bytes from the panel's start. Everything lies in 64 bytes that
+/// one row after the other fills: the float16 scales (and minimums) of the 16 rows, then 4 bytes of each
+/// row's values, the next 4 of each, and so on. q8 has the scales of two groups before the values of both;
+/// its values are q + 128.
 struct PanelGroup {
   int64_t scales, minimums, values;
 };
 inline constexpr int64_t kPanelLine = 4 * kPanelRows;  ///< 4 bytes of each row
 constexpr PanelGroup panel_group(WeightFormat format, int64_t group) {
   constexpr int64_t kQ8 = 8 * kPanelLine, kQ4 = 5 * kPanelLine;  // values of a group; all of a group
-  if (format == WeightFormat::q4) return {group * kQ4, group * kQ4 + kPanelLine / 2, group * kQ4 + kPanelLine};
+  if (format == WeightFormat::q4)
+    return {group * kQ4, group * kQ4 + kPanelLine / 2, group * kQ4 + kPanelLine};
   const int64_t pair = group / 2 * (kPanelLine + 2 * kQ8), second = group % 2;
   return {pair + second * (kPanelLine / 2), pair, pair + kPanelLine + second * kQ8};
 }

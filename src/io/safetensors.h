@@ -58,8 +58,8 @@ class Checkpoint {
   /// MappedFile::release for every tensor whose name begins with one of the prefixes. Neighbours in a file
   /// are given back as one range. Tensors in memory that is owned keep it.
   void release(std::span<const std::string> prefixes) const;
-  /// For a tensor whose numbers nobody will read again, neither of this object nor of a copy: releases it, and
-  /// frees memory that is owned for it alone.
+  /// For a tensor whose numbers nobody will read again, neither of this object nor of a copy: releases it,
+  /// and frees memory that is owned for it alone.
   void forget(const std::string& name) const;
   /// Bytes of tensor data.
   int64_t bytes() const;

@@ -10,9 +10,8 @@ namespace galago::kernels {
 Linear::Linear(const LinearView& view) {
   const WeightView& weight = view.weight;
   if (!weight.values) return;
-  const bool planes =
-      !is_quantised(weight.format) || weight.in_panels() ||
-      (weight.scales && (weight.minimums != nullptr) == (weight.format == WeightFormat::q4));
+  const bool planes = !is_quantised(weight.format) || weight.in_panels() ||
+                      (weight.scales && (weight.minimums != nullptr) == (weight.format == WeightFormat::q4));
   const bool groups = !is_quantised(weight.format) || weight.cols % kWeightGroup == 0;
   if (!planes || !groups || (view.bias.data && view.bias.shape != Shape{weight.rows}))
     throw Error(ErrorCode::internal,

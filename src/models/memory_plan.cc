@@ -67,10 +67,11 @@ class Planner {
     const bool floats = view.dtype == DType::f32 || view.dtype == DType::f16 || view.dtype == DType::bf16;
     const bool plane = name.ends_with(kScaleSuffix) || name.ends_with(kMinimumSuffix);
     if (view.shape.size() != 2) return 0;
-    if (!floats || plane) return bytes_of(view);  // quantised weights, which become panels
+    const int64_t copied = request_.mmap ? 0 : bytes_of(view);
+    if (!floats || plane) return goes_into_panels(name, WeightFormat::q8) ? bytes_of(view) : copied;
     WeightView weight(view);
     const auto format = chosen_format(request_.weights, name, weight);
-    return format ? WeightView(*format, weight.rows, weight.cols).bytes() : request_.mmap ? 0 : bytes_of(view);
+    return format ? WeightView(*format, weight.rows, weight.cols).bytes() : copied;
   }
 
   MemoryPart program() const {

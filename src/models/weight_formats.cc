@@ -17,19 +17,20 @@ bool is_decoder_layer(const std::string& name) {
   return name.find("layers.") != std::string::npos && name.find("encoder.layers.") == std::string::npos;
 }
 
-/// Matrices that do not stay in the file, by name (a tied one is asked for twice): those that are converted, and
-/// all quantised ones, which products read in panels.
+/// Matrices that do not stay in the file, by name (a tied one is asked for twice): those that are converted,
+/// and those that go into panels.
 class OwnedWeights {
  public:
   OwnedWeights(WeightChoice choice, bool mmap) : choice_(choice), mmap_(mmap) {}
 
   WeightView get(const std::string& name, const WeightView& stored) {
     const WeightFormat format = chosen_format(choice_, name, stored).value_or(stored.format);
-    if (format == stored.format && !is_quantised(format) && mmap_) return stored;
+    const bool panels = goes_into_panels(name, format);
+    if (format == stored.format && !panels && mmap_) return stored;
     const auto [place, added] = weights_.try_emplace(name);
     if (added)
-      place->second = is_quantised(format) ? pack_weights(stored, format, memory_)
-                                           : convert_weights(stored, format, memory_);
+      place->second =
+          panels ? pack_weights(stored, format, memory_) : convert_weights(stored, format, memory_);
     return place->second;
   }
 
@@ -97,6 +98,11 @@ std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string
     }
   }
   return std::nullopt;
+}
+
+bool goes_into_panels(const std::string& name, WeightFormat format) {
+  const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+  return is_quantised(format) && (is_decoder_layer(name) || has("embed_tokens.") || has("lm_head."));
 }
 
 std::byte* WeightMemory::take(int64_t bytes) {

@@ -27,6 +27,11 @@ WeightChoice weight_choice(const std::string& dtype);
 std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string& name,
                                           const WeightView& stored);
 
+/// Whether a matrix of that name is kept in panels: a quantised one that a decoder reads for every token, its
+/// table included, which often is the head too. The others meet many rows at once and stay as they are
+/// stored.
+bool goes_into_panels(const std::string& name, WeightFormat format);
+
 /// Memory for matrices, in blocks that are large enough for large pages.
 class WeightMemory {
  public:
@@ -50,7 +55,7 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 struct NumberOptions {
   std::string dtype = "auto";   ///< as weight_choice
   std::string compute = "f32";  ///< of products of many rows: "f32" or "bf16" (Arithmetic)
-  bool mmap = true;             ///< false: matrices of floats that keep their format are copied as well
+  bool mmap = true;             ///< false: matrices that stay as they are stored are copied as well
 };
 /// What LoadOptions say of them.
 inline NumberOptions numbers_of(const LoadOptions& load) {

@@ -173,7 +173,8 @@ TEST(Quantised, ProductsOfShorts) {
 
 // Many rows meet the same floats in both layouts, so every bit is the same.
 TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
-  for (const int64_t off : {int64_t{0}, int64_t{HWY_AVX3 | HWY_AVX3_DL}, int64_t{HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}}) {
+  for (const int64_t off :
+       {int64_t{0}, int64_t{HWY_AVX3 | HWY_AVX3_DL}, int64_t{HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}}) {
     hwy::DisableTargets(off);
     for (const WeightFormat format : kFormats)
       for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16})
@@ -211,7 +212,8 @@ TEST(Quantised, WhereAPanelHasItsNumbers) {
   EXPECT_EQ(q4.packed().bytes(), 2 * 3 * (64 + 256));
   // Row 17 is lane 1 of the second panel; column 70 is number 6 of group 2, byte 2 of the second four.
   const std::byte* const panel8 = q8.packed().values + q8.packed().bytes() / 2;
-  EXPECT_EQ(static_cast<int>(panel8[1088 + 64 + 64 + 4 + 2]) - 128, static_cast<int8_t>(q8.view().row(17)[70]));
+  EXPECT_EQ(static_cast<int>(panel8[1088 + 64 + 64 + 4 + 2]) - 128,
+            static_cast<int8_t>(q8.view().row(17)[70]));
   EXPECT_EQ(std::memcmp(panel8 + 1088 + 2, q8.view().scales + 2 * (17 * 3 + 2), 2), 0);
   const std::byte* const panel4 = q4.packed().values + q4.packed().bytes() / 2;
   EXPECT_EQ(panel4[640 + 64 + 64 + 4 + 2], q4.view().row(17)[2 * 16 + 6]);

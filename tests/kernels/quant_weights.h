@@ -11,8 +11,8 @@
 
 namespace galago::kernels {
 
-/// A matrix [rows, cols] of format q8 or q4 with random numbers; cols is a multiple of 32. Planes and panels begin
-/// `shift` bytes off alignment and end with their last byte, so that a reader that runs past is found.
+/// A matrix [rows, cols] of format q8 or q4 with random numbers; cols is a multiple of 32. Planes and panels
+/// begin `shift` bytes off alignment and end with their last byte, so that a reader that runs past is found.
 class QuantisedMatrix {
  public:
   QuantisedMatrix(WeightFormat format, int64_t rows, int64_t cols, uint32_t seed, int64_t shift = 0)

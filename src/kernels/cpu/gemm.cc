@@ -54,8 +54,8 @@ void ReadWeights(const WeightView& weights, int64_t row, int64_t begin, int64_t 
   }
 }
 
-/// Places [begin, begin + depth) of as many quantised outputs from `row` on as a vector has lanes, from panels to
-/// `to` [depth], rows `width` apart.
+/// Places [begin, begin + depth) of as many quantised outputs from `row` on as a vector has lanes, from
+/// panels to `to` [depth], rows `width` apart.
 template <Arithmetic kKind>
 void PackFromPanel(const WeightView& weights, int64_t row, int64_t begin, int64_t depth,
                    float* HWY_RESTRICT to, int64_t width) {

@@ -1,5 +1,5 @@
-// The integers of products with quantised weights: how 4 weights of each row of a panel meet 4 numbers of x, and
-// in which order those lie. Included once per instruction set, from Highway files only.
+// The integers of products with quantised weights: how 4 weights of each row of a panel meet 4 numbers of x,
+// and in which order those lie. Included once per instruction set, from Highway files only.
 #if defined(GALAGO_INTEGERS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GALAGO_INTEGERS_INL_H
 #undef GALAGO_INTEGERS_INL_H

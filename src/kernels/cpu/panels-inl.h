@@ -16,8 +16,8 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// A group of as many rows as a vector has lanes, rows side by side: column c to out + c * stride. `lane`: the
-/// first of the rows in the panel.
+/// A group of as many rows as a vector has lanes, rows side by side: column c to out + c * stride. `lane`:
+/// the first of the rows in the panel.
 template <WeightFormat kFormat>
 HWY_INLINE void ColumnsOfGroup(const std::byte* panel, int64_t group, int64_t lane, float* HWY_RESTRICT out,
                                int64_t stride) {

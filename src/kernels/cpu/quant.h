@@ -25,20 +25,19 @@ struct IntegerRows {
   int64_t groups = 0;
   bool in_bytes = false;  ///< in the order of products of bytes
 
-  int32_t* fours_of(int64_t row, int64_t group) const {
-    return fours + (row * groups + group) * kGroupFours;
-  }
+  int32_t* fours_of(int64_t row, int64_t group) const { return fours + (row * groups + group) * kGroupFours; }
 };
 
 /// Whether the processor has products of bytes, which are faster (x86: AVX512_VNNI).
 bool has_byte_products();
 
-/// x made ready, in scratch of the calling thread that the next call takes over. A row that is not finite gives
-/// NaN.
+/// x made ready, in scratch of the calling thread that the next call takes over. A row that is not finite
+/// gives NaN.
 IntegerRows integer_rows(ConstMatrix x, bool in_bytes = has_byte_products());
 
-/// Columns [begin, end) of product.y for quantised weights in panels; begin is a multiple of kPanelRows. The integers are multiplied exactly, group by
-/// group. What a row gives does not depend on the other rows, bit for bit.
+/// Columns [begin, end) of product.y for quantised weights in panels; begin is a multiple of kPanelRows. The
+/// integers are multiplied exactly, group by group. What a row gives does not depend on the other rows, bit
+/// for bit.
 void quantised_few_rows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end);
 
 }  // namespace galago::kernels::cpu

@@ -1,7 +1,7 @@
 // Products of a few rows with quantised weights in panels: y [n, out] = epilogue(x W^T). Bound by reading the
 // weights, so they stay integers until a group's product is known. x becomes 16-bit integers, group by group:
-// what is lost is 2^-16 of a group's largest number. A group's products are added in 32 bits without rounding,
-// then scaled and added as floats, group after group. Each lane of a vector is one output.
+// what is lost is 2^-16 of a group's largest number. A group's products are added in 32 bits without
+// rounding, then scaled and added as floats, group after group. Each lane of a vector is one output.
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/quant_gemv.cc"
@@ -74,7 +74,8 @@ void IntegersOf(const float* x, int64_t row, const IntegerRows& to) {
 /// dots[r * kOutputBlock + o] of all outputs o of a panel, for kRows rows of x from `row` on. With vectors
 /// shorter than a panel, lanes from one on at a time. Asks for memory in the order in which it lies.
 template <class Products, WeightFormat kFormat, int kRows>
-HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRows& x, int64_t row, float* dots) {
+HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRows& x, int64_t row,
+                        float* dots) {
   const Floats d;
   const Fours fours;
   constexpr bool kQ8 = kFormat == WeightFormat::q8;
@@ -90,14 +91,15 @@ HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRo
       TwoSums products[kRows];
       for (auto& two : products) two = {hn::Zero(Ints()), hn::Zero(Ints())};
       AskOnce(panel + place.scales + kAhead);
-#pragma GCC unroll 8
+      // Not unrolled: the processor's prefetchers follow each load instruction on its own.
+#pragma GCC unroll 1
       for (int64_t line = 0; line < kLines; ++line) {
         const auto weights = hn::LoadU(fours, reinterpret_cast<const uint8_t*>(values + line * kPanelLine));
         AskOnce(values + line * kPanelLine + kAhead);
         const auto low = hn::And(weights, hn::Set(fours, 15));
         const hn::Repartition<uint16_t, Ints> pairs;
-        const auto high = hn::And(hn::BitCast(fours, hn::ShiftRight<4>(hn::BitCast(pairs, weights))),
-                                  hn::Set(fours, 15));
+        const auto high =
+            hn::And(hn::BitCast(fours, hn::ShiftRight<4>(hn::BitCast(pairs, weights))), hn::Set(fours, 15));
         for (int r = 0; r < kRows; ++r) {
           const int32_t* const numbers = x.fours_of(row + r, g);
           Products::Add(kQ8 ? weights : low, numbers, line, products[r]);
@@ -112,8 +114,7 @@ HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRo
         const auto factor = hn::Mul(scales, hn::Set(d, x.factors[at]));
         sums[r] = hn::MulAdd(hn::ConvertTo(d, product), factor, sums[r]);
         if constexpr (!kQ8)
-          sums[r] =
-              hn::MulAdd(F16::Load(panel + place.minimums + 2 * lane), hn::Set(d, x.sums[at]), sums[r]);
+          sums[r] = hn::MulAdd(F16::Load(panel + place.minimums + 2 * lane), hn::Set(d, x.sums[at]), sums[r]);
       }
     }
     for (int r = 0; r < kRows; ++r) hn::StoreU(sums[r], d, dots + r * kOutputBlock + lane);

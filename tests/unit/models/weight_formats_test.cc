@@ -46,6 +46,16 @@ TEST(WeightFormats, WhatIsChosen) {
   EXPECT_EQ(test::error_of([] { weight_choice("q5"); }).code(), ErrorCode::usage);
 }
 
+TEST(WeightFormats, WhatGoesIntoPanels) {
+  for (const char* name :
+       {kDecoder, kTable, "lm_head.weight", "model.text_model.layers.3.mlp.up_proj.weight_scale"}) {
+    EXPECT_TRUE(goes_into_panels(name, WeightFormat::q4)) << name;
+    EXPECT_FALSE(goes_into_panels(name, WeightFormat::bf16)) << name;
+  }
+  EXPECT_FALSE(goes_into_panels(kTower, WeightFormat::q8));
+  EXPECT_FALSE(goes_into_panels("model.connector.modality_projection.proj.weight", WeightFormat::q8));
+}
+
 /// A tiny model as galago quantize writes it.
 class Quantised : public testing::Test {
  protected:
@@ -90,6 +100,7 @@ TEST_F(Quantised, WithoutAMapMatricesAreCopies) {
       ASSERT_NE(from.values, nullptr) << name;
       EXPECT_EQ(copy.format, from.format);
       EXPECT_NE(copy.values, from.values);
+      EXPECT_EQ(copy.in_panels(), is_quantised(from.format));
       EXPECT_EQ(copies.root().weight(name, shape).values, copy.values);
       std::vector<float> a(static_cast<size_t>(from.rows * from.cols)), b = a;
       to_floats(from, a.data());
