@@ -239,8 +239,13 @@ Checkpoint gguf_checkpoint(const GgufPair& pair, TensorData data) {
   const auto add = [&](const GgufFile& file, const std::string& from, const std::string& to,
                        std::optional<int64_t> heads) {
     const std::string where = file.path().string() + ": tensor " + printable(from);
-    for (Placed& placed : read_tensor(*file.tensor(from), to, where, heads, data))
+    const GgufTensor& tensor = *file.tensor(from);
+    for (Placed& placed : read_tensor(tensor, to, where, heads, data)) {
+      // What was read of the file to make it is not needed again.
+      if (placed.owner && data == TensorData::read)
+        file.map().release({tensor.data, static_cast<size_t>(tensor.bytes)});
       checkpoint.add(placed.name, std::move(placed.view), std::move(placed.owner));
+    }
   };
   checkpoint.add_map(pair.text.map());
   for (const auto& [name, tensor] : pair.text.tensors())
