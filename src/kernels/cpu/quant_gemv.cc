@@ -143,10 +143,11 @@ void IntegersOf(const float* HWY_RESTRICT x, int64_t row, const IntegerRows& to)
       total = hn::Add(total, q);
       hn::StoreU(hn::DemoteTo(narrow, q), narrow, integers + c);
     }
-    const int32_t sum = hn::GetLane(hn::SumOfLanes(Ints(), total));
+    const float nan = hn::GetLane(hn::SumOfLanes(d, strange));  // or 0
+    const int32_t sum = nan == 0 ? hn::GetLane(hn::SumOfLanes(Ints(), total)) : 0;
     const float factor = inverse > 0 ? most / kMost : 0.0f;
     const int64_t at = row * to.groups + g;
-    to.factors[at] = factor + hn::GetLane(hn::SumOfLanes(d, strange));
+    to.factors[at] = factor + nan;
     to.sums[at] = static_cast<float>(sum) * to.factors[at];
     to.starts[at] = -128 * sum;  // what q + 128 adds too much
     Products::Store(integers, to.fours_of(row, g));
