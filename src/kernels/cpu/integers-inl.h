@@ -26,10 +26,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Ints = hn::ScalableTag<int32_t>;
 using Fours = hn::Repartition<uint8_t, Ints>;
 
-/// Two sums that together are a row's.
-struct TwoSums {
-  hn::Vec<Ints> first, second;
-};
+/// Two sums that together are a row's. (No struct: its constructor would belong to no instruction set.)
+using TwoSums = hn::Vec<Ints>[2];
 
 /// Weights become 16-bit integers, whose products with those of x are added in pairs.
 struct InShorts {
@@ -41,11 +39,11 @@ struct InShorts {
     const auto even = hn::BitCast(shorts, hn::And(both, hn::Set(pairs, 255)));
     const auto odd = hn::BitCast(shorts, hn::ShiftRight<8>(both));
     const auto two = [&](int64_t at) { return hn::BitCast(shorts, hn::Set(Ints(), x[at])); };
-    sums.first = hn::ReorderWidenMulAccumulate(Ints(), even, two(2 * i), sums.first, sums.second);
-    sums.first = hn::ReorderWidenMulAccumulate(Ints(), odd, two(2 * i + 1), sums.first, sums.second);
+    sums[0] = hn::ReorderWidenMulAccumulate(Ints(), even, two(2 * i), sums[0], sums[1]);
+    sums[0] = hn::ReorderWidenMulAccumulate(Ints(), odd, two(2 * i + 1), sums[0], sums[1]);
   }
   static HWY_INLINE hn::Vec<Ints> Join(const TwoSums& sums) {
-    return hn::RearrangeToOddPlusEven(sums.first, sums.second);
+    return hn::RearrangeToOddPlusEven(sums[0], sums[1]);
   }
   /// A group's numbers: of each four the even ones, then the odd ones.
   static void Store(int16_t (&numbers)[kWeightGroup], int32_t* to) {
@@ -65,11 +63,11 @@ struct InBytes {
   }
   /// Adds the products with the four numbers of x whose high bytes are x[i] and whose low ones x[i + 8].
   static HWY_INLINE void Add(hn::Vec<Fours> weights, const int32_t* x, int64_t i, TwoSums& sums) {
-    AddFour(weights, x[i], sums.first);
-    AddFour(weights, x[i + kWeightGroup / 4], sums.second);
+    AddFour(weights, x[i], sums[0]);
+    AddFour(weights, x[i + kWeightGroup / 4], sums[1]);
   }
   static HWY_INLINE hn::Vec<Ints> Join(const TwoSums& sums) {
-    return hn::Add(hn::ShiftLeft<8>(sums.first), sums.second);
+    return hn::Add(hn::ShiftLeft<8>(sums[0]), sums[1]);
   }
   /// A group's numbers: their high bytes, then their low ones.
   static void Store(int16_t (&numbers)[kWeightGroup], int32_t* to) {

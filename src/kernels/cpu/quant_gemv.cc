@@ -89,7 +89,7 @@ HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRo
       const PanelGroup place = panel_group(kFormat, g);
       const std::byte* const values = panel + place.values + 4 * lane;
       TwoSums products[kRows];
-      for (auto& two : products) two = {hn::Zero(Ints()), hn::Zero(Ints())};
+      for (auto& two : products) two[0] = two[1] = hn::Zero(Ints());
       AskOnce(panel + place.scales + kAhead);
       // Not unrolled: the processor's prefetchers follow each load instruction on its own.
 #pragma GCC unroll 1
