@@ -50,6 +50,30 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
       for (int o = 0; o < kOuts; ++o) dots[r * kOutputBlock + o] = hn::GetLane(hn::SumOfLanes(d, sums[r][o]));
 }
 
+/// One row of x against four rows of weights as Dots has it, but one row after another, so that memory is
+/// read in order.
+template <class Element>
+HWY_INLINE void OneRow(const float* HWY_RESTRICT x, int64_t cols, const std::byte* HWY_RESTRICT weights,
+                       float* HWY_RESTRICT dots) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<Floats> sums[4];
+#pragma GCC unroll 1
+  for (int o = 0; o < 4; ++o, weights += cols * Element::kBytes) {
+    auto sum = hn::Zero(d);
+    for (int64_t c = 0; c + 2 * lanes <= cols; c += 2 * lanes) {
+      hn::Vec<Floats> a, b;
+      Element::LoadTwo(weights + c * Element::kBytes, a, b);
+      for (int64_t ask = 0; ask < 2 * lanes * Element::kBytes; ask += 64)
+        AskOnce(weights + kAhead + c * Element::kBytes + ask);
+      sum = hn::MulAdd(hn::LoadU(d, x + c), a, sum);
+      sum = hn::MulAdd(hn::LoadU(d, x + c + lanes), b, sum);
+    }
+    sums[o] = sum;
+  }
+  StoreSums(sums[0], sums[1], sums[2], sums[3], dots);
+}
+
 /// The columns that do not fill two vectors.
 void AddTail(ConstMatrix x, const WeightView& weight, int64_t out, float* dots) {
   const int64_t begin = x.cols - x.cols % (2 * static_cast<int64_t>(hn::Lanes(Floats())));
@@ -68,7 +92,10 @@ void SomeRows(ConstMatrix x, int64_t row, const std::byte* weights, int64_t outs
   const int64_t stride = x.cols * Element::kBytes;
   int64_t o = 0;
   for (; o + kOuts <= outs; o += kOuts)
-    Dots<kRows, kOuts, kFirst, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
+    if constexpr (kRows == 1 && kFirst)
+      OneRow<Element>(some.row(0), x.cols, weights + o * stride, dots + o);
+    else
+      Dots<kRows, kOuts, kFirst, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
   for (; o < outs; ++o)
     Dots<kRows, 1, kFirst, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
 }
