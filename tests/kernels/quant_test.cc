@@ -191,7 +191,7 @@ TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
   hwy::DisableTargets(0);
 }
 
-// A file's own layout, which no model uses: slower, but a product.
+// A file's own layout, as a pooling head meets it that is stored so.
 TEST(Quantised, AFewRowsOfXWithWeightsInRows) {
   for (const WeightFormat format : kFormats) {
     const QuantisedMatrix weight(format, 33, 96, 1);
