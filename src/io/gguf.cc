@@ -218,7 +218,7 @@ GgmlType read_tensor_type(Cursor& cursor, const std::string& what) {
   refuse(number < kPlausible ? ErrorCode::model_unsupported : ErrorCode::model_invalid,
          {.where = cursor.where() + ": " + what,
           .got = name ? std::string("type ") + name : "tensor type " + std::to_string(number),
-          .expected = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K or Q6_K"});
+          .expected = ggml_types_read()});
 }
 
 Entry read_entry(Cursor& cursor, GgufHeader& header) {

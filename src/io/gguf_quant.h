@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/tensor.h"
@@ -22,10 +23,25 @@ enum class GgmlType : uint32_t {
   q5_0 = 6,
   q5_1 = 7,
   q8_0 = 8,
+  q2_k = 10,
+  q3_k = 11,
   q4_k = 12,
   q5_k = 13,
   q6_k = 14,
+  iq2_xxs = 16,
+  iq2_xs = 17,
+  iq3_xxs = 18,
+  iq1_s = 19,
+  iq4_nl = 20,
+  iq3_s = 21,
+  iq2_s = 22,
+  iq4_xs = 23,
+  iq1_m = 29,
   bf16 = 30,
+  tq1_0 = 34,
+  tq2_0 = 35,
+  mxfp4 = 39,
+  nvfp4 = 40,
 };
 
 /// A block: so many elements of one row in so many bytes. Plain types have blocks of one element.
@@ -41,6 +57,8 @@ const char* ggml_type_name(uint32_t number) noexcept;
 /// The type of a number; nothing when galago does not read it.
 std::optional<GgmlType> ggml_type(uint32_t number) noexcept;
 const GgmlBlock& ggml_block(GgmlType type) noexcept;
+/// The names of all types that galago reads, for errors.
+std::string ggml_types_read();
 /// The element type of a plain type (F32, F16, BF16); nothing for a quantised one.
 std::optional<DType> plain_dtype(GgmlType type) noexcept;
 

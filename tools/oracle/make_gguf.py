@@ -21,10 +21,14 @@ from gguf import GGMLQuantizationType as Type
 from make_golden import make
 from reference import Oracle, check_versions
 
-BLOCK_TYPES = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"]
+BLOCK_TYPES = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "Q2_K", "Q3_K",
+               "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS", "TQ1_0",
+               "TQ2_0", "MXFP4", "NVFP4"]
 # Where each type keeps its 16-bit scales, by byte offset: random bytes there would be infinities.
 SCALES = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2],
-          "Q6_K": [208]}
+          "Q6_K": [208], "Q2_K": [80, 82], "Q3_K": [108], "IQ1_S": [0], "IQ1_M": [], "IQ2_XXS": [0], "IQ2_XS": [0],
+          "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0], "IQ4_NL": [0], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64],
+          "MXFP4": [], "NVFP4": []}
 BLOCKS = 5
 
 # Checkpoint -> its twin: the architecture, the name of the pre-tokenizer (none: SentencePiece) and the type of matrices.
@@ -56,6 +60,8 @@ def write_blocks(path):
                 scale = random.normal(size=(BLOCKS, 1)).astype(np.float16)
                 scale[0] = np.float16(6e-8)  # a subnormal one
                 blocks[:, offset : offset + 2] = scale.view(np.uint8)
+            if name == "IQ1_M":  # its scale is spread over the top halves of four bytes
+                blocks[:, 55] = blocks[:, 55] & 0x0F | 0x30
         floats = gguf.quants.dequantize(blocks.view(np.float32 if name == "F32" else np.uint8).reshape(-1), kind)
         tensors[name + ".blocks"] = torch.from_numpy(blocks.reshape(-1).copy())
         tensors[name + ".floats"] = torch.from_numpy(floats.reshape(-1).astype(np.float32))
