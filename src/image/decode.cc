@@ -34,13 +34,19 @@ bool starts_like_webp(std::string_view b) {
 }
 bool starts_like_gif(std::string_view b) { return b.starts_with("GIF87a"sv) || b.starts_with("GIF89a"sv); }
 
-const std::array<Decoder, 5> kDecoders = {{
+bool starts_like_tiff(std::string_view b) {
+  return b.starts_with("II*\0"sv) || b.starts_with("MM\0*"sv) || b.starts_with("II+\0"sv) ||
+         b.starts_with("MM\0+"sv);
+}
+
+const std::array<Decoder, 6> kDecoders = {{
     {[](std::string_view b) { return b.starts_with("\xff\xd8\xff"sv); }, read_jpeg_header, decode_jpeg},
     {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); }, read_png_header,
      turned<decode_png>},
     {starts_like_webp, read_webp_header, turned<decode_webp>},
     {starts_like_gif, read_gif_header, turned<decode_gif>},
     {[](std::string_view b) { return b.starts_with("BM"sv); }, read_bmp_header, turned<decode_bmp>},
+    {starts_like_tiff, read_tiff_header, turned<decode_tiff>},
 }};
 
 /// A format that is recognised only to be named: `magic` at byte `offset`.
@@ -50,9 +56,7 @@ struct KnownFormat {
   const char* name;
 };
 
-constexpr std::array<KnownFormat, 22> kKnownFormats = {{
-    {0, "II*\0"sv, "TIFF"},
-    {0, "MM\0*"sv, "TIFF"},
+constexpr std::array<KnownFormat, 20> kKnownFormats = {{
     {0, "%PDF"sv, "PDF"},
     {4, "ftypavi"sv, "AVIF"},
     {4, "ftypheic"sv, "HEIC"},
@@ -97,7 +101,7 @@ const Decoder& decoder_for(const EncodedImage& file) {
   for (const Decoder& decoder : kDecoders) {
     if (decoder.accepts(view_of(file.bytes))) return decoder;
   }
-  throw_unsupported_image(file.where, recognise_format(file.bytes), "JPEG, PNG, WebP, GIF or BMP");
+  throw_unsupported_image(file.where, recognise_format(file.bytes), "JPEG, PNG, WebP, GIF, BMP or TIFF");
 }
 
 }  // namespace

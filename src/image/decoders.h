@@ -63,5 +63,7 @@ std::string recognise_format(std::span<const std::byte> bytes);
 
 ImageHeader read_bmp_header(const EncodedImage& file);
 RgbImage decode_bmp(const EncodedImage& file);
+ImageHeader read_tiff_header(const EncodedImage& file);
+RgbImage decode_tiff(const EncodedImage& file);
 
 }  // namespace galago

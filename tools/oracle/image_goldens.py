@@ -1,6 +1,6 @@
 # Goldens of the image station: decoding, resizing, tiling and normalising, made with Pillow and transformers.
-# In: the folder tests/data/images. Out: the encoded pictures of image_files.py there, and images.json, resize.json,
-# plans.json, tiles.json with sizes and CRC-32 of the bytes the reference gives for them.
+# In: the folder tests/data/images. Out: the encoded pictures of image_files.py and tiff_files.py there, and
+# images.json, resize.json, plans.json, tiles.json with sizes and CRC-32 of the bytes the reference gives for them.
 # Reference: Pillow 12.3, transformers 5.18.0 (PIL image processors of Idefics3 and SmolVLM).
 
 import argparse
@@ -12,6 +12,7 @@ import zlib
 import image_files
 import numpy as np
 import PIL
+import tiff_files
 import transformers
 from PIL import Image
 from transformers import image_processing_backends
@@ -109,7 +110,7 @@ def synthetic(width, height):
 
 def image_goldens(folder):
     rows = []
-    for name, data in sorted(image_files.files().items()):
+    for name, data in sorted((image_files.files() | tiff_files.files()).items()):
         (folder / name).write_bytes(data)
         with Image.open(folder / name) as opened:
             opened.load()
