@@ -9,6 +9,7 @@
 #include "core/checked.h"
 #include "core/limits.h"
 #include "core/printable.h"
+#include "core/utf8.h"
 #include "galago/error.h"
 
 namespace galago {
@@ -91,9 +92,19 @@ class Cursor {
                                           .expected = "at most " + std::to_string(most)});
     return static_cast<int64_t>(value);
   }
+  /// The bytes of a text of at most `most` bytes. It must be UTF-8, as the format and the reference ask.
+  std::span<const std::byte> text(const std::string& what, const char* length, int64_t most) {
+    const auto bytes = take(count(what + length, 1, most), what);
+    const std::string_view characters(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (const size_t bad = unicode::find_malformed(characters); bad != std::string_view::npos)
+      refuse(ErrorCode::model_invalid, {.where = where_ + ": " + what,
+                                        .got = "a byte that is not UTF-8 at offset " + std::to_string(bad) +
+                                               " of " + in_quotes(characters),
+                                        .expected = "UTF-8 text"});
+    return bytes;
+  }
   std::string name(const std::string& what) {
-    const int64_t length = count(what + ": length", 1, limits::kGgufNameBytes);
-    const auto bytes = take(length, what);
+    const auto bytes = text(what, ": length", limits::kGgufNameBytes);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
@@ -148,7 +159,7 @@ GgufValue read_array(Cursor& cursor, const std::string& what, int depth) {
       if (value.type == GgufType::array)
         read_array(cursor, what, depth + 1);
       else
-        cursor.take(cursor.count(what + ": string length", 1, kMost), what);
+        cursor.text(what, ": string length", kMost);
     }
   }
   value.bytes = begin.take(cursor.at() - start, what);
@@ -159,9 +170,9 @@ GgufValue read_array(Cursor& cursor, const std::string& what, int depth) {
 GgufValue read_value(Cursor& cursor, const std::string& what) {
   const GgufType type = read_type(cursor, what);
   if (type == GgufType::array) return read_array(cursor, what, 1);
-  const int64_t length =
-      type == GgufType::string ? cursor.count(what + ": string length", 1, kMost) : width_of(type);
-  GgufValue value{.type = type, .array = false, .count = 1, .bytes = cursor.take(length, what)};
+  const auto bytes = type == GgufType::string ? cursor.text(what, ": string length", kMost)
+                                              : cursor.take(width_of(type), what);
+  GgufValue value{.type = type, .array = false, .count = 1, .bytes = bytes};
   if (type == GgufType::boolean) check_booleans(value.bytes, cursor, what);
   return value;
 }

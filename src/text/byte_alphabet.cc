@@ -50,7 +50,7 @@ std::string from_byte_alphabet(std::string_view token) {
   std::string out;
   for (size_t i = 0; i < token.size();) {
     const auto c = unicode::decode_at(token, i);
-    if (c.length == 0 || c.value >= kAlphabetEnd || t.bytes[c.value] < 0) return std::string(token);
+    if (c.value >= kAlphabetEnd || t.bytes[c.value] < 0) return std::string(token);
     out.push_back(static_cast<char>(t.bytes[c.value]));
     i += static_cast<size_t>(c.length);
   }

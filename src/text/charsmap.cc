@@ -182,7 +182,7 @@ MarkedText Charsmap::replace_longest(const MarkedText& text) const {
     const auto match = find(all.substr(at), true);
     // A prefix that ends inside a character is the table's fault; the character stays whole.
     const bool whole =
-        match && (at + match->length == all.size() || unicode::decode_at(all, at + match->length).length > 0);
+        match && (at + match->length == all.size() || unicode::begins_character(all[at + match->length]));
     if (whole) {
       append(out, replacement_at(match->replacement), text.any_user(at, at + match->length));
     } else {

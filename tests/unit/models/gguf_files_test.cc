@@ -240,6 +240,13 @@ const ModelCase kCases[] = {
     {"TemplateBroken", text("tokenizer.chat_template", "{% for %}"), kInvalid,
      "tokenizer_config.json: line 1"},
     {"TemplateNotUtf8", text("tokenizer.chat_template", "\xff"), kInvalid, "not UTF-8"},
+    {"PieceNotUtf8",
+     [](GgufBuilder& b) {
+       b.without("tokenizer.ggml.model").text("tokenizer.ggml.model", "llama");
+       b.without("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", {"a", "b", "\xe2\x96", "<image>"});
+       b.numbers<float>("tokenizer.ggml.scores", 6, {0, 0, 0, 0});
+     },
+     kInvalid, "tokenizer.ggml.tokens: got a byte that is not UTF-8 at offset 0"},
     {"PiecesWithoutScores", text("tokenizer.ggml.model", "llama"), kInvalid, "no tokenizer.ggml.scores"},
     {"ScoresTooFew",
      [](GgufBuilder& b) {

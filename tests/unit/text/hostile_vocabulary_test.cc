@@ -160,6 +160,17 @@ TEST(HostileSentencePiece, WireFormat) {
                 3 * limits::kSentencePieceBytes);
 }
 
+TEST(HostileSentencePiece, MergesOfAPieceThatIsNoText) {
+  SentencePieceModel model;
+  for (const char* text : {"a", "b", "a\xff", "\xe2\x96",
+                           "\x96\xff"
+                           "b",
+                           "ab"})
+    model.pieces.push_back({.text = text});
+  const Json merges = bpe_model_of(model)["merges"];
+  EXPECT_EQ(merges, Json::array({Json::array({"a", "b"})}));
+}
+
 TEST(HostileSentencePiece, Pieces) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
