@@ -161,14 +161,24 @@ void LlamaLayer::forward(Matrix x, int64_t layer, const DecoderBatch& batch, Wor
 
 LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head)
     : config_(config), inv_freq_(rope_inverse_frequencies(config.rope, config.head_dim)) {
-  const LinearShape table{.out = config.vocab_size, .in = config.hidden_size};
-  embed_tokens_ = text.weight("embed_tokens.weight", table);
+  bind_table_and_head(tied, text, head);
   layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i)
     layers_.emplace_back(config, inv_freq_, text.sub("layers", i));
   norm_ = RmsNorm(text.tensor("norm.weight", {config.hidden_size}), config.rms_norm_eps);
-  lm_head_ =
-      kernels::Linear({.weight = tied ? embed_tokens_ : head.weight("lm_head.weight", table), .bias = {}});
+}
+
+void LlamaDecoder::bind_table_and_head(bool tied, const Scope& text, const Scope& head) {
+  const LinearShape shape{.out = config_.vocab_size, .in = config_.hidden_size};
+  const std::string table_name = "embed_tokens.weight", head_name = "lm_head.weight";
+  const bool has_table = text.has(table_name), has_head = head.has(head_name);
+  // Compared before either is bound: binding may convert a matrix and let its bytes go.
+  const bool copy = tied && has_table && has_head && head.repeats(head_name, text, table_name);
+  const bool head_alone = tied && !has_table && has_head;
+  const bool own_head = has_head ? !copy : !tied;
+  embed_tokens_ = head_alone ? head.weight(head_name, shape) : text.weight(table_name, shape);
+  lm_head_ = kernels::Linear(
+      {.weight = own_head && !head_alone ? head.weight(head_name, shape) : embed_tokens_, .bias = {}});
 }
 
 KvShape LlamaDecoder::cache_shape(DType dtype) const {

@@ -89,7 +89,9 @@ class LlamaLayer {
 /// workspace.
 class LlamaDecoder {
  public:
-  /// text: the prefix of embed_tokens, layers and norm; head: the prefix of lm_head.weight, unused when tied.
+  /// text: the prefix of embed_tokens, layers and norm; head: the prefix of lm_head.weight. `tied` is what
+  /// config.json says: a head that differs from the table is kept all the same, and where one of the two is
+  /// missing, the other is both (PreTrainedModel.tie_weights).
   LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head);
   // Layers keep views of inv_freq_, so the decoder stays where it was made.
   LlamaDecoder(const LlamaDecoder&) = delete;
@@ -115,6 +117,8 @@ class LlamaDecoder {
 
  private:
   TextConfig config_;
+  void bind_table_and_head(bool tied, const Scope& text, const Scope& head);
+
   WeightView embed_tokens_;  // [V, D], read row by row from the mapped file
   std::vector<float> inv_freq_;
   std::vector<LlamaLayer> layers_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -23,6 +24,13 @@ std::string list_of(std::span<const DType> types) {
   for (size_t i = 0; i < types.size(); ++i)
     text += (i == 0 ? "" : i + 1 < types.size() ? ", " : " or ") + std::string(to_string(types[i]));
   return text;
+}
+
+/// Both absent, or equal to the byte.
+bool same_tensor(const TensorView* a, const TensorView* b) {
+  if (!a || !b) return a == b;
+  return a->dtype == b->dtype && a->shape == b->shape &&
+         std::memcmp(a->data, b->data, static_cast<size_t>(a->count() * size_of(a->dtype))) == 0;
 }
 
 }  // namespace
@@ -134,6 +142,22 @@ NormView Scope::norm(const std::string& name, int64_t n) const {
 }
 
 Arithmetic Scope::arithmetic() const { return binder_->checkpoint_.arithmetic(); }
+
+bool Scope::repeats(const std::string& name, const Scope& other, const std::string& other_name) const {
+  const Checkpoint& checkpoint = binder_->checkpoint_;
+  std::vector<std::string> planes;
+  for (const char* plane : {"", kScaleSuffix, kMinimumSuffix}) {
+    const std::string copy = prefix_ + name + plane;
+    if (!same_tensor(checkpoint.find(copy), checkpoint.find(other.prefix_ + other_name + plane)))
+      return false;
+    planes.push_back(copy);
+  }
+  for (const std::string& copy : planes) {
+    binder_->used_.insert(copy);
+    if (checkpoint.find(copy)) checkpoint.forget(copy);
+  }
+  return true;
+}
 
 bool Scope::has(const std::string& name) const {
   return binder_->checkpoint_.find(prefix_ + name) != nullptr;

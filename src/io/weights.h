@@ -78,6 +78,9 @@ class Scope {
   Arithmetic arithmetic() const;
   /// Whether the checkpoint has prefix + name (for choosing once, at load).
   bool has(const std::string& name) const;
+  /// Whether the matrix `name` of this scope repeats `other_name` of `other`: the same type, shape and bytes,
+  /// those of quantised planes too. Such a copy counts as used. Both have their data still.
+  bool repeats(const std::string& name, const Scope& other, const std::string& other_name) const;
 
  private:
   Binder* binder_;

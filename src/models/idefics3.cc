@@ -202,7 +202,6 @@ class Idefics3Engine final : public Engine {
 
 std::unique_ptr<const Engine> Idefics3Frontend::load_engine(const Checkpoint& checkpoint) const {
   Binder binder(checkpoint);
-  if (config().tie_word_embeddings) binder.waive("lm_head.weight");  // a copy of the tied table
   if (patch_positions(config().vision) == PatchPositions::in_order)
     waive_tower_extras(binder, prefix(kVision));
   auto engine = std::make_unique<Idefics3Engine>(config(), binder);

@@ -225,8 +225,6 @@ std::unique_ptr<const Engine> LlavaNextFrontend::load_engine(const Checkpoint& c
   const Scope head = old_text ? root.sub(language) : root;
 
   waive_tower_extras(binder, std::string(old_base ? "" : "model.") + kVision + ".");
-  if (config().tie_word_embeddings)
-    binder.waive((old_text ? language + "." : std::string()) + "lm_head.weight");  // a copy of the tied table
   for (int64_t i = 0; i < config().text.num_hidden_layers; ++i)  // older files repeat the frequencies
     binder.waive(text_prefix + "layers." + std::to_string(i) + ".self_attn.rotary_emb.inv_freq");
 

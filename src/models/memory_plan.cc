@@ -22,6 +22,28 @@ bool has_prefix(const std::string& name, const std::vector<std::string>& prefixe
                      [&](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
+// What the decoder makes of the head in the file (LlamaDecoder): one of its own, beside a table of which only
+// some rows are read, or a copy of the table that is never looked at again.
+struct Head {
+  std::string name;  // empty: there is none
+  bool own = false;
+  bool copy = false;
+};
+
+Head head_of(const Checkpoint& outline, bool tied) {
+  std::string table;
+  Head head;
+  for (const auto& [name, view] : outline.tensors()) {
+    if (name.ends_with("embed_tokens.weight")) table = name;
+    if (name.ends_with("lm_head.weight")) head.name = name;
+  }
+  if (head.name.empty()) return head;
+  Binder binder(outline);
+  head.copy = tied && !table.empty() && binder.root().repeats(head.name, binder.root(), table);
+  head.own = !head.copy && !table.empty();
+  return head;
+}
+
 // Everything of one plan.
 class Planner {
  public:
@@ -32,15 +54,16 @@ class Planner {
         request_(request),
         assumptions_(assumptions) {
     const std::vector<StationShape> stations = frontend.stations();
+    const Head head = head_of(outline, config_.tie_word_embeddings);
     for (const auto& [name, view] : outline.tensors()) {
       const auto station = std::find_if(stations.begin(), stations.end(),
                                         [&](const StationShape& s) { return has_prefix(name, s.prefixes); });
-      if (station == stations.end()) continue;
+      if (station == stations.end() || (head.copy && name.starts_with(head.name))) continue;
       if (view.shape.size() == 1) copies_ += view.count() * kFloat;
       const int64_t owned = converted_bytes(name, view);
       if (owned > 0)
         converted_ += owned;
-      else if (station->name == kEmbeddingStation && !config_.tie_word_embeddings)
+      else if (station->name == kEmbeddingStation && head.own)
         table_ += bytes_of(view);
       else
         (station->stage == Stage::image ? image_weights_ : text_weights_) += bytes_of(view);

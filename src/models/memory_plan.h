@@ -58,7 +58,8 @@ struct MemoryPlan {
   int64_t peak() const;
 };
 
-/// outline: the checkpoint's tensors; their data is not looked at.
+/// outline: the checkpoint's tensors; their data is not looked at, but for a head that may be a copy of the
+/// embedding table.
 MemoryPlan plan_memory(const Frontend& frontend, const Checkpoint& outline, const MemoryRequest& request,
                        const MemoryAssumptions& assumptions = {});
 

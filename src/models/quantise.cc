@@ -83,6 +83,15 @@ void add_matrix(const std::string& name, const Plan& plan, std::vector<NamedTens
   if (q4) tensors.push_back(plane_of(name + kMinimumSuffix, plan, groups, &WeightView::minimums));
 }
 
+/// A head that the load did not ask for: a copy of the table, in every plane of it. Written as it is, beside
+/// a table in another format, it would be a head of its own.
+bool is_unused_head(const std::string& name, const Plans& plans) {
+  for (const std::string head : {"lm_head.weight", "language_model.lm_head.weight"})
+    if (name == head || name == head + kScaleSuffix || name == head + kMinimumSuffix)
+      return !plans.contains(head);
+  return false;
+}
+
 std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Plans& plans) {
   std::set<std::string> replaced;
   std::vector<NamedTensor> tensors;
@@ -92,7 +101,8 @@ std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Pl
     add_matrix(name, plan, tensors);
   }
   for (const auto& [name, view] : checkpoint.tensors())
-    if (!replaced.contains(name)) tensors.push_back({.name = name, .view = view, .make = {}});
+    if (!replaced.contains(name) && !is_unused_head(name, plans))
+      tensors.push_back({.name = name, .view = view, .make = {}});
   return tensors;
 }
 

@@ -69,10 +69,8 @@ class TextFrontend final : public Frontend {
   }
 
  private:
-  // Tensors of older files that repeat what is known: the tied head, and the rotary frequencies of each
-  // layer.
+  // Older files repeat the rotary frequencies of each layer.
   void waive_copies(Binder& binder, const std::string& prefix) const {
-    if (config_.tie_word_embeddings) binder.waive("lm_head.weight");
     for (int64_t i = 0; i < config_.text.num_hidden_layers; ++i)
       binder.waive(prefix + "layers." + std::to_string(i) + ".self_attn.rotary_emb.inv_freq");
   }

@@ -65,6 +65,20 @@ TEST(Load, ATiedHeadMayBeThereAsACopyOrNot) {
   EXPECT_NO_THROW(test::Loaded(model.path()));
 }
 
+TEST(Load, ATiedHeadAloneIsTheTableToo) {
+  const test::ModelCopy model("tied_head");
+  model.change_weights([](std::vector<NamedTensor>& tensors) {
+    for (NamedTensor& t : tensors)
+      if (t.name == "model.text_model.embed_tokens.weight") t.name = "lm_head.weight";
+  });
+  const test::Loaded there("tied_head"), moved(model.path());
+  const std::vector<int32_t> ids = {7, 8};
+  Tensor expected({2, 64}), got({2, 64});
+  there.engine->decoder().embed(ids, expected.matrix());
+  moved.engine->decoder().embed(ids, got.matrix());
+  EXPECT_EQ(test::max_difference(got.matrix(), expected.matrix()), 0);
+}
+
 TEST(Load, AConfigWithOneMoreLayerNamesAllItsTensors) {
   const test::ModelCopy model;
   model.edit("config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4");

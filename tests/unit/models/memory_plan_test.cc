@@ -91,6 +91,33 @@ TEST_F(Planned, AQuestionWithoutPicturesHasNoFirstHalf) {
   EXPECT_EQ(memory.peak(), memory.text());
 }
 
+// config.json says tied; what the file holds decides.
+TEST(PlannedHead, CountsACopyOnceAndAnOwnHeadBesideTheTable) {
+  const std::string table = "model.text_model.embed_tokens.weight";
+  const auto weights_with = [&](const std::function<void(std::vector<NamedTensor>&)>& change) {
+    const test::ModelCopy model("tied_head");
+    model.change_weights(change);
+    const auto frontend = load_frontend(model.path());
+    const MemoryRequest request{.prompt_tokens = 4, .max_new_tokens = 1};
+    return part(plan_memory(*frontend, frontend->files().outline(), request, {.touched_row = 256}), "weights")
+        .text;
+  };
+  const Checkpoint original = Checkpoint::open_directory(test::data_path("models/tied_head"));
+  const TensorView stored = *original.find(table);
+  const int64_t bytes = stored.count() * size_of(stored.dtype);
+  std::vector<std::byte> other(stored.data, stored.data + bytes);
+  other.back() ^= std::byte{1};
+  const int64_t plain = weights_with([](auto&) {});
+  EXPECT_EQ(weights_with([&](std::vector<NamedTensor>& tensors) {
+              tensors.push_back({"lm_head.weight", stored});
+            }),
+            plain);
+  EXPECT_EQ(weights_with([&](std::vector<NamedTensor>& tensors) {
+              tensors.push_back({"lm_head.weight", {stored.dtype, stored.shape, other.data()}});
+            }),
+            plain + 5 * 256);  // the head is read whole in the table's place, the table a row a token
+}
+
 // 3 layers, 2 heads of 16: a position is 3 * 2 * 32 floats.
 TEST_F(Planned, TheCacheHoldsEveryPositionButTheLast) {
   MemoryRequest request = with_picture();

@@ -119,6 +119,28 @@ TEST_F(Quantised, StoppedItLeavesNothing) {
   }
 }
 
+// A head that repeats a tied table is not written: beside a quantised table it would be a head of its own.
+TEST_F(Quantised, AHeadStaysWhatItIs) {
+  for (const bool own : {false, true}) {
+    const test::ModelCopy model("tied_head");
+    const Checkpoint from = Checkpoint::open_directory(test::data_path("models/tied_head"));
+    TensorView head = *from.find("model.text_model.embed_tokens.weight");
+    std::vector<std::byte> other(head.data, head.data + head.count() * size_of(head.dtype));
+    other.back() ^= std::byte{1};
+    if (own) head.data = other.data();
+    model.change_weights([&](std::vector<NamedTensor>& tensors) {
+      tensors.push_back({"lm_head.weight", head});
+    });
+    quantise_model(model.path(), out(), WeightChoice::q8);
+    EXPECT_EQ(Checkpoint::open_directory(out()).find("lm_head.weight") != nullptr, own);
+    Request request{.prompt = "abc"};
+    request.options.max_new_tokens = 8;
+    EXPECT_EQ(Model::load(out()).ask(request).token_ids,
+              Model::load(model.path(), {.dtype = "q8"}).ask(request).token_ids);
+    std::filesystem::remove_all(out());
+  }
+}
+
 TEST_F(Quantised, SigLipToo) {
   const auto from = test::data_path("models/siglip");
   quantise_model(from, out(), WeightChoice::q4);
