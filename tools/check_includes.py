@@ -28,7 +28,7 @@ EDGES = {
 # The folders in which a third-party header may appear; others are the standard library's and the system's.
 THIRD_PARTY = {
     r"nlohmann/": {"io"},
-    r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|libexif/": {"image"},
+    r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|zlib\.h": {"image"},
     r"utf8proc\.h|pcre2\.h": {"text"},
     r"openssl/": {"core"},
     r"hwy/|omp\.h|immintrin\.h": {"kernels"},

@@ -1,6 +1,6 @@
 // BMP. In: a Windows or OS/2 bitmap: 1, 4, 8, 16, 24 or 32 bits, bit fields, RLE4 and RLE8, bottom-up or
 // top-down. Out: RGB8; a fourth byte is dropped. No library of Debian reads what Pillow reads
-// (docs/decisions/0002-bmp-reader.md). Reference: Pillow 12.3 BmpImagePlugin.py, libImaging/Unpack.c.
+// (docs/decisions/0002-bmp-reader.md). Reference: Pillow 13.0 BmpImagePlugin.py, libImaging/Unpack.c.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -170,16 +170,15 @@ Palette read_palette(const EncodedImage& file, const Bitmap& bitmap) {
     }
   }
   if (!gray) return palette;
-  palette.black_white = bitmap.colors == 2;
+  palette.black_white = bitmap.colors <= 2;
   palette.bits = palette.black_white ? 1 : 8;
-  if (!palette.black_white) {
-    for (int i = 0; i < 256; ++i) std::memset(palette.colors.data() + i * 3, i, 3);
-  }
+  for (int i = 0; i < 256; ++i)
+    std::memset(palette.colors.data() + i * 3, palette.black_white && i > 0 ? 255 : i, 3);
   return palette;
 }
 
 // One pixel's palette index per byte, as RLE describes it. Follows Pillow where the format leaves room: runs
-// are cut at the row's end, skipped pixels are 0, an odd last nibble of a literal run is dropped.
+// are cut at the row's end, literal pixels at the image's, skipped pixels are 0.
 std::vector<uint8_t> expand_rle(const EncodedImage& file, const Bitmap& bitmap) {
   const bool nibbles = bitmap.compression == kRle4;
   const auto total = static_cast<size_t>(bitmap.width * bitmap.height);
@@ -207,12 +206,14 @@ std::vector<uint8_t> expand_rle(const EncodedImage& file, const Bitmap& bitmap) 
       pixels.resize(std::min<size_t>(pixels.size() + skipped, total));
       x = static_cast<int64_t>(pixels.size()) % bitmap.width;
     } else {  // literal pixels, padded to an even place
-      const int64_t bytes = nibbles ? value / 2 : value;
+      const auto count = static_cast<int64_t>(std::min<size_t>(value, total - pixels.size()));
+      const int64_t bytes = nibbles ? (count + 1) / 2 : count;
       if (bytes > reader.left()) break;
-      for (int64_t i = 0; i < bytes; ++i) {
-        const uint32_t byte = reader.u8();
-        if (nibbles) put(byte >> 4);
-        put(nibbles ? byte & 15 : byte);
+      uint32_t byte = 0;
+      for (int64_t i = 0; i < count; ++i) {
+        const bool fresh = !nibbles || i % 2 == 0;
+        if (fresh) byte = reader.u8();
+        put(!nibbles ? byte : fresh ? byte >> 4 : byte & 15);
       }
       x += value;
       if (reader.at() % 2 != 0) reader.skip(1);
@@ -242,9 +243,6 @@ void decode_indexed(const EncodedImage& file, const Bitmap& bitmap, RgbImage& im
     std::memcpy(out, palette.colors.data() + index * 3, 3);
   };
   if (bitmap.compression != kRaw) {
-    if (palette.black_white) {
-      throw_unsupported_image(file.where, "an RLE BMP in black and white", "RLE with a palette of colours");
-    }
     const std::vector<uint8_t> pixels = expand_rle(file, bitmap);
     for (int64_t y = 0; y < bitmap.height; ++y) {
       const uint8_t* in = pixels.data() + file_row(bitmap, y) * bitmap.width;

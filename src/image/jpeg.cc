@@ -149,7 +149,8 @@ int orientation_of(const JpegReader& reader) {
   std::string_view xmp;
   for (jpeg_saved_marker_ptr marker = reader.info.marker_list; marker != nullptr; marker = marker->next) {
     const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
-    if (data.starts_with(exif_name)) exif.insert(exif.end(), data.begin() + exif_name.size(), data.end());
+    if (data.starts_with(exif_name))
+      exif.insert(exif.end(), data.begin() + (exif.empty() ? 0 : exif_name.size()), data.end());
     if (data.starts_with(xmp_name)) xmp = data.substr(xmp_name.size());
   }
   return read_orientation(exif, xmp);

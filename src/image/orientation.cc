@@ -1,55 +1,17 @@
-// EXIF through libexif, XMP by its one attribute. In: metadata bytes. Out: orientation 1 to 8.
-// Reference: Pillow 12.3 Image.getexif (EXIF first, then XMP), TiffImagePlugin (which types count).
+// EXIF first, then XMP by its one attribute. In: metadata bytes. Out: orientation 1 to 8, and images turned.
+// Reference: Pillow 13.0 Image.getexif.
 #include "image/orientation.h"
 
-#include <libexif/exif-data.h>
-
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <memory>
-#include <vector>
+
+#include "image/exif.h"
 
 namespace galago {
 namespace {
 
-constexpr std::array<uint8_t, 6> kExifPrefix = {'E', 'x', 'i', 'f', 0, 0};
-
-struct ReleaseExif {
-  void operator()(ExifData* data) const { exif_data_unref(data); }
-};
-
-bool has_prefix(std::span<const uint8_t> exif) {
-  return exif.size() >= kExifPrefix.size() &&
-         std::equal(kExifPrefix.begin(), kExifPrefix.end(), exif.begin());
-}
-
-// The value of the orientation entry of the first directory, 0 when there is none or it is not an integer.
-int64_t orientation_entry(const ExifData& data) {
-  const ExifEntry* entry = exif_content_get_entry(data.ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
-  if (entry == nullptr || entry->data == nullptr || entry->components < 1) return 0;
-  const ExifByteOrder order = exif_data_get_byte_order(const_cast<ExifData*>(&data));
-  const bool is_short = entry->format == EXIF_FORMAT_SHORT || entry->format == EXIF_FORMAT_SSHORT;
-  const bool is_long = entry->format == EXIF_FORMAT_LONG || entry->format == EXIF_FORMAT_SLONG;
-  if (is_short && entry->size >= 2) return exif_get_short(entry->data, order);
-  if (is_long && entry->size >= 4) return exif_get_long(entry->data, order);
-  return 0;
-}
-
-int64_t exif_orientation(std::span<const uint8_t> exif) {
-  while (has_prefix(exif)) exif = exif.subspan(kExifPrefix.size());
-  if (exif.empty()) return 0;
-  std::vector<uint8_t> framed(kExifPrefix.begin(), kExifPrefix.end());  // libexif wants the prefix once
-  framed.insert(framed.end(), exif.begin(), exif.end());
-  const std::unique_ptr<ExifData, ReleaseExif> data(exif_data_new());
-  if (data == nullptr) return 0;
-  exif_data_unset_option(data.get(), EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);  // it would repair entries
-  exif_data_load_data(data.get(), framed.data(), static_cast<unsigned>(framed.size()));
-  return orientation_entry(*data);
-}
-
 // The digit of tiff:Orientation="6" or <tiff:Orientation>6<, 0 when absent.
-int64_t xmp_orientation(std::string_view xmp) {
+int xmp_orientation(std::string_view xmp) {
   constexpr std::string_view name = "tiff:Orientation";
   for (size_t at = xmp.find(name); at != std::string_view::npos; at = xmp.find(name, at + 1)) {
     std::string_view rest = xmp.substr(at + name.size());
@@ -66,9 +28,9 @@ bool swaps_sides(int orientation) { return orientation >= 5; }
 }  // namespace
 
 int read_orientation(std::span<const uint8_t> exif, std::string_view xmp) {
-  int64_t value = exif_orientation(exif);
-  if (value == 0) value = xmp_orientation(xmp);
-  return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+  const std::optional<int> stated = exif_orientation(exif);
+  const int value = stated ? *stated : xmp_orientation(xmp);
+  return value >= 1 && value <= 8 ? value : 1;
 }
 
 ImageSize upright_size(ImageSize stored, int orientation) {

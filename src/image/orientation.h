@@ -1,5 +1,5 @@
 // How the camera was held. In: EXIF and XMP metadata of any format. Out: the orientation 1 to 8, and an image
-// turned upright. Reference: Pillow 12.3 Image.getexif and ImageOps.exif_transpose.
+// turned upright. Reference: Pillow 13.0 Image.getexif and ImageOps.exif_transpose.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@
 namespace galago {
 
 /// The orientation that the metadata states: EXIF's (with or without its "Exif\0\0" prefix), else XMP's, else
-/// 1. Broken metadata states nothing: a picture is never refused for it.
+/// 1; an orientation of EXIF that makes no sense is 1 whatever XMP says. Broken metadata states nothing: a
+/// picture is never refused for it.
 int read_orientation(std::span<const uint8_t> exif, std::string_view xmp);
 /// The size after turning.
 ImageSize upright_size(ImageSize stored, int orientation);

@@ -7,18 +7,17 @@
 #include <array>
 #include <csetjmp>
 #include <cstring>
-#include <string_view>
 #include <vector>
 
 #include "image/decoders.h"
 #include "image/orientation.h"
+#include "image/png_metadata.h"
 
 namespace galago {
 namespace {
 
 constexpr int64_t kSignatureBytes = 8;
-constexpr int64_t kHeaderEnd = 33;      // signature, then IHDR: length, name, 13 bytes, checksum
-constexpr int64_t kChunkOverhead = 12;  // length, name and checksum around a chunk's data
+constexpr int64_t kHeaderEnd = 33;  // signature, then IHDR: length, name, 13 bytes, checksum
 
 uint32_t big_endian(const uint8_t* at) { return png_get_uint_32(at); }
 
@@ -127,43 +126,6 @@ bool read_rows(PngReader& reader, uint8_t* rows, int64_t stride, const RowFormat
   throw_invalid_image(reader.file->where, std::string("libpng: ") + reader.message.data(), "a PNG image");
 }
 
-/// The metadata chunks that may state an orientation.
-struct Metadata {
-  std::span<const uint8_t> exif;
-  std::string_view xmp;
-};
-
-// The text of an uncompressed iTXt chunk whose keyword is XMP's: keyword 0 flag method language 0 keyword 0
-// text.
-std::string_view xmp_text(std::string_view data) {
-  constexpr std::string_view keyword("XML:com.adobe.xmp\0", 18);
-  if (!data.starts_with(keyword) || data.size() < keyword.size() + 2 || data[keyword.size()] != 0) return {};
-  data.remove_prefix(keyword.size() + 2);
-  for (int part = 0; part < 2; ++part) {
-    const size_t end = data.find('\0');
-    if (end == std::string_view::npos) return {};
-    data.remove_prefix(end + 1);
-  }
-  return data;
-}
-
-// Walks the chunks by their lengths, also those after the pixels; stops where the file ends.
-Metadata find_metadata(const EncodedImage& file) {
-  Metadata found;
-  for (int64_t at = kSignatureBytes; file.size() - at >= kChunkOverhead;) {
-    const int64_t length = big_endian(file.data() + at);
-    if (length > file.size() - at - kChunkOverhead) break;
-    const std::string_view name(reinterpret_cast<const char*>(file.data() + at + 4), 4);
-    const uint8_t* data = file.data() + at + 8;
-    if (name == "eXIf") found.exif = {data, static_cast<size_t>(length)};
-    if (name == "iTXt" && found.xmp.empty()) {
-      found.xmp = xmp_text({reinterpret_cast<const char*>(data), static_cast<size_t>(length)});
-    }
-    at += length + kChunkOverhead;
-  }
-  return found;
-}
-
 }  // namespace
 
 ImageHeader read_png_header(const EncodedImage& file) {
@@ -174,8 +136,9 @@ ImageHeader read_png_header(const EncodedImage& file) {
   }
   const ImageSize size{big_endian(header + 8), big_endian(header + 12)};
   check_image_size(size, file.where);
-  const Metadata metadata = find_metadata(file);
-  return {size, read_orientation(metadata.exif, metadata.xmp)};
+  const PngMetadata metadata = read_png_metadata(file);
+  const auto* exif = reinterpret_cast<const uint8_t*>(metadata.exif.data());
+  return {size, read_orientation({exif, metadata.exif.size()}, metadata.xmp)};
 }
 
 RgbImage decode_png(const EncodedImage& file) {

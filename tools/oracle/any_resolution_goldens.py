@@ -1,8 +1,9 @@
 # Makes the table of the any-resolution tests: how pictures of many shapes are fitted, cut, and counted in rows.
-# In: an output folder. Out: any_resolution.json in it. The numbers of rows are counted twice, by the processor that
+# In: an output folder. Out: any_resolution.json in it, or with another Pillow than the default its tiles alone, in
+# pillow12/any_resolution.json. The numbers of rows are counted twice, by the processor that
 # writes the prompt and by the model that packs the features, and must agree.
 # Reference: transformers 5.18 LlavaNextImageProcessorPil, LlavaNextProcessor, LlavaNextModel.pack_image_features.
-# Usage: python tools/oracle/any_resolution_goldens.py -o tests/data/images
+# Usage: python tools/oracle/any_resolution_goldens.py [--pillow 12.3.0] -o tests/data/images
 
 import argparse
 import json
@@ -20,8 +21,8 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 from transformers.models.llava_next.modeling_llava_next import LlavaNextModel
 from transformers.models.llava_next.processing_llava_next import LlavaNextProcessor
 
+import versions
 from image_goldens import CLIP, HALF, synthetic
-from reference import check_versions
 
 GRANITE = [[384 * h, 384 * w] for h in range(1, 11) for w in range(1, 11) if h * w <= 10]
 LLAVA = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
@@ -120,18 +121,20 @@ def tiles():
 def main():
     parser = argparse.ArgumentParser(description="Makes the table of the any-resolution tests.")
     parser.add_argument("-o", "--out", type=pathlib.Path, required=True)
+    versions.add_arguments(parser, "torch", "transformers", "pillow")
     arguments = parser.parse_args()
-    check_versions()
+    folder = versions.folder_for(arguments.out)
     table = {
+        "made_with": versions.check("torch", "transformers", "pillow"),
         "shapes": {name: {"side": side, "patches": patches, "pinpoints": points}
                    for name, (side, patches, points) in SHAPES.items()},
         "settings": {name: dict(value, image_grid_pinpoints=SQUARES) for name, value in SETTINGS.items()},
         "plan_columns": "shape, width, height, canvas height and width, fitted height and width, rows, crc32 of order",
-        "plans": plans(),
+        "plans": plans() if folder == arguments.out else [],
         "tiles": tiles(),
     }
     text = json.dumps(table, separators=(",", ":"))
-    (arguments.out / "any_resolution.json").write_text(text.replace("],[", "],\n[") + "\n")
+    (folder / "any_resolution.json").write_text(text.replace("],[", "],\n[") + "\n")
 
 
 if __name__ == "__main__":

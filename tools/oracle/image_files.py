@@ -189,8 +189,54 @@ def png(kind, depth, width=WIDTH, height=HEIGHT, interlace=False, before=(), aft
     return out + b"".join(itertools.starmap(png_chunk, after)) + png_chunk(b"IEND", b"")
 
 
+def raw_profile(block):
+    """An EXIF block as ImageMagick writes it into a text chunk."""
+    digits = block.hex()
+    lines = [digits[at : at + 72] for at in range(0, len(digits), 72)]
+    return f"\nexif\n{len(block):8}\n".encode() + "\n".join(lines).encode() + b"\n"
+
+
+def png_orientation_files():
+    """Orientations in chunks of text, before and after the pixels, alone and beside others."""
+    key, xmp = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
+    plain = (b"tEXt", key + raw_profile(exif(6)))
+    packed = (b"zTXt", key + b"\0" + zlib.compress(raw_profile(exif(5, ">"))))
+    unset = exif(0)
+    files = {
+        "raw_exif_text": {"before": [plain]},
+        "raw_exif_text_after": {"after": [plain]},
+        "raw_exif_packed": {"before": [packed]},
+        "raw_exif_packed_after": {"after": [packed]},
+        "raw_exif_packed_short": {"before": [(b"zTXt", key + b"\0" + zlib.compress(raw_profile(exif(6)) + b"\n" * 99, 0)[:-50])]},
+        "raw_exif_packed_damaged": {"before": [plain, (b"zTXt", key + b"\0not zlib at all")]},
+        "raw_exif_international": {"before": [(b"iTXt", key + b"\0\0de\0\0" + raw_profile(exif(8)))]},
+        "raw_exif_international_packed": {"after": [(b"iTXt", key + b"\1\0\0\0" + zlib.compress(raw_profile(exif(7))))]},
+        "raw_exif_international_damaged": {"before": [plain, (b"iTXt", key + b"\1\0\0\0not zlib at all")]},
+        "raw_exif_spaced": {"before": [(b"tEXt", key + b"a\nb\nc\n" + exif(6).hex(" ").upper().encode())]},
+        "raw_exif_two_lines": {"before": [(b"tEXt", key + b"a\n" + exif(6).hex().encode())]},
+        "raw_exif_last_counts": {"before": [plain], "after": [(b"tEXt", key + raw_profile(exif(3)))]},
+        "raw_exif_beside_exif": {"before": [plain], "after": [(b"eXIf", exif(3)[6:])]},
+        "raw_exif_beside_unset_exif": {"before": [plain, (b"eXIf", unset[6:])]},
+        "raw_exif_beside_xmp": {"before": [plain, (b"iTXt", xmp + b"\0\0\0\0" + XMP % 3)]},
+        "text_exif": {"before": [plain, (b"tEXt", b"exif\0" + exif(3))]},
+        "text_exif_empty": {"before": [plain, (b"tEXt", b"exif")]},
+        "text_xmp": {"before": [(b"tEXt", xmp + XMP % 6)]},
+        "text_xmp_packed": {"after": [(b"zTXt", xmp + b"\0" + zlib.compress(XMP % 6))]},
+        "xmp_last_counts": {"before": [(b"iTXt", xmp + b"\0\0\0\0" + XMP % o) for o in (3, 6)]},
+        "xmp_beside_unset_exif": {"before": [(b"eXIf", unset[6:]), (b"iTXt", xmp + b"\0\0\0\0" + XMP % 6)]},
+        "other_text": {"before": [(b"tEXt", b"Raw profile type xmp\0" + raw_profile(exif(6)))]},
+    }
+    files = {name: png(0, 8, 31, 20, **chunks) for name, chunks in files.items()}
+    files["exif_behind_end"] = png(0, 8, 31, 20) + png_chunk(b"eXIf", exif(6)[6:])
+    moving = encode(image("L", 31, 20), "PNG", save_all=True, append_images=[image("L", 31, 20).rotate(180)])
+    for name, mark in (("animated_raw_exif", b"IDAT"), ("animated_raw_exif_after", b"fcTL"), ("animated_raw_exif_late", b"IEND")):
+        at = (moving.rindex if name.endswith("after") else moving.index)(mark) - 4
+        files[name] = moving[:at] + png_chunk(*plain) + moving[at:]
+    return files
+
+
 def png_files():
-    files = {}
+    files = png_orientation_files()
     for kind, depths in {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}.items():
         name = {0: "gray", 2: "rgb", 3: "palette", 4: "gray_alpha", 6: "rgba"}[kind]
         for depth in depths:
@@ -310,7 +356,7 @@ def rle4():
 
 
 def rle4_odd():
-    """10x3 with a literal of five, whose last nibble Pillow leaves to be read as the next run."""
+    """10x3 with a literal of five, whose last byte holds one pixel; Pillow 12 takes that byte for a run's length."""
     return bytes([10, 0x12, 0, 0, 0, 5, 0x34, 0x56, 0x70, 0, 0, 0, 10, 0xBC, 0, 1])
 
 
@@ -342,6 +388,9 @@ def bmp_files():
         "rle8_gray": bmp(8, 13, 4, compression=1, palette=ramp, data=rle8()),
         "rle4": bmp(4, 10, 3, compression=2, palette=bmp_palette(16), data=rle4()),
         "rle4_odd_literal": bmp(4, 10, 3, compression=2, palette=bmp_palette(16), data=rle4_odd()),
+        "rle4_literal_over_end": bmp(4, 10, 3, compression=2, palette=bmp_palette(16), data=bytes([10, 0x12, 10, 0x34, 0, 200]) + bytes(range(100))),
+        "rle8_black_white": bmp(8, 13, 4, compression=1, palette=black_white, data=rle8(), colors=2),
+        "8_bit_black": bmp(8, palette=bytes(4), colors=1),
         "v4_header": bmp(24, header=108),
         "no_last_padding": bmp(24, 5, 4)[:-1],
         "1x1": bmp(24, 1, 1),

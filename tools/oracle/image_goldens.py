@@ -1,7 +1,9 @@
 # Goldens of the image station: decoding, resizing, tiling and normalising, made with Pillow and transformers.
-# In: the folder tests/data/images. Out: the encoded pictures of image_files.py and tiff_files.py there, and
-# images.json, resize.json, plans.json, tiles.json with sizes and CRC-32 of the bytes the reference gives for them.
-# Reference: Pillow 12.3, transformers 5.18.0 (PIL image processors of Idefics3 and SmolVLM).
+# In: the folder tests/data/images. Out: the encoded pictures of image_files.py and tiff_files.py there that are missing
+# (encoders change from version to version), and images.json, resize.json, plans.json, tiles.json with sizes and CRC-32 of
+# the bytes the reference gives for them. Another Pillow than the default gives resize.json and tiles.json alone, in
+# pillow12/. Reference: Pillow 13.0 and 12.3, transformers 5.18.0 (PIL image processors of Idefics3 and SmolVLM).
+# Usage: python tools/oracle/image_goldens.py [--pillow 12.3.0] -o tests/data/images
 
 import argparse
 import json
@@ -11,17 +13,16 @@ import zlib
 
 import image_files
 import numpy as np
-import PIL
 import tiff_files
 import transformers
+import versions
 from PIL import Image
 from transformers import image_processing_backends
 from transformers.image_utils import load_image
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-PINNED = {"transformers": "5.18.0", "pillow": "12.3.0"}
-FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
+FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
 HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 CLIP = {
     "image_mean": [0.48145466, 0.4578275, 0.40821073],
@@ -52,6 +53,8 @@ CONFIGS = {
     "small_bicubic_clip": settings(256, 64, "bicubic", **CLIP),
     "small_bilinear": settings(200, 48, "bilinear"),
     "small_nearest": settings(192, 32, "nearest"),
+    "small_box": settings(192, 48, "box"),
+    "small_hamming": settings(192, 48, "hamming"),
     "no_split": settings(2048, 512, do_image_splitting=False),
     "small_no_split": settings(256, 64, do_image_splitting=False),
     "as_is": settings(256, 64, do_resize=False),
@@ -69,7 +72,7 @@ TILES = {
     "smolvlm_2b": ["300x60", "100x80"],
     "idefics3": ["640x488", "300x60", "364x364", "365x364", "1x1"],
     "no_split": ["640x488", "300x60", "1x3000", "512x512"],
-    "small_nearest": ["37x90", "640x488", "1x1", "193x191"],
+    **dict.fromkeys(("small_nearest", "small_box", "small_hamming"), ["37x90", "640x488", "1x1", "193x191"]),
     "as_is_no_split": ["64x64", "300x60"],
     "beyond_bound": ["7x5"],
     **dict.fromkeys(("no_rescale", "no_normalize", "bytes_only", "odd_factor"), ["37x90", "100x80"]),
@@ -87,7 +90,11 @@ RESIZES = (
     "1x1 512x512, 1x1 1x1, 2x1 7x5, 1x5000 16x16, 5000x1 16x16, 1x5000 1x333, 5000x1 333x1, 3x3 1x1, 64x64 64x64,"
     " 64x64 65x64, 64x64 64x65, 64x64 63x64, 64x64 64x63, 100x80 2048x1638, 2048x1638 512x512, 640x488 512x512,"
     " 37x90 842x2048, 300x60 256x52, 97x31 31x97, 31x97 97x31, 200x200 7x3, 7x3 200x200, 1000x3 364x364,"
-    " 3x1000 364x364, 511x513 512x512, 17x1 16x9, 1x17 9x16, 1024x16 16x1024, 257x129 64x32, 12x900 11x899"
+    " 3x1000 364x364, 511x513 512x512, 17x1 16x9, 1x17 9x16, 1024x16 16x1024, 257x129 64x32, 12x900 11x899,"
+    # around the border at which the vertical pass comes first
+    " 20x30 24x16, 30x20 24x16, 40x60 30x40, 40x60 30x39, 40x61 30x40, 40x60 40x59, 40x60 40x58, 40x60 41x59,"
+    " 40x60 41x60, 40x60 41x61, 40x60 39x58, 40x60 39x57, 60x40 60x39, 20x300 10x200, 300x900 299x2, 9x2000 8x3,"
+    " 2x201 2x200, 3x301 4x300, 2x250 9x300"
 )
 LARGE_RESIZES = "8000x6000 2048x1536, 3000x4000 333x2048"
 
@@ -111,7 +118,8 @@ def synthetic(width, height):
 def image_goldens(folder):
     rows = []
     for name, data in sorted((image_files.files() | tiff_files.files()).items()):
-        (folder / name).write_bytes(data)
+        if not (folder / name).exists():
+            (folder / name).write_bytes(data)
         with Image.open(folder / name) as opened:
             opened.load()
             mode = opened.mode
@@ -220,18 +228,19 @@ def write(path, document):
 def main():
     parser = argparse.ArgumentParser(description="Makes the goldens of the image station.")
     parser.add_argument("-o", "--out", type=pathlib.Path, required=True, help="folder of the test images")
+    versions.add_arguments(parser, "transformers", "pillow")
     arguments = parser.parse_args()
-    found = {"transformers": transformers.__version__, "pillow": PIL.__version__}
-    if found != PINNED:
-        raise SystemExit(f"goldens are made with {PINNED}, found {found}")
+    made_with = versions.check("transformers", "pillow")
     warnings.simplefilter("ignore")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    write(arguments.out / "images.json", {"made_with": PINNED, "rows": image_goldens(arguments.out)})
-    write(arguments.out / "resize.json", {"made_with": PINNED, "rows": resize_goldens()})
+    folder = versions.folder_for(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "resize.json", {"made_with": made_with, "rows": resize_goldens()})
+    write(folder / "tiles.json", {"made_with": made_with, "configs": CONFIGS, "rows": tile_goldens()})
+    if folder != arguments.out:
+        return
+    write(folder / "images.json", {"made_with": made_with, "rows": image_goldens(folder)})
     columns = ["config", "width", "height", "scaled_width", "scaled_height", "grid_rows", "grid_cols"]
-    plans = {"made_with": PINNED, "configs": CONFIGS, "columns": columns, "rows": plan_goldens()}
-    write(arguments.out / "plans.json", plans)
-    write(arguments.out / "tiles.json", {"made_with": PINNED, "configs": CONFIGS, "rows": tile_goldens()})
+    write(folder / "plans.json", {"made_with": made_with, "configs": CONFIGS, "columns": columns, "rows": plan_goldens()})
 
 
 if __name__ == "__main__":
