@@ -1,5 +1,8 @@
 # galago_station(NAME [LINK targets...]): the static library galago_NAME from src/NAME, all its .cc files.
-set(GALAGO_WARNINGS -Wall -Wextra -Wpedantic -Wshadow=local -Wno-missing-field-initializers)
+set(GALAGO_WARNINGS -Wall -Wextra -Wpedantic -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND GALAGO_WARNINGS -Wshadow=local)
+endif()
 if(GALAGO_WERROR)
   list(APPEND GALAGO_WARNINGS -Werror)
 endif()
@@ -10,6 +13,14 @@ add_compile_options(-fno-semantic-interposition)
 if(GALAGO_SANITIZE)
   add_compile_options(-fsanitize=${GALAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${GALAGO_SANITIZE})
+endif()
+if(GALAGO_BUILD_FUZZ AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  message(WARNING "no fuzz targets: libFuzzer is a part of clang, and the compiler is ${CMAKE_CXX_COMPILER_ID} "
+                  "(scripts/setup --checks, then cmake --preset sanitize)")
+  set(GALAGO_BUILD_FUZZ OFF)
+endif()
+if(GALAGO_BUILD_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # counts edges and compared numbers, for whoever links libFuzzer
 endif()
 
 function(galago_station name)

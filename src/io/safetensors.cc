@@ -173,10 +173,12 @@ const TensorView* Checkpoint::find(const std::string& name) const {
 
 void Checkpoint::release(std::span<const std::string> prefixes) const {
   std::map<const std::byte*, int64_t> ranges;  // begin -> bytes
-  for (const auto& [name, view] : tensors_)
+  for (const auto& tensor : tensors_) {
+    const TensorView& view = tensor.second;
     if (std::any_of(prefixes.begin(), prefixes.end(),
-                    [&](const std::string& p) { return name.starts_with(p); }))
+                    [&](const std::string& p) { return tensor.first.starts_with(p); }))
       ranges[view.data] = std::max(ranges[view.data], bytes_of(view));
+  }
   for (auto range = ranges.begin(); range != ranges.end();) {
     const std::byte* const begin = range->first;
     const std::byte* end = begin;

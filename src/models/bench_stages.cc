@@ -311,7 +311,7 @@ BenchStage BenchStages::State::decode_batch_stage() {
           .cost = {.flops = static_cast<double>(options.sequences) *
                             decoder_flops(frontend.config().text, context, context + 1),
                    .bytes = text_bytes() + options.sequences * cache_bytes(context + 1)},
-          .items = options.sequences,
+          .items = static_cast<double>(options.sequences),
           .item = "tokens",
           .run = [this] { decode_batch(); },
           .warm_up =

@@ -67,7 +67,9 @@ Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const s
     hash.add_text(text.value_or(""));
   }
   const std::vector<std::string> prefixes = vision_prefixes(frontend);
-  for (const auto& [name, view] : checkpoint.tensors()) {
+  for (const auto& tensor : checkpoint.tensors()) {
+    const std::string& name = tensor.first;
+    const TensorView& view = tensor.second;
     if (std::none_of(prefixes.begin(), prefixes.end(),
                      [&](const std::string& prefix) { return name.starts_with(prefix); }))
       continue;

@@ -11,7 +11,9 @@ std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& che
   std::vector<StationSize> rows;
   for (StationShape& shape : frontend.stations()) rows.push_back({.shape = std::move(shape)});
   rows.push_back({.shape = {.name = "other", .input = {}, .output = {}, .prefixes = {""}}});
-  for (const auto& [name, view] : checkpoint.tensors()) {
+  for (const auto& tensor : checkpoint.tensors()) {
+    const std::string& name = tensor.first;
+    const TensorView& view = tensor.second;
     const auto owner = std::find_if(rows.begin(), rows.end(), [&](const StationSize& row) {
       return std::any_of(row.shape.prefixes.begin(), row.shape.prefixes.end(),
                          [&](const std::string& prefix) { return name.starts_with(prefix); });

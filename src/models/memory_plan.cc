@@ -55,7 +55,9 @@ class Planner {
         assumptions_(assumptions) {
     const std::vector<StationShape> stations = frontend.stations();
     const Head head = head_of(outline, config_.tie_word_embeddings);
-    for (const auto& [name, view] : outline.tensors()) {
+    for (const auto& tensor : outline.tensors()) {
+      const std::string& name = tensor.first;
+      const TensorView& view = tensor.second;
       const auto station = std::find_if(stations.begin(), stations.end(),
                                         [&](const StationShape& s) { return has_prefix(name, s.prefixes); });
       if (station == stations.end() || (head.copy && name.starts_with(head.name))) continue;

@@ -1,5 +1,5 @@
 // The block of block-inl.h for pairs of bfloat16. In: rows and a panel of pairs. Out: float32 sums.
-// Highway 1.0 has no name for the instruction, so it is written out; the pragma covers this file's own
+// Highway 1.0 has no name for the instruction, so it is written out; the attribute covers this file's own
 // functions only.
 #include "kernels/cpu/bf16.h"
 
@@ -7,13 +7,13 @@
 #include <numbers>
 
 #if defined(__x86_64__)
+#include <hwy/base.h>
 #include <immintrin.h>
 
 namespace galago::kernels::cpu {
 namespace {
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
 
 template <int kRows, int kVectors, class Asked>
 void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const uint32_t* __restrict panel,
@@ -99,7 +99,7 @@ void sigmoid_all(SigmoidUnit unit, const float* __restrict x, const float* __res
   }
 }
 
-#pragma GCC pop_options
+HWY_POP_ATTRIBUTES
 
 }  // namespace
 
