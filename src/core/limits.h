@@ -33,6 +33,14 @@ inline constexpr int64_t kGgufAlignment = 1 << 20;
 /// 89478485.
 inline constexpr int64_t kImageBytes = 256 << 20;
 inline constexpr int64_t kImagePixels = 178'956'970;
+/// What decoding one image may hold at its peak, the decoded image (3 bytes a pixel) included. It is what the
+/// most pixels take in the formats that are decoded row by row; others hold more for each pixel, and so
+/// decode fewer of them.
+inline constexpr int64_t kImageMemory = 4 * kImagePixels + (64 << 20);
+/// Pixels that no byte of the file needs to stand for: of a canvas that is larger than the frame on it, as of
+/// every animation; and of a WebP image.
+inline constexpr int64_t kCanvasPixels = 1 << 25;
+inline constexpr int64_t kWebpPixels = 1 << 26;
 /// One side of an image, as JPEG allows.
 inline constexpr int64_t kImageSide = 65535;
 /// Tiles that one image may be cut into, and the pixels in all of them.
@@ -43,9 +51,12 @@ inline constexpr int64_t kGridPinpoints = 4096;
 /// Images in one prompt.
 inline constexpr int kImagesPerPrompt = 256;
 /// An animation or a folder of pictures as a video: its frames, its frames times the canvas (which bounds the
-/// time it takes), its length, and the frames a second of any video.
+/// time it takes; beyond the first 2^30 each byte of a WebP file pays for some), its length, and the frames a
+/// second of any video.
 inline constexpr int64_t kVideoFrames = 100'000;
 inline constexpr int64_t kVideoPixels = int64_t{1} << 32;
+inline constexpr int64_t kVideoFreePixels = int64_t{1} << 30;
+inline constexpr int64_t kVideoPixelsPerByte = 4096;
 inline constexpr int64_t kVideoMilliseconds = 24 * 60 * 60 * 1000;
 inline constexpr double kVideoFps = 1000;
 /// Videos in one prompt, and the frames that one of them may be sampled to.

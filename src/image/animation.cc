@@ -66,11 +66,8 @@ void decode_animation(std::span<const std::byte> bytes, const std::string& where
     throw Error(ErrorCode::internal, {.where = "decode_animation",
                                       .got = "frames that " + where + " lacks",
                                       .expected = "ascending indices"});
-  const auto chosen = [&](int64_t index, const RgbImage& frame) {
-    if (std::binary_search(wanted.begin(), wanted.end(), index)) take(index, frame);
-  };
   try {
-    (is_gif(file) ? decode_gif_animation : decode_webp_animation)(file, wanted.back() + 1, chosen);
+    (is_gif(file) ? decode_gif_animation : decode_webp_animation)(file, wanted, take);
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::resource, {.where = where, .got = "no memory to decode the animation"});
   }

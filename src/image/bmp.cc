@@ -234,6 +234,7 @@ void for_each_row(const EncodedImage& file, const Bitmap& bitmap, int64_t bits, 
   const int64_t row_bytes = (bitmap.width * bits + 7) / 8;
   if (row_bytes > stride) throw_invalid_image(file.where, "BMP rows shorter than their pixels", "whole rows");
   const uint8_t* rows = Reader(file, bitmap.data).take(stride * (bitmap.height - 1) + row_bytes);
+  grow_rows(image, bitmap.height);
   for (int64_t y = 0; y < bitmap.height; ++y) put_row(rows + file_row(bitmap, y) * stride, image.row(y));
 }
 
@@ -244,6 +245,7 @@ void decode_indexed(const EncodedImage& file, const Bitmap& bitmap, RgbImage& im
   };
   if (bitmap.compression != kRaw) {
     const std::vector<uint8_t> pixels = expand_rle(file, bitmap);
+    grow_rows(image, bitmap.height);
     for (int64_t y = 0; y < bitmap.height; ++y) {
       const uint8_t* in = pixels.data() + file_row(bitmap, y) * bitmap.width;
       for (int64_t x = 0; x < bitmap.width; ++x) put(image.row(y) + x * 3, in[x]);
@@ -312,12 +314,13 @@ void decode_true_color(const EncodedImage& file, const Bitmap& bitmap, RgbImage&
 
 ImageHeader read_bmp_header(const EncodedImage& file) {
   const Bitmap bitmap = read_bitmap(file);
-  return {{bitmap.width, bitmap.height}};
+  const int64_t bytes = bitmap.compression == kRaw || bitmap.compression == kBitFields ? 3 : 4;
+  return {.size = {bitmap.width, bitmap.height}, .memory = bytes * bitmap.width * bitmap.height};
 }
 
 RgbImage decode_bmp(const EncodedImage& file) {
   const Bitmap bitmap = read_bitmap(file);
-  RgbImage image = blank_image({bitmap.width, bitmap.height}, file.where);
+  RgbImage image = rowless_image({bitmap.width, bitmap.height}, file.where);  // rows once data are there
   if (bitmap.bits <= 8) {
     decode_indexed(file, bitmap, image);
   } else if (bitmap.bits == 16) {

@@ -24,6 +24,17 @@ struct Decoder {
   RgbImage (*upright)(const EncodedImage&, int orientation);
 };
 
+// Turning a whole image holds it twice; JPEG, which is turned as its rows come, says so itself.
+constexpr int64_t kTurningBytes = 6;
+
+template <ImageHeader (*read)(const EncodedImage&)>
+ImageHeader header_of_turned(const EncodedImage& file) {
+  ImageHeader header = read(file);
+  if (header.orientation != 1)
+    header.memory = std::max(header.memory, kTurningBytes * header.size.width * header.size.height);
+  return header;
+}
+
 template <RgbImage (*decode)(const EncodedImage&)>
 RgbImage turned(const EncodedImage& file, int orientation) {
   return turn_upright(decode(file), orientation);
@@ -41,9 +52,9 @@ bool starts_like_tiff(std::string_view b) {
 
 const std::array<Decoder, 6> kDecoders = {{
     {[](std::string_view b) { return b.starts_with("\xff\xd8\xff"sv); }, read_jpeg_header, decode_jpeg},
-    {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); }, read_png_header,
-     turned<decode_png>},
-    {starts_like_webp, read_webp_header, turned<decode_webp>},
+    {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); },
+     header_of_turned<read_png_header>, turned<decode_png>},
+    {starts_like_webp, header_of_turned<read_webp_header>, turned<decode_webp>},
     {starts_like_gif, read_gif_header, turned<decode_gif>},
     {[](std::string_view b) { return b.starts_with("BM"sv); }, read_bmp_header, turned<decode_bmp>},
     {starts_like_tiff, read_tiff_header, turned<decode_tiff>},
@@ -104,6 +115,22 @@ const Decoder& decoder_for(const EncodedImage& file) {
   throw_unsupported_image(file.where, recognise_format(file.bytes), "JPEG, PNG, WebP, GIF, BMP or TIFF");
 }
 
+std::string pixels_text(ImageSize size) {
+  return std::to_string(size.width) + "x" + std::to_string(size.height) + " pixels";
+}
+
+/// The header, once it is known that the image may be decoded.
+ImageHeader checked_header(const Decoder& decoder, const EncodedImage& file) {
+  const ImageHeader header = decoder.header(file);
+  if (header.memory > limits::kImageMemory)
+    throw Error(ErrorCode::input_too_large,
+                {.where = file.where,
+                 .got = pixels_text(header.size) + ", which take " + std::to_string(header.memory) +
+                        " bytes to decode",
+                 .expected = "at most " + std::to_string(limits::kImageMemory) + " bytes"});
+  return header;
+}
+
 }  // namespace
 
 bool is_gif(const EncodedImage& file) { return starts_like_gif(view_of(file.bytes)); }
@@ -130,7 +157,7 @@ void throw_unsupported_image(const std::string& where, const std::string& got, c
 }
 
 void check_image_size(ImageSize size, const std::string& where) {
-  const std::string got = std::to_string(size.width) + "x" + std::to_string(size.height) + " pixels";
+  const std::string got = pixels_text(size);
   if (size.width < 1 || size.height < 1) throw_invalid_image(where, got, "at least 1x1");
   if (size.width > limits::kImageSide || size.height > limits::kImageSide ||
       size.width * size.height > limits::kImagePixels) {
@@ -142,20 +169,37 @@ void check_image_size(ImageSize size, const std::string& where) {
   }
 }
 
-RgbImage blank_image(ImageSize size, const std::string& where) {
+void check_canvas_size(ImageSize size, const std::string& where) {
+  if (size.width * size.height > limits::kCanvasPixels)
+    throw Error(ErrorCode::input_too_large,
+                {.where = where,
+                 .got = "a canvas of " + pixels_text(size),
+                 .expected = "at most " + std::to_string(limits::kCanvasPixels) +
+                             " pixels of an animation, or around a smaller frame"});
+}
+
+RgbImage rowless_image(ImageSize size, const std::string& where) {
   RgbImage image{.width = size.width, .height = size.height};
   try {
-    image.pixels.resize(size.width * size.height * 3);
+    image.pixels.reserve(size.width * size.height * 3);
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::resource, {.where = where, .got = "no memory for the decoded image"});
   }
   return image;
 }
 
+void grow_rows(RgbImage& image, int64_t rows) { image.pixels.resize(rows * image.width * 3); }
+
+RgbImage blank_image(ImageSize size, const std::string& where) {
+  RgbImage image = rowless_image(size, where);
+  grow_rows(image, size.height);
+  return image;
+}
+
 RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where) {
   const EncodedImage file{bytes, where};
   const Decoder& decoder = decoder_for(file);
-  const ImageHeader header = decoder.header(file);
+  const ImageHeader header = checked_header(decoder, file);
   try {
     return decoder.upright(file, header.orientation);
   } catch (const std::bad_alloc&) {
@@ -165,7 +209,7 @@ RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where
 
 ImageSize read_image_size(std::span<const std::byte> bytes, const std::string& where) {
   const EncodedImage file{bytes, where};
-  const ImageHeader header = decoder_for(file).header(file);
+  const ImageHeader header = checked_header(decoder_for(file), file);
   return upright_size(header.size, header.orientation);
 }
 

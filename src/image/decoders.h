@@ -22,22 +22,32 @@ struct EncodedImage {
   const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(bytes.data()); }
 };
 
-/// What a file says before its pixels are decoded: the stored size, and the EXIF orientation (1 to 8).
+/// What a file says before its pixels are decoded: the stored size, the EXIF orientation (1 to 8), and the
+/// bytes that decoding holds at its peak, the decoded image included.
 struct ImageHeader {
   ImageSize size;
   int orientation = 1;
+  int64_t memory = 0;
 };
 
 /// Error{input_invalid} below 1x1, Error{input_too_large} over limits::kImageSide or limits::kImagePixels.
 void check_image_size(ImageSize size, const std::string& where);
+/// Error{input_too_large} for a canvas of more than limits::kCanvasPixels: nothing in the file stands for
+/// them.
+void check_canvas_size(ImageSize size, const std::string& where);
 /// size.width x size.height pixels of zero; Error{resource} when memory is out.
 RgbImage blank_image(ImageSize size, const std::string& where);
+/// An image of that size whose rows come with grow_rows; no memory is touched before. Error{resource}.
+RgbImage rowless_image(ImageSize size, const std::string& where);
+/// Gives the image its first `rows` rows, the new ones zero.
+void grow_rows(RgbImage& image, int64_t rows);
 [[noreturn]] void throw_invalid_image(const std::string& where, const std::string& got,
                                       const std::string& expected);
 [[noreturn]] void throw_unsupported_image(const std::string& where, const std::string& got,
                                           const std::string& expected);
 
-// A header's size has been checked when these return; pixels are decoded only after that.
+// A header's size has been checked when these return; pixels are decoded only after that, and after its
+// memory has been checked too.
 ImageHeader read_jpeg_header(const EncodedImage& file);
 /// Upright: rows are turned as they come, so that a large photo is never held twice.
 RgbImage decode_jpeg(const EncodedImage& file, int orientation);
@@ -50,9 +60,9 @@ RgbImage decode_gif(const EncodedImage& file);
 /// More than one frame, or one: a canvas that has been checked, and every frame's duration.
 Animation read_gif_animation(const EncodedImage& file);
 Animation read_webp_animation(const EncodedImage& file);
-/// The first `frames` frames in order.
-void decode_gif_animation(const EncodedImage& file, int64_t frames, const TakeFrame& take);
-void decode_webp_animation(const EncodedImage& file, int64_t frames, const TakeFrame& take);
+/// The frames with these indices, ascending and at least one, in order.
+void decode_gif_animation(const EncodedImage& file, std::span<const int64_t> wanted, const TakeFrame& take);
+void decode_webp_animation(const EncodedImage& file, std::span<const int64_t> wanted, const TakeFrame& take);
 /// Error{input_too_large} over limits::kVideoFrames or limits::kVideoPixels.
 void check_animation_frames(int64_t frames, ImageSize canvas, const std::string& where);
 

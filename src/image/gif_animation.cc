@@ -118,7 +118,8 @@ class Canvas {
     const GifImageDesc all{
         .Left = 0, .Top = 0, .Width = static_cast<GifWord>(width), .Height = static_cast<GifWord>(height)};
     fill(larger, all, around);
-    for (int64_t y = 0; y < image_.height; ++y) std::memcpy(larger.row(y), image_.row(y), image_.width * 3);
+    const auto bytes = static_cast<std::ptrdiff_t>(image_.width * 3);
+    for (int64_t y = 0; y < image_.height; ++y) std::copy_n(image_.row(y), bytes, larger.row(y));
     image_ = std::move(larger);
   }
 
@@ -165,6 +166,7 @@ Animation read_gif_animation(const EncodedImage& file) {
     animation.size.width = std::max<int64_t>(animation.size.width, place.Left + place.Width);
     animation.size.height = std::max<int64_t>(animation.size.height, place.Top + place.Height);
     check_image_size(animation.size, file.where);
+    check_canvas_size(animation.size, file.where);
     animation.durations_ms.push_back(control.duration_ms);
     check_animation_frames(static_cast<int64_t>(animation.durations_ms.size()), animation.size, file.where);
     skip_pixels(*gif, file.where);
@@ -172,16 +174,19 @@ Animation read_gif_animation(const EncodedImage& file) {
   return animation;
 }
 
-void decode_gif_animation(const EncodedImage& file, int64_t frames, const TakeFrame& take) {
+void decode_gif_animation(const EncodedImage& file, std::span<const int64_t> wanted, const TakeFrame& take) {
   GifSource source{&file};
   const GifFile gif = open_gif(source);
   Canvas canvas(*gif, file);
-  for (int64_t index = 0; index < frames; ++index) {
+  auto next = wanted.begin();
+  for (int64_t index = 0; next != wanted.end(); ++index) {
     GifControl control;
     if (!next_gif_frame(*gif, source, control))
       throw_invalid_image(file.where, "frame " + std::to_string(index) + " is missing", "a GIF frame");
     canvas.draw(*gif, control);
+    if (index != *next) continue;
     take(index, canvas.image());
+    ++next;
   }
 }
 

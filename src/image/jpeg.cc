@@ -24,7 +24,10 @@ namespace galago {
 namespace {
 
 // Scans of a progressive file: each costs a pass over the whole image, so a small file could cost hours.
+// Large images may have fewer: so many pixels in all passes, but always more scans than encoders write.
 constexpr int kMostScans = 500;
+constexpr int kUsualScans = 32;
+constexpr int64_t kScannedPixels = int64_t{1} << 32;
 constexpr int kExifMarker = JPEG_APP0 + 1;
 constexpr int kTooManyScans = -1;
 
@@ -36,6 +39,8 @@ struct JpegReader {
   jpeg_progress_mgr progress{};
   std::jmp_buf jump{};
   int code = 0;
+  int most_scans = kMostScans;
+  bool needs_data = false;  ///< pixels are being decoded: the end of the file ends the attempt
   bool truncated = false;
   char message[JMSG_LENGTH_MAX] = {};
 
@@ -52,12 +57,16 @@ JpegReader& reader_of(j_common_ptr info) { return *static_cast<JpegReader*>(info
 }
 
 void on_message(j_common_ptr info, int level) {
-  if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) reader_of(info).truncated = true;
+  if (level >= 0 || info->err->msg_code != JWRN_JPEG_EOF) return;
+  JpegReader& reader = reader_of(info);
+  reader.truncated = true;
+  // libjpeg would go on with gray, over memory for all of the image.
+  if (reader.needs_data) std::longjmp(reader.jump, 1);
 }
 
 void on_progress(j_common_ptr info) {
   JpegReader& reader = reader_of(info);
-  if (reader.info.input_scan_number <= kMostScans) return;
+  if (reader.info.input_scan_number <= reader.most_scans) return;
   reader.code = kTooManyScans;
   std::longjmp(reader.jump, 1);
 }
@@ -78,6 +87,7 @@ bool read_header(JpegReader& reader, const EncodedImage& file) {
 
 bool start(JpegReader& reader) {
   if (setjmp(reader.jump) != 0) return false;
+  reader.needs_data = true;
   jpeg_decompress_struct& info = reader.info;
   info.dct_method = JDCT_ISLOW;
   info.do_fancy_upsampling = TRUE;
@@ -102,6 +112,7 @@ bool read_rows(JpegReader& reader, uint8_t* rows, int64_t stride, int64_t count)
 
 bool finish(JpegReader& reader) {
   if (setjmp(reader.jump) != 0) return false;
+  reader.needs_data = false;
   jpeg_finish_decompress(&reader.info);  // a missing end is fine by now, a stray marker is not
   reader.truncated = false;
   return true;
@@ -114,8 +125,8 @@ bool finish(JpegReader& reader) {
     case kTooManyScans:
       throw Error(ErrorCode::input_too_large,
                   {.where = where,
-                   .got = "a progressive JPEG of more than " + std::to_string(kMostScans) + " scans",
-                   .expected = "at most " + std::to_string(kMostScans)});
+                   .got = "a progressive JPEG of more than " + std::to_string(reader.most_scans) + " scans",
+                   .expected = "at most " + std::to_string(reader.most_scans)});
     case JERR_OUT_OF_MEMORY:
       throw Error(ErrorCode::resource, {.where = where, .got = message});
     case JERR_IMAGE_TOO_BIG:
@@ -139,6 +150,37 @@ void open(JpegReader& reader, const EncodedImage& file) {
     throw_unsupported_image(file.where, "a JPEG of " + std::to_string(components) + " components",
                             "1, 3 or 4");
   }
+  const int64_t pixels = int64_t{reader.info.image_width} * reader.info.image_height;
+  reader.most_scans = static_cast<int>(std::clamp<int64_t>(kScannedPixels / pixels, kUsualScans, kMostScans));
+}
+
+int64_t rounded_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// The image, a band of it, and the coefficients of all of it where several scans make it.
+int64_t memory_of(JpegReader& reader) {
+  const jpeg_decompress_struct& info = reader.info;
+  const int64_t row = int64_t{info.image_width} * (3 + info.num_components);
+  int64_t bytes = int64_t{info.image_width} * info.image_height * 3 + row * kRowsAtOnce;
+  if (jpeg_has_multiple_scans(&reader.info) == FALSE) return bytes;
+  for (int i = 0; i < info.num_components; ++i) {
+    const jpeg_component_info& part = info.comp_info[i];
+    bytes += rounded_up(part.width_in_blocks, part.h_samp_factor) *
+             rounded_up(part.height_in_blocks, part.v_samp_factor) * static_cast<int64_t>(sizeof(JBLOCK));
+  }
+  return bytes;
+}
+
+// Huffman codes spend at least a bit on every unit of the image: a shorter file is refused before memory is
+// taken for an image that cannot come.
+void check_data(const JpegReader& reader, const EncodedImage& file) {
+  const jpeg_decompress_struct& info = reader.info;
+  if (info.arith_code != FALSE) return;
+  const int64_t across = rounded_up(info.image_width, int64_t{DCTSIZE} * info.max_h_samp_factor);
+  const int64_t down = rounded_up(info.image_height, int64_t{DCTSIZE} * info.max_v_samp_factor);
+  const int64_t units = across / (int64_t{DCTSIZE} * info.max_h_samp_factor) * down /
+                        (int64_t{DCTSIZE} * info.max_v_samp_factor);
+  if (file.size() * 8 < units)
+    throw_invalid_image(file.where, "a truncated JPEG file", "all of the image's data");
 }
 
 // Segments of EXIF continue each other; of XMP the last one counts.
@@ -182,7 +224,7 @@ void inverted_cmyk_to_rgb(const uint8_t* in, int64_t pixels, uint8_t* out) {
 ImageHeader read_jpeg_header(const EncodedImage& file) {
   JpegReader reader;
   open(reader, file);
-  return {{reader.info.image_width, reader.info.image_height}, orientation_of(reader)};
+  return {{reader.info.image_width, reader.info.image_height}, orientation_of(reader), memory_of(reader)};
 }
 
 RgbImage decode_jpeg(const EncodedImage& file, int orientation) {
@@ -190,7 +232,8 @@ RgbImage decode_jpeg(const EncodedImage& file, int orientation) {
   open(reader, file);
   const ImageSize stored{reader.info.image_width, reader.info.image_height};
   const int components = reader.info.num_components;
-  RgbImage image = blank_image(upright_size(stored, orientation), file.where);
+  check_data(reader, file);
+  RgbImage image = rowless_image(upright_size(stored, orientation), file.where);
   const bool direct = components == 3 && orientation == 1;
   // A band of rows as libjpeg gives them, and as RGB where they differ.
   std::vector<uint8_t> samples(direct ? 0 : stored.width * components * kRowsAtOnce);
@@ -198,11 +241,13 @@ RgbImage decode_jpeg(const EncodedImage& file, int orientation) {
   bool good = start(reader);
   for (int64_t y = 0; good && y < stored.height; y += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, stored.height - y);
+    if (direct) grow_rows(image, y + count);
     uint8_t* rows = direct ? image.row(y) : samples.data();
     good = read_rows(reader, rows, stored.width * components, count);
     if (direct || !good) continue;
     if (components == 1) gray_to_rgb(rows, stored.width * count, colors.data());
     if (components == 4) inverted_cmyk_to_rgb(rows, stored.width * count, colors.data());
+    grow_rows(image, orientation == 1 ? y + count : image.height);
     place_rows(components == 3 ? rows : colors.data(), y, count, stored, orientation, image);
   }
   if (!good || !finish(reader)) throw_fault(reader, file.where);

@@ -4,11 +4,14 @@
 // (I16_RGB).
 #include <png.h>
 
+#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstring>
-#include <vector>
+#include <memory>
+#include <string_view>
 
+#include "core/printable.h"
 #include "image/decoders.h"
 #include "image/orientation.h"
 #include "image/png_metadata.h"
@@ -17,7 +20,9 @@ namespace galago {
 namespace {
 
 constexpr int64_t kSignatureBytes = 8;
-constexpr int64_t kHeaderEnd = 33;  // signature, then IHDR: length, name, 13 bytes, checksum
+constexpr int64_t kHeaderEnd = 33;        // signature, then IHDR: length, name, 13 bytes, checksum
+constexpr int64_t kChunkOverhead = 12;    // length, name and checksum around a chunk's data
+constexpr int64_t kMostInflation = 1032;  // bytes that one byte of a deflate stream can stand for
 
 uint32_t big_endian(const uint8_t* at) { return png_get_uint_32(at); }
 
@@ -59,6 +64,8 @@ bool read_info(PngReader& reader) {
   if (reader.info == nullptr) return false;
   png_set_read_fn(reader.png, &reader, on_read);
   png_set_benign_errors(reader.png, 1);
+  // Chunks that say nothing about the samples are passed over unread, whatever length they claim.
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(reader.png, reader.info);
   const int type = png_get_color_type(reader.png, reader.info);
   const int depth = png_get_bit_depth(reader.png, reader.info);
@@ -108,7 +115,7 @@ void to_rgb(const uint8_t* in, int64_t width, const RowFormat& format, uint8_t* 
   }
 }
 
-// Interlaced files fill `rows` pass by pass; others reuse one row.
+// Interlaced files fill `rows` pass by pass; others reuse one row. The image grows with the last pass.
 bool read_rows(PngReader& reader, uint8_t* rows, int64_t stride, const RowFormat& format, RgbImage& image) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   const bool interlaced = reader.passes > 1;
@@ -116,7 +123,9 @@ bool read_rows(PngReader& reader, uint8_t* rows, int64_t stride, const RowFormat
     for (int64_t y = 0; y < image.height; ++y) {
       uint8_t* row = rows + (interlaced ? y * stride : 0);
       png_read_row(reader.png, row, nullptr);
-      if (pass + 1 == reader.passes) to_rgb(row, image.width, format, image.row(y));
+      if (pass + 1 < reader.passes) continue;
+      grow_rows(image, y + 1);
+      to_rgb(row, image.width, format, image.row(y));
     }
   }
   return true;
@@ -126,32 +135,91 @@ bool read_rows(PngReader& reader, uint8_t* rows, int64_t stride, const RowFormat
   throw_invalid_image(reader.file->where, std::string("libpng: ") + reader.message.data(), "a PNG image");
 }
 
-}  // namespace
+/// IHDR, as far as it tells what decoding takes.
+struct PngHeader {
+  ImageSize size;
+  int64_t pixel_bits = 0;  ///< in the file
+  int64_t row_bytes = 0;   ///< as libpng hands rows out
+  bool interlaced = false;
+};
 
-ImageHeader read_png_header(const EncodedImage& file) {
+// An unknown colour type counts as one sample; libpng refuses it.
+PngHeader read_header(const EncodedImage& file) {
   const uint8_t* header = file.data() + kSignatureBytes;
   if (file.size() < kHeaderEnd) throw_invalid_image(file.where, "a truncated PNG file", "a PNG header");
   if (big_endian(header) != 13 || std::memcmp(header + 4, "IHDR", 4) != 0) {
     throw_invalid_image(file.where, "a PNG file without its header chunk", "IHDR of 13 bytes");
   }
-  const ImageSize size{big_endian(header + 8), big_endian(header + 12)};
-  check_image_size(size, file.where);
+  PngHeader found{.size = {big_endian(header + 8), big_endian(header + 12)}};
+  check_image_size(found.size, file.where);
+  const int64_t depth = header[16];
+  const int type = header[17];
+  const int64_t samples = type == PNG_COLOR_TYPE_RGB          ? 3
+                          : type == PNG_COLOR_TYPE_RGB_ALPHA  ? 4
+                          : type == PNG_COLOR_TYPE_GRAY_ALPHA ? 2
+                                                              : 1;
+  found.pixel_bits = samples * depth;
+  found.row_bytes = found.size.width * samples * (type == PNG_COLOR_TYPE_GRAY && depth == 16 ? 2 : 1);
+  found.interlaced = header[20] != PNG_INTERLACE_NONE;
+  return found;
+}
+
+// The bytes of all rows as the file stores them, each with its filter's number.
+int64_t stored_bytes(const PngHeader& header) {
+  const auto rows = [&](int64_t width, int64_t height) {
+    return width == 0 ? 0 : height * ((width * header.pixel_bits + 7) / 8 + 1);
+  };
+  if (!header.interlaced) return rows(header.size.width, header.size.height);
+  int64_t bytes = 0;
+  for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; ++pass)
+    bytes += rows(PNG_PASS_COLS(header.size.width, pass), PNG_PASS_ROWS(header.size.height, pass));
+  return bytes;
+}
+
+// Up to the pixels' data chunks must lie within the file, and these must be able to hold the pixels.
+void check_chunks(const EncodedImage& file, const PngHeader& header) {
+  int64_t data = 0;
+  for (int64_t at = kSignatureBytes; file.size() - at >= kChunkOverhead;) {
+    const int64_t length = big_endian(file.data() + at);
+    const std::string_view name(reinterpret_cast<const char*>(file.data() + at + 4), 4);
+    const int64_t left = file.size() - at - kChunkOverhead;
+    if (name == "IDAT") data += std::min(length, left);
+    if (length > left && data == 0)
+      throw_invalid_image(file.where,
+                          "a chunk " + in_quotes(name) + " of " + std::to_string(length) + " bytes",
+                          "at most " + std::to_string(left) + ", what the rest of the file holds");
+    if (length > left) break;
+    at += length + kChunkOverhead;
+  }
+  if (data < stored_bytes(header) / kMostInflation)
+    throw_invalid_image(file.where, "a truncated PNG file", "all of the image's data");
+}
+
+}  // namespace
+
+ImageHeader read_png_header(const EncodedImage& file) {
+  const PngHeader header = read_header(file);
   const PngMetadata metadata = read_png_metadata(file);
   const auto* exif = reinterpret_cast<const uint8_t*>(metadata.exif.data());
-  return {size, read_orientation({exif, metadata.exif.size()}, metadata.xmp)};
+  const int64_t pixels = header.size.width * header.size.height;
+  const int64_t rows = header.interlaced ? header.row_bytes * header.size.height : header.row_bytes;
+  return {header.size, read_orientation({exif, metadata.exif.size()}, metadata.xmp), pixels * 3 + rows};
 }
 
 RgbImage decode_png(const EncodedImage& file) {
+  check_chunks(file, read_header(file));
   PngReader reader;
   reader.file = &file;
   if (!read_info(reader)) throw_fault(reader);
-  RgbImage image = blank_image(
+  RgbImage image = rowless_image(
       {png_get_image_width(reader.png, reader.info), png_get_image_height(reader.png, reader.info)},
       file.where);
   const RowFormat format = row_format(reader);
   const auto stride = static_cast<int64_t>(png_get_rowbytes(reader.png, reader.info));
-  std::vector<uint8_t> rows(stride * (reader.passes > 1 ? image.height : 1));
-  if (!read_rows(reader, rows.data(), stride, format, image)) throw_fault(reader);
+  // Not zeroed: memory is touched as the passes come, and the last one leaves no pixel out.
+  const auto rows = std::make_unique_for_overwrite<uint8_t[]>(
+      static_cast<size_t>(stride * (reader.passes > 1 ? image.height : 1)));
+  if (!read_rows(reader, rows.get(), stride, format, image)) throw_fault(reader);
   return image;
 }
 

@@ -1,13 +1,15 @@
-// WebP through libwebp. In: a WebP file, still or animated. Out: RGB8 of the first frame on its canvas; alpha
-// is dropped. A still picture without alpha is decoded straight to RGB; others by the animation decoder,
-// which Pillow uses for all and which holds two canvases of RGBA. Reference: Pillow 12.3 WebPImagePlugin.py,
-// _webp.c.
+// WebP through libwebp. In: a WebP file, still or animated. Out: RGB8 of the first frame on its canvas, black
+// around it; alpha is dropped. The frame is decoded straight to its place: the first one is never blended, so
+// that the animation decoder, which Pillow uses for all and which holds two canvases of RGBA, gives the same.
+// Reference: Pillow 12.3 WebPImagePlugin.py, _webp.c; libwebp's anim_decode.c.
 #include <webp/decode.h>
 #include <webp/demux.h>
 
 #include <memory>
 #include <string_view>
 
+#include "core/limits.h"
+#include "galago/error.h"
 #include "image/decoders.h"
 #include "image/orientation.h"
 
@@ -16,9 +18,6 @@ namespace {
 
 struct ReleaseDemuxer {
   void operator()(WebPDemuxer* demuxer) const { WebPDemuxDelete(demuxer); }
-};
-struct ReleaseDecoder {
-  void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
 };
 
 std::string_view chunk(const WebPDemuxer* demuxer, const char* name) {
@@ -33,34 +32,46 @@ std::string_view chunk(const WebPDemuxer* demuxer, const char* name) {
   throw_invalid_image(file.where, "a malformed WebP frame", "a WebP image");
 }
 
-// The frame's data when the file is one opaque frame that fills the canvas; else nothing.
-std::span<const uint8_t> opaque_picture(const WebPDemuxer* demuxer) {
+/// The first frame: its data, which belong to the file, and its place on the canvas.
+struct FirstFrame {
+  std::span<const uint8_t> data;
+  ImageSize size;
+  int64_t x = 0;
+  int64_t y = 0;
+};
+
+FirstFrame first_frame(const WebPDemuxer* demuxer, const EncodedImage& file) {
   WebPIterator frame;
-  if (WebPDemuxGetFrame(demuxer, 1, &frame) == 0) return {};
-  const bool fills = frame.x_offset == 0 && frame.y_offset == 0 &&
-                     frame.width == static_cast<int>(WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH)) &&
-                     frame.height == static_cast<int>(WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT));
-  const bool plain = fills && frame.num_frames == 1 && frame.has_alpha == 0;
-  const std::span<const uint8_t> data(frame.fragment.bytes, frame.fragment.size);
-  WebPDemuxReleaseIterator(&frame);  // the bytes belong to the file
-  return plain ? data : std::span<const uint8_t>();
+  if (WebPDemuxGetFrame(demuxer, 1, &frame) == 0) throw_malformed(file);
+  const FirstFrame found{.data = {frame.fragment.bytes, frame.fragment.size},
+                         .size = {frame.width, frame.height},
+                         .x = frame.x_offset,
+                         .y = frame.y_offset};
+  WebPDemuxReleaseIterator(&frame);
+  return found;
 }
 
-RgbImage decode_first_frame(const EncodedImage& file) {
-  const WebPData data{file.data(), file.bytes.size()};
-  const std::unique_ptr<WebPAnimDecoder, ReleaseDecoder> decoder(WebPAnimDecoderNew(&data, nullptr));
-  WebPAnimInfo info;
-  uint8_t* rgba = nullptr;  // owned by the decoder
-  int timestamp = 0;
-  if (decoder == nullptr || WebPAnimDecoderGetInfo(decoder.get(), &info) == 0 ||
-      WebPAnimDecoderGetNext(decoder.get(), &rgba, &timestamp) == 0)
+// What libwebp holds for each of the frame's pixels: all of a lossless frame as ARGB, or two planes of alpha.
+int64_t bytes_per_pixel(const FirstFrame& frame, const EncodedImage& file) {
+  WebPBitstreamFeatures features;
+  if (WebPGetFeatures(frame.data.data(), frame.data.size(), &features) != VP8_STATUS_OK)
     throw_malformed(file);
-  RgbImage image = blank_image({info.canvas_width, info.canvas_height}, file.where);
-  const int64_t count = image.width * image.height;
-  for (int64_t i = 0; i < count; ++i) {
-    for (int64_t c = 0; c < 3; ++c) image.pixels[i * 3 + c] = rgba[i * 4 + c];
-  }
-  return image;
+  constexpr int kLossless = 2;
+  return features.format == kLossless ? 4 : features.has_alpha != 0 ? 2 : 0;
+}
+
+ImageSize canvas_size(const WebPDemuxer* demuxer) {
+  return {WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH), WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT)};
+}
+
+// Nothing bounds a WebP image by its bytes: a pixel may cost none.
+void check_webp_size(ImageSize size, const std::string& where) {
+  if (size.width * size.height <= limits::kWebpPixels) return;
+  throw Error(
+      ErrorCode::input_too_large,
+      {.where = where,
+       .got = "a WebP image of " + std::to_string(size.width) + "x" + std::to_string(size.height) + " pixels",
+       .expected = "at most " + std::to_string(limits::kWebpPixels) + " pixels"});
 }
 
 }  // namespace
@@ -71,26 +82,29 @@ ImageHeader read_webp_header(const EncodedImage& file) {
   if (demuxer == nullptr) {
     throw_invalid_image(file.where, "a truncated or malformed WebP file", "a WebP image");
   }
-  const ImageSize size{WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH),
-                       WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT)};
+  const ImageSize size = canvas_size(demuxer.get());
   check_image_size(size, file.where);
+  check_webp_size(size, file.where);
+  const FirstFrame frame = first_frame(demuxer.get(), file);
+  const int64_t canvas = size.width * size.height;
+  const int64_t filled = frame.size.width * frame.size.height;
+  if (filled < canvas) check_canvas_size(size, file.where);
   const std::string_view exif = chunk(demuxer.get(), "EXIF");
-  return {size, read_orientation({reinterpret_cast<const uint8_t*>(exif.data()), exif.size()},
-                                 chunk(demuxer.get(), "XMP "))};
+  const int orientation = read_orientation({reinterpret_cast<const uint8_t*>(exif.data()), exif.size()},
+                                           chunk(demuxer.get(), "XMP "));
+  return {size, orientation, 3 * canvas + bytes_per_pixel(frame, file) * filled};
 }
 
 RgbImage decode_webp(const EncodedImage& file) {
   const WebPData data{file.data(), file.bytes.size()};
   const std::unique_ptr<WebPDemuxer, ReleaseDemuxer> demuxer(WebPDemux(&data));
-  const std::span<const uint8_t> picture =
-      demuxer == nullptr ? std::span<const uint8_t>() : opaque_picture(demuxer.get());
-  if (picture.empty()) return decode_first_frame(file);
-  RgbImage image = blank_image({WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH),
-                                WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT)},
-                               file.where);
+  if (demuxer == nullptr) throw_malformed(file);
+  const FirstFrame frame = first_frame(demuxer.get(), file);
+  RgbImage image = blank_image(canvas_size(demuxer.get()), file.where);
+  const int64_t begin = (frame.y * image.width + frame.x) * 3;
   const auto stride = static_cast<int>(image.width * 3);
-  if (WebPDecodeRGBInto(picture.data(), picture.size(), image.pixels.data(), image.pixels.size(), stride) ==
-      nullptr)
+  if (WebPDecodeRGBInto(frame.data.data(), frame.data.size(), image.pixels.data() + begin,
+                        image.pixels.size() - static_cast<size_t>(begin), stride) == nullptr)
     throw_malformed(file);
   return image;
 }

@@ -85,13 +85,7 @@ Bytes png_header(uint32_t width, uint32_t height, std::string_view rest = {"\x08
 
 Bytes png_body(const std::string& name) { return good(name).substr(33); }
 
-Bytes png_with_data(std::string_view plain) {
-  uLongf size = compressBound(plain.size());
-  Bytes packed(size, '\0');
-  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(plain.data()),
-           plain.size());
-  return join({png_header(2, 2), png_chunk("IDAT", packed.substr(0, size)), png_chunk("IEND", "")});
-}
+Bytes png_with_data(std::string_view plain) { return png_of(2, 2, {"\x08\x02\0\0\0", 5}, plain); }
 
 // GIF: a screen descriptor without palette, then records.
 
@@ -301,6 +295,15 @@ std::vector<Hostile> hostile_bmps() {
 }
 
 }  // namespace
+
+Bytes png_of(uint32_t width, uint32_t height, std::string_view rest, std::string_view rows) {
+  uLongf size = compressBound(rows.size());
+  Bytes packed(size, '\0');
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
+           rows.size());
+  return join(
+      {png_header(width, height, rest), png_chunk("IDAT", packed.substr(0, size)), png_chunk("IEND", "")});
+}
 
 std::vector<Hostile> foreign_files() {
   Table table;

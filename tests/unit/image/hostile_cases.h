@@ -2,6 +2,7 @@
 // Out: name, bytes and the error that decode_image owes each.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ Bytes good(const std::string& name);
 Bytes patched(Bytes bytes, size_t at, std::string_view with);
 /// The file with bytes replaced at `offset` after the first place where `mark` stands.
 Bytes patched_after(const std::string& name, std::string_view mark, size_t offset, std::string_view with);
+/// A PNG of that size: `rest` of the header from the depth on, and rows with their filters' numbers.
+Bytes png_of(uint32_t width, uint32_t height, std::string_view rest, std::string_view rows);
 
 /// Files of formats that are not decoded, and of none.
 std::vector<Hostile> foreign_files();
