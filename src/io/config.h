@@ -151,8 +151,9 @@ Idefics3Config parse_idefics3_config(std::string_view json, const std::string& w
 ModelConfig parse_text_model_config(std::string_view json, const std::string& where);
 PreprocessorConfig parse_preprocessor_config(std::string_view json, const std::string& where);
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& where);
-/// `json` is nothing when the file is absent; then the token ids of config.json, whose text `model_json` is,
-/// or of its text_config count.
+/// `json` is nothing when the file is absent; then each key counts as config.json, whose text `model_json`
+/// is, has it at its top, else in its text_config. `where` names the file that is read.
+/// Error{model_unsupported} for a key that would change an answer and is not followed.
 GenerationConfig parse_generation_config(std::optional<std::string_view> json, std::string_view model_json,
                                          const std::string& where);
 

@@ -1,6 +1,5 @@
-// preprocessor_config.json, processor_config.json and generation_config.json.
-// Defaults are those of transformers 5.18 Idefics3ImageProcessorPil, SmolVLMImageProcessorPil and
-// GenerationConfig.
+// preprocessor_config.json and processor_config.json.
+// Defaults are those of transformers 5.18 Idefics3ImageProcessorPil and SmolVLMImageProcessorPil.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -31,71 +30,6 @@ std::array<double, 3> read_colours(const JsonField& object, const std::string& k
   if (field->size() != values.size()) field->fail("a list of 3 numbers");
   for (size_t i = 0; i < values.size(); ++i) values[i] = field->at(i).number(-kMost, kMost);
   return values;
-}
-
-/// A token id; -1, as some files write "none", is nothing.
-std::optional<int32_t> token_id(const JsonField& field) {
-  const auto id = static_cast<int32_t>(field.integer(-1, limits::kConfigVocabulary - 1));
-  return id < 0 ? std::nullopt : std::optional(id);
-}
-
-std::optional<int32_t> token_id(const JsonField& object, const std::string& key) {
-  const auto field = object.find(key);
-  return field ? token_id(*field) : std::nullopt;
-}
-
-/// One id or a list of them.
-std::vector<int32_t> token_ids(const JsonField& field) {
-  std::vector<int32_t> ids;
-  const bool list = field.value().is_array();
-  const size_t count = list ? field.size() : 1;
-  for (size_t i = 0; i < count; ++i)
-    if (const auto id = token_id(list ? field.at(i) : field)) ids.push_back(*id);
-  return ids;
-}
-
-GenerationConfig read_tokens(const JsonField& object) {
-  GenerationConfig config;
-  if (const auto eos = object.find("eos_token_id")) config.eos_token_id = token_ids(*eos);
-  config.pad_token_id = token_id(object, "pad_token_id");
-  config.bos_token_id = token_id(object, "bos_token_id");
-  return config;
-}
-
-/// Keys that change a greedy answer of the reference and that galago does not run; the number is the value
-/// that changes nothing.
-void refuse_unknown_rules(const JsonField& object) {
-  constexpr std::array<std::pair<const char*, double>, 7> kNeutral = {{{"no_repeat_ngram_size", 0},
-                                                                       {"encoder_no_repeat_ngram_size", 0},
-                                                                       {"min_length", 0},
-                                                                       {"min_new_tokens", 0},
-                                                                       {"encoder_repetition_penalty", 1},
-                                                                       {"guidance_scale", 1},
-                                                                       {"num_beams", 1}}};
-  for (const auto& [key, neutral] : kNeutral)
-    if (const auto field = object.find(key); field && field->number(-1e9, 1e9) != neutral)
-      field->unsupported(std::to_string(static_cast<int>(neutral)) + ", or no such key");
-  for (const char* key : {"forced_bos_token_id", "forced_eos_token_id", "begin_suppress_tokens",
-                          "sequence_bias", "exponential_decay_length_penalty", "watermarking_config"})
-    if (const auto field = object.find(key)) field->unsupported("no such key");
-}
-
-/// repetition_penalty, bad_words_ids and suppress_tokens, which hold for greedy answers too.
-void read_rules(const JsonField& object, GenerationConfig& config) {
-  if (const auto penalty = object.find("repetition_penalty"))
-    config.repetition_penalty = penalty->number(1e-6, 1e6);
-  if (const auto words = object.find("bad_words_ids"))
-    for (size_t i = 0; i < words->size(); ++i) {
-      std::vector<int32_t> word = token_ids(words->at(i));
-      if (word.empty()) words->at(i).fail("a list of token ids");
-      // The end of an answer is not a bad word.
-      const bool end = word.size() == 1 && std::find(config.eos_token_id.begin(), config.eos_token_id.end(),
-                                                     word.front()) != config.eos_token_id.end();
-      if (!end) config.banned.push_back(std::move(word));
-    }
-  if (const auto tokens = object.find("suppress_tokens"))
-    for (const int32_t id : token_ids(*tokens)) config.banned.push_back({id});
-  refuse_unknown_rules(object);
 }
 
 bool holds_image_processor(const std::string& json, const std::string& where) {
@@ -158,38 +92,10 @@ ProcessorConfig parse_processor_config(std::string_view json, const std::string&
   return config;
 }
 
-GenerationConfig parse_generation_config(std::optional<std::string_view> json, std::string_view model_json,
-                                         const std::string& where) {
-  // A generation_config.json is the whole truth where it exists: transformers does not look further.
-  if (json) {
-    const Json document = parse_json(*json, where);
-    const JsonField root(document, where);
-    GenerationConfig config = read_tokens(root);
-    read_rules(root, config);
-    return config;
-  }
-  const Json document = parse_json(model_json, "config.json");
-  const JsonField root(document, "config.json");
-  GenerationConfig config = read_tokens(root);
-  if (const auto text = root.find("text_config")) {
-    const GenerationConfig inner = read_tokens(*text);
-    if (!root.has("eos_token_id")) config.eos_token_id = inner.eos_token_id;
-    if (!root.has("pad_token_id")) config.pad_token_id = inner.pad_token_id;
-    if (!root.has("bos_token_id")) config.bos_token_id = inner.bos_token_id;
-  }
-  return config;
-}
-
 std::string read_model_type(const ModelFiles& files) {
   const std::string where = files.where("config.json");
   const Json document = parse_json(files.read("config.json", limits::kConfigBytes), where);
   return JsonField(document, where).at("model_type").string();
-}
-
-GenerationConfig read_generation_config(const ModelFiles& files) {
-  const std::string model = files.read("config.json", limits::kConfigBytes);
-  const auto generation = files.find("generation_config.json", limits::kConfigBytes);
-  return parse_generation_config(generation, model, files.where("generation_config.json"));
 }
 
 ImageProcessorText read_image_processor(const ModelFiles& files) {

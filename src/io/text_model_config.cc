@@ -59,10 +59,13 @@ TextConfig read_mistral(const JsonField& object) {
   TextConfig config = read_text_config(object, defaults);
   config.attention_bias = false;
   config.mlp_bias = false;
-  if (const auto window = object.find("sliding_window"))
+  if (const auto window = object.find("sliding_window")) {
     config.sliding_window = window->integer(1, limits::kConfigPositions);
-  else if (!object.value().contains("sliding_window"))
-    config.sliding_window = kDefaultWindow;
+    // The reference's cache cuts itself to "the last 0 positions", which is all of them: a prompt sees one
+    // position, a generated token every one.
+    if (config.sliding_window == 1) window->unsupported("2 or more, or null for no window");
+  }
+  if (!object.value().contains("sliding_window")) config.sliding_window = kDefaultWindow;
   check_layer_types(object, config.sliding_window ? "sliding_attention" : "full_attention");
   return config;
 }

@@ -232,6 +232,59 @@ TEST(GenerationConfig, ReadsWhatChangesGreedyAnswers) {
   EXPECT_EQ(config.repetition_penalty, 1.25);
 }
 
+TEST(GenerationConfig, WithoutAFileTheKeysOfConfigJsonHold) {
+  const auto read = [](const std::string& model) {
+    return parse_generation_config(std::nullopt, model, "c");
+  };
+  EXPECT_EQ(read(R"({"repetition_penalty":1.9})").repetition_penalty, 1.9);
+  EXPECT_THAT(read(R"({"suppress_tokens":[8],"text_config":{"bad_words_ids":[[3]]}})").banned,
+              ElementsAre(ElementsAre(3), ElementsAre(8)));
+  // The top goes first, also with the value that changes nothing; null says nothing.
+  EXPECT_EQ(read(R"({"repetition_penalty":1.0,"text_config":{"repetition_penalty":1.3}})").repetition_penalty,
+            1);
+  EXPECT_EQ(
+      read(R"({"repetition_penalty":null,"text_config":{"repetition_penalty":1.3}})").repetition_penalty,
+      1.3);
+  const GenerationConfig ids = read(R"({"eos_token_id":null,"text_config":{"eos_token_id":11}})");
+  EXPECT_THAT(ids.eos_token_id, ElementsAre(11));
+  EXPECT_THAT(read(R"({"eos_token_id":9,"text_config":{"eos_token_id":11}})").eos_token_id, ElementsAre(9));
+  // No class's default counts, and a generation_config.json is the whole truth.
+  EXPECT_TRUE(read(R"({"text_config":{}})").eos_token_id.empty());
+  EXPECT_EQ(
+      parse_generation_config("{}", R"({"repetition_penalty":1.9,"num_beams":2})", "g").repetition_penalty,
+      1);
+}
+
+/// Keys with a value that changes answers, and with those that do not.
+TEST(GenerationConfig, RefusesTheSameKeysInConfigJson) {
+  for (const char* member :
+       {R"("num_beams":2)", R"("guidance_scale":2.0)", R"("watermarking_config":{"bias":2.0})",
+        R"("encoder_repetition_penalty":1.5)", R"("min_length":40)", R"("forced_eos_token_id":2)",
+        R"("penalty_alpha":0.5)", R"("dola_layers":"low")", R"("token_healing":true)",
+        R"("force_words_ids":[[4]])", R"("constraints":[1])", R"("stop_strings":["a"])", R"("max_time":1.0)",
+        R"("num_return_sequences":2)", R"("cache_implementation":"quantized")",
+        R"("force_bos_token_to_be_generated":true)", R"("encoder_no_repeat_ngram_size":2)",
+        R"("exponential_decay_length_penalty":[3,1.1])"}) {
+    for (const bool nested : {false, true}) {
+      const std::string own = std::string("{") + member + "}";
+      const std::string model = nested ? R"({"text_config":)" + own + "}" : own;
+      const Error error = error_of([&] { parse_generation_config(std::nullopt, model, "config.json"); });
+      EXPECT_EQ(error.code(), ErrorCode::model_unsupported) << model;
+      const std::string key = std::string(member).substr(1, std::string(member).find(':') - 2);
+      EXPECT_EQ(error.where(), std::string("config.json: ") + (nested ? "text_config." : "") + key);
+      EXPECT_EQ(error_of([&] { parse_generation_config(own, "{}", "g"); }).code(),
+                ErrorCode::model_unsupported);
+    }
+  }
+  // What transformers 4 wrote into every config.json.
+  EXPECT_NO_THROW(parse_generation_config(std::nullopt, R"({"num_beams":1,"num_beam_groups":1,"min_length":0,
+    "diversity_penalty":0.0,"encoder_no_repeat_ngram_size":0,"no_repeat_ngram_size":0,"num_return_sequences":1,
+    "repetition_penalty":1.0,"bad_words_ids":null,"forced_bos_token_id":null,"suppress_tokens":null,
+    "length_penalty":1.0,"early_stopping":false,"top_k":50,"typical_p":1.0,"remove_invalid_values":false,
+    "token_healing":false,"penalty_alpha":0,"cache_implementation":"static"})",
+                                          "c"));
+}
+
 TEST(GenerationConfig, RefusesRulesThatItDoesNotRun) {
   for (const char* member :
        {R"("no_repeat_ngram_size":3)", R"("min_length":5)", R"("min_new_tokens":1)",
@@ -300,6 +353,8 @@ TEST_F(Directory, ReportsMissingFiles) {
 TEST_F(Directory, DoesNotTakeAnEmptyFileForAnAbsentOne) {
   directory_.add("preprocessor_config.json", "{}");
   EXPECT_TRUE(generation().eos_token_id.empty());
+  directory_.add("config.json", R"({"model_type":"idefics3","num_beams":3})");
+  EXPECT_THAT(error_of([&] { generation(); }).what(), HasSubstr("config.json: num_beams: got 3"));
   directory_.add("generation_config.json", "");
   const Error error = error_of([&] { generation(); });
   EXPECT_EQ(error.code(), ErrorCode::model_invalid);

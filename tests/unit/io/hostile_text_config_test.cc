@@ -55,6 +55,8 @@ const TextCase kCases[] = {
     {"TiedNumber", llama(R"("tie_word_embeddings":1)"), kInvalid, "tie_word_embeddings: got 1"},
     {"WindowZero", mistral(R"("sliding_window":0)"), kInvalid,
      "sliding_window: got 0, expected an integer from 1 to"},
+    {"WindowOne", mistral(R"("sliding_window":1)"), kUnsupported,
+     "sliding_window: got 1, expected 2 or more"},
     {"WindowNegative", mistral(R"("sliding_window":-4096)"), kInvalid, "sliding_window: got -4096"},
     {"WindowFloat", mistral(R"("sliding_window":4096.0)"), kInvalid, "sliding_window: got 4096.0"},
     {"WindowText", mistral(R"("sliding_window":"all")"), kInvalid, "sliding_window: got \"all\""},
