@@ -12,6 +12,12 @@
 
 namespace galago {
 
+/// A text, and how errors name where it is from.
+struct NamedText {
+  std::string text;
+  std::string where;
+};
+
 /// The files of one model. Const and thread-safe.
 class ModelFiles {
  public:
@@ -32,6 +38,9 @@ class ModelFiles {
   /// What to tell who gives pictures to a model without a tower: why the tower beside it is not used. Empty
   /// where there is nothing to tell.
   virtual std::string why_no_pictures() const { return {}; }
+
+  /// The chat template that the user gave in place of the model's own; nothing: none.
+  virtual std::optional<NamedText> given_template() const { return std::nullopt; }
 
   /// find(), or Error{not_found}.
   std::string read(const std::string& name, int64_t limit) const;

@@ -1,6 +1,9 @@
 // The shared part of all frontends: settings, tokenizer, template, prompt.
 #include "models/frontend.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "core/limits.h"
 #include "galago/error.h"
 
@@ -11,8 +14,8 @@ Frontend::Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style)
       style_(style),
       generation_(read_generation_config(*files_)),
       tokenizer_(Tokenizer::from_files(*files_)),
-      template_(style == PromptStyle::processor ? ChatTemplate::from_files(*files_)
-                                                : ChatTemplate::find(*files_, TemplateOwner::tokenizer)),
+      template_(ChatTemplate::find(
+          *files_, style == PromptStyle::processor ? TemplateOwner::processor : TemplateOwner::tokenizer)),
       context_(read_template_context(*files_)) {}
 
 const VideoFrontend& Frontend::require_video() const {
@@ -23,26 +26,37 @@ const VideoFrontend& Frontend::require_video() const {
                                              .hint = "give a few frames of it as --image instead"});
 }
 
-Segments Frontend::prompt(const PromptText& text, std::span<const ImagePlan> images,
-                          std::span<const VideoPlan> videos) const {
-  if (!templated(text)) {
+bool Frontend::templated(const PromptText& text, bool videos) const {
+  if (text.raw) return false;
+  if (videos) return true;  // they bring one of their own
+  if (!template_ && style_ == PromptStyle::processor) ChatTemplate::from_files(*files_);  // throws
+  return template_.has_value();
+}
+
+Segments Frontend::rendered(const PromptText& text, size_t images, size_t videos) const {
+  if (!templated(text, videos > 0)) {
     if (!text.system.empty())
       throw Error(
           ErrorCode::input_invalid,
           {.where = "system message", .got = "one", .expected = "none in a prompt without chat template"});
-    return expand_all({{.text = text.prompt, .user = true}}, images, videos, text.parse_special);
+    return {{.text = text.prompt, .user = true}};
   }
   std::vector<ChatMessage> messages;
   using Type = ContentPart::Type;
   if (!text.system.empty())
     messages.push_back({.role = "system", .content = {{.type = Type::text, .text = text.system}}});
   ChatMessage user{.role = "user", .content = {}};
-  for (size_t i = 0; i < images.size(); ++i) user.content.push_back({.type = Type::image});
-  for (size_t i = 0; i < videos.size(); ++i) user.content.push_back({.type = Type::video});
+  for (size_t i = 0; i < images; ++i) user.content.push_back({.type = Type::image});
+  for (size_t i = 0; i < videos; ++i) user.content.push_back({.type = Type::video});
   user.content.push_back({.type = Type::text, .text = text.prompt});
   messages.push_back(std::move(user));
-  const ChatTemplate& chat = videos.empty() ? *template_ : require_video().chat_template();
-  return expand_all(chat.render(messages, context_), images, videos, text.parse_special);
+  const ChatTemplate& chat = videos == 0 ? *template_ : require_video().chat_template();
+  return chat.render(messages, context_);
+}
+
+Segments Frontend::prompt(const PromptText& text, std::span<const ImagePlan> images,
+                          std::span<const VideoPlan> videos) const {
+  return expand_all(rendered(text, images.size(), videos.size()), images, videos, text.parse_special);
 }
 
 Segments Frontend::expand_all(const Segments& rendered, std::span<const ImagePlan> images,
@@ -51,11 +65,27 @@ Segments Frontend::expand_all(const Segments& rendered, std::span<const ImagePla
   return videos.empty() ? segments : require_video().expand(segments, videos, parse_special);
 }
 
+bool Frontend::begins_with_start(const Segments& prompt, bool parse_special) const {
+  std::string_view start = context_.bos_token;
+  if (start.empty()) return false;
+  for (const Segment& segment : prompt) {
+    if (segment.user && !parse_special && !segment.text.empty()) return false;
+    const size_t length = std::min(start.size(), segment.text.size());
+    if (start.substr(0, length) != std::string_view(segment.text).substr(0, length)) return false;
+    start.remove_prefix(length);
+    if (start.empty()) return true;
+  }
+  return false;
+}
+
 std::vector<int32_t> Frontend::prompt_ids(const PromptText& text, std::span<const ImagePlan> images,
                                           std::span<const VideoPlan> videos) const {
-  std::vector<int32_t> ids = tokenizer_.encode(prompt(text, images, videos), text.parse_special);
-  if (style_ == PromptStyle::tokenizer && templated(text)) return ids;
-  return tokenizer_.add_special_tokens(std::move(ids));
+  const Segments written = rendered(text, images.size(), videos.size());
+  std::vector<int32_t> ids =
+      tokenizer_.encode(expand_all(written, images, videos, text.parse_special), text.parse_special);
+  const bool whole = templated(text, !videos.empty()) &&
+                     (style_ == PromptStyle::tokenizer || begins_with_start(written, text.parse_special));
+  return whole ? ids : tokenizer_.add_special_tokens(std::move(ids));
 }
 
 }  // namespace galago

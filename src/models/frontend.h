@@ -26,13 +26,14 @@ struct PromptText {
   std::string prompt;
   std::string system;
   bool parse_special = false;
-  bool raw = false;  ///< the prompt is taken as it stands, without template
+  /// The prompt is taken as it stands, without template: the tokenizer's own tokens are put around it.
+  bool raw = false;
 };
 
 /// How a family makes a prompt of a message.
 enum class PromptStyle {
-  /// As a processor: there must be a template, and the start token is added to what it writes if it is not
-  /// there.
+  /// As a processor: there must be a template, and what it writes gets the tokenizer's tokens around it, but
+  /// for a prompt that begins with the start token (ProcessorMixin.apply_chat_template).
   processor,
   /// As a text model's tokenizer: what the template writes is the whole prompt; a directory without a
   /// template
@@ -82,11 +83,13 @@ class Frontend {
   const ModelFiles& files() const { return *files_; }
   const GenerationConfig& generation() const { return generation_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
+  bool has_template() const { return template_.has_value(); }
   /// What every family's config.json says.
   virtual const ModelConfig& config() const = 0;
 
   /// Rendered and expanded prompt of one user message: images first, then videos, then the text.
-  /// Error{input_invalid} for a system message without a template to place it.
+  /// Error{input_invalid} for a system message without a template to place it, Error{not_found} where there
+  /// must be a template and is none.
   Segments prompt(const PromptText& text, std::span<const ImagePlan> images,
                   std::span<const VideoPlan> videos = {}) const;
   /// Token ids of prompt().
@@ -125,8 +128,11 @@ class Frontend {
  private:
   Segments expand_all(const Segments& rendered, std::span<const ImagePlan> images,
                       std::span<const VideoPlan> videos, bool parse_special) const;
-  /// Whether a template writes this prompt.
-  bool templated(const PromptText& text) const { return template_ && !text.raw; }
+  /// Whether a template writes this prompt. Error{not_found} where one must and there is none.
+  bool templated(const PromptText& text, bool videos) const;
+  /// What the template writes, or the text alone.
+  Segments rendered(const PromptText& text, size_t images, size_t videos) const;
+  bool begins_with_start(const Segments& prompt, bool parse_special) const;
 
   std::shared_ptr<const ModelFiles> files_;
   PromptStyle style_;

@@ -142,6 +142,7 @@ struct ChatTemplate::Impl {
 };
 
 std::optional<ChatTemplate> ChatTemplate::find(const ModelFiles& files, TemplateOwner owner) {
+  if (const auto given = files.given_template()) return from_source(given->text, given->where, owner);
   if (owner == TemplateOwner::processor)
     for (const char* name : {"processor_config.json", "chat_template.json"})
       if (const auto source = template_of(files, name)) return from_source(*source, files.where(name), owner);
@@ -159,7 +160,8 @@ ChatTemplate ChatTemplate::from_files(const ModelFiles& files, TemplateOwner own
       ErrorCode::not_found,
       {.where = files.path().string(),
        .got = "no chat template",
-       .expected = "chat_template.jinja, or chat_template in chat_template.json or tokenizer_config.json"});
+       .expected = "chat_template.jinja, or chat_template in chat_template.json or tokenizer_config.json",
+       .hint = "--chat-template names a file with one; with --raw the text is the prompt"});
 }
 
 ChatTemplate ChatTemplate::from_source(std::string_view source, const std::string& where,

@@ -46,9 +46,9 @@ enum class TemplateOwner {
 /// a text is found out when it is made; where both are possible, the owner decides.
 class ChatTemplate {
  public:
-  /// The first that is there: for a processor, chat_template in processor_config.json, then in
-  /// chat_template.json; for both, chat_template.jinja, then chat_template in tokenizer_config.json (of
-  /// several named templates, "default"). Error{not_found} when none has one.
+  /// The first that is there: the one that the user gave; for a processor, chat_template in
+  /// processor_config.json, then in chat_template.json; for both, chat_template.jinja, then chat_template in
+  /// tokenizer_config.json (of several named templates, "default"). Error{not_found} when none has one.
   static ChatTemplate from_files(const ModelFiles& files, TemplateOwner owner = TemplateOwner::processor);
   /// The same, or nothing when none has one.
   static std::optional<ChatTemplate> find(const ModelFiles& files,

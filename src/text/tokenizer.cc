@@ -156,8 +156,6 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
 
 std::vector<int32_t> Tokenizer::add_special_tokens(std::vector<int32_t> ids) const {
   const auto& [prefix, suffix] = impl_->post;
-  const bool there = ids.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), ids.begin());
-  if (there && !prefix.empty()) return ids;
   ids.insert(ids.begin(), prefix.begin(), prefix.end());
   ids.insert(ids.end(), suffix.begin(), suffix.end());
   return ids;

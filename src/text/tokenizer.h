@@ -39,9 +39,8 @@ class Tokenizer {
   /// One control segment.
   std::vector<int32_t> encode(std::string_view text) const;
 
-  /// Ids with what the tokenizer puts around a whole prompt (a start token in Llama's family, nothing in
-  /// SmolVLM's). A prompt that begins with the start token already, because its template wrote it, is left as
-  /// it is.
+  /// Ids with what the tokenizer puts around every text (a start token in Llama's family, nothing in
+  /// SmolVLM's), also where they begin with it already, as tokenizer(text) of the reference.
   std::vector<int32_t> add_special_tokens(std::vector<int32_t> ids) const;
 
   /// Exactly `length` ids: those given, cut where they are too many, with what the tokenizer puts around a
