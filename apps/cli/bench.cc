@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include "commands.h"
 #include "console.h"
@@ -157,10 +158,12 @@ int run(const BenchFlags& flags) {
   status.show("loading the model");
   const BenchOptions options = bench_options(flags);
   const Clock clock;
+  auto loading = std::make_optional<Loading>();
   const auto frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model),
                                       numbers_of(flags.load));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
+  loading.reset();
   const double load_ms = clock.ms();
   const BenchStages bench(*frontend, checkpoint, *engine, options);
   status.show("measuring the machine's peak");

@@ -81,7 +81,12 @@ int classify(ClassifyFlags& flags) {
   catch_interrupt();
   StatusLine status(!flags.json);
   status.show("loading the model");
-  const EmbeddingModel model = EmbeddingModel::load(flags.model, flags.load);
+  const EmbeddingModel model = [&] {
+    const Loading loading;
+    return EmbeddingModel::load(flags.model, flags.load);
+  }();
+  status.clear();
+  warn(model.warnings());
   flags.options.on_progress = [&](int64_t done, int64_t total) {
     const int64_t before = static_cast<int64_t>(labels.size());
     status.show(done < before ? "encoding labels: " + std::to_string(done) + " of " + std::to_string(before)
@@ -123,6 +128,7 @@ void add_classify(CLI::App& app, Action& action) {
   command->add_flag("--parse-special", flags->options.parse_special,
                     "Treat special tokens in the labels as control tokens instead of text");
   add_numbers(*command, flags->load);
+  add_strict(*command, flags->load);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Each label is judged alone: the numbers are probabilities that it fits, and do not sum to 1. Several\n"

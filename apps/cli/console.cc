@@ -11,6 +11,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "core/cancelled.h"
 #include "core/limits.h"
 #include "image/resize.h"
 
@@ -18,8 +19,12 @@ namespace galago::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupt_seen = 0;
+volatile std::sig_atomic_t is_loading = 0;
 
-void on_interrupt(int) { interrupt_seen = 1; }
+void on_interrupt(int) {
+  if (is_loading != 0) _exit(kInterruptedExit);
+  interrupt_seen = 1;
+}
 
 std::string read_stdin(int64_t limit, const std::string& what) {
   std::string text;
@@ -76,6 +81,16 @@ void catch_interrupt() {
 
 bool interrupted() { return interrupt_seen != 0; }
 
+Loading::Loading() {
+  is_loading = 1;
+  if (interrupted()) throw Cancelled{};
+}
+Loading::~Loading() { is_loading = 0; }
+
+void warn(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) std::cerr << "galago: warning: " << one_line(warning) << "\n";
+}
+
 std::filesystem::path demo_model() {
   std::error_code error;
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
@@ -110,6 +125,11 @@ void add_numbers(CLI::App& command, LoadOptions& load) {
       ->capture_default_str();
   command.add_flag("!--no-mmap", load.mmap,
                    "Copy the weights instead of mapping the file: faster tokens, more memory, slower start");
+}
+
+void add_strict(CLI::App& command, LoadOptions& load) {
+  command.add_flag("--strict", load.strict,
+                   "Refuse a checkpoint with tensors that the model does not use, instead of a warning");
 }
 
 StatusLine::StatusLine(bool wanted) : on_(wanted && isatty(STDERR_FILENO)) {}

@@ -30,6 +30,19 @@ bool interrupted();
 /// Exit code after Ctrl-C, as shells expect it.
 inline constexpr int kInterruptedExit = 130;
 
+/// While it lives, Ctrl-C ends the process at once: a model that is being loaded leaves nothing behind to be
+/// cleaned, and no step of it has to look. Cancelled when Ctrl-C came before.
+class Loading {
+ public:
+  Loading();
+  ~Loading();
+  Loading(const Loading&) = delete;
+  Loading& operator=(const Loading&) = delete;
+};
+
+/// Model::warnings on stderr.
+void warn(const std::vector<std::string>& warnings);
+
 /// The model that ships with galago: beside the build folder or under share/. Error{not_found} with a hint.
 std::filesystem::path demo_model();
 
@@ -40,6 +53,8 @@ std::string prompt_text(const std::string& text);
 
 /// The flags of every command that computes: threads, formats of weights, arithmetic.
 void add_numbers(CLI::App& command, LoadOptions& load);
+/// --strict.
+void add_strict(CLI::App& command, LoadOptions& load);
 
 /// One status line on stderr, rewritten in place; silent when stderr is no terminal.
 class StatusLine {

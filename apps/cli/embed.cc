@@ -86,7 +86,12 @@ int embed(const EmbedFlags& flags) {
   catch_interrupt();
   StatusLine status(!flags.json);
   status.show("loading the model");
-  const EmbeddingModel model = EmbeddingModel::load(flags.model, flags.load);
+  const EmbeddingModel model = [&] {
+    const Loading loading;
+    return EmbeddingModel::load(flags.model, flags.load);
+  }();
+  status.clear();
+  warn(model.warnings());
   const auto options = [&](const std::string& things) -> EmbedOptions {
     return {
         .normalize = flags.normalize,
@@ -136,6 +141,7 @@ void add_embed(CLI::App& app, Action& action) {
   command->add_flag("--parse-special", flags->parse_special,
                     "Treat special tokens in the texts as control tokens instead of text");
   add_numbers(*command, flags->load);
+  add_strict(*command, flags->load);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Plain output has one line for each picture, then one for each text: the kind, the name, the numbers,\n"

@@ -20,6 +20,7 @@ struct InspectFlags {
   std::string model;
   std::vector<std::string> images;
   std::string prompt = "Describe the picture.";
+  std::string chat_template;
   GenerateOptions options;
   std::string dtype = "auto";
   std::string kv_cache_dtype = "f32";
@@ -57,7 +58,8 @@ PlannedMemory plan_memory(const InspectFlags& flags, const Frontend& frontend, c
     memory.request.images.push_back(image.plan);
   }
   MemoryRequest& request = memory.request;
-  request.ids = plan_prompt(frontend, {.prompt = flags.prompt}, sizes, split).ids;
+  const bool raw = images.empty() && !frontend.has_template();
+  request.ids = plan_prompt(frontend, {.prompt = flags.prompt, .raw = raw}, sizes, split).ids;
   request.prompt_tokens = std::ssize(request.ids);
   request.max_new_tokens = token_budget(request.prompt_tokens, frontend.config().text.max_position_embeddings,
                                         flags.options.max_new_tokens);
@@ -93,10 +95,17 @@ std::string to_text(const PlannedMemory& memory) {
          grouped(memory.request.max_new_tokens) + " of the answer\n";
 }
 
-nlohmann::ordered_json to_json(const Frontend& frontend, const std::vector<StationSize>& stations,
-                               const std::vector<PlannedImage>& images, const PlannedMemory& memory) {
+/// What is shown of a model whatever is asked.
+struct Inspected {
+  const Frontend& frontend;
+  const Checkpoint& checkpoint;
+  const std::vector<StationSize>& stations;
+};
+
+nlohmann::ordered_json to_json(const Inspected& model, const std::vector<PlannedImage>& images,
+                               const PlannedMemory& memory) {
   auto rows = nlohmann::ordered_json::array();
-  for (const StationSize& s : stations)
+  for (const StationSize& s : model.stations)
     rows.push_back({{"name", s.shape.name},
                     {"input", s.shape.input},
                     {"output", s.shape.output},
@@ -112,28 +121,31 @@ nlohmann::ordered_json to_json(const Frontend& frontend, const std::vector<Stati
                         {"cols", i.plan.grid.cols},
                         {"tiles", i.plan.tiles},
                         {"tokens", i.plan.tokens}});
-  return {{"model", frontend.files().path().string()},
-          {"model_type", frontend.config().model_type},
-          {"dtype", frontend.config().dtype},
+  return {{"model", model.frontend.files().path().string()},
+          {"model_type", model.frontend.config().model_type},
+          {"dtype", model.frontend.config().dtype},
+          {"tensor_prefix", model.checkpoint.wrapper()},
           {"stations", rows},
           {"images", pictures},
           {"memory", to_json(memory)}};
 }
 
-std::string to_text(const Frontend& frontend, const std::vector<StationSize>& stations,
-                    const std::vector<PlannedImage>& images) {
-  const ModelConfig& model = frontend.config();
+std::string to_text(const Inspected& inspected, const std::vector<PlannedImage>& images) {
+  const ModelConfig& model = inspected.frontend.config();
   std::string text =
-      frontend.files().path().string() + ": " + model.model_type + ", " +
+      inspected.frontend.files().path().string() + ": " + model.model_type + ", " +
       (model.dtype.empty() ? "" : model.dtype + ", ") +
       (model.vision.num_hidden_layers ? std::to_string(model.vision.num_hidden_layers) + " vision layers, "
                                       : std::string()) +
       std::to_string(model.text.num_hidden_layers) + " text layers, context " +
-      std::to_string(model.text.max_position_embeddings) + "\n\n";
+      std::to_string(model.text.max_position_embeddings) + "\n";
+  if (const std::string& wrapper = inspected.checkpoint.wrapper(); !wrapper.empty())
+    text += "tensor names without their prefix " + wrapper + "\n";
+  text += "\n";
   std::vector<std::vector<std::string>> rows = {{"station", "in", "out", "parameters", "bytes"}};
   int64_t parameters = 0;
   int64_t bytes = 0;
-  for (const StationSize& s : stations) {
+  for (const StationSize& s : inspected.stations) {
     parameters += s.parameters;
     bytes += s.bytes;
     rows.push_back({s.shape.name, s.shape.input, s.shape.output, s.parameters ? grouped(s.parameters) : "-",
@@ -152,8 +164,8 @@ std::string to_text(const Frontend& frontend, const std::vector<StationSize>& st
 int run(const InspectFlags& flags) {
   check_options(flags.options);
   kernels::set_threads(flags.threads);
-  const auto frontend =
-      load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
+  const auto frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model),
+                                      {}, flags.chat_template);
   const Checkpoint checkpoint = frontend->files().outline();
   const auto stations = inspect(*frontend, checkpoint);
   const std::optional<bool> split = flags.no_split ? std::optional(false) : std::nullopt;
@@ -161,9 +173,9 @@ int run(const InspectFlags& flags) {
   for (const std::string& path : flags.images) images.push_back(plan_image(*frontend, path, split));
   const PlannedMemory memory = plan_memory(flags, *frontend, checkpoint, images, split);
   if (flags.json)
-    print_json(to_json(*frontend, stations, images, memory));
+    print_json(to_json({*frontend, checkpoint, stations}, images, memory));
   else
-    print(to_text(*frontend, stations, images) + to_text(memory));
+    print(to_text({*frontend, checkpoint, stations}, images) + to_text(memory));
   return 0;
 }
 
@@ -182,6 +194,7 @@ void add_inspect(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("-n,--max-new-tokens", flags->options.max_new_tokens, "Tokens of its answer")
       ->capture_default_str();
+  command->add_option("--chat-template", flags->chat_template, "As in run");
   command->add_option("--dtype", flags->dtype, "As in run")->capture_default_str();
   command->add_flag("--no-mmap", flags->no_mmap, "As in run");
   command->add_option("--prefill-chunk", flags->options.prefill_chunk, "As in run");

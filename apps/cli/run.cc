@@ -181,8 +181,12 @@ int run(RunFlags& flags) {
   if (!several) flags.load.image_cache.memory_bytes = 0;  // nothing would ask again
   StatusLine status(!flags.json);
   status.show("loading the model");
-  const Model model =
-      Model::load(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model), flags.load);
+  const Model model = [&] {
+    const Loading loading;
+    return Model::load(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model), flags.load);
+  }();
+  status.clear();
+  warn(model.warnings());
   flags.request.on_progress = [&](const Progress& p) {
     status.show(p.tiles_done < p.tiles_total
                     ? "encoding tile " + std::to_string(p.tiles_done) + " of " + std::to_string(p.tiles_total)
@@ -281,6 +285,8 @@ void add_run(CLI::App& app, Action& action) {
       ->add_flag("--raw", flags->request.raw,
                  "Continue the text of -p as it stands: no chat template is written around it")
       ->excludes(system);
+  command->add_option("--chat-template", flags->load.chat_template,
+                      "A Jinja file in place of the model's own chat template (not of videos)");
   command->add_flag("--parse-special", flags->request.parse_special,
                     "Treat special tokens in the question as control tokens instead of text");
   auto* no_split =
@@ -292,6 +298,7 @@ void add_run(CLI::App& app, Action& action) {
   add_sampling(*command, flags->request.options);
   add_cache(*command, flags->load.image_cache);
   add_numbers(*command, flags->load);
+  add_strict(*command, flags->load);
   command
       ->add_option(
           "--prefill-chunk", flags->request.options.prefill_chunk,

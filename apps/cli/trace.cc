@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/registry.h"
 #include "models/trace.h"
@@ -23,6 +24,7 @@ struct TraceFlags {
   TraceRequest request;
   bool no_split = false;
   bool json = false;
+  std::string chat_template;
   int threads = 0;
 };
 
@@ -35,9 +37,11 @@ struct Loaded {
 Loaded load(const TraceFlags& flags) {
   kernels::set_threads(flags.threads);
   Loaded loaded;
-  loaded.frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
+  loaded.frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model), {},
+                                  flags.chat_template);
   loaded.checkpoint = loaded.frontend->files().checkpoint();
   loaded.engine = loaded.frontend->load_engine(loaded.checkpoint);
+  warn(unused_warnings(loaded.engine->unused, false, loaded.frontend->files().path().string()));
   return loaded;
 }
 
@@ -131,6 +135,8 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_option("--system", flags->request.text.system, "A system message");
   command->add_flag("--raw", flags->request.text.raw,
                     "Take the question as it stands, without chat template");
+  command->add_option("--chat-template", flags->chat_template,
+                      "A Jinja file in place of the model's own chat template");
   command->add_flag("--parse-special", flags->request.text.parse_special,
                     "Special tokens in the question are control");
   command->add_flag("--no-split", flags->no_split, "Encode each picture as one tile");

@@ -76,6 +76,8 @@ class EmbeddingModel {
   /// model that answers questions is for galago::Model), resource.
   static EmbeddingModel load(const std::filesystem::path& directory, const LoadOptions& options = {});
 
+  /// As Model::warnings.
+  const std::vector<std::string>& warnings() const;
   /// Width of a vector.
   int64_t dimension() const;
   /// Factor and offset that make a logit of a cosine.

@@ -74,7 +74,7 @@ class Video {
   std::shared_ptr<const Data> data_;
 };
 
-/// How a model is loaded. EmbeddingModel reads threads, dtype, compute and mmap.
+/// How a model is loaded. EmbeddingModel reads threads, dtype, compute, mmap and strict.
 struct LoadOptions {
   int threads = 0;             ///< at most 1024; 0: one per processor; holds for the whole process
   std::string dtype = "auto";  ///< of weights: "auto" as stored, "f32", "bf16", "q8" or "q4"
@@ -94,6 +94,10 @@ struct LoadOptions {
   /// Keeps keys and values of prompts, up to so many bytes, for prompts that begin with the same. 0: off,
   /// since an answer may then differ by rounding from that of a prompt read anew (docs/batching.md).
   int64_t prefix_cache_bytes = 0;
+  /// Tensors of the checkpoint that the model does not use are an error; otherwise Model::warnings says so.
+  bool strict = false;
+  /// A Jinja file in place of the model's own chat template, of prompts without videos; empty: the model's.
+  std::filesystem::path chat_template;
 };
 
 /// How far a long request has come.
@@ -187,6 +191,8 @@ class Model {
   std::vector<Outcome> ask_all(std::span<const Request> requests, const BatchOptions& options = {}) const;
   /// The tile grid and token count that an image of this size would get; no pixel is touched.
   ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;
+  /// What was odd about the files and stops nothing, a line each: tensors that the model does not use.
+  const std::vector<std::string>& warnings() const;
 
  private:
   friend class Answering;

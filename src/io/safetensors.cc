@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "core/cancelled.h"
@@ -79,6 +80,17 @@ std::vector<const NamedTensor*> in_file_order(const std::vector<NamedTensor>& te
   return order;
 }
 
+/// What stands before every name; empty: nothing that is known. No model has a part of these names.
+std::string_view wrapper_of(const std::map<std::string, TensorView>& tensors) {
+  constexpr std::array<std::string_view, 3> kWrappers = {"base_model.model.", "module.", "_orig_mod."};
+  for (const std::string_view wrapper : kWrappers)
+    if (!tensors.empty() && std::all_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
+          return tensor.first.starts_with(wrapper) && tensor.first.size() > wrapper.size();
+        }))
+      return wrapper;
+  return {};
+}
+
 int64_t bytes_of(const TensorView& view) { return view.count() * size_of(view.dtype); }
 
 std::string make_header(const std::vector<const NamedTensor*>& order,
@@ -143,10 +155,15 @@ Checkpoint Checkpoint::open_directory(const fs::path& directory) {
   if (!fs::is_directory(directory, error))
     throw Error(ErrorCode::not_found,
                 {.where = directory.string(), .got = "no such directory", .expected = "a model directory"});
-  if (fs::exists(directory / kSingleFile, error)) return open_file(directory / kSingleFile);
-  const fs::path index = directory / kIndexFile;
-  if (!fs::exists(index, error)) refuse_directory(directory);
+  const bool single = fs::exists(directory / kSingleFile, error);
+  if (!single && !fs::exists(directory / kIndexFile, error)) refuse_directory(directory);
+  Checkpoint checkpoint = single ? open_file(directory / kSingleFile) : open_shards(directory);
+  checkpoint.unwrap();
+  return checkpoint;
+}
 
+Checkpoint Checkpoint::open_shards(const fs::path& directory) {
+  const fs::path index = directory / kIndexFile;
   const WeightMap weights = read_index(index);
   std::set<std::string> shards;
   for (const auto& [name, shard] : weights) shards.insert(shard);
@@ -164,6 +181,22 @@ Checkpoint Checkpoint::open_directory(const fs::path& directory) {
                                              .expected = "the shard that holds it"});
   }
   return checkpoint;
+}
+
+void Checkpoint::unwrap() {
+  constexpr int kMostWrappers = 4;  // one inside the other
+  for (int i = 0; i < kMostWrappers; ++i) {
+    const std::string_view wrapper = wrapper_of(tensors_);
+    if (wrapper.empty()) return;
+    const auto bare = [&](auto& by_name) {
+      std::remove_reference_t<decltype(by_name)> renamed;
+      for (auto& [name, value] : by_name) renamed.emplace(name.substr(wrapper.size()), std::move(value));
+      by_name = std::move(renamed);
+    };
+    bare(tensors_);
+    bare(file_of_);
+    wrapper_ += wrapper;
+  }
 }
 
 const TensorView* Checkpoint::find(const std::string& name) const {

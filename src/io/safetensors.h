@@ -29,7 +29,8 @@ class Checkpoint {
   /// element type that galago does not know, Error{input_too_large} over a published limit, Error{not_found}.
   static Checkpoint open_file(const std::filesystem::path& file);
   /// A model directory: model.safetensors, else the shards of model.safetensors.index.json (the order of
-  /// transformers). Error{model_unsupported} when it holds weights in another format only.
+  /// transformers). Names are without wrapper(). Error{model_unsupported} when it holds weights in another
+  /// format only.
   static Checkpoint open_directory(const std::filesystem::path& directory);
 
   /// Keeps a file of another container open, and lists it in files().
@@ -51,6 +52,9 @@ class Checkpoint {
   /// The tensor of that name, or null.
   const TensorView* find(const std::string& name) const;
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
+  /// What training tools have put before the name of every tensor of a directory, e.g. "base_model.model.";
+  /// empty: nothing.
+  const std::string& wrapper() const { return wrapper_; }
   /// The header's "__metadata__" strings of the first file.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// The files read, in order.
@@ -66,6 +70,8 @@ class Checkpoint {
 
  private:
   void add_file(const std::filesystem::path& file);
+  static Checkpoint open_shards(const std::filesystem::path& directory);
+  void unwrap();
 
   std::vector<MappedFile> maps_;
   using Owners = std::map<std::string, std::shared_ptr<const void>>;
@@ -73,6 +79,7 @@ class Checkpoint {
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;
+  std::string wrapper_;
   WeightConverter converter_;
   Arithmetic arithmetic_ = Arithmetic::f32;
 };

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "core/printable.h"
@@ -24,6 +25,28 @@ std::string list_of(std::span<const DType> types) {
   for (size_t i = 0; i < types.size(); ++i)
     text += (i == 0 ? "" : i + 1 < types.size() ? ", " : " or ") + std::string(to_string(types[i]));
   return text;
+}
+
+/// Buffers that the reference computes anew and does not look for: older versions saved them.
+bool is_buffer(const std::string& name) {
+  constexpr std::array<std::string_view, 4> kBuffers = {"rotary_emb.inv_freq", "rotary_emb.cos_cached",
+                                                        "rotary_emb.sin_cached", "position_ids"};
+  return std::any_of(kBuffers.begin(), kBuffers.end(), [&](std::string_view buffer) {
+    return name.ends_with(buffer) &&
+           (name.size() == buffer.size() || name[name.size() - buffer.size() - 1] == '.');
+  });
+}
+
+[[noreturn]] void refuse(const std::vector<std::string>& lines, const std::string& where,
+                         const std::string& hint) {
+  std::string list =
+      std::to_string(lines.size()) + (lines.size() == 1 ? " fault" : " faults") + " in the weights";
+  for (size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) list += "\n  " + lines[i];
+  if (lines.size() > kMostLines) list += "\n  and " + std::to_string(lines.size() - kMostLines) + " more";
+  throw Error(ErrorCode::model_invalid, {.where = where,
+                                         .got = list + "\n",
+                                         .expected = "the tensors that config.json describes",
+                                         .hint = hint});
 }
 
 /// Both absent, or equal to the byte.
@@ -47,6 +70,7 @@ void Binder::fault(std::string text) {
 const std::byte* Binder::take(const std::string& name, const Shape& expected, std::span<const DType> types) {
   used_.insert(name);
   const TensorView* view = checkpoint_.find(name);
+  if (!view && first_missing_.empty()) first_missing_ = name;
   if (!view)
     fault("missing " + name + ", expected " + to_string(expected));
   else if (view->shape != expected)
@@ -95,24 +119,54 @@ WeightView Binder::stored_weight(const std::string& name, LinearShape shape) {
   return weight;
 }
 
-void Binder::finish(const std::string& where) const {
+std::vector<std::string> Binder::unused() const {
   const auto waived = [&](const std::string& name) {
     return std::any_of(waived_.begin(), waived_.end(), [&](const std::string& rule) {
       return rule == name || (rule.ends_with('.') && name.starts_with(rule));
     });
   };
-  std::vector<std::string> lines = faults_;
+  std::vector<std::string> unused;
   for (const auto& [name, view] : checkpoint_.tensors())
-    if (!used_.contains(name) && !waived(name))
-      lines.push_back("unused " + printable(name) + " " + to_string(view.shape));
-  if (lines.empty()) return;
+    if (!used_.contains(name) && !waived(name) && !is_buffer(name))
+      unused.push_back(printable(name) + " " + to_string(view.shape));
+  return unused;
+}
 
-  std::string list =
-      std::to_string(lines.size()) + (lines.size() == 1 ? " fault" : " faults") + " in the weights";
-  for (size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) list += "\n  " + lines[i];
-  if (lines.size() > kMostLines) list += "\n  and " + std::to_string(lines.size() - kMostLines) + " more";
-  throw Error(ErrorCode::model_invalid,
-              {.where = where, .got = list + "\n", .expected = "the tensors that config.json describes"});
+// A tensor that is missing under its own name, and there under a longer one: what the others begin with, too.
+std::string Binder::strange_prefix() const {
+  if (first_missing_.empty()) return {};
+  for (const auto& [name, view] : checkpoint_.tensors()) {
+    if (!name.ends_with("." + first_missing_)) continue;
+    const std::string prefix = name.substr(0, name.size() - first_missing_.size());
+    const auto begins = [&](const auto& tensor) { return tensor.first.starts_with(prefix); };
+    const bool all = std::all_of(checkpoint_.tensors().begin(), checkpoint_.tensors().end(), begins);
+    return (all ? "every name begins with " : "some names begin with ") + in_quotes(prefix) +
+           ", which is no prefix that galago knows";
+  }
+  return {};
+}
+
+std::vector<std::string> Binder::finish(const std::string& where) const {
+  std::vector<std::string> left = unused();
+  if (faults_.empty()) return left;
+  std::vector<std::string> lines = faults_;
+  for (const std::string& name : left) lines.push_back("unused " + name);
+  refuse(lines, where, strange_prefix());
+}
+
+std::vector<std::string> unused_warnings(const std::vector<std::string>& unused, bool strict,
+                                         const std::string& where) {
+  constexpr size_t kShown = 3;
+  if (unused.empty()) return {};
+  if (strict) {
+    std::vector<std::string> lines;
+    for (const std::string& name : unused) lines.push_back("unused " + name);
+    refuse(lines, where, {});
+  }
+  std::string text =
+      std::to_string(unused.size()) + (unused.size() == 1 ? " tensor is" : " tensors are") + " not used: ";
+  for (size_t i = 0; i < std::min(unused.size(), kShown); ++i) text += (i > 0 ? ", " : "") + unused[i];
+  return {where + ": " + text + (unused.size() > kShown ? ", ..." : "")};
 }
 
 Scope Scope::sub(const std::string& name) const { return {*binder_, prefix_ + name + "."}; }

@@ -1,6 +1,7 @@
 // Binding weights by checkpoint name with the shape a module expects; all faults are reported at once.
 // A module asks its Scope: scope.sub("self_attn").linear("q_proj", {d, d}). The Binder remembers what was
-// asked; finish() throws one Error{model_invalid} that lists every missing, mis-shaped and unused tensor.
+// asked; finish() throws one Error{model_invalid} that lists every missing and mis-shaped tensor, and names
+// what nobody asked for.
 #pragma once
 
 #include <set>
@@ -37,9 +38,10 @@ class Binder {
   Scope root();
   /// A name (or, ending in '.', a prefix) that may stay unused; why is for the reader of the model file.
   void waive(std::string name_or_prefix);
-  /// Throws Error{model_invalid} listing all missing, mis-shaped and unused tensors (at most 40 lines, then a
-  /// count).
-  void finish(const std::string& where) const;
+  /// Tensors that nobody asked for, "NAME [shape]", without those that are waived and the buffers that older
+  /// versions of the reference saved (rotary frequencies, position ids). Throws Error{model_invalid} when one
+  /// is missing or mis-shaped, and lists all of these and the unused ones (at most 40 lines, then a count).
+  std::vector<std::string> finish(const std::string& where) const;
 
  private:
   friend class Scope;
@@ -48,12 +50,20 @@ class Binder {
   WeightView stored_weight(const std::string& name, LinearShape shape);
   const std::byte* take(const std::string& name, const Shape& expected, std::span<const DType> types);
   void fault(std::string text);
+  std::vector<std::string> unused() const;
+  std::string strange_prefix() const;
 
   const Checkpoint& checkpoint_;
   std::set<std::string> used_;
   std::vector<std::string> waived_;
   std::vector<std::string> faults_;
+  std::string first_missing_;
 };
+
+/// What to say about tensors that Binder::finish gave: one line with their number and the first of them, or
+/// nothing. strict: Error{model_invalid} that lists them instead.
+std::vector<std::string> unused_warnings(const std::vector<std::string>& unused, bool strict,
+                                         const std::string& where);
 
 /// A prefix of tensor names. Cheap to copy.
 class Scope {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/tensor.h"
 #include "core/workspace.h"
@@ -33,6 +34,9 @@ class DualEncoder {
   /// parse_special: special tokens in the texts are control tokens, not text.
   virtual Tensor encode_texts(std::span<const std::string> texts, bool parse_special,
                               Workspace& workspace) const = 0;
+
+  /// Tensors of the checkpoint that it does not use (Binder::finish).
+  std::vector<std::string> unused;
 };
 
 }  // namespace galago

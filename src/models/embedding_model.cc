@@ -5,6 +5,7 @@
 #include <string>
 
 #include "galago/embedding.h"
+#include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/dual_encoder.h"
 #include "models/guarded.h"
@@ -14,6 +15,7 @@ namespace galago {
 
 struct EmbeddingModel::State {
   std::unique_ptr<const DualEncoder> encoder;
+  std::vector<std::string> warnings;
 };
 
 namespace {
@@ -101,10 +103,12 @@ EmbeddingModel EmbeddingModel::load(const std::filesystem::path& directory, cons
   return guarded([&] {
     auto state = std::make_shared<State>();
     state->encoder = load_dual_encoder(directory, numbers_of(options));
+    state->warnings = unused_warnings(state->encoder->unused, options.strict, directory.string());
     return EmbeddingModel(std::move(state));
   });
 }
 
+const std::vector<std::string>& EmbeddingModel::warnings() const { return state_->warnings; }
 int64_t EmbeddingModel::dimension() const { return state_->encoder->dimension(); }
 float EmbeddingModel::logit_scale() const { return state_->encoder->logit_scale(); }
 float EmbeddingModel::logit_bias() const { return state_->encoder->logit_bias(); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/workspace.h"
@@ -33,6 +34,9 @@ class Engine {
   virtual std::vector<int32_t> position_ids(const PixelBatch& batch) const = 0;
   /// Pixels on one side of a patch.
   virtual int64_t patch_size() const = 0;
+
+  /// Tensors of the checkpoint that it does not use (Binder::finish).
+  std::vector<std::string> unused;
 };
 
 }  // namespace galago

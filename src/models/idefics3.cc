@@ -20,7 +20,8 @@ constexpr const char* kConnector = "connector";
 constexpr const char* kAlign = "hidden_align";
 constexpr const char* kText = "text_model";
 
-std::string prefix(const char* part) { return std::string("model.") + part + "."; }
+// A part's prefix, with the whole model's before it or, as the base class saves its tensors, without.
+std::vector<std::string> prefixes(const std::string& part) { return {"model." + part, part}; }
 
 // The texts around image rows as a SmolVLM tokenizer may name them, at the top level of tokenizer_config.json
 // or under extra_special_tokens; Idefics3's are fixed. Reference: transformers 5.18
@@ -81,13 +82,14 @@ class Idefics3Frontend final : public Frontend {
     const std::string connected = "[N, " + text({rows_per_tile_, m.connector_hidden_size});
     const std::string rows = "[N, " + text({rows_per_tile_, m.text.hidden_size});
     const std::string sequence = "[L, " + text({m.text.hidden_size});
+    const std::string dot = ".";
     return {{"image", "file", tiles, {}, Stage::image},
-            {"vision tower", tiles, patches, {prefix(kVision)}, Stage::image},
-            {"connector", patches, connected, {prefix(kConnector)}, Stage::image},
-            {"hidden align", connected, rows, {prefix(kAlign)}, Stage::image},
-            {kEmbeddingStation, "ids [L]", sequence, {prefix(kText) + "embed_tokens."}},
+            {"vision tower", tiles, patches, prefixes(kVision + dot), Stage::image},
+            {"connector", patches, connected, prefixes(kConnector + dot), Stage::image},
+            {"hidden align", connected, rows, prefixes(kAlign + dot), Stage::image},
+            {kEmbeddingStation, "ids [L]", sequence, prefixes(kText + dot + "embed_tokens.")},
             {"pack", rows + " + " + sequence, sequence, {}},
-            {"text backbone", sequence, sequence, {prefix(kText) + "layers.", prefix(kText) + "norm."}},
+            {"text backbone", sequence, sequence, prefixes(kText + dot)},
             {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head."}}};
   }
 
@@ -155,14 +157,14 @@ class Idefics3Frontend final : public Frontend {
 
 class Idefics3Engine final : public Engine {
  public:
-  Idefics3Engine(const Idefics3Config& config, Binder& binder)
-      : tower_(make_tower(config.vision, binder.root().sub("model").sub(kVision))),
+  /// model: the prefix of all parts but the head.
+  Idefics3Engine(const Idefics3Config& config, const Scope& model, const Scope& head)
+      : tower_(make_tower(config.vision, model.sub(kVision))),
         adapter_(tower_, adapter_options(config)),
-        connector_(binder.root().sub("model").sub(kConnector), config.vision.hidden_size, config.scale_factor,
+        connector_(model.sub(kConnector), config.vision.hidden_size, config.scale_factor,
                    config.connector_hidden_size),
-        align_(binder.root().sub("model").sub(kAlign), config.connector_hidden_size, config.text.hidden_size),
-        decoder_(config.text, config.tie_word_embeddings, binder.root().sub("model").sub(kText),
-                 binder.root()) {}
+        align_(model.sub(kAlign), config.connector_hidden_size, config.text.hidden_size),
+        decoder_(config.text, config.tie_word_embeddings, model.sub(kText), head) {}
 
   Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const override {
     return adapter_.forward(batch, workspace, progress);  // [N, P, C]
@@ -202,10 +204,13 @@ class Idefics3Engine final : public Engine {
 
 std::unique_ptr<const Engine> Idefics3Frontend::load_engine(const Checkpoint& checkpoint) const {
   Binder binder(checkpoint);
+  const Scope root = binder.root();
+  const std::string norm = std::string(kText) + ".norm.weight";
+  const bool base = !root.has("model." + norm) && root.has(norm);
   if (patch_positions(config().vision) == PatchPositions::in_order)
-    waive_tower_extras(binder, prefix(kVision));
-  auto engine = std::make_unique<Idefics3Engine>(config(), binder);
-  binder.finish(files().path().string());
+    waive_pooling_head(binder, std::string(base ? "" : "model.") + kVision + ".");
+  auto engine = std::make_unique<Idefics3Engine>(config(), base ? root : root.sub("model"), root);
+  engine->unused = binder.finish(files().path().string());
   return engine;
 }
 

@@ -111,9 +111,13 @@ class LlavaNextFrontend final : public Frontend {
             {kEmbeddingStation,
              "ids [L]",
              sequence,
-             {"model." + language + ".embed_tokens.", language + ".model.embed_tokens."}},
+             {"model." + language + ".embed_tokens.", language + ".model.embed_tokens.",
+              language + ".embed_tokens."}},
             {"pack", rows + " + " + sequence, sequence, {}},
-            {"text backbone", sequence, sequence, {"model." + language + ".", language + ".model."}},
+            {"text backbone",
+             sequence,
+             sequence,
+             {"model." + language + ".", language + ".model.", language + ".layers.", language + ".norm."}},
             {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head.", language + ".lm_head."}}};
   }
 
@@ -218,18 +222,17 @@ std::unique_ptr<const Engine> LlavaNextFrontend::load_engine(const Checkpoint& c
   const Scope root = binder.root();
   const std::string language = kText;
   const bool old_base = root.has(kNewline);
-  const bool old_text = root.has(language + ".model.embed_tokens.weight");
+  const bool old_text = root.has(language + ".model.norm.weight");
+  const bool bare_text = root.has(language + ".norm.weight");  // as the base class saves it
   const Scope base = old_base ? root : root.sub("model");
-  const std::string text_prefix = old_text ? language + ".model." : "model." + language + ".";
-  const Scope text = old_text ? root.sub(language).sub("model") : root.sub("model").sub(language);
+  const Scope text = old_text    ? root.sub(language).sub("model")
+                     : bare_text ? root.sub(language)
+                                 : root.sub("model").sub(language);
   const Scope head = old_text ? root.sub(language) : root;
 
-  waive_tower_extras(binder, std::string(old_base ? "" : "model.") + kVision + ".");
-  for (int64_t i = 0; i < config().text.num_hidden_layers; ++i)  // older files repeat the frequencies
-    binder.waive(text_prefix + "layers." + std::to_string(i) + ".self_attn.rotary_emb.inv_freq");
-
-  auto engine = std::make_unique<const LlavaNextEngine>(config(), base, text, head);
-  binder.finish(files().path().string());
+  waive_pooling_head(binder, std::string(old_base ? "" : "model.") + kVision + ".");
+  auto engine = std::make_unique<LlavaNextEngine>(config(), base, text, head);
+  engine->unused = binder.finish(files().path().string());
   return engine;
 }
 

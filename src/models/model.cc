@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/process_memory.h"
+#include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/guarded.h"
 #include "models/image_key.h"
@@ -82,9 +83,10 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
           // Files anew: of weights that were converted, memory that was theirs alone is gone.
           return model_key(*model->frontend, model->frontend->files().checkpoint(), numbers);
         });
-    state->frontend = load_frontend(directory, numbers_of(options));
+    state->frontend = load_frontend(directory, numbers_of(options), options.chat_template);
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
+    state->warnings = unused_warnings(state->engine->unused, options.strict, directory.string());
     state->options = options;
     if (options.prefix_cache_bytes > 0)
       state->prefixes = std::make_unique<PrefixCache>(options.prefix_cache_bytes);
@@ -92,6 +94,8 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
     return Model(std::move(state));
   });
 }
+
+const std::vector<std::string>& Model::warnings() const { return state_->warnings; }
 
 void Model::State::done_with_pictures() const {
   if (!options.low_memory) return;

@@ -28,6 +28,7 @@ struct Model::State {
   std::unique_ptr<FeatureCache> image_cache;  // its own locks
   LoadOptions options;
   std::unique_ptr<PrefixCache> prefixes;  // null: off
+  std::vector<std::string> warnings;
   double load_ms = 0;
 
   /// The element type of the decoder's cache.

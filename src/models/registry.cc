@@ -12,6 +12,7 @@
 #include "io/config_fields.h"
 #include "io/json.h"
 #include "models/gguf_files.h"
+#include "models/given_template.h"
 #include "models/idefics3.h"
 #include "models/llava_next.h"
 #include "models/siglip.h"
@@ -90,9 +91,11 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) 
   return std::make_shared<DirectoryFiles>(path);
 }
 
-std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
-                                              const NumberOptions& numbers) {
-  std::shared_ptr<const ModelFiles> files = with_numbers(open_model(path), numbers);
+std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path, const NumberOptions& numbers,
+                                              const std::filesystem::path& chat_template) {
+  std::shared_ptr<const ModelFiles> files = open_model(path);
+  if (!chat_template.empty()) files = with_template(std::move(files), chat_template);
+  files = with_numbers(std::move(files), numbers);
   const std::string model_type = read_model_type(*files);
   return model_file(model_type).make_frontend(std::move(files));
 }

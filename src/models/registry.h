@@ -17,9 +17,11 @@ namespace galago {
 std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path);
 
 /// Reads a model's settings, tokenizer and template; no weights. They are read later, as `numbers`
-/// says. Error{model_unsupported} lists what is supported, Error{usage} for other numbers.
+/// says. chat_template: a file with one in place of the model's own; empty: none.
+/// Error{model_unsupported} lists what is supported, Error{usage} for other numbers.
 std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
-                                              const NumberOptions& numbers = {});
+                                              const NumberOptions& numbers = {},
+                                              const std::filesystem::path& chat_template = {});
 /// The tower's settings of any model, or of a tower that stands alone. Error{model_unsupported} as
 /// load_frontend; a model without a tower has num_hidden_layers 0.
 VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files);

@@ -27,8 +27,7 @@ class Siglip final : public DualEncoder {
         text_(settings_.model.text, binder_->root().sub("text_model")) {
     const Tensor scale = to_tensor(binder_->root().tensor("logit_scale", {1}));
     const Tensor bias = to_tensor(binder_->root().tensor("logit_bias", {1}));
-    waive_counters(*binder_);
-    binder_->finish(files->path().string());
+    unused = binder_->finish(files->path().string());
     binder_.reset();
     logit_scale_ = std::exp(scale.data()[0]);
     logit_bias_ = bias.data()[0];
@@ -70,12 +69,6 @@ class Siglip final : public DualEncoder {
   }
 
  private:
-  // Older files keep the counters 0, 1, 2, ... beside the tables that they index.
-  static void waive_counters(Binder& binder) {
-    binder.waive("vision_model.embeddings.position_ids");
-    binder.waive("text_model.embeddings.position_ids");
-  }
-
   void check_vocabulary(const ModelFiles& files) const {
     if (tokenizer_.vocab_size() <= settings_.model.text.vocab_size) return;
     throw Error(ErrorCode::model_invalid,

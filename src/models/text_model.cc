@@ -60,21 +60,14 @@ class TextFrontend final : public Frontend {
     Binder binder(checkpoint);
     const Scope root = binder.root();
     // The base class saves its tensors without prefix.
-    const bool base = !root.has("model.embed_tokens.weight") && root.has("embed_tokens.weight");
+    const bool base = !root.has("model.norm.weight") && root.has("norm.weight");
     const Scope text = base ? root : root.sub("model");
-    waive_copies(binder, base ? "" : "model.");
-    auto engine = std::make_unique<const TextEngine>(config_, text, root);
-    binder.finish(files().path().string());
+    auto engine = std::make_unique<TextEngine>(config_, text, root);
+    engine->unused = binder.finish(files().path().string());
     return engine;
   }
 
  private:
-  // Older files repeat the rotary frequencies of each layer.
-  void waive_copies(Binder& binder, const std::string& prefix) const {
-    for (int64_t i = 0; i < config_.text.num_hidden_layers; ++i)
-      binder.waive(prefix + "layers." + std::to_string(i) + ".self_attn.rotary_emb.inv_freq");
-  }
-
   ModelConfig config_;
 };
 

@@ -67,11 +67,8 @@ int64_t tiles_per_call(int64_t rows_per_tile) {
   return std::max<int64_t>(1, kRows / rows_per_tile);
 }
 
-void waive_tower_extras(Binder& binder, const std::string& prefix) {
-  for (const std::string inner : {"", "vision_model."}) {
-    binder.waive(prefix + inner + "head.");
-    binder.waive(prefix + inner + "embeddings.position_ids");
-  }
+void waive_pooling_head(Binder& binder, const std::string& prefix) {
+  for (const std::string inner : {"", "vision_model."}) binder.waive(prefix + inner + "head.");
 }
 
 }  // namespace galago

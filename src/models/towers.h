@@ -27,8 +27,7 @@ PatchPositions patch_positions(const VisionConfig& config);
 /// scratch to stay near the core.
 int64_t tiles_per_call(int64_t rows_per_tile);
 
-/// Names in a tower's checkpoint that no forward pass reads may stay: SigLIP's pooling head, and the position
-/// ids that older files hold.
-void waive_tower_extras(Binder& binder, const std::string& prefix);
+/// SigLIP's pooling head, which no forward pass reads, may stay in a tower's checkpoint.
+void waive_pooling_head(Binder& binder, const std::string& prefix);
 
 }  // namespace galago

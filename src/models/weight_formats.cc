@@ -58,6 +58,7 @@ class FilesWithCheckpoint final : public ModelFiles {
   }
   Checkpoint outline() const override { return files_->outline(); }
   std::string why_no_pictures() const override { return files_->why_no_pictures(); }
+  std::optional<NamedText> given_template() const override { return files_->given_template(); }
 
  private:
   std::shared_ptr<const ModelFiles> files_;

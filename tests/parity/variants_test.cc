@@ -32,10 +32,11 @@ void merge(Json& object, const Json& changes) {
 class Variant {
  public:
   explicit Variant(const std::string& name)
-      : record_(Checkpoint::open_file(test::data_path("variants/" + name + ".safetensors"))) {
-    folder_.add_copy_of(test::data_path("models/" + record_.metadata().at("base")));
+      : record_(Checkpoint::open_file(test::data_path("variants/" + name + ".safetensors"))),
+        recipe_(parse_json(record_.metadata().at("recipe"), name)) {
+    folder_.add_copy_of(test::data_path("models/" + recipe_.at("base").get<std::string>()));
     Json config = parse_json(test::read_bytes(folder_.file("config.json")), "config.json");
-    merge(config, recipe("config"));
+    merge(config, recipe_.at("config"));
     folder_.add("config.json", config.dump());
     change_weights();
   }
@@ -54,18 +55,15 @@ class Variant {
   Tensor logits() const { return to_tensor(*record_.find("logits")); }
 
  private:
-  Json recipe(const std::string& part) const { return parse_json(record_.metadata().at(part), part); }
-
   void change_weights() {
     const Checkpoint base = Checkpoint::open_directory(path());
     std::vector<NamedTensor> tensors;
     for (const auto& [name, view] : base.tensors())
       tensors.push_back({.name = name, .view = view, .make = {}});
-    const Json copied = recipe("copied"), turned = recipe("reversed");
-    for (const auto& [name, source] : copied.items())
+    for (const auto& [name, source] : recipe_.at("copied").items())
       tensors.push_back({.name = name, .view = *base.find(source.get<std::string>()), .make = {}});
     std::map<std::string, std::vector<std::byte>> owned;
-    for (const auto& [name, source] : turned.items()) {
+    for (const auto& [name, source] : recipe_.at("reversed").items()) {
       TensorView view = *base.find(source.get<std::string>());
       const int64_t row = view.count() / view.shape[0] * size_of(view.dtype);
       std::vector<std::byte>& bytes = owned[name];
@@ -80,6 +78,7 @@ class Variant {
   }
 
   Checkpoint record_;
+  Json recipe_;
   test::TempDir folder_;
 };
 

@@ -1,9 +1,9 @@
 # Records what transformers makes of small changes to the tiny checkpoints: keys of config.json, a head of another kind.
 # In: the test data folder (models/ in it). Out: variants/NAME.safetensors for each entry of VARIANTS.
-# One file holds the recipe and the result. Metadata: "base" (a folder of models/), "config" (a JSON object of changes;
-# objects are merged, the text "absent" removes a key), "copied" and "reversed" (JSON objects: a new tensor's name, and
-# the one whose rows it has, in their order or from the last to the first). Tensors: input_ids [L] i64, rows [r] i64
-# (which rows of the prefill are kept), logits [r,V] f32, generated_ids [n] i64 (greedy, no end token).
+# One file holds the recipe and the result. Metadata: "recipe", a JSON object with "base" (a folder of models/), "config"
+# (changes; objects are merged, the text "absent" removes a key), "copied" and "reversed" (a new tensor's name: the one
+# whose rows it has, in their order or from the last to the first). Tensors: input_ids [L] i64, rows [r] i64 (which rows
+# of the prefill are kept), logits [r,V] f32, generated_ids [n] i64 (greedy, no end token).
 # tests/parity/variants_test.cc runs the same.
 # Usage: python tools/oracle/make_variants.py -d tests/data [--only NAME]
 
@@ -26,6 +26,10 @@ NEW_TOKENS = 24
 HEAD = "lm_head.weight"
 TABLE = "model.embed_tokens.weight"
 
+YARN = dict(rope_type="yarn", factor=8.0, original_max_position_embeddings=32)
+LONG = dict(rope_type="longrope", short_factor=[1.0, 1.1, 1.3, 1.5], long_factor=[1.2, 2.0, 4.0, 8.0],
+            original_max_position_embeddings=32)
+
 # variant: base, changes of config.json, and where wanted copied, reversed and length (of the prompt).
 VARIANTS = {
     # Tied by config.json, and a head that differs.
@@ -41,6 +45,47 @@ VARIANTS = {
     "own_head_llava_mistral": ("llava_mistral", {"tie_word_embeddings": True}, {}),
     # Tied, and the table once more under the head's name; a base model has the table alone.
     "same_head": ("text_smollm2", {}, {"copied": {HEAD: TABLE}}),
+    # Rotary scaling; heads of 8, so four frequencies.
+    "rope_yarn": ("text_smollm2", {"rope_parameters": YARN}, {"length": 40}),
+    "rope_yarn_mscale": (
+        "text_smollm2",
+        {"rope_parameters": dict(YARN, mscale=0.7, mscale_all_dim=0.4, beta_fast=16, beta_slow=2, truncate=False)},
+        {"length": 40},
+    ),
+    # Transformers 4's spelling; the number beside rope_scaling goes first.
+    "rope_yarn_old": (
+        "text_smollm2",
+        {
+            "rope_parameters": "absent",
+            "rope_theta": 100000.0,
+            "original_max_position_embeddings": 24,
+            "rope_scaling": {"type": "yarn", "factor": 6.0, "attention_factor": 1.2,
+                             "original_max_position_embeddings": 500},
+        },
+        {"length": 40},
+    ),
+    "rope_dynamic": ("text_smollm2", {"rope_parameters": dict(rope_type="dynamic", factor=2.0)}, {"length": 40}),
+    # Below, across and beyond the length where the second list begins.
+    "rope_long_below": ("text_smollm2", {"rope_parameters": dict(LONG, original_max_position_embeddings=64)}, {"length": 20}),
+    "rope_long_across": ("text_smollm2", {"rope_parameters": LONG}, {"length": 20}),
+    "rope_long_beyond": ("text_smollm2", {"rope_parameters": dict(LONG, factor=16.0)}, {"length": 40}),
+    "rope_proportional": (
+        "text_smollm2",
+        {"rope_parameters": dict(rope_type="proportional", partial_rotary_factor=0.5, factor=2.0)},
+        {"length": 20},
+    ),
+    # Not looked at by the default kind.
+    "rope_partial": ("text_smollm2", {"partial_rotary_factor": 0.5}, {"length": 20}),
+    "rope_llama3_outer": ("text_llama3", {"original_max_position_embeddings": 16}, {"length": 40}),
+    # Activations.
+    "act_relu": ("text_llama2", {"hidden_act": "relu"}, {}),
+    "act_gelu": ("text_smollm2", {"hidden_act": "gelu"}, {}),
+    "act_gelu_tanh": ("text_granite", {"hidden_act": "gelu_pytorch_tanh"}, {}),
+    "act_quick_gelu": ("text_mistral", {"hidden_act": "quick_gelu"}, {}),
+    # A window in classes whose mask has none: the prompt sees everything, what is generated sees the window.
+    "window_llama": ("text_smollm2", {"sliding_window": 8}, {"length": 20}),
+    "window_granite": ("text_granite", {"sliding_window": 5}, {"length": 20}),
+    "window_smolvlm": ("tied_head", {"text_config": {"sliding_window": 6}}, {"length": 20}),
 }
 
 
@@ -112,8 +157,8 @@ def main():
             write_variant(arguments.data, base, changes, extra, pathlib.Path(scratch))
             tensors, margin = record(load(scratch), extra.get("length", 12))
         path = arguments.data / "variants" / f"{name}.safetensors"
-        recipe = {"config": changes, "copied": extra.get("copied", {}), "reversed": extra.get("reversed", {})}
-        save_file(tensors, path, metadata={"base": base, **{key: json.dumps(value) for key, value in recipe.items()}})
+        recipe = {"base": base, "config": changes, "copied": extra.get("copied", {}), "reversed": extra.get("reversed", {})}
+        save_file(tensors, path, metadata={"recipe": json.dumps(recipe)})
         distinct = len(set(tensors["generated_ids"].tolist()))
         print(f"{name}: {os.path.getsize(path)} bytes, margin {margin:.5f}, {distinct} distinct tokens")
 

@@ -27,9 +27,8 @@ class TinyDecoder {
   }
 
   std::unique_ptr<const LlamaDecoder> load(bool tied = false, bool write_head = true) {
-    checkpoint_ = weights(write_head).checkpoint(directory_);
+    checkpoint_ = weights(write_head && !tied).checkpoint(directory_);  // an own head would count
     Binder binder(checkpoint_);
-    if (tied) binder.waive("lm_head.weight");
     auto decoder =
         std::make_unique<const LlamaDecoder>(config, tied, binder.root().sub("model"), binder.root());
     binder.finish("tiny decoder");

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "galago/galago.h"
 #include "model_files.h"
 #include "models/inspect.h"
 
@@ -88,11 +89,88 @@ TEST(Load, AConfigWithOneMoreLayerNamesAllItsTensors) {
   EXPECT_THAT(what, HasSubstr("missing model.text_model.layers.3.mlp.down_proj.weight"));
 }
 
-TEST(Load, AConfigWithOneLayerLessNamesWhatIsLeft) {
+TEST(Load, AConfigWithOneLayerLessLoadsAndNamesWhatIsLeft) {
   const test::ModelCopy model;
   model.edit("config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
-  EXPECT_THAT(load_error(model).what(),
-              HasSubstr("unused model.text_model.layers.2.self_attn.q_proj.weight"));
+  const test::Loaded loaded(model.path());
+  EXPECT_EQ(loaded.engine->unused.size(), 9U);
+  EXPECT_EQ(loaded.engine->unused[0], "model.text_model.layers.2.input_layernorm.weight [64]");
+}
+
+TEST(Load, TensorsOfNoUseAreAWarningOrAnErrorAsAsked) {
+  const test::ModelCopy model;
+  const float extra = 1;
+  model.change_weights([&](std::vector<NamedTensor>& tensors) {
+    for (const char* name : {"odd", "model.vision_model.embeddings.position_ids"})
+      tensors.push_back({name, {DType::f32, {1}, reinterpret_cast<const std::byte*>(&extra)}});
+  });
+  const Model loaded = Model::load(model.path());
+  EXPECT_THAT(loaded.warnings(),
+              testing::ElementsAre(model.path().string() + ": 1 tensor is not used: odd [1]"));
+  const Error error = test::error_of([&] { Model::load(model.path(), {.strict = true}); });
+  EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+  EXPECT_THAT(error.what(), HasSubstr("1 fault in the weights\n  unused odd [1]"));
+  EXPECT_NO_THROW(Model::load(test::data_path("models/smolvlm_tiles"), {.strict = true}));
+}
+
+/// The same weights under the names that training tools give them.
+struct Renamed {
+  const char* what;
+  const char* model;
+  std::function<std::string(const std::string&)> name;
+  std::string wrapper;
+};
+
+std::string without(const std::string& name, const std::string& prefix) {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+class Prefixes : public testing::TestWithParam<Renamed> {};
+
+TEST_P(Prefixes, AreRecognisedByTheWholeSetOfNames) {
+  const test::ModelCopy model(GetParam().model);
+  model.change_weights([](std::vector<NamedTensor>& tensors) {
+    for (NamedTensor& t : tensors) t.name = GetParam().name(t.name);
+  });
+  const test::Loaded renamed(model.path()), original(GetParam().model);
+  EXPECT_EQ(renamed.checkpoint.wrapper(), GetParam().wrapper);
+  EXPECT_THAT(renamed.engine->unused, testing::IsEmpty());
+  EXPECT_EQ(renamed.engine->decoder().weight_bytes(), original.engine->decoder().weight_bytes());
+  for (const StationSize& row : inspect(*renamed.frontend, renamed.checkpoint))
+    EXPECT_NE(row.shape.name, "other");
+}
+
+std::string wrapped(const std::string& wrapper, const std::string& name) { return wrapper + name; }
+
+std::vector<Renamed> renamed() {
+  const auto by = [](std::string wrapper) {
+    return [wrapper](const std::string& name) { return wrapped(wrapper, name); };
+  };
+  const auto bare = [](const std::string& name) { return without(name, "model."); };
+  const auto old_to_bare = [](const std::string& name) {
+    return name.starts_with("language_model.model.")
+               ? "language_model." + without(name, "language_model.model.")
+               : name;
+  };
+  return {{"peft", "text_llama2", by("base_model.model."), "base_model.model."},
+          {"parallel", "smolvlm_tiles", by("module."), "module."},
+          {"compiled", "llava_clip", by("_orig_mod."), "_orig_mod."},
+          {"both", "grid25_llama3", by("module._orig_mod."), "module._orig_mod."},
+          {"base_idefics3", "tied_head", bare, ""},
+          {"wrapped_base", "text_smollm2", [bare](const std::string& name) { return "module." + bare(name); },
+           "module."},
+          {"base_llava", "llava_granite", old_to_bare, ""}};
+}
+
+std::string renamed_name(const testing::TestParamInfo<Renamed>& info) { return info.param.what; }
+INSTANTIATE_TEST_SUITE_P(Names, Prefixes, testing::ValuesIn(renamed()), renamed_name);
+
+TEST(Load, AnUnknownPrefixIsNamed) {
+  const test::ModelCopy model("text_llama2");
+  model.change_weights([](std::vector<NamedTensor>& tensors) {
+    for (NamedTensor& t : tensors) t.name = "student." + t.name;
+  });
+  EXPECT_THAT(load_error(model).hint(), HasSubstr("every name begins with \"student.\""));
 }
 
 TEST(Load, RefusesATruncatedFile) {

@@ -89,10 +89,58 @@ TEST(TextModel, ASystemMessageNeedsATemplate) {
   }
 }
 
-TEST(TextModel, AVisionModelStillNeedsItsTemplate) {
+TEST(TextModel, AVisionModelWithoutATemplateTakesRawTextAndAGivenOne) {
   const test::ModelCopy model;
   model.remove("chat_template.jinja");
-  EXPECT_EQ(test::error_of([&] { load_frontend(model.path()); }).code(), ErrorCode::not_found);
+  const auto frontend = load_frontend(model.path());
+  EXPECT_FALSE(frontend->has_template());
+  const Error error = test::error_of([&] { frontend->prompt_ids({.prompt = "the cat"}, {}); });
+  EXPECT_EQ(error.code(), ErrorCode::not_found);
+  EXPECT_THAT(error.what(), HasSubstr("--chat-template"));
+  const PromptText raw{.prompt = "<|im_start|>the cat", .parse_special = true, .raw = true};
+  EXPECT_EQ(frontend->prompt_ids(raw, {}).front(), *frontend->tokenizer().token_to_id("<|im_start|>"));
+  const test::TempDir folder;
+  const std::string given = folder.add(
+      "given.jinja", test::read_bytes(test::data_path("models/smolvlm_tiles/chat_template.jinja")));
+  EXPECT_EQ(load_frontend(model.path(), {}, given)->prompt_ids({.prompt = "the cat"}, {}),
+            prompt_of(tiny("smolvlm_tiles"), {.prompt = "the cat"}));
+  const std::string other = folder.add("other.jinja", "{{ messages[0].content[0].text }}!");
+  EXPECT_NE(load_frontend(tiny("smolvlm_tiles"), {}, other)->prompt_ids({.prompt = "the cat"}, {}),
+            prompt_of(tiny("smolvlm_tiles"), {.prompt = "the cat"}));
+  EXPECT_EQ(test::error_of([&] { load_frontend(model.path(), {}, folder.file("none")); }).code(),
+            ErrorCode::not_found);
+}
+
+// As tokenizer(text): every text gets what the post-processor adds, also one that has it already.
+TEST(TextModel, ARawPromptThatBeginsWithTheStartTokenGetsASecondOne) {
+  const PromptText text{.prompt = "<s>the cat", .parse_special = true, .raw = true};
+  const std::vector<int32_t> ids = prompt_of(tiny("text_llama2"), text);
+  EXPECT_EQ(ids[0], 1);
+  EXPECT_EQ(ids[1], 1);
+  EXPECT_NE(ids[2], 1);
+  const test::ModelCopy model("text_llama2");
+  Json tokenizer = parse_json(test::read_bytes(model.path() / "tokenizer.json"), "tokenizer.json");
+  Json& post = tokenizer["post_processor"];
+  post["single"].push_back({{"SpecialToken", {{"id", "</s>"}, {"type_id", 0}}}});
+  post["special_tokens"]["</s>"] = {{"id", "</s>"}, {"ids", {2}}, {"tokens", {"</s>"}}};
+  model.write("tokenizer.json", tokenizer.dump());
+  std::vector<int32_t> ended = ids;
+  ended.push_back(2);
+  EXPECT_EQ(prompt_of(model.path(), text), ended);
+}
+
+// As ProcessorMixin.apply_chat_template: a prompt that begins with the start token is whole.
+TEST(TextModel, AProcessorsPromptGetsTheStartTokenOnce) {
+  const test::ModelCopy model("idefics3_llama3");
+  const auto ids = [&] { return prompt_of(model.path(), {.prompt = "the cat"}); };
+  const auto frontend = load_frontend(model.path());
+  const int32_t start = *frontend->tokenizer().token_to_id("<|begin_of_text|>");
+  model.write("chat_template.json",
+              R"({"chat_template": "<|begin_of_text|>{{ messages[0].content[0].text }}"})");
+  const std::vector<int32_t> own = ids();
+  model.write("chat_template.json", R"({"chat_template": "{{ messages[0].content[0].text }}"})");
+  EXPECT_EQ(ids(), own);
+  EXPECT_EQ(std::count(own.begin(), own.end(), start), 1);
 }
 
 TEST(TextModel, StationsCountEveryParameter) {
