@@ -29,7 +29,6 @@ EDGES = {
 THIRD_PARTY = {
     r"nlohmann/": {"io"},
     r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|zlib\.h": {"image"},
-    r"utf8proc\.h|pcre2\.h": {"text"},
     r"openssl/": {"core"},
     r"hwy/|omp\.h|immintrin\.h": {"kernels"},
     r"CLI/|gtest/|gmock/|benchmark/": set(),

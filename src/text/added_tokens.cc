@@ -8,6 +8,7 @@
 
 #include "core/printable.h"
 #include "galago/error.h"
+#include "text/growth.h"
 #include "text/unicode.h"
 
 namespace galago {
@@ -49,6 +50,16 @@ bool flag(const JsonField& token, const std::string& key) {
   return field && field->boolean();  // absent: false
 }
 
+/// A token's text, normalized; one byte too long where it grows too far.
+std::string decoded(const std::string& content, const Normalizer& normalizer) {
+  try {
+    return normalizer(MarkedText(content), most_grown(content.size())).text();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::input_too_large) throw;
+    return std::string(kContentBytes + 1, ' ');
+  }
+}
+
 AddedToken read_token(const JsonField& field, const Vocabulary& vocabulary, const Normalizer& normalizer) {
   AddedToken token;
   token.content = field.at("content").string();
@@ -58,10 +69,13 @@ AddedToken read_token(const JsonField& field, const Vocabulary& vocabulary, cons
   token.rstrip = flag(field, "rstrip");
   token.special = flag(field, "special");
   token.normalized = flag(field, "normalized");
-  token.decoded = token.normalized ? normalizer(MarkedText(token.content)).text() : token.content;
-  const size_t bytes = std::max(token.content.size(), token.decoded.size());
-  if (token.content.empty() || bytes > kContentBytes)
-    field.at("content").fail("a text of 1 to " + std::to_string(kContentBytes) + " bytes");
+  const auto require_length = [&](size_t bytes) {
+    if (token.content.empty() || bytes > kContentBytes)
+      field.at("content").fail("a text of 1 to " + std::to_string(kContentBytes) + " bytes");
+  };
+  require_length(token.content.size());
+  token.decoded = token.normalized ? decoded(token.content, normalizer) : token.content;
+  require_length(token.decoded.size());
   if (const auto known = id_in(vocabulary, token.content); known && *known != token.id)
     field.at("id").fail("the vocabulary's id " + std::to_string(*known));
   return token;
@@ -158,9 +172,11 @@ std::vector<AddedTokens::Found> AddedTokens::find(const MarkedText& marked, cons
 std::vector<PromptPart> AddedTokens::cut(const MarkedText& prompt, const Normalizer& normalizer,
                                          bool parse_special) const {
   std::vector<PromptPart> parts;
+  size_t most = most_grown(prompt.size());  // of all parts together
   const auto add_text = [&](size_t begin, size_t end) {
     if (begin >= end) return;
-    const MarkedText text = normalizer(prompt.slice(begin, end));
+    const MarkedText text = normalizer(prompt.slice(begin, end), most);
+    most -= text.size();
     size_t at = 0;
     for (const Found& f : find(text, normalized_, parse_special)) {
       if (f.begin > at) parts.push_back({{}, text.text().substr(at, f.begin - at), begin == 0 && at == 0});

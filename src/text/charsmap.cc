@@ -2,13 +2,12 @@
 // replacement outside the texts is an error.
 #include "text/charsmap.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
 
-#include "core/limits.h"
 #include "galago/error.h"
+#include "text/graphemes.h"
+#include "text/growth.h"
 #include "text/unicode.h"
 
 namespace galago {
@@ -21,14 +20,8 @@ constexpr size_t kLongGrapheme = 6;
 /// rewrite a character or a few; a map that leads further is refused when it is read.
 constexpr size_t kPrefixBytes = 128;
 
-/// Replacements may be longer than what they replace: this is as far as a text may grow.
-constexpr size_t kMostBytes = 4 * static_cast<size_t>(limits::kPromptBytes);
-
-void append(MarkedText& out, std::string_view text, bool user) {
-  if (out.size() + text.size() > kMostBytes)
-    throw Error(ErrorCode::input_too_large, {.where = "normalizer",
-                                             .got = "text that grew over " + std::to_string(kMostBytes),
-                                             .expected = "at most as many bytes"});
+void append(MarkedText& out, std::string_view text, bool user, size_t most) {
+  check_grown(out.size() + text.size(), most, "normalizer");
   out.append(text, user);
 }
 
@@ -101,22 +94,6 @@ class LongestWalk {
   std::vector<int32_t> walks_;         ///< of each place
 };
 
-/// End of the grapheme that begins at `at`.
-size_t grapheme_end(std::string_view text, size_t at) {
-  auto previous = unicode::decode_at(text, at);
-  size_t end = at + static_cast<size_t>(previous.length);
-  utf8proc_int32_t state = 0;
-  while (end < text.size()) {
-    const auto next = unicode::decode_at(text, end);
-    if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(previous.value),
-                                         static_cast<utf8proc_int32_t>(next.value), &state))
-      break;
-    end += static_cast<size_t>(next.length);
-    previous = next;
-  }
-  return end;
-}
-
 }  // namespace
 
 Charsmap Charsmap::parse(std::string_view bytes, const std::string& where) {
@@ -175,6 +152,7 @@ std::string_view Charsmap::replacement_at(uint32_t offset) const {
 }
 
 MarkedText Charsmap::replace_longest(const MarkedText& text) const {
+  const size_t most = most_grown(text.size());
   MarkedText out;
   const std::string_view all = text.text();
   for (size_t at = 0; at < all.size();) {
@@ -184,7 +162,7 @@ MarkedText Charsmap::replace_longest(const MarkedText& text) const {
     const bool whole =
         match && (at + match->length == all.size() || unicode::begins_character(all[at + match->length]));
     if (whole) {
-      append(out, replacement_at(match->replacement), text.any_user(at, at + match->length));
+      append(out, replacement_at(match->replacement), text.any_user(at, at + match->length), most);
     } else {
       out.append(text, at, at + character);
     }
@@ -194,15 +172,16 @@ MarkedText Charsmap::replace_longest(const MarkedText& text) const {
 }
 
 MarkedText Charsmap::replace_graphemes(const MarkedText& text) const {
+  const size_t most = most_grown(text.size());
   MarkedText out;
   const std::string_view all = text.text();
   const auto replace = [&](size_t begin, size_t end) {
     const auto match = find(all.substr(begin, end - begin), false);
-    if (match) append(out, replacement_at(match->replacement), text.any_user(begin, end));
+    if (match) append(out, replacement_at(match->replacement), text.any_user(begin, end), most);
     return match.has_value();
   };
   for (size_t at = 0; at < all.size();) {
-    const size_t end = grapheme_end(all, at);
+    const size_t end = unicode::grapheme_end(all, at);
     if (end - at < kLongGrapheme && replace(at, end)) {
       at = end;
       continue;

@@ -9,6 +9,7 @@
 #include "core/printable.h"
 #include "galago/error.h"
 #include "text/byte_alphabet.h"
+#include "text/growth.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
 
@@ -91,13 +92,16 @@ class FuseStep final : public DecodeStep {
 };
 
 std::string replace_all(std::string_view text, const Pattern& pattern, const std::string& content) {
+  const size_t most = most_decoded(text.size());
   std::string out;
   size_t at = 0;
-  for (const Span& span : pattern.find_all(text)) {
+  pattern.for_each(text, [&](const Span& span) {
+    check_grown(out.size() + (span.begin - at) + content.size(), most, "decoder", ErrorCode::model_invalid);
     out.append(text.substr(at, span.begin - at));
     out += content;
     at = span.end;
-  }
+  });
+  check_grown(out.size() + (text.size() - at), most, "decoder", ErrorCode::model_invalid);
   out.append(text.substr(at));
   return out;
 }

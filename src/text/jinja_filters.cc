@@ -82,7 +82,7 @@ Value json_filter(const Value& value, const Values& arguments, Meter& meter) {
   style.ensure_ascii = ascii && ascii->truth();
   style.sort_keys = sort && sort->truth();
   if (indent && !indent->is_none()) {
-    style.item_separator = ",";
+    style.item_separator.assign(1, ',');
     const int64_t spaces =
         indent->text() ? 0 : std::clamp(as_integer(*indent, meter), int64_t{0}, int64_t{64});
     style.indent = indent->text() ? indent->text()->text() : std::string(static_cast<size_t>(spaces), ' ');
@@ -248,7 +248,7 @@ std::optional<Value> text_filter(const std::string& name, const Value& value, co
   if (name == "upper") return make_text(upper(to_text(value, meter)), meter);
   if (name == "lower") return make_text(lower(to_text(value, meter)), meter);
   if (name == "capitalize") return make_text(capitalize(to_text(value, meter)), meter);
-  if (name == "title") return make_text(title(to_text(value, meter)), meter);
+  if (name == "title") return make_text(title_words(to_text(value, meter)), meter);
   if (name == "string" || name == "safe") return make_text(to_text(value, meter), meter);
   if (name == "replace") return replace_filter(to_text(value, meter), arguments, meter);
   if (name == "indent") return indent_filter(to_text(value, meter), arguments, meter);

@@ -1,55 +1,34 @@
-// Cutting and joining keep runs as they are; changes of case go through every run in turn.
+// Cutting and joining keep runs as they are; changes of case look at the whole text and write run by run.
 // In: marked texts. Out: marked texts. Reference: Python 3 str.
 #include "text/jinja_text.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 
+#include "text/letter_case.h"
 #include "text/unicode.h"
 
 namespace galago::jinja {
 namespace {
 
-/// Python's str.isspace.
-bool is_python_space(char32_t c) { return unicode::is_space(c) || (c >= 0x1C && c <= 0x1F); }
-
-void append_upper(std::string& out, char32_t c) {
-  if (c == 0xDF) {
-    out += "SS";  // the sharp s has no single upper case letter
-  } else {
-    unicode::append(out, static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))));
-  }
-}
-
-void append_title(std::string& out, char32_t c) {
-  if (c == 0xDF) {
-    out += "Ss";
-  } else {
-    unicode::append(out, static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c))));
-  }
-}
-
-void append_lower(std::string& out, char32_t c) {
-  unicode::append(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
-}
-
-/// Every character through put(out, c); put may remember what came before.
+/// Every character through put(out, at), which appends what becomes of the one at `at` of the whole text.
 template <typename Put>
 MarkedText map_characters(const MarkedText& text, Put put) {
-  return text.map_runs([&put](std::string_view run) {
+  MarkedText made;
+  size_t at = 0;
+  for (const MarkedText::Run& run : text.runs()) {
     std::string out;
-    for (size_t i = 0; i < run.size();) {
-      const auto c = unicode::decode_at(run, i);
-      put(out, c.value);
-      i += static_cast<size_t>(c.length);
+    while (at < run.end) {
+      const auto c = unicode::decode_at(text.text(), at);
+      put(out, at, c.value);
+      at += static_cast<size_t>(c.length);
     }
-    return out;
-  });
+    made.append(out, run.user);
+  }
+  return made;
 }
 
 bool drops(const std::optional<std::string_view>& characters, std::string_view bytes, char32_t c) {
-  return characters ? characters->find(bytes) != std::string_view::npos : is_python_space(c);
+  return characters ? characters->find(bytes) != std::string_view::npos : unicode::is_python_space(c);
 }
 
 std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Meter& meter) {
@@ -58,7 +37,7 @@ std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Met
   const auto skip = [&](size_t at, bool space) {
     while (at < bytes.size()) {
       const auto c = unicode::decode_at(bytes, at);
-      if (is_python_space(c.value) != space) break;
+      if (unicode::is_python_space(c.value) != space) break;
       at += static_cast<size_t>(c.length);
     }
     return at;
@@ -146,30 +125,67 @@ MarkedText replace(const MarkedText& text, std::string_view from, const MarkedTe
   return out;
 }
 
-MarkedText upper(const MarkedText& text) { return map_characters(text, append_upper); }
+MarkedText upper(const MarkedText& text) {
+  return map_characters(text, [](std::string& out, size_t, char32_t c) { unicode::append_upper(out, c); });
+}
 
-MarkedText lower(const MarkedText& text) { return map_characters(text, append_lower); }
+MarkedText lower(const MarkedText& text) {
+  return map_characters(
+      text, [&](std::string& out, size_t at, char32_t) { unicode::append_lower_at(out, text.text(), at); });
+}
+
+MarkedText swap_case(const MarkedText& text) {
+  return map_characters(text, [&](std::string& out, size_t at, char32_t c) {
+    if (unicode::is_uppercase(c)) {
+      unicode::append_lower_at(out, text.text(), at);
+    } else if (unicode::is_lowercase(c)) {
+      unicode::append_upper(out, c);
+    } else {
+      unicode::append(out, c);
+    }
+  });
+}
 
 MarkedText capitalize(const MarkedText& text) {
-  return map_characters(text, [first = true](std::string& out, char32_t c) mutable {
-    if (first) {
-      append_title(out, c);
+  return map_characters(text, [&](std::string& out, size_t at, char32_t c) {
+    if (at == 0) {
+      unicode::append_title(out, c);
     } else {
-      append_lower(out, c);
+      unicode::append_lower_at(out, text.text(), at);
     }
-    first = false;
   });
 }
 
 MarkedText title(const MarkedText& text) {
-  return map_characters(text, [in_word = false](std::string& out, char32_t c) mutable {
+  return map_characters(text, [&, in_word = false](std::string& out, size_t at, char32_t c) mutable {
     if (in_word) {
-      append_lower(out, c);
+      unicode::append_lower_at(out, text.text(), at);
     } else {
-      append_title(out, c);
+      unicode::append_title(out, c);
     }
-    in_word = unicode::is_letter(c);
+    in_word = unicode::is_cased(c);
   });
+}
+
+MarkedText title_words(const MarkedText& text) {
+  constexpr std::string_view kBegins = "-({[<";
+  const std::string_view bytes = text.text();
+  const auto separates = [&](const unicode::CodePoint& c) {
+    return unicode::is_python_space(c.value) ||
+           (c.length == 1 && kBegins.find(static_cast<char>(c.value)) != std::string_view::npos);
+  };
+  MarkedText out;
+  for (size_t at = 0; at < bytes.size();) {
+    const bool separator = separates(unicode::decode_at(bytes, at));
+    size_t end = at;
+    while (end < bytes.size() && separates(unicode::decode_at(bytes, end)) == separator)
+      end += static_cast<size_t>(unicode::decode_at(bytes, end).length);
+    const size_t second = at + static_cast<size_t>(unicode::decode_at(bytes, at).length);
+    out.append(upper(text.slice(at, second)));
+    out.append(lower(text.slice(second, end)));
+    at = end;
+  }
+  return out;
 }
 
 SliceBounds slice_bounds(int64_t length, std::optional<int64_t> start, std::optional<int64_t> stop,

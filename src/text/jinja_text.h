@@ -27,10 +27,13 @@ MarkedText replace(const MarkedText& text, std::string_view from, const MarkedTe
                    Meter& meter);
 MarkedText upper(const MarkedText& text);
 MarkedText lower(const MarkedText& text);
-/// First character upper case, the others lower case.
+MarkedText swap_case(const MarkedText& text);
+/// First character title case, the others lower case.
 MarkedText capitalize(const MarkedText& text);
-/// Every word capitalized.
+/// str.title: every letter that follows none in title case, the others lower case.
 MarkedText title(const MarkedText& text);
+/// Jinja's filter title: what follows white space or one of -({[< in upper case, the others lower case.
+MarkedText title_words(const MarkedText& text);
 
 /// Start, stop and step of a slice as Python reads them for a length; step is not 0.
 struct SliceBounds {

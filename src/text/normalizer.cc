@@ -1,8 +1,6 @@
 // Each step keeps the marks of the runs it rewrites: what came out of a user's text stays the user's.
 #include "text/normalizer.h"
 
-#include <utf8proc.h>
-
 #include <memory>
 #include <optional>
 #include <utility>
@@ -11,6 +9,8 @@
 #include "galago/error.h"
 #include "text/byte_alphabet.h"
 #include "text/charsmap.h"
+#include "text/growth.h"
+#include "text/letter_case.h"
 #include "text/normal_form.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
@@ -22,46 +22,102 @@ constexpr int kSequenceDepth = 8;
 
 /// Run by run where that equals the whole; where characters combine across a border, the whole counts as the
 /// user's, so that nothing a user typed can become a control token.
-MarkedText normalized(const MarkedText& text, NormalForm form) {
-  const std::string whole = to_normal_form(text.text(), form);
-  MarkedText by_run = text.map_runs([form](std::string_view run) { return to_normal_form(run, form); });
+MarkedText normalized(const MarkedText& text, NormalForm form, size_t most) {
+  const std::string whole = to_normal_form(text.text(), form, most);
+  MarkedText by_run = text.map_runs([&](std::string_view run) { return to_normal_form(run, form, most); });
   if (by_run.text() == whole) return by_run;
   return MarkedText(whole, text.any_user());
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size();) {
-    const auto c = unicode::decode_at(text, i);
-    // The one character whose lower case is two code points.
-    if (c.value == 0x130) {
-      out += "i\xCC\x87";
-    } else {
-      unicode::append(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+/// A text whose characters are put by put(out, c), which writes three bytes at most.
+template <typename Put>
+MarkedText each_character(const MarkedText& text, const Put& put) {
+  return text.map_runs([&put](std::string_view run) {
+    std::string out;
+    for (size_t i = 0; i < run.size();) {
+      const auto c = unicode::decode_at(run, i);
+      put(out, c.value);
+      i += static_cast<size_t>(c.length);
     }
-    i += static_cast<size_t>(c.length);
+    return out;
+  });
+}
+
+void put_without_accent(std::string& out, char32_t c) {
+  if (!unicode::is_accent(c)) unicode::append(out, c);
+}
+
+/// Control characters and marks of direction as the reference's NMT models want them.
+void put_nmt(std::string& out, char32_t c) {
+  const bool space = c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 ||
+                     (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+                     c == 0xFEFF || c == 0xFFFD;
+  const bool dropped = (c >= 1 && c < 0x20) || c == 0x7F || c == 0x8F || c == 0x9F;
+  if (space) {
+    out += ' ';
+  } else if (!dropped) {
+    unicode::append(out, c);
   }
+}
+
+/// What BERT does to a text: no control characters, ideographs apart, no accents, lower case.
+struct Bert {
+  bool clean_text = false;
+  bool handle_chinese_chars = false;
+  bool strip_accents = false;
+  bool lowercase = false;
+
+  static Bert from_json(const JsonField& field);
+  MarkedText operator()(MarkedText text, size_t most) const;
+};
+
+Bert Bert::from_json(const JsonField& field) {
+  Bert bert;
+  bert.clean_text = field.at("clean_text").boolean();
+  bert.handle_chinese_chars = field.at("handle_chinese_chars").boolean();
+  bert.lowercase = field.at("lowercase").boolean();
+  const auto strip = field.find("strip_accents");
+  bert.strip_accents = strip ? strip->boolean() : bert.lowercase;  // null: as lowercase
+  return bert;
+}
+
+MarkedText Bert::operator()(MarkedText text, size_t most) const {
+  if (clean_text)
+    text = each_character(text, [](std::string& out, char32_t c) {
+      if (!unicode::is_bert_control(c)) unicode::append(out, unicode::is_space(c) ? U' ' : c);
+    });
+  if (handle_chinese_chars)
+    text = each_character(text, [](std::string& out, char32_t c) {
+      const bool apart = unicode::is_bert_chinese(c);
+      if (apart) out += ' ';
+      unicode::append(out, c);
+      if (apart) out += ' ';
+    });
+  if (strip_accents)
+    text = each_character(normalized(text, {}, most), [](std::string& out, char32_t c) {
+      if (!unicode::is_bert_accent(c)) unicode::append(out, c);
+    });
+  return lowercase ? each_character(text, unicode::append_lower) : text;
+}
+
+MarkedText prepended(const std::string& prefix, MarkedText text, size_t most) {
+  if (text.empty()) return text;
+  check_grown(prefix.size() + text.size(), most, "normalizer");
+  MarkedText out(prefix);
+  out.append(text);
   return out;
 }
 
-std::string without_marks(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size();) {
-    const auto c = unicode::decode_at(text, i);
-    if (!unicode::is_mark(c.value)) out.append(text.substr(i, static_cast<size_t>(c.length)));
-    i += static_cast<size_t>(c.length);
-  }
-  return out;
-}
-
-MarkedText replaced(const MarkedText& text, const Pattern& pattern, const std::string& content) {
+MarkedText replaced(const MarkedText& text, const Pattern& pattern, const std::string& content, size_t most) {
   MarkedText out;
   size_t at = 0;
-  for (const Span& span : pattern.find_all(text.text())) {
+  pattern.for_each(text.text(), [&](const Span& span) {
+    check_grown(out.size() + (span.begin - at) + content.size(), most, "normalizer");
     out.append(text, at, span.begin);
     out.append(content, text.any_user(span.begin, span.end));
     at = span.end;
-  }
+  });
+  check_grown(out.size() + (text.size() - at), most, "normalizer");
   out.append(text, at, text.size());
   return out;
 }
@@ -105,53 +161,51 @@ void Normalizer::add(const JsonField& field, int depth) {
     if (depth >= kSequenceDepth) list.fail("at most " + std::to_string(kSequenceDepth) + " nested sequences");
     for (size_t i = 0; i < list.size(); ++i) add(list.at(i), depth + 1);
   } else if (const auto form = form_named(type)) {
-    steps_.push_back([form = *form](const MarkedText& text) { return normalized(text, form); });
+    steps_.push_back(
+        [form = *form](const MarkedText& text, size_t most) { return normalized(text, form, most); });
   } else if (type == "Lowercase") {
-    steps_.push_back([](MarkedText text) { return text.map_runs(lower_case); });
+    steps_.push_back(
+        [](const MarkedText& text, size_t) { return each_character(text, unicode::append_lower); });
   } else if (type == "StripAccents") {
-    steps_.push_back([](MarkedText text) { return text.map_runs(without_marks); });
+    steps_.push_back([](const MarkedText& text, size_t) { return each_character(text, put_without_accent); });
+  } else if (type == "Nmt") {
+    steps_.push_back([](const MarkedText& text, size_t) { return each_character(text, put_nmt); });
+  } else if (type == "BertNormalizer") {
+    steps_.push_back(Bert::from_json(field));
   } else if (type == "ByteLevel") {
-    steps_.push_back([](MarkedText text) { return text.map_runs(to_byte_alphabet); });
+    steps_.push_back([](const MarkedText& text, size_t) { return text.map_runs(to_byte_alphabet); });
   } else if (type == "Prepend") {
-    steps_.push_back([prefix = field.at("prepend").string()](MarkedText text) {
-      if (text.empty()) return text;
-      MarkedText out(prefix);
-      out.append(text);
-      return out;
+    steps_.push_back([prefix = field.at("prepend").string()](MarkedText text, size_t most) {
+      return prepended(prefix, std::move(text), most);
     });
   } else if (type == "Replace") {
-    steps_.push_back([pattern = Pattern::from_json(field.at("pattern")),
-                      content = field.at("content").string()](MarkedText text) {
-      return replaced(text, pattern, content);
-    });
+    steps_.push_back(
+        [pattern = Pattern::from_json(field.at("pattern")), content = field.at("content").string()](
+            const MarkedText& text, size_t most) { return replaced(text, pattern, content, most); });
   } else if (type == "Precompiled") {
     const JsonField packed = field.at("precompiled_charsmap");
     const auto bytes = from_base64(packed.string());
     if (!bytes) packed.fail("base64");
     steps_.push_back([map = std::make_shared<const Charsmap>(Charsmap::parse(*bytes, packed.where()))](
-                         const MarkedText& text) { return map->replace_graphemes(text); });
+                         const MarkedText& text, size_t) { return map->replace_graphemes(text); });
   } else if (type == "Strip") {
     const bool left = field.at("strip_left").boolean();
     const bool right = field.at("strip_right").boolean();
-    steps_.push_back([left, right](MarkedText text) { return stripped(text, left, right); });
+    steps_.push_back([left, right](const MarkedText& text, size_t) { return stripped(text, left, right); });
   } else {
     throw Error(
         ErrorCode::model_unsupported,
         {.where = field.where() + ".type",
          .got = in_quotes(type),
          .expected = "NFC, NFD, NFKC, NFKD, Lowercase, Precompiled, Prepend, Replace, Strip, StripAccents, "
-                     "ByteLevel or Sequence"});
+                     "ByteLevel, BertNormalizer, Nmt or Sequence"});
   }
 }
 
-MarkedText Normalizer::operator()(MarkedText text) const {
+MarkedText Normalizer::operator()(MarkedText text, size_t most) const {
   for (const Step& step : steps_) {
-    text = step(std::move(text));
-    if (std::cmp_greater(text.size(), 4 * limits::kPromptBytes))
-      throw Error(ErrorCode::input_too_large,
-                  {.where = "normalizer",
-                   .got = "text that grew to " + std::to_string(text.size()) + " bytes",
-                   .expected = "at most " + std::to_string(4 * limits::kPromptBytes)});
+    text = step(std::move(text), most);
+    check_grown(text.size(), most, "normalizer");
   }
   return text;
 }

@@ -2,77 +2,19 @@
 // rest.
 #include "text/plain_text.h"
 
-#include <utf8proc.h>
-
 #include "core/limits.h"
+#include "text/letter_case.h"
 #include "text/unicode.h"
 
 namespace galago {
 namespace {
 
 constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
-constexpr char32_t kSigma = 0x3A3;
-constexpr char32_t kFinalSigma = 0x3C2;
-
-utf8proc_category_t category(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)); }
-
-bool is_cased(char32_t c) {
-  const utf8proc_category_t kind = category(c);
-  return kind == UTF8PROC_CATEGORY_LU || kind == UTF8PROC_CATEGORY_LL || kind == UTF8PROC_CATEGORY_LT;
-}
-
-/// Characters that do not count when the borders of a word are looked for.
-bool is_case_ignorable(char32_t c) {
-  switch (category(c)) {
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_SK:
-      return true;
-    default:
-      return c == '\'' || c == '.' || c == ':' || c == 0xB7 || c == 0x2018 || c == 0x2019 || c == 0x2024 ||
-             c == 0x2027;
-  }
-}
-
-/// Whether a sigma that begins at `at` is the last letter of a word.
-bool ends_word(std::string_view text, size_t at, bool letter_before) {
-  if (!letter_before) return false;
-  for (size_t i = at + 2; i < text.size();) {
-    const auto c = unicode::decode_at(text, i);
-    if (!is_case_ignorable(c.value)) return !is_cased(c.value);
-    i += static_cast<size_t>(c.length);
-  }
-  return true;
-}
-
-/// As Python's str.lower: a capital sigma at the end of a word becomes "ς".
-std::string lower_case(std::string_view text) {
-  std::string out;
-  bool letter_before = false;  // the last character that counts was a letter with two cases
-  for (size_t i = 0; i < text.size();) {
-    const auto c = unicode::decode_at(text, i);
-    if (c.value == 0x130) {
-      out += "i\xCC\x87";  // the one character whose lower case is two code points
-    } else if (c.value == kSigma && ends_word(text, i, letter_before)) {
-      unicode::append(out, kFinalSigma);
-    } else {
-      unicode::append(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
-    }
-    if (!is_case_ignorable(c.value)) letter_before = is_cased(c.value);
-    i += static_cast<size_t>(c.length);
-  }
-  return out;
-}
 
 bool is_punctuation(char c) {
   constexpr std::string_view kSigns = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
   return kSigns.find(c) != std::string_view::npos;
 }
-
-/// What Python's str.isspace calls a space: the separators of ASCII too.
-bool is_python_space(char32_t c) { return unicode::is_space(c) || (c >= 0x1C && c <= 0x1F); }
 
 /// No ASCII punctuation, runs of spaces as one, none at the ends.
 std::string plain(std::string_view text) {
@@ -83,7 +25,7 @@ std::string plain(std::string_view text) {
     const std::string_view character = text.substr(i, static_cast<size_t>(c.length));
     i += character.size();
     if (character.size() == 1 && is_punctuation(character[0])) continue;
-    if (is_python_space(c.value)) {
+    if (unicode::is_python_space(c.value)) {
       space = true;
       continue;
     }
@@ -128,7 +70,7 @@ PlainText PlainText::from_json(const JsonField& field) {
 std::string PlainText::operator()(std::string_view text, bool at_start) const {
   // The reference puts "▁" before the whole text and means spaces by those within.
   std::string whole = at_start ? std::string(kSpace) + spaces_for_marks(text) : std::string(text);
-  if (lower_case_) whole = lower_case(whole);
+  if (lower_case_) whole = unicode::python_lower(whole);
   return normalized(unknown_ + plain(whole));
 }
 

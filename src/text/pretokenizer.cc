@@ -1,9 +1,10 @@
 // A split is described by its matches and a behavior: what becomes of the matched parts.
 #include "text/pretokenizer.h"
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
 #include "text/byte_alphabet.h"
@@ -25,102 +26,120 @@ struct Part {
   bool match = false;
 };
 
-/// The whole text as alternating parts; with invert, the roles are exchanged.
-std::vector<Part> parts_of(std::string_view text, const std::vector<Span>& matches, bool invert) {
-  std::vector<Part> parts;
-  size_t at = 0;
-  for (const Span& m : matches) {
-    if (m.begin > at) parts.push_back({{at, m.begin}, invert});
-    parts.push_back({m, !invert});
-    at = m.end;
-  }
-  if (at < text.size()) parts.push_back({{at, text.size()}, invert});
-  return parts;
-}
+/// Takes the matches of a pattern one after the other and gives out the parts of the piece.
+class Splitter {
+ public:
+  /// With `invert`, the parts between the matches count as the matched ones.
+  Splitter(const Piece& piece, Behavior behavior, bool invert, const PieceSink& out)
+      : piece_(piece), behavior_(behavior), invert_(invert), out_(out) {}
 
-/// Joins a part to the one before it where `join` says so.
-template <typename Join>
-std::vector<Part> joined_parts(const std::vector<Part>& parts, const Join& join) {
-  std::vector<Part> out;
-  bool previous = false;
-  for (const Part& part : parts) {
-    if (!out.empty() && join(part.match, previous)) {
-      out.back().span = {std::min(out.back().span.begin, part.span.begin),
-                         std::max(out.back().span.end, part.span.end)};
-    } else {
-      out.push_back(part);
+  void match(const Span& span) {
+    if (span.begin > at_) add({{at_, span.begin}, invert_});
+    add({span, !invert_});
+    at_ = span.end;
+  }
+
+  void finish() {
+    if (at_ < piece_.text.size()) add({{at_, piece_.text.size()}, invert_});
+    if (holds_) give(held_);
+  }
+
+ private:
+  void add(const Part& part) {
+    if (behavior_ == Behavior::removed && part.match) return;
+    if (behavior_ == Behavior::removed || behavior_ == Behavior::isolated) return give(part);
+    if (holds_ && joins(held_, part)) {
+      held_.span.end = part.span.end;
+      held_.match = part.match;
+      return;
     }
-    previous = part.match;
+    if (holds_) give(held_);
+    held_ = part;
+    holds_ = true;
   }
-  return out;
-}
 
-std::vector<Part> apply(Behavior behavior, std::vector<Part> parts) {
-  const auto first_of_run = [](bool match, bool previous) { return match && !previous; };
-  switch (behavior) {
-    case Behavior::removed:
-      std::erase_if(parts, [](const Part& part) { return part.match; });
-      return parts;
-    case Behavior::isolated:
-      return parts;
-    case Behavior::contiguous:
-      return joined_parts(parts, [](bool match, bool previous) { return match == previous; });
-    case Behavior::merged_with_previous:
-      return joined_parts(parts, first_of_run);
-    case Behavior::merged_with_next:
-      break;
+  bool joins(const Part& before, const Part& behind) const {
+    if (behavior_ == Behavior::contiguous) return before.match == behind.match;
+    if (behavior_ == Behavior::merged_with_previous) return behind.match && !before.match;
+    return before.match && !behind.match;
   }
-  std::vector<Part> backwards(parts.rbegin(), parts.rend());
-  backwards = joined_parts(backwards, first_of_run);
-  return {backwards.rbegin(), backwards.rend()};
-}
 
-void split(const Piece& piece, const std::vector<Span>& matches, Behavior behavior, bool invert,
-           Pieces& out) {
-  for (const Part& part : apply(behavior, parts_of(piece.text, matches, invert))) {
+  void give(const Part& part) {
     const auto [begin, end] = part.span;
-    if (end > begin) out.push_back({piece.text.substr(begin, end - begin), piece.at_start && begin == 0});
+    if (end > begin) out_({piece_.text.substr(begin, end - begin), piece_.at_start && begin == 0});
   }
+
+  const Piece& piece_;
+  Behavior behavior_;
+  bool invert_;
+  const PieceSink& out_;
+  size_t at_ = 0;
+  Part held_{};  ///< the last part, which the next one may join
+  bool holds_ = false;
+};
+
+void split(const Piece& piece, const Pattern& pattern, Behavior behavior, bool invert, const PieceSink& out) {
+  Splitter splitter(piece, behavior, invert, out);
+  pattern.for_each(piece.text, [&splitter](const Span& span) { splitter.match(span); });
+  splitter.finish();
 }
 
-/// Each code point that satisfies `is`, as a match of its own.
+/// Each code point that satisfies `is` is a match of its own.
 template <typename Is>
-std::vector<Span> each(std::string_view text, const Is& is) {
-  std::vector<Span> found;
-  for (size_t i = 0; i < text.size();) {
-    const auto c = unicode::decode_at(text, i);
+void split_at(const Piece& piece, const Is& is, Behavior behavior, const PieceSink& out) {
+  Splitter splitter(piece, behavior, false, out);
+  for (size_t i = 0; i < piece.text.size();) {
+    const auto c = unicode::decode_at(piece.text, i);
     const size_t end = i + static_cast<size_t>(c.length);
-    if (is(c.value)) found.push_back({i, end});
+    if (is(c.value)) splitter.match({i, end});
     i = end;
   }
-  return found;
+  splitter.finish();
 }
 
 /// "\w+|[^\w\s]+": runs of word characters and runs of other characters that are not spaces.
-std::vector<Span> words(std::string_view text) {
+void split_words(const Piece& piece, const PieceSink& out) {
   enum class Kind { space, word, other };
-  std::vector<Span> found;
   Kind previous = Kind::space;
-  for (size_t i = 0; i < text.size();) {
-    const auto c = unicode::decode_at(text, i);
-    const size_t end = i + static_cast<size_t>(c.length);
+  size_t begin = 0;
+  const auto give = [&](size_t end) {
+    if (previous != Kind::space) out({piece.text.substr(begin, end - begin), piece.at_start && begin == 0});
+  };
+  for (size_t i = 0; i < piece.text.size();) {
+    const auto c = unicode::decode_at(piece.text, i);
     const Kind kind = unicode::is_word(c.value)    ? Kind::word
                       : unicode::is_space(c.value) ? Kind::space
                                                    : Kind::other;
-    if (kind != Kind::space && kind == previous) found.back().end = end;
-    if (kind != Kind::space && kind != previous) found.push_back({i, end});
+    if (kind != previous) {
+      give(i);
+      begin = i;
+    }
     previous = kind;
-    i = end;
+    i += static_cast<size_t>(c.length);
   }
-  return found;
+  give(piece.text.size());
 }
 
-void byte_level(const Piece& piece, bool add_prefix_space, bool use_regex, Pieces& out) {
-  const bool prefix = add_prefix_space && !piece.text.starts_with(' ');
-  const std::string text = prefix ? " " + piece.text : piece.text;
+/// Pieces of so many characters.
+void split_lengths(const Piece& piece, size_t length, const PieceSink& out) {
+  size_t begin = 0;
+  size_t count = 0;
+  for (size_t i = 0; i < piece.text.size();) {
+    i += static_cast<size_t>(unicode::decode_at(piece.text, i).length);
+    if (++count < length && i < piece.text.size()) continue;
+    out({piece.text.substr(begin, i - begin), piece.at_start && begin == 0});
+    begin = i;
+    count = 0;
+  }
+}
+
+void byte_level(const Piece& piece, bool add_prefix_space, bool use_regex, const PieceSink& out) {
+  std::string spaced;
+  if (add_prefix_space && !piece.text.starts_with(' ')) spaced.append(1, ' ').append(piece.text);
+  const std::string& text = spaced.empty() ? piece.text : spaced;
   for (size_t at = 0; at < text.size();) {
     const size_t end = use_regex ? kGpt2Scanner.next(text, at) : text.size();
-    out.push_back({to_byte_alphabet(std::string_view(text).substr(at, end - at)), piece.at_start && at == 0});
+    out({to_byte_alphabet(std::string_view(text).substr(at, end - at)), piece.at_start && at == 0});
     at = end;
   }
 }
@@ -131,7 +150,7 @@ struct Metaspace {
   bool split = true;
 
   static Metaspace from_json(const JsonField& field);
-  void operator()(const Piece& piece, Pieces& out) const;
+  void operator()(const Piece& piece, const PieceSink& out) const;
 };
 
 Metaspace Metaspace::from_json(const JsonField& field) {
@@ -149,7 +168,7 @@ Metaspace Metaspace::from_json(const JsonField& field) {
   return m;
 }
 
-void Metaspace::operator()(const Piece& piece, Pieces& out) const {
+void Metaspace::operator()(const Piece& piece, const PieceSink& out) const {
   std::string text;
   for (const char c : piece.text) {
     if (c == ' ') {
@@ -162,11 +181,10 @@ void Metaspace::operator()(const Piece& piece, Pieces& out) const {
   if (wanted && !text.starts_with(replacement)) text.insert(0, replacement);
   const Piece changed{std::move(text), piece.at_start};
   if (!split) {
-    out.push_back(changed);
+    out(changed);
     return;
   }
-  galago::split(changed, Pattern::literal(replacement).find_all(changed.text), Behavior::merged_with_next,
-                false, out);
+  galago::split(changed, Pattern::literal(replacement), Behavior::merged_with_next, false, out);
 }
 
 Behavior behavior_of(const JsonField& field) {
@@ -177,6 +195,75 @@ Behavior behavior_of(const JsonField& field) {
   if (name == "MergedWithNext") return Behavior::merged_with_next;
   if (name == "Contiguous") return Behavior::contiguous;
   field.fail("Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
+}
+
+using Step = std::function<void(Piece, const PieceSink&)>;
+
+template <typename Is>
+Step splits_at(Is is, Behavior behavior) {
+  return [is, behavior](const Piece& p, const PieceSink& out) { split_at(p, is, behavior, out); };
+}
+
+Step split_step(const JsonField& field) {
+  const Behavior behavior = behavior_of(field.at("behavior"));
+  const bool invert = field.at("invert").boolean();
+  return [pattern = Pattern::from_json(field.at("pattern")), behavior, invert](
+             const Piece& p, const PieceSink& out) { split(p, pattern, behavior, invert, out); };
+}
+
+Step byte_level_step(const JsonField& field) {
+  const bool prefix = field.at("add_prefix_space").boolean();
+  const auto use = field.find("use_regex");
+  const bool regex = !use || use->boolean();  // absent: true
+  return [prefix, regex](const Piece& p, const PieceSink& out) { byte_level(p, prefix, regex, out); };
+}
+
+Step digits_step(const JsonField& field) {
+  const auto individual = field.find("individual_digits");  // absent: false
+  return splits_at(unicode::is_rust_numeric,
+                   individual && individual->boolean() ? Behavior::isolated : Behavior::contiguous);
+}
+
+Step punctuation_step(const JsonField& field) {
+  const auto behavior = field.find("behavior");  // absent: isolated
+  return splits_at(unicode::is_bert_punctuation, behavior ? behavior_of(*behavior) : Behavior::isolated);
+}
+
+Step delimiter_step(const JsonField& field) {
+  const std::string& delimiter = field.at("delimiter").string();
+  if (unicode::count(delimiter) != 1) field.at("delimiter").fail("one character");
+  return splits_at([c = unicode::decode_at(delimiter, 0).value](char32_t other) { return other == c; },
+                   Behavior::removed);
+}
+
+/// Words between spaces, each sign of punctuation apart.
+void bert_words(const Piece& piece, const PieceSink& out) {
+  split_at(piece, unicode::is_space, Behavior::removed, [&out](const Piece& word) {
+    split_at(word, unicode::is_bert_punctuation, Behavior::isolated, out);
+  });
+}
+
+Step fixed_length_step(const JsonField& field) {
+  const auto length = static_cast<size_t>(field.at("length").integer(1, limits::kPromptBytes));
+  return [length](const Piece& p, const PieceSink& out) { split_lengths(p, length, out); };
+}
+
+/// A type that is no sequence; nothing for an unknown one.
+std::optional<Step> step_of(const std::string& type, const JsonField& field) {
+  if (type == "ByteLevel") return byte_level_step(field);
+  if (type == "Digits") return digits_step(field);
+  if (type == "Split") return split_step(field);
+  if (type == "Punctuation") return punctuation_step(field);
+  if (type == "CharDelimiterSplit") return delimiter_step(field);
+  if (type == "Whitespace") return split_words;
+  if (type == "WhitespaceSplit") return splits_at(unicode::is_space, Behavior::removed);
+  if (type == "BertPreTokenizer") return bert_words;
+  if (type == "FixedLength") return fixed_length_step(field);
+  if (type == "Metaspace") return Metaspace::from_json(field);
+  if (type != "PlainText") return std::nullopt;
+  return [plain = PlainText::from_json(field)](const Piece& p, const PieceSink& out) {
+    out({plain(p.text, p.at_start), p.at_start, plain.skip()});
+  };
 }
 
 }  // namespace
@@ -193,54 +280,27 @@ void PreTokenizer::add(const JsonField& field, int depth) {
     const JsonField list = field.at("pretokenizers");
     if (depth >= kSequenceDepth) list.fail("at most " + std::to_string(kSequenceDepth) + " nested sequences");
     for (size_t i = 0; i < list.size(); ++i) add(list.at(i), depth + 1);
-  } else if (type == "ByteLevel") {
-    const bool prefix = field.at("add_prefix_space").boolean();
-    const auto use = field.find("use_regex");
-    const bool regex = !use || use->boolean();  // absent: true
-    steps_.push_back([prefix, regex](const Piece& p, Pieces& out) { byte_level(p, prefix, regex, out); });
-  } else if (type == "Digits") {
-    const auto individual = field.find("individual_digits");  // absent: false
-    const Behavior behavior = individual && individual->boolean() ? Behavior::isolated : Behavior::contiguous;
-    steps_.push_back([behavior](const Piece& p, Pieces& out) {
-      split(p, each(p.text, unicode::is_number), behavior, false, out);
-    });
-  } else if (type == "Split") {
-    const Behavior behavior = behavior_of(field.at("behavior"));
-    const bool invert = field.at("invert").boolean();
-    steps_.push_back(
-        [pattern = Pattern::from_json(field.at("pattern")), behavior, invert](const Piece& p, Pieces& out) {
-          split(p, pattern.find_all(p.text), behavior, invert, out);
-        });
-  } else if (type == "Whitespace") {
-    steps_.push_back(
-        [](const Piece& p, Pieces& out) { split(p, words(p.text), Behavior::removed, true, out); });
-  } else if (type == "WhitespaceSplit") {
-    steps_.push_back([](const Piece& p, Pieces& out) {
-      split(p, each(p.text, unicode::is_space), Behavior::removed, false, out);
-    });
-  } else if (type == "Metaspace") {
-    steps_.push_back(Metaspace::from_json(field));
-  } else if (type == "PlainText") {
-    steps_.push_back([plain = PlainText::from_json(field)](const Piece& p, Pieces& out) {
-      out.push_back({plain(p.text, p.at_start), p.at_start, plain.skip()});
-    });
+  } else if (auto step = step_of(type, field)) {
+    steps_.push_back(*std::move(step));
   } else {
-    throw Error(ErrorCode::model_unsupported,
-                {.where = field.where() + ".type",
-                 .got = in_quotes(type),
-                 .expected = "ByteLevel, Digits, Split, Whitespace, WhitespaceSplit, Metaspace or Sequence"});
+    throw Error(
+        ErrorCode::model_unsupported,
+        {.where = field.where() + ".type",
+         .got = in_quotes(type),
+         .expected =
+             "ByteLevel, Digits, Split, Punctuation, CharDelimiterSplit, Whitespace, WhitespaceSplit, "
+             "BertPreTokenizer, FixedLength, Metaspace or Sequence"});
   }
 }
 
-Pieces PreTokenizer::operator()(Piece text) const {
-  Pieces pieces;
-  if (!text.text.empty()) pieces.push_back(std::move(text));
-  for (const Step& step : steps_) {
-    Pieces next;
-    for (const Piece& piece : pieces) step(piece, next);
-    pieces = std::move(next);
-  }
-  return pieces;
+void PreTokenizer::operator()(Piece text, const PieceSink& out) const {
+  if (!text.text.empty()) run(0, std::move(text), out);
+}
+
+void PreTokenizer::run(size_t step, Piece piece, const PieceSink& out) const {
+  if (step == steps_.size()) return out(std::move(piece));
+  if (step + 1 == steps_.size()) return steps_[step](std::move(piece), out);
+  steps_[step](std::move(piece), [&, step](Piece part) { run(step + 1, std::move(part), out); });
 }
 
 }  // namespace galago

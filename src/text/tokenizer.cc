@@ -144,8 +144,8 @@ std::vector<int32_t> Tokenizer::encode(const Segments& segments, bool parse_spec
       ids.push_back(*part.token);
       continue;
     }
-    for (const Piece& piece : impl_->pre_tokenizer({std::move(part.text), part.at_start}))
-      impl_->encode(piece, ids);
+    impl_->pre_tokenizer({std::move(part.text), part.at_start},
+                         [&](const Piece& piece) { impl_->encode(piece, ids); });
   }
   return ids;
 }
