@@ -14,6 +14,7 @@
 #include "core/cancelled.h"
 #include "core/limits.h"
 #include "image/resize.h"
+#include "terminal.h"
 
 namespace galago::cli {
 namespace {
@@ -35,12 +36,25 @@ std::string read_stdin(int64_t limit, const std::string& what) {
       throw Error(ErrorCode::input_too_large, {.where = "standard input (" + what + ")",
                                                .got = "more than " + std::to_string(limit) + " bytes"});
   }
+  if (std::ferror(stdin) != 0)
+    throw Error(ErrorCode::input_invalid, {.where = "standard input (" + what + ")",
+                                           .got = std::strerror(errno),
+                                           .expected = "a stream that can be read"});
   return text;
 }
 
 }  // namespace
 
 void print(std::string_view text) {
+  static const bool terminal = isatty(STDOUT_FILENO) != 0;
+  static TerminalText shown;
+  if (terminal)
+    print_raw(shown.take(text));
+  else
+    print_raw(text);
+}
+
+void print_raw(std::string_view text) {
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (!written) throw Error(ErrorCode::output_io, {.where = "standard output", .got = std::strerror(errno)});
@@ -66,7 +80,8 @@ int report(const Error& error, bool json) {
     } catch (const Error& output) {
       return report(output, false);
     }
-  std::cerr << "galago: " << to_string(error.code()) << ": " << error.what() << "\n";
+  std::cerr << "galago: " << to_string(error.code()) << ": "
+            << (isatty(STDERR_FILENO) ? escaped_line(error.what()) : error.what()) << "\n";
   return exit_code(error.code());
 }
 
@@ -136,12 +151,12 @@ StatusLine::StatusLine(bool wanted) : on_(wanted && isatty(STDERR_FILENO)) {}
 
 void StatusLine::show(const std::string& text) {
   if (!on_) return;
-  std::cerr << "\r\033[K" << text << std::flush;
+  to_terminal("\r\033[K" + escaped_for_terminal(text));
   shown_ = true;
 }
 
 void StatusLine::clear() {
-  if (shown_) std::cerr << "\r\033[K" << std::flush;
+  if (shown_) to_terminal("\r\033[K");
   shown_ = false;
 }
 

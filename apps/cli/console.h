@@ -14,8 +14,11 @@
 
 namespace galago::cli {
 
-/// Writes to stdout and flushes; Error{output_io} when the reader is gone or the disk is full.
+/// Writes to stdout and flushes; Error{output_io} when the reader is gone or the disk is full. A terminal
+/// gets control characters spelled out (terminal.h).
 void print(std::string_view text);
+/// print() of text that is meant to control the terminal.
+void print_raw(std::string_view text);
 /// The value as one line of JSON; malformed UTF-8 is replaced.
 void print_json(const nlohmann::ordered_json& value);
 /// An error as {"error": {code, message, where, got, expected, hint}}.

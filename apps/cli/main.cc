@@ -4,11 +4,15 @@
 #include <csignal>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <string_view>
 
 #include "commands.h"
 #include "console.h"
 #include "core/cancelled.h"
+#include "mapped_guard.h"
+#include "numbers.h"
+#include "terminal.h"
 
 namespace {
 
@@ -52,7 +56,10 @@ int run(const galago::cli::Action& action, bool json) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is Error{output_io}, not a silent death
+  // A closed pipe and a limit on files' sizes are Error{output_io}, not a silent death.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  galago::cli::guard_stderr();
   CLI::App app{kAbout, "galago"};
   app.footer(kExamples);
   app.require_subcommand(1);
@@ -67,14 +74,21 @@ int main(int argc, char** argv) {
   galago::cli::add_embed(app, action);
   galago::cli::add_classify(app, action);
   galago::cli::add_bench(app, action);
+  galago::cli::check_numbers(app);
   const bool json =
       std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });
+  galago::cli::guard_mapped_files(json);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
     return run(
         [&]() -> int {
+          if (error.get_exit_code() == 0) {  // --help and --version
+            std::ostringstream shown;
+            app.exit(error, shown, shown);
+            galago::cli::print(shown.str());
+            return 0;
+          }
           throw galago::Error(
               galago::ErrorCode::usage,
               {.where = error.what(), .hint = "galago --help shows the commands and their flags"});

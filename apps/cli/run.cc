@@ -128,7 +128,8 @@ void show_picture(const RunFlags& flags, const std::string& path, const Image& i
   if (!flags.show_image) return;
   const std::string line =
       path + ": " + std::to_string(image.width()) + "x" + std::to_string(image.height()) + "\n";
-  print((isatty(STDOUT_FILENO) ? render_image(image, 56) : std::string()) + line);
+  if (isatty(STDOUT_FILENO)) print_raw(render_image(image, 56));
+  print(line);
 }
 
 // Several questions about the same pictures, answered together and printed in their order. The first error is

@@ -22,6 +22,8 @@ enum class ErrorCode {
   overloaded,         ///< queue full
   timeout,            ///< deadline passed
   auth,               ///< key missing or wrong
+  partial,            ///< a batch is done, and at least one of its items failed
+  model_changed,      ///< a model's file changed while it was used
   model_invalid,      ///< weights, config, tokenizer or template malformed
   model_unsupported,  ///< well-formed, but an architecture or dtype that is not run
 };

@@ -14,7 +14,7 @@ struct CodeRow {
 };
 
 // In the order of ErrorCode. Exit codes follow sysexits(3).
-constexpr std::array<CodeRow, 14> kCodes = {{
+constexpr std::array<CodeRow, 16> kCodes = {{
     {"usage", 64, 400},
     {"input_invalid", 65, 400},
     {"input_too_large", 65, 413},
@@ -27,6 +27,8 @@ constexpr std::array<CodeRow, 14> kCodes = {{
     {"overloaded", 75, 429},
     {"timeout", 75, 408},
     {"auth", 77, 401},
+    {"partial", 3, 0},
+    {"model_changed", 78, 503},
     {"model_invalid", 78, 0},
     {"model_unsupported", 78, 0},
 }};

@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "core/printable.h"
 #include "galago/error.h"
 #include "io/temporary_name.h"
 
@@ -89,14 +92,56 @@ std::optional<std::string> read_if_present(const std::filesystem::path& path, in
   return read_text_file(path, limit);
 }
 
-struct MappedFile::Mapping {
-  void* address = nullptr;
-  size_t size = 0;
+namespace {
 
-  Mapping() = default;
+/// What a signal handler may read of a map. An entry with begin 0 is free.
+struct MapEntry {
+  std::atomic<uintptr_t> begin = 0;
+  std::atomic<uintptr_t> end = 0;
+  std::atomic<const char*> name = nullptr;
+};
+std::array<MapEntry, 4096> maps;
+
+/// A free entry, taken for that range; null when all are taken.
+MapEntry* enter_map(const void* address, size_t size, const char* name) {
+  const auto begin = reinterpret_cast<uintptr_t>(address);
+  for (MapEntry& entry : maps) {
+    uintptr_t free = 0;
+    if (!entry.begin.compare_exchange_strong(free, begin)) continue;
+    entry.name = name;
+    entry.end = begin + size;
+    return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* mapped_file_at(const void* address) noexcept {
+  const auto at = reinterpret_cast<uintptr_t>(address);
+  for (const MapEntry& entry : maps)
+    if (entry.begin != 0 && entry.begin <= at && at < entry.end) return entry.name;
+  return nullptr;
+}
+
+struct MappedFile::Mapping {
+  void* address;
+  size_t size;
+  std::string name;
+  MapEntry* entry;
+
+  Mapping(void* at, size_t bytes, const std::filesystem::path& path)
+      : address(at),
+        size(bytes),
+        name(printable(path.string(), 1000)),
+        entry(bytes > 0 ? enter_map(at, bytes, name.c_str()) : nullptr) {}
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping() {
+    if (entry != nullptr) {
+      entry->end = 0;
+      entry->begin = 0;
+    }
     if (size > 0) ::munmap(address, size);
   }
 };
@@ -104,15 +149,13 @@ struct MappedFile::Mapping {
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const Descriptor file(open_regular(path));
   const int64_t size = regular_size(file, path);
-  auto mapping = std::make_shared<Mapping>();
+  void* address = nullptr;
   if (size > 0) {  // an empty file cannot be mapped
-    void* address = ::mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_PRIVATE, file.value(), 0);
+    address = ::mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_PRIVATE, file.value(), 0);
     if (address == MAP_FAILED)
       throw Error(ErrorCode::resource, {.where = path.string(), .got = system_words(errno)});
-    mapping->address = address;
-    mapping->size = static_cast<size_t>(size);
   }
-  mapping_ = std::move(mapping);
+  mapping_ = std::make_shared<Mapping>(address, static_cast<size_t>(size), path);
 }
 
 std::span<const std::byte> MappedFile::bytes() const {
@@ -147,13 +190,15 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
     throw Error(ErrorCode::output_io, {.where = path.string(),
                                        .got = "something that is not a regular file",
                                        .expected = "a new or regular file"});
-  temporary_ = path_.parent_path() / temporary_name();
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    const int error = errno;
-    temporary_.clear();  // it is not ours to remove
-    fail(error);
-  }
+  do {
+    temporary_ = path_.parent_path() / temporary_name();
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) {
+      const int error = errno;
+      temporary_.clear();  // it is not ours to remove
+      fail(error);
+    }
+  } while (!keep_locked(descriptor_, temporary_));
 }
 
 AtomicFile::~AtomicFile() {

@@ -40,8 +40,14 @@ class MappedFile {
   std::shared_ptr<const Mapping> mapping_;
 };
 
+/// The file, in words fit for an error, whose map holds that address; null when none of the first 4096 maps
+/// does. For a handler of SIGBUS, which is what a file that was shortened leads to: safe in a signal handler,
+/// takes no memory. The library installs none itself, for a host program may have its own.
+const char* mapped_file_at(const void* address) noexcept;
+
 /// A file that appears under its name only when it is complete: a temporary file beside it, then a rename.
-/// Every fault is Error{output_io}; the temporary file goes away with the object.
+/// Every fault is Error{output_io}; the temporary file goes away with the object. It is locked, so that
+/// remove_abandoned (temporary_name.h) knows that somebody writes it.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);

@@ -13,6 +13,7 @@
 #include "core/cancelled.h"
 #include "galago/error.h"
 #include "io/atomic_directory.h"
+#include "io/files.h"
 #include "io/weights.h"
 #include "models/gguf_files.h"
 #include "models/registry.h"
@@ -138,10 +139,7 @@ void copy_small_files(const fs::path& from, AtomicDirectory& to) {
     const std::string name = it->path().filename().string();
     std::error_code fault;
     if (name.starts_with('.') || is_weights(name) || !fs::is_regular_file(it->path(), fault)) continue;
-    fs::copy_file(it->path(), to.file(name), fault);
-    if (fault)
-      throw Error(ErrorCode::output_io,
-                  {.where = "a copy of " + it->path().string(), .got = fault.message()});
+    write_file_atomically(to.file(name), MappedFile(it->path()).bytes());
   }
   if (error) throw Error(ErrorCode::not_found, {.where = from.string(), .got = error.message()});
 }

@@ -33,6 +33,7 @@ struct Finished {
 
 struct Surroundings {
   std::string input;   ///< standard input
+  std::string source;  ///< what standard input is opened on instead of `input`
   std::string output;  ///< a file that standard output goes to instead of `out`
   int seconds = 120;   ///< afterwards the program is ended
 };
@@ -44,7 +45,8 @@ inline pid_t start(const std::vector<std::string>& arguments, const Surroundings
   const std::string out = around.output.empty() ? streams.file("out") : around.output;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, streams.file("in").c_str(), O_RDONLY, 0);
+  const std::string in = around.source.empty() ? streams.file("in") : around.source;
+  posix_spawn_file_actions_addopen(&actions, 0, in.c_str(), O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT, 0600);
   posix_spawn_file_actions_addopen(&actions, 2, streams.file("err").c_str(), O_WRONLY | O_CREAT, 0600);
   std::vector<std::string> words{GALAGO_PROGRAM};

@@ -67,9 +67,12 @@ class Pool {
  private:
   void grow(int helpers) {
     if (static_cast<int>(workers_.size()) >= helpers) return;
-    sigset_t all, before;  // signals are for the program's own threads
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    // Signals are for the program's own threads, but for those that an instruction raises: blocked, they
+    // would end the process past every handler that a program has for them.
+    sigset_t sent, before;
+    sigfillset(&sent);
+    for (const int raised : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&sent, raised);
+    pthread_sigmask(SIG_SETMASK, &sent, &before);
     try {
       while (static_cast<int>(workers_.size()) < helpers)
         workers_.emplace_back([this, index = static_cast<int>(workers_.size())] { work(index); }).detach();

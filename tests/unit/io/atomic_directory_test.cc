@@ -88,6 +88,50 @@ TEST(AtomicDirectory, ReplacesOnlyWhenAllowedAndOnlyItsOwnFiles) {
   EXPECT_EQ(entries(parent.path()), 1U);
 }
 
+TEST(AtomicDirectory, ReplacingKeepsFoldersLinksAndPermissions) {
+  const TempDir parent;
+  const fs::path folder = parent.path() / "full";
+  fs::create_directories(folder / "deep/deeper");
+  write(folder / "a", "old");
+  write(folder / "deep/deeper/mine", "kept");
+  fs::create_symlink("a", folder / "link");
+  fs::permissions(folder, fs::perms::owner_all);
+  {
+    AtomicDirectory out(folder, Existing::replace);
+    write(out.file("a"), "new");
+    write(out.file("b"), "new too");
+    out.commit();
+  }
+  EXPECT_EQ(read_bytes(folder / "link"), "new");
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_EQ(read_bytes(folder / "b"), "new too");
+  EXPECT_EQ(read_bytes(folder / "deep/deeper/mine"), "kept");
+  EXPECT_EQ(fs::status(folder).permissions(), fs::perms::owner_all);
+  EXPECT_EQ(entries(parent.path()), 1U);
+}
+
+TEST(AtomicDirectory, RemovesWhatNobodyWritesAnyMore) {
+  const TempDir parent;
+  AtomicDirectory written(parent.path() / "one", Existing::refuse);
+  write(written.file("a"), "first");
+  AtomicFile file(parent.path() / "file");
+  fs::create_directories(parent.path() / ".galago-12-34.tmp/deep");
+  write(parent.path() / ".galago-56-78.tmp", "left");
+  write(parent.path() / ".galago-notes.tmp", "not ours");
+  fs::create_symlink("one", parent.path() / ".galago-9-9.tmp");
+  AtomicDirectory next(parent.path() / "two", Existing::refuse);
+  EXPECT_FALSE(fs::exists(parent.path() / ".galago-12-34.tmp"));
+  EXPECT_FALSE(fs::exists(parent.path() / ".galago-56-78.tmp"));
+  EXPECT_TRUE(fs::exists(parent.path() / ".galago-notes.tmp"));
+  EXPECT_TRUE(fs::is_symlink(parent.path() / ".galago-9-9.tmp"));
+  file.write(std::as_bytes(std::span("text", 4)));
+  file.commit();
+  written.commit();
+  next.commit();
+  EXPECT_EQ(read_bytes(parent.path() / "one/a"), "first");
+  EXPECT_EQ(read_bytes(parent.path() / "file"), "text");
+}
+
 TEST(AtomicDirectory, AFolderFilledMeanwhileIsKept) {
   const TempDir parent;
   const fs::path folder = parent.path() / "new";

@@ -220,5 +220,23 @@ TEST(AtomicFile, RemovesTheTemporaryFileWhenTheDiskIsFull) {
   EXPECT_EQ(count_entries(directory.path()), 0u);
 }
 
+TEST(MappedFile, IsFoundByItsAddresses) {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.add("mapped\n", std::string(10'000, 'x'));
+  int elsewhere = 0;
+  const std::byte* begin = nullptr;
+  {
+    const MappedFile file(path);
+    begin = file.bytes().data();
+    const MappedFile copy = file;
+    EXPECT_STREQ(mapped_file_at(begin), ((folder.path() / "mapped").string() + "\\x0a").c_str());
+    EXPECT_NE(mapped_file_at(begin + 9'999), nullptr);
+    EXPECT_EQ(mapped_file_at(begin + 10'000), nullptr);
+    EXPECT_EQ(mapped_file_at(&elsewhere), nullptr);
+  }
+  EXPECT_EQ(mapped_file_at(begin), nullptr);
+  EXPECT_EQ(mapped_file_at(nullptr), nullptr);
+}
+
 }  // namespace
 }  // namespace galago
