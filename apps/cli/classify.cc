@@ -115,7 +115,8 @@ void add_classify(CLI::App& app, Action& action) {
   command->add_option("-m,--model", flags->model, "Directory of a SigLIP or SigLIP2 model")->required();
   command
       ->add_option("-i,--image", flags->images,
-                   "A JPEG, PNG, WebP, BMP or GIF file, or - for standard input; may be given several times")
+                   "A JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file, or - for standard input; may be "
+                   "given several times")
       ->required()
       ->allow_extra_args(false);
   command->add_option("--labels", flags->list, "The labels, with commas between them");

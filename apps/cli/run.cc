@@ -265,7 +265,8 @@ void add_run(CLI::App& app, Action& action) {
                       "Model directory, or GGUF file (default: the demo model that ships with galago)");
   command
       ->add_option("-i,--image", flags->images,
-                   "A JPEG, PNG, WebP, BMP or GIF file, or - for standard input; may be given several times")
+                   "A JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file, or - for standard input; may be "
+                   "given several times")
       ->allow_extra_args(false);
   command
       ->add_option("--video", flags->videos,

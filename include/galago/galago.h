@@ -30,8 +30,8 @@ class Answering;  // the library's own
 /// A decoded picture. Cheap to copy, immutable.
 class Image {
  public:
-  /// A JPEG, PNG, WebP, BMP or GIF file (first frame), told by its content. Errors: not_found, input_invalid,
-  /// input_too_large, unsupported_media.
+  /// A JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file (first frame), told by its content. Errors:
+  /// not_found, input_invalid, input_too_large, unsupported_media.
   static Image open(const std::filesystem::path& file);
   /// The same for a file held in memory; `name` appears in errors.
   static Image from_bytes(std::span<const std::byte> bytes, const std::string& name = "image");

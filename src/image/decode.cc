@@ -50,7 +50,14 @@ bool starts_like_tiff(std::string_view b) {
          b.starts_with("MM\0+"sv);
 }
 
-const std::array<Decoder, 6> kDecoders = {{
+bool starts_like_heif(std::string_view b) {
+  constexpr std::array<std::string_view, 12> brands = {"heic", "heix", "heim", "heis", "hevc", "hevx",
+                                                       "mif1", "msf1", "mif2", "avif", "avis", "hevm"};
+  return b.size() >= 12 && b.substr(4, 4) == "ftyp" &&
+         std::find(brands.begin(), brands.end(), b.substr(8, 4)) != brands.end();
+}
+
+const std::array<Decoder, 7> kDecoders = {{
     {[](std::string_view b) { return b.starts_with("\xff\xd8\xff"sv); }, read_jpeg_header, decode_jpeg},
     {[](std::string_view b) { return b.starts_with("\x89PNG\r\n\x1a\n"sv); },
      header_of_turned<read_png_header>, turned<decode_png>},
@@ -58,6 +65,7 @@ const std::array<Decoder, 6> kDecoders = {{
     {starts_like_gif, read_gif_header, turned<decode_gif>},
     {[](std::string_view b) { return b.starts_with("BM"sv); }, read_bmp_header, turned<decode_bmp>},
     {starts_like_tiff, read_tiff_header, turned<decode_tiff>},
+    {starts_like_heif, read_heif_header, turned<decode_heif>},
 }};
 
 /// A format that is recognised only to be named: `magic` at byte `offset`.
@@ -67,12 +75,8 @@ struct KnownFormat {
   const char* name;
 };
 
-constexpr std::array<KnownFormat, 20> kKnownFormats = {{
+constexpr std::array<KnownFormat, 16> kKnownFormats = {{
     {0, "%PDF"sv, "PDF"},
-    {4, "ftypavi"sv, "AVIF"},
-    {4, "ftypheic"sv, "HEIC"},
-    {4, "ftypheix"sv, "HEIC"},
-    {4, "ftypmif1"sv, "HEIF"},
     {4, "ftyp"sv, "MP4 or QuickTime video"},
     {0, "\xff\x0a"sv, "JPEG XL"},
     {0, "\0\0\0\x0cJXL "sv, "JPEG XL"},
@@ -112,7 +116,8 @@ const Decoder& decoder_for(const EncodedImage& file) {
   for (const Decoder& decoder : kDecoders) {
     if (decoder.accepts(view_of(file.bytes))) return decoder;
   }
-  throw_unsupported_image(file.where, recognise_format(file.bytes), "JPEG, PNG, WebP, GIF, BMP or TIFF");
+  throw_unsupported_image(file.where, recognise_format(file.bytes),
+                          "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF");
 }
 
 std::string pixels_text(ImageSize size) {

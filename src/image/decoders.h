@@ -75,5 +75,8 @@ ImageHeader read_bmp_header(const EncodedImage& file);
 RgbImage decode_bmp(const EncodedImage& file);
 ImageHeader read_tiff_header(const EncodedImage& file);
 RgbImage decode_tiff(const EncodedImage& file);
+/// HEIC and AVIF. Upright: the file's own turns are applied; the header's size is that after them.
+ImageHeader read_heif_header(const EncodedImage& file);
+RgbImage decode_heif(const EncodedImage& file);
 
 }  // namespace galago

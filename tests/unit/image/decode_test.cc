@@ -1,4 +1,4 @@
-// Decoding is Pillow's, bit for bit: every picture of tests/data/images against images.json.
+// Decoding is Pillow's, bit for bit: every picture of tests/data/images against images.json and heif.json.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,9 +25,10 @@ void PrintTo(const ImageGolden& golden, std::ostream* out) { *out << golden.file
 
 std::vector<ImageGolden> image_goldens() {
   std::vector<ImageGolden> goldens;
-  const nlohmann::json table = read_table("images.json");
-  for (const auto& row : table["rows"]) {
-    goldens.push_back({row["file"], row["width"], row["height"], row["crc32"]});
+  for (const char* name : {"images.json", "heif.json"}) {
+    const nlohmann::json table = read_table(name);
+    for (const auto& row : table["rows"])
+      goldens.push_back({row["file"], row["width"], row["height"], row["crc32"]});
   }
   return goldens;
 }

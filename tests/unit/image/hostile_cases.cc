@@ -312,16 +312,6 @@ std::vector<Hostile> foreign_files() {
   table.add("zeros", Bytes(64, '\0'), kUnsupported);
   table.add("text", "hello, this is not a picture", kUnsupported);
   table.add("pdf", "%PDF-1.7", kUnsupported);
-  table.add("heic",
-            {"\0\0\0\x18"
-             "ftypheic\0\0\0\0",
-             16},
-            kUnsupported);
-  table.add("avif",
-            {"\0\0\0\x18"
-             "ftypavif\0\0\0\0",
-             16},
-            kUnsupported);
   table.add("jpeg_xl", {"\xff\x0a\0\0", 4}, kUnsupported);
   table.add("svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>", kUnsupported);
   table.add("wave", {"RIFF\x24\0\0\0WAVEfmt ", 16}, kUnsupported);

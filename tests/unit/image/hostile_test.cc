@@ -64,8 +64,8 @@ TEST(Hostile, HeadersOfBombsAreRefusedWithoutTheirPixels) {
 }
 
 TEST(Hostile, ForeignFormatsAreNamed) {
-  const std::array<std::array<const char*, 2>, 5> names = {
-      {{"pdf", "PDF"}, {"heic", "HEIC"}, {"avif", "AVIF"}, {"svg", "SVG"}, {"text", "text"}}};
+  const std::array<std::array<const char*, 2>, 3> names = {
+      {{"pdf", "PDF"}, {"svg", "SVG"}, {"text", "text"}}};
   const std::vector<Hostile> files = foreign_files();
   for (const auto& [file, name] : names) {
     const auto found = std::find_if(files.begin(), files.end(),
