@@ -16,19 +16,20 @@ EDGES = {
     "io": {"core"},
     "kernels": {"core"},
     "image": STATION,
+    "ffmpeg": {"core", "io", "image"},
     "text": STATION,
     "vision": STATION,
     "connector": STATION,
     "pack": STATION,
     "decoder": STATION,
     "generate": STATION,
-    "models": STATION | {"image", "text", "vision", "connector", "pack", "decoder", "generate"},
+    "models": STATION | {"image", "ffmpeg", "text", "vision", "connector", "pack", "decoder", "generate"},
 }
 
 # The folders in which a third-party header may appear; others are the standard library's and the system's.
 THIRD_PARTY = {
     r"nlohmann/": {"io"},
-    r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|zlib\.h": {"image"},
+    r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|zlib\.h|tiffio\.h|libheif/": {"image"},
     r"openssl/": {"core"},
     r"hwy/|omp\.h|immintrin\.h": {"kernels"},
     r"CLI/|gtest/|gmock/|benchmark/": set(),

@@ -238,7 +238,9 @@ ImageHeader read_heif_header(const EncodedImage& file) {
   ImageSize size = picture.size;
   for (const HeifTransform& transform : picture.transforms)
     if (applies(picture, transform)) size = transformed(size, transform, file.where);
-  return {size};
+  // The planes, the picture made of them, and where the profile has to be found, libheif's picture too.
+  const int64_t bytes = picture.profile || picture.chroma == HeifChroma::none ? 9 : 12;
+  return {size, 1, bytes * picture.size.width * picture.size.height + 2 * file.size()};
 }
 
 RgbImage decode_heif(const EncodedImage& file) {

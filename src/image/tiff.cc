@@ -221,31 +221,22 @@ void check_row(int64_t bytes, int64_t width, const TiffLayout& layout, const Enc
     throw_invalid_image(file.where, "TIFF rows of " + std::to_string(bytes) + " bytes", "rows of all pixels");
 }
 
-void check_block(int64_t bytes, const TiffLayout& layout, const EncodedImage& file) {
-  const int64_t most = kSpareBytes + 4 * layout.size.width * layout.size.height;
-  if (bytes > 0 && bytes <= most / layout.used) return;
-  throw Error(ErrorCode::input_too_large, {.where = file.where,
-                                           .got = "TIFF blocks of " + std::to_string(bytes) + " bytes",
-                                           .expected = "at most " + std::to_string(most / layout.used)});
-}
-
-// The picture's memory is taken when its first rows are there: a small file may claim a large picture.
-RgbImage& ready(RgbImage& image, const TiffLayout& layout, const EncodedImage& file) {
-  if (image.pixels.empty()) image = blank_image(layout.size, file.where);
-  return image;
+void check_block(int64_t bytes, const EncodedImage& file) {
+  if (bytes < 1) throw_invalid_image(file.where, "empty TIFF blocks", "blocks of pixels");
 }
 
 RgbImage decode_rows(TIFF* tiff, const TiffLayout& layout, const TiffMemory& memory,
                      const EncodedImage& file) {
   const int64_t bytes = TIFFScanlineSize64(tiff);
   check_row(bytes, layout.size.width, layout, file);
-  check_block(bytes, layout, file);
+  check_block(bytes, file);
   std::vector<uint8_t> row(static_cast<size_t>(bytes));
   const std::array<const uint8_t*, 1> planes = {row.data()};
-  RgbImage image;
+  RgbImage image = rowless_image(layout.size, file.where);
   for (int64_t y = 0; y < layout.size.height; ++y) {
     if (TIFFReadScanline(tiff, row.data(), static_cast<uint32_t>(y), 0) != 1) throw_fault(memory, file);
-    tiff_row_to_rgb(layout, planes.data(), layout.size.width, ready(image, layout, file).row(y));
+    grow_rows(image, y + 1);
+    tiff_row_to_rgb(layout, planes.data(), layout.size.width, image.row(y));
   }
   return image;
 }
@@ -273,7 +264,7 @@ Blocks blocks_of(TIFF* tiff, const TiffLayout& layout, const EncodedImage& file)
     blocks.bytes = static_cast<int64_t>(TIFFStripSize64(tiff));
     blocks.row_bytes = static_cast<int64_t>(TIFFScanlineSize64(tiff));
   }
-  check_block(blocks.bytes, layout, file);
+  check_block(blocks.bytes, file);
   if (blocks.size.width < 1 || blocks.size.height < 1)
     throw_invalid_image(file.where, "empty TIFF tiles", "tiles");
   check_row(blocks.row_bytes, blocks.size.width, layout, file);
@@ -287,7 +278,7 @@ RgbImage decode_blocks(TIFF* tiff, const TiffLayout& layout, const TiffMemory& m
   const Blocks blocks = blocks_of(tiff, layout, file);
   const int planes = layout.apart ? layout.used : 1;
   std::vector<uint8_t> samples(static_cast<size_t>(blocks.bytes * planes));
-  RgbImage image;
+  RgbImage image = rowless_image(layout.size, file.where);
   for (int64_t y = 0; y < layout.size.height; y += blocks.size.height) {
     for (int64_t x = 0; x < layout.size.width; x += blocks.size.width) {
       const auto left = static_cast<uint32_t>(x);
@@ -305,13 +296,26 @@ RgbImage decode_blocks(TIFF* tiff, const TiffLayout& layout, const TiffMemory& m
       }
       const int64_t columns = std::min(blocks.size.width, layout.size.width - x);
       const int64_t count = std::min(blocks.size.height, layout.size.height - y);
+      grow_rows(image, y + count);
       for (int64_t i = 0; i < count; ++i) {
-        tiff_row_to_rgb(layout, rows.data(), columns, ready(image, layout, file).row(y + i) + x * 3);
+        tiff_row_to_rgb(layout, rows.data(), columns, image.row(y + i) + x * 3);
         for (int p = 0; p < planes; ++p) rows[p] += blocks.row_bytes;
       }
     }
   }
   return image;
+}
+
+// What decoding holds at its peak: the picture, and rows or blocks of samples.
+int64_t peak_of(TIFF* tiff, const TiffLayout& layout, const EncodedImage& file) {
+  constexpr int64_t most = int64_t{1} << 40;  // far above every limit, and far from overflow
+  const int64_t pixels = 3 * layout.size.width * layout.size.height;
+  if (!layout.apart && TIFFIsTiled(tiff) == 0 && layout.colors != TiffColors::ycbcr)
+    return pixels + std::clamp<int64_t>(TIFFScanlineSize64(tiff), 0, most);
+  const Blocks blocks = blocks_of(tiff, layout, file);
+  const int64_t samples = std::clamp<int64_t>(blocks.bytes, 0, most) * (layout.apart ? layout.used : 1);
+  if (layout.colors != TiffColors::ycbcr) return pixels + samples;
+  return pixels + samples + 4 * layout.size.width * std::min(blocks.size.height, layout.size.height);
 }
 
 struct EndRgba {
@@ -331,16 +335,17 @@ RgbImage decode_ycbcr(TIFF* tiff, const TiffLayout& layout, const TiffMemory& me
   reader.req_orientation = ORIENTATION_TOPLEFT;
   const int64_t at_once = std::min(blocks.size.height, layout.size.height);
   std::vector<uint32_t> pixels(static_cast<size_t>(layout.size.width * at_once));
-  RgbImage image;
+  RgbImage image = rowless_image(layout.size, file.where);
   for (int64_t y = 0; y < layout.size.height; y += at_once) {
     const int64_t count = std::min(at_once, layout.size.height - y);
     reader.row_offset = static_cast<int>(y);
     if (TIFFRGBAImageGet(&reader, pixels.data(), static_cast<uint32_t>(layout.size.width),
                          static_cast<uint32_t>(count)) == 0)
       throw_fault(memory, file);
+    grow_rows(image, y + count);
     for (int64_t i = 0; i < count; ++i) {
       const auto* row = reinterpret_cast<const uint8_t*>(pixels.data() + i * layout.size.width);
-      tiff_row_to_rgb(layout, &row, layout.size.width, ready(image, layout, file).row(y + i));
+      tiff_row_to_rgb(layout, &row, layout.size.width, image.row(y + i));
     }
   }
   return image;
@@ -351,7 +356,8 @@ RgbImage decode_ycbcr(TIFF* tiff, const TiffLayout& layout, const TiffMemory& me
 ImageHeader read_tiff_header(const EncodedImage& file) {
   TiffMemory memory;
   const TiffHandle tiff = open_tiff(memory, file);
-  return {size_of(tiff.get(), file), orientation_of(tiff.get())};
+  const TiffLayout layout = layout_of(tiff.get(), file);
+  return {layout.size, orientation_of(tiff.get()), peak_of(tiff.get(), layout, file)};
 }
 
 RgbImage decode_tiff(const EncodedImage& file) {
