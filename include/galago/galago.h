@@ -52,14 +52,23 @@ class Image {
   std::shared_ptr<const Data> data_;
 };
 
+struct FfmpegOptions;
+
 /// Frames in order at a steady rate. Cheap to copy, immutable; frames of files are decoded when they are
 /// asked about, and only those that the model sees.
 class Video {
  public:
   /// An animated GIF or WebP file, or a folder of pictures in the order of their names. fps is needed for a
   /// folder; for a file it replaces the file's own times. Errors: not_found, usage (fps), input_invalid,
-  /// input_too_large, unsupported_media (MP4 and the like are not decoded: cut them into pictures first).
+  /// input_too_large, unsupported_media (MP4 and the like: open_with_ffmpeg reads them).
   static Video open(const std::filesystem::path& path, std::optional<double> fps = {});
+  /// MP4, MOV, WebM, Matroska, AVI, MPEG, FLV, Ogg or ASF, read by the installed programs ffprobe and ffmpeg
+  /// (galago/ffmpeg.h): now for the times of its frames, and when the video is asked about. Errors: those of
+  /// open; not_found also when a program is missing, timeout.
+  static Video open_with_ffmpeg(const std::filesystem::path& path, const FfmpegOptions& options);
+  /// Whether the file is one for open_with_ffmpeg, by its first bytes. Errors: not_found, input_invalid when
+  /// it is neither a file nor a folder.
+  static bool needs_ffmpeg(const std::filesystem::path& path);
   /// Pictures of one size, fps of them a second. Errors: input_invalid, input_too_large, usage (fps).
   static Video from_frames(std::span<const Image> frames, double fps);
 

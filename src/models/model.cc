@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/process_memory.h"
+#include "ffmpeg/ffmpeg_video.h"
 #include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/guarded.h"
@@ -52,6 +53,17 @@ std::span<const uint8_t> Image::pixels() const { return data_->rgb.pixels; }
 
 Video Video::open(const std::filesystem::path& path, std::optional<double> fps) {
   return guarded([&] { return Video(std::make_shared<Data>(Data{open_video(path, fps)})); });
+}
+
+Video Video::open_with_ffmpeg(const std::filesystem::path& path, const FfmpegOptions& options) {
+  return guarded([&] { return Video(std::make_shared<Data>(Data{open_ffmpeg_video(path, options)})); });
+}
+
+bool Video::needs_ffmpeg(const std::filesystem::path& path) {
+  return guarded([&] {
+    std::error_code none;
+    return !std::filesystem::is_directory(path, none) && video_container(path).has_value();
+  });
 }
 
 Video Video::from_frames(std::span<const Image> frames, double fps) {
