@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "console.h"
 #include "core/process_memory.h"
+#include "galago/ffmpeg.h"
 
 namespace galago::cli {
 namespace {
@@ -134,6 +135,15 @@ void show_picture(const RunFlags& flags, const std::string& path, const Image& i
 
 // Several questions about the same pictures, answered together and printed in their order. The first error is
 // thrown once the others' answers are out.
+// Files that only ffmpeg reads are given to it: whoever names one here asks for that.
+Video video_of(const std::string& path, std::optional<double> fps) {
+  if (!Video::needs_ffmpeg(path)) return Video::open(path, fps);
+  FfmpegOptions options;
+  options.fps = fps;
+  options.keep_going = [] { return !interrupted(); };
+  return Video::open_with_ffmpeg(path, options);
+}
+
 int run_all(const RunFlags& flags, const Model& model, StatusLine& status) {
   std::vector<Request> requests(flags.prompts.size(), flags.request);
   for (size_t i = 0; i < requests.size(); ++i) {
@@ -176,8 +186,8 @@ int run(RunFlags& flags) {
     flags.request.images.push_back(open_image(path));
     if (!flags.json) show_picture(flags, path, flags.request.images.back());
   }
-  for (const std::string& path : flags.videos) flags.request.videos.push_back(Video::open(path, flags.fps));
   catch_interrupt();
+  for (const std::string& path : flags.videos) flags.request.videos.push_back(video_of(path, flags.fps));
   flags.load.low_memory = !several;                       // one question, then the process ends
   if (!several) flags.load.image_cache.memory_bytes = 0;  // nothing would ask again
   StatusLine status(!flags.json);
@@ -269,9 +279,11 @@ void add_run(CLI::App& app, Action& action) {
                    "given several times")
       ->allow_extra_args(false);
   command
-      ->add_option("--video", flags->videos,
-                   "An animated GIF or WebP file, or a folder of pictures in the order of their names (with "
-                   "--fps); may be given several times")
+      ->add_option(
+          "--video", flags->videos,
+          "An MP4, MOV, WebM, MKV or AVI file (read by an installed ffmpeg), an animated GIF or WebP "
+          "file, or a folder of pictures in the order of their names (with --fps); may be given "
+          "several times")
       ->allow_extra_args(false);
   command->add_option("--fps", flags->fps,
                       "Frames per second of the videos: needed for folders, otherwise as the file says");

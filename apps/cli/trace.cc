@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "ffmpeg/ffmpeg_video.h"
 #include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/registry.h"
@@ -55,9 +56,15 @@ TileProgress tile_progress(StatusLine& status) {
   };
 }
 
+std::shared_ptr<const VideoSource> video_source(const std::string& path, std::optional<double> fps) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none) || !video_container(path)) return open_video(path, fps);
+  return open_ffmpeg_video(path, {.fps = fps, .keep_going = [] { return !interrupted(); }});
+}
+
 int run_trace_command(TraceFlags& flags) {
   for (const std::string& path : flags.images) flags.request.images.push_back(load_image(path));
-  for (const std::string& path : flags.videos) flags.request.videos.push_back(open_video(path, flags.fps));
+  for (const std::string& path : flags.videos) flags.request.videos.push_back(video_source(path, flags.fps));
   if (flags.no_split) flags.request.split = false;
   if (const auto folder = std::filesystem::path(flags.output).parent_path();
       !folder.empty() && !std::filesystem::is_directory(folder))
@@ -128,7 +135,7 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
   command->add_option("-i,--image", flags->images, "A picture; may be given several times")
       ->allow_extra_args(false);
-  command->add_option("--video", flags->videos, "An animated GIF or WebP file, or a folder of pictures")
+  command->add_option("--video", flags->videos, "A video, in any form that run takes")
       ->allow_extra_args(false);
   command->add_option("--fps", flags->fps, "Frames per second of the videos: needed for folders");
   command->add_option("-p,--prompt", flags->request.text.prompt, "The question")->required();

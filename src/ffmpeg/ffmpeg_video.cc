@@ -1,6 +1,7 @@
-// ffprobe lists the packets of the video stream; ffmpeg writes the frames that are asked for as PPM pictures. Both are
-// told which container to read, may open files only, and get the file's name where it cannot be taken for an option
-// or an address. Frames are turned upright and converted to RGB by ffmpeg, as torchcodec lets it do.
+// ffprobe lists the packets of the video stream; ffmpeg writes the frames that are asked for as PPM pictures.
+// Both are told which container to read, may open files only, and get the file's name where it cannot be
+// taken for an option or an address. Frames are turned upright and converted to RGB by ffmpeg, as torchcodec
+// lets it do.
 #include "ffmpeg/ffmpeg_video.h"
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 namespace galago {
 namespace {
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 constexpr size_t kMagicBytes = 512;
@@ -112,10 +114,16 @@ void add_stream(std::string_view line, Probed& probed) {
 }
 
 Probed probe(const std::filesystem::path& path, const std::string& container, const FfmpegOptions& options) {
-  std::vector<std::string> arguments = {options.ffprobe, "-v", "error", "-select_streams", "V:0", "-show_entries",
+  std::vector<std::string> arguments = {options.ffprobe,
+                                        "-v",
+                                        "error",
+                                        "-select_streams",
+                                        "V:0",
+                                        "-show_entries",
                                         "packet=pts_time,dts_time,duration_time,flags:stream=width,height:"
                                         "stream_tags=rotate:stream_side_data=rotation",
-                                        "-of", "compact=escape=none"};
+                                        "-of",
+                                        "compact=escape=none"};
   const std::vector<std::string> input = input_arguments(path, container);
   arguments.insert(arguments.end(), input.begin(), input.end());
   Program program(arguments, {.seconds = options.seconds, .keep_going = options.keep_going});
@@ -139,10 +147,10 @@ void check_probed(const Probed& probed, const std::string& where) {
     throw Error(ErrorCode::input_invalid, {.where = where, .got = "no video stream with frames"});
   if (probed.size.width > limits::kImageSide || probed.size.height > limits::kImageSide ||
       probed.size.width * probed.size.height > limits::kImagePixels)
-    throw Error(ErrorCode::input_too_large,
-                {.where = where,
-                 .got = std::to_string(probed.size.width) + "x" + std::to_string(probed.size.height) + " pixels",
-                 .expected = "at most " + std::to_string(limits::kImagePixels)});
+    throw Error(ErrorCode::input_too_large, {.where = where,
+                                             .got = std::to_string(probed.size.width) + "x" +
+                                                    std::to_string(probed.size.height) + " pixels",
+                                             .expected = "at most " + std::to_string(limits::kImagePixels)});
 }
 
 /// Reads PPM pictures from a program's output.
@@ -154,13 +162,14 @@ class PpmReader {
   /// False at the end of the output.
   bool next(RgbImage& image) {
     if (!fill(buffer_, 0, 2)) return false;
-    const std::string expected = "P6\n" + std::to_string(size_.width) + " " + std::to_string(size_.height) + "\n255\n";
+    const std::string expected =
+        "P6\n" + std::to_string(size_.width) + " " + std::to_string(size_.height) + "\n255\n";
     if (!fill(buffer_, 2, expected.size()) || buffer_ != expected)
-      throw Error(ErrorCode::input_invalid, {.where = *where_,
-                                             .got = "a frame of another size",
-                                             .expected = std::to_string(size_.width) + "x" +
-                                                         std::to_string(size_.height) +
-                                                         ": frames of a video have one size"});
+      throw Error(ErrorCode::input_invalid,
+                  {.where = *where_,
+                   .got = "a frame of another size",
+                   .expected = std::to_string(size_.width) + "x" + std::to_string(size_.height) +
+                               ": frames of a video have one size"});
     image = {.width = size_.width, .height = size_.height};
     image.pixels.resize(static_cast<size_t>(size_.width * size_.height * 3));
     read_all({reinterpret_cast<char*>(image.pixels.data()), image.pixels.size()});
@@ -197,7 +206,10 @@ class PpmReader {
 class FfmpegVideo final : public VideoSource {
  public:
   FfmpegVideo(std::filesystem::path path, std::string container, FfmpegOptions options)
-      : path_(std::move(path)), container_(std::move(container)), options_(std::move(options)), where_(path_.string()) {
+      : path_(std::move(path)),
+        container_(std::move(container)),
+        options_(std::move(options)),
+        where_(path_.string()) {
     const Probed probed = probe(path_, container_, options_);
     check_probed(probed, where_);
     facts_.size = probed.size;
@@ -205,16 +217,18 @@ class FfmpegVideo final : public VideoSource {
     const auto frames = static_cast<double>(probed.frames);
     facts_.duration = options_.fps ? frames / *options_.fps : probed.end - probed.begin;
     if (!(facts_.duration > 0) || facts_.duration * 1000 > static_cast<double>(limits::kVideoMilliseconds))
-      throw Error(ErrorCode::input_invalid, {.where = where_,
-                                             .got = "a length of " + std::to_string(facts_.duration) + " seconds",
-                                             .expected = "more than 0 and at most a day",
-                                             .hint = "--fps says how many frames make a second"});
+      throw Error(ErrorCode::input_invalid,
+                  {.where = where_,
+                   .got = "a length of " + std::to_string(facts_.duration) + " seconds",
+                   .expected = "more than 0 and at most a day",
+                   .hint = "--fps says how many frames make a second"});
     facts_.fps = options_.fps ? *options_.fps : frames / facts_.duration;
   }
 
   void decode(std::span<const int64_t> wanted, const TakeFrame& take) const override {
     if (wanted.empty()) return;
-    Program program(decoding_arguments(wanted), {.seconds = options_.seconds, .keep_going = options_.keep_going});
+    Program program(decoding_arguments(wanted),
+                    {.seconds = options_.seconds, .keep_going = options_.keep_going});
     PpmReader frames(program, facts_.size, where_);
     RgbImage image;
     for (const int64_t index : wanted) {
@@ -237,9 +251,9 @@ class FfmpegVideo final : public VideoSource {
     std::vector<std::string> arguments = {options_.ffmpeg, "-nostdin", "-v", "error", "-xerror"};
     const std::vector<std::string> input = input_arguments(path_, container_);
     arguments.insert(arguments.end(), input.begin(), input.end());
-    for (const std::string& argument :
-         {"-map"s, "0:V:0"s, "-vf"s, select, "-fps_mode"s, "passthrough"s, "-frames:v"s, std::to_string(wanted.size()),
-          "-pix_fmt"s, "rgb24"s, "-c:v"s, "ppm"s, "-f"s, "image2pipe"s, "pipe:1"s})
+    for (const std::string& argument : {"-map"s, "0:V:0"s, "-vf"s, select, "-fps_mode"s, "passthrough"s,
+                                        "-frames:v"s, std::to_string(wanted.size()), "-pix_fmt"s, "rgb24"s,
+                                        "-c:v"s, "ppm"s, "-f"s, "image2pipe"s, "pipe:1"s})
       arguments.push_back(argument);
     return arguments;
   }
@@ -258,17 +272,19 @@ std::optional<std::string> video_container(const std::filesystem::path& path) {
   return container_of({reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kMagicBytes)});
 }
 
-std::shared_ptr<const VideoSource> open_ffmpeg_video(const std::filesystem::path& path, const FfmpegOptions& options) {
+std::shared_ptr<const VideoSource> open_ffmpeg_video(const std::filesystem::path& path,
+                                                     const FfmpegOptions& options) {
   if (options.fps && !(*options.fps > 0 && *options.fps <= limits::kVideoFps))
-    throw Error(ErrorCode::usage, {.where = "frames per second (fps)",
-                                   .got = std::to_string(*options.fps),
-                                   .expected = "above 0, at most " +
-                                               std::to_string(static_cast<int>(limits::kVideoFps))});
+    throw Error(ErrorCode::usage,
+                {.where = "frames per second (fps)",
+                 .got = std::to_string(*options.fps),
+                 .expected = "above 0, at most " + std::to_string(static_cast<int>(limits::kVideoFps))});
   const std::optional<std::string> container = video_container(path);
   if (!container)
-    throw Error(ErrorCode::unsupported_media, {.where = path.string(),
-                                               .got = "no video container",
-                                               .expected = "MP4, MOV, WebM, Matroska, AVI, MPEG, FLV, Ogg or ASF"});
+    throw Error(ErrorCode::unsupported_media,
+                {.where = path.string(),
+                 .got = "no video container",
+                 .expected = "MP4, MOV, WebM, Matroska, AVI, MPEG, FLV, Ogg or ASF"});
   return std::make_shared<FfmpegVideo>(path, *container, options);
 }
 

@@ -22,9 +22,9 @@
 namespace galago {
 namespace {
 
-constexpr int kLookMs = 100;               // between two looks at the clock and at keep_going
-constexpr size_t kComplaintBytes = 2000;   // kept of the error stream
-constexpr size_t kShownBytes = 300;        // of them, in a message
+constexpr int kLookMs = 100;              // between two looks at the clock and at keep_going
+constexpr size_t kComplaintBytes = 2000;  // kept of the error stream
+constexpr size_t kShownBytes = 300;       // of them, in a message
 constexpr size_t kLineBytes = 64 << 10;
 constexpr rlim_t kMemoryBytes = rlim_t{8} << 30;  // of address space
 
@@ -103,7 +103,8 @@ void restrain(pid_t pid) {
 Program::Program(const std::vector<std::string>& arguments, ProgramLimits limits)
     : name_(arguments.at(0)), limits_(std::move(limits)) {
   const auto length = std::chrono::duration<double>(limits_.seconds);
-  end_ = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(length);
+  end_ = std::chrono::steady_clock::now() +
+         std::chrono::duration_cast<std::chrono::steady_clock::duration>(length);
   Pipe output;
   Pipe errors;
   const Setting setting(output.write, errors.write);
@@ -159,9 +160,10 @@ void Program::wait_for_output() {
   for (;;) {
     if (limits_.keep_going && !limits_.keep_going()) throw Cancelled{};
     if (std::chrono::steady_clock::now() > end_)
-      throw Error(ErrorCode::timeout, {.where = name_,
-                                       .got = "no end after " + std::to_string(std::lround(limits_.seconds)) + " s",
-                                       .hint = "cut a shorter part of the video"});
+      throw Error(ErrorCode::timeout,
+                  {.where = name_,
+                   .got = "no end after " + std::to_string(std::lround(limits_.seconds)) + " s",
+                   .hint = "cut a shorter part of the video"});
     std::array<pollfd, 2> streams = {{{output_, POLLIN, 0}, {errors_, POLLIN, 0}}};
     const int ready = poll(streams.data(), errors_ >= 0 ? 2 : 1, kLookMs);
     if (ready < 0 && errno != EINTR) throw_system("reading from " + name_, errno);

@@ -1,5 +1,6 @@
-// A program that galago starts: its output is read through a pipe, its complaints are kept, and it never outlives the
-// object. In: an argument vector, which no shell reads. Out: bytes. The only place in galago that starts a program.
+// A program that galago starts: its output is read through a pipe, its complaints are kept, and it never
+// outlives the object. In: an argument vector, which no shell reads. Out: bytes. The only place in galago
+// that starts a program.
 #pragma once
 
 #include <sys/types.h>

@@ -18,6 +18,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
+constexpr size_t kTextBytes = 512;  // looked at to tell a text
+
 struct Decoder {
   bool (*accepts)(std::string_view bytes);
   ImageHeader (*header)(const EncodedImage&);
@@ -46,6 +48,7 @@ bool starts_like_webp(std::string_view b) {
 bool starts_like_gif(std::string_view b) { return b.starts_with("GIF87a"sv) || b.starts_with("GIF89a"sv); }
 
 bool starts_like_tiff(std::string_view b) {
+  if (b.substr(0, 11).ends_with("CR\2"sv)) return false;  // a camera's raw file in a TIFF's clothes
   return b.starts_with("II*\0"sv) || b.starts_with("MM\0*"sv) || b.starts_with("II+\0"sv) ||
          b.starts_with("MM\0+"sv);
 }
@@ -73,25 +76,40 @@ struct KnownFormat {
   size_t offset;
   std::string_view magic;
   const char* name;
+  const char* hint;
 };
 
-constexpr std::array<KnownFormat, 16> kKnownFormats = {{
-    {0, "%PDF"sv, "PDF"},
-    {4, "ftyp"sv, "MP4 or QuickTime video"},
-    {0, "\xff\x0a"sv, "JPEG XL"},
-    {0, "\0\0\0\x0cJXL "sv, "JPEG XL"},
-    {0, "\0\0\0\x0cjP  "sv, "JPEG 2000"},
-    {0, "\xff\x4f\xff\x51"sv, "JPEG 2000"},
-    {0, "\0\0\1\0"sv, "ICO"},
-    {0, "8BPS"sv, "PSD"},
-    {0, "RIFF"sv, "RIFF that is not WebP"},
-    {0, "PK\3\4"sv, "ZIP"},
-    {0, "\x1f\x8b"sv, "gzip"},
-    {0, "qoif"sv, "QOI"},
-    {0, "P5"sv, "PGM"},
-    {0, "P6"sv, "PPM"},
-    {0, "<svg"sv, "SVG"},
-    {0, "\x1a\x45\xdf\xa3"sv, "Matroska or WebM video"},
+constexpr const char* kConvert = "convert it to PNG: magick FILE picture.png";
+constexpr const char* kDevelop = "develop it: darktable-cli FILE picture.png, or export a JPEG";
+constexpr const char* kAskAsVideo = "videos are given to --video, or to Video::open_with_ffmpeg";
+constexpr const char* kDraw = "draw it: rsvg-convert FILE -o picture.png";
+constexpr KnownFormat kSvg = {0, "<svg"sv, "SVG", kDraw};
+
+constexpr std::array<KnownFormat, 24> kKnownFormats = {{
+    {0, "%PDF"sv, "PDF", "make pictures of its pages: pdftoppm -r 150 -png FILE page"},
+    {4, "ftypcrx "sv, "a camera's raw file (CR3)", kDevelop},
+    {8, "CR\2"sv, "a camera's raw file (CR2)", kDevelop},
+    {0, "FUJIFILMCCD-RAW"sv, "a camera's raw file (RAF)", kDevelop},
+    {0, "IIU\0"sv, "a camera's raw file (RW2)", kDevelop},
+    {0, "IIRO"sv, "a camera's raw file (ORF)", kDevelop},
+    {0, "MMOR"sv, "a camera's raw file (ORF)", kDevelop},
+    {4, "ftyp"sv, "MP4 or QuickTime video", kAskAsVideo},
+    {0, "\x1a\x45\xdf\xa3"sv, "Matroska or WebM video", kAskAsVideo},
+    {0, "\xff\x0a"sv, "JPEG XL", "convert it: djxl FILE picture.png"},
+    {0, "\0\0\0\x0cJXL "sv, "JPEG XL", "convert it: djxl FILE picture.png"},
+    {0, "\0\0\0\x0cjP  "sv, "JPEG 2000", "convert it: opj_decompress -i FILE -o picture.png"},
+    {0, "\xff\x4f\xff\x51"sv, "JPEG 2000", "convert it: opj_decompress -i FILE -o picture.png"},
+    {0, "\0\0\1\0"sv, "ICO", kConvert},
+    {0, "8BPS"sv, "PSD", "export it as PNG: magick 'FILE[0]' picture.png"},
+    {0, "gimp xcf"sv, "XCF", kConvert},
+    {0, "RIFF"sv, "RIFF that is not WebP", ""},
+    {0, "PK\3\4"sv, "ZIP", "unpack it first"},
+    {0, "\x1f\x8b"sv, "gzip", "unpack it first"},
+    {0, "qoif"sv, "QOI", kConvert},
+    {0, "P5"sv, "PGM", kConvert},
+    {0, "P6"sv, "PPM", kConvert},
+    {0, "%!PS"sv, "PostScript", "draw it: gs -sDEVICE=png16m -r150 -o picture.png FILE"},
+    kSvg,
 }};
 
 bool looks_like_text(std::string_view bytes) {
@@ -105,6 +123,14 @@ std::string_view view_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// The format that the first bytes tell; null for none that is known. An SVG may begin with a declaration.
+const KnownFormat* known_format(std::string_view bytes) {
+  for (const KnownFormat& format : kKnownFormats)
+    if (bytes.size() > format.offset && bytes.substr(format.offset).starts_with(format.magic)) return &format;
+  const std::string_view start = bytes.substr(0, kTextBytes);
+  return start.starts_with("<?xml"sv) && start.find(kSvg.magic) != std::string_view::npos ? &kSvg : nullptr;
+}
+
 const Decoder& decoder_for(const EncodedImage& file) {
   if (file.size() == 0) throw_invalid_image(file.where, "an empty file", "an image");
   if (file.size() > limits::kImageBytes) {
@@ -116,8 +142,11 @@ const Decoder& decoder_for(const EncodedImage& file) {
   for (const Decoder& decoder : kDecoders) {
     if (decoder.accepts(view_of(file.bytes))) return decoder;
   }
-  throw_unsupported_image(file.where, recognise_format(file.bytes),
-                          "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF");
+  const KnownFormat* known = known_format(view_of(file.bytes));
+  throw Error(ErrorCode::unsupported_media, {.where = file.where,
+                                             .got = recognise_format(file.bytes),
+                                             .expected = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF",
+                                             .hint = known == nullptr ? "" : known->hint});
 }
 
 std::string pixels_text(ImageSize size) {
@@ -145,12 +174,8 @@ std::string recognise_format(std::span<const std::byte> content) {
   const std::string_view bytes = view_of(content);
   for (const Decoder& decoder : kDecoders)
     if (decoder.accepts(bytes)) return "a picture of another format";
-  for (const KnownFormat& format : kKnownFormats) {
-    if (bytes.size() > format.offset && bytes.substr(format.offset).starts_with(format.magic)) {
-      return format.name;
-    }
-  }
-  return looks_like_text(bytes.substr(0, 512)) ? "text" : "an unknown format";
+  if (const KnownFormat* known = known_format(bytes)) return known->name;
+  return looks_like_text(bytes.substr(0, kTextBytes)) ? "text" : "an unknown format";
 }
 
 void throw_invalid_image(const std::string& where, const std::string& got, const std::string& expected) {

@@ -277,7 +277,8 @@ RgbImage decode_blocks(TIFF* tiff, const TiffLayout& layout, const TiffMemory& m
                        const EncodedImage& file) {
   const Blocks blocks = blocks_of(tiff, layout, file);
   const int planes = layout.apart ? layout.used : 1;
-  std::vector<uint8_t> samples(static_cast<size_t>(blocks.bytes * planes));
+  // Not zero-filled: a small file may claim large blocks.
+  const auto samples = std::make_unique_for_overwrite<uint8_t[]>(static_cast<size_t>(blocks.bytes * planes));
   RgbImage image = rowless_image(layout.size, file.where);
   for (int64_t y = 0; y < layout.size.height; y += blocks.size.height) {
     for (int64_t x = 0; x < layout.size.width; x += blocks.size.width) {
@@ -285,7 +286,7 @@ RgbImage decode_blocks(TIFF* tiff, const TiffLayout& layout, const TiffMemory& m
       const auto top = static_cast<uint32_t>(y);
       std::array<const uint8_t*, 4> rows{};
       for (int p = 0; p < planes; ++p) {
-        uint8_t* block = samples.data() + p * blocks.bytes;
+        uint8_t* block = samples.get() + p * blocks.bytes;
         const auto plane = static_cast<uint16_t>(p);
         const tmsize_t read =
             blocks.tiled
@@ -334,17 +335,18 @@ RgbImage decode_ycbcr(TIFF* tiff, const TiffLayout& layout, const TiffMemory& me
   reader.orientation = ORIENTATION_TOPLEFT;
   reader.req_orientation = ORIENTATION_TOPLEFT;
   const int64_t at_once = std::min(blocks.size.height, layout.size.height);
-  std::vector<uint32_t> pixels(static_cast<size_t>(layout.size.width * at_once));
+  const auto pixels =
+      std::make_unique_for_overwrite<uint32_t[]>(static_cast<size_t>(layout.size.width * at_once));
   RgbImage image = rowless_image(layout.size, file.where);
   for (int64_t y = 0; y < layout.size.height; y += at_once) {
     const int64_t count = std::min(at_once, layout.size.height - y);
     reader.row_offset = static_cast<int>(y);
-    if (TIFFRGBAImageGet(&reader, pixels.data(), static_cast<uint32_t>(layout.size.width),
+    if (TIFFRGBAImageGet(&reader, pixels.get(), static_cast<uint32_t>(layout.size.width),
                          static_cast<uint32_t>(count)) == 0)
       throw_fault(memory, file);
     grow_rows(image, y + count);
     for (int64_t i = 0; i < count; ++i) {
-      const auto* row = reinterpret_cast<const uint8_t*>(pixels.data() + i * layout.size.width);
+      const auto* row = reinterpret_cast<const uint8_t*>(pixels.get() + i * layout.size.width);
       tiff_row_to_rgb(layout, &row, layout.size.width, image.row(y + i));
     }
   }

@@ -66,6 +66,23 @@ TEST(VideoTrace, WritesEveryFrame) {
             (Shape{4, 3, 64, 64}));
 }
 
+// A video file goes through the installed ffmpeg. Its frames, given one by one, get the same answer.
+TEST(VideoRun, ReadsVideoFilesAsTheirFrames) {
+  const std::vector<std::string> question = {"run", "-m",    tiny("smolvlm2_video"), "-p", "Hm?", "-n",
+                                             "4",   "--json"};
+  const Finished done = galago(question + std::vector<std::string>{"--video", data_path("video/uneven.mp4")});
+  ASSERT_EQ(done.code, 0) << done.err;
+  const TempDir folder;
+  const std::string command = "ffmpeg -v error -i " + data_path("video/uneven.mp4") +
+                              " -fps_mode passthrough " + folder.file("%03d.png");
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  const Finished frames =
+      galago(question + std::vector<std::string>{"--video", folder.file(""), "--fps", "16"});
+  ASSERT_EQ(frames.code, 0) << frames.err;
+  EXPECT_EQ(done.json()["prompt_token_ids"], frames.json()["prompt_token_ids"]);
+  EXPECT_EQ(done.json()["token_ids"], frames.json()["token_ids"]);
+}
+
 struct BadVideo {
   const char* name;
   std::vector<std::string> arguments;
@@ -82,7 +99,7 @@ TEST(VideoRun, BadVideosHaveTheirExitCodes) {
   folder.add("cut.gif", cut.substr(0, cut.size() / 2));
   const std::vector<BadVideo> rows = {
       {"missing", {"--video", folder.file("no.gif")}, 66, "no.gif"},
-      {"mp4", {"--video", folder.file("clip.mp4")}, 65, "ffmpeg"},
+      {"mp4", {"--video", folder.file("clip.mp4")}, 65, "ffprobe"},
       {"cut", {"--video", folder.file("cut.gif")}, 65, "cut.gif"},
       {"still", {"--video", picture("shapes_37x90.png")}, 65, "animated GIF or WebP"},
       {"folder without rate", {"--video", clip("frames")}, 64, "fps"},
