@@ -160,7 +160,7 @@ int run(const BenchFlags& flags) {
   const Clock clock;
   auto loading = std::make_optional<Loading>();
   const auto frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model),
-                                      numbers_of(flags.load));
+                                      numbers_of(flags.load), {}, pillow_resizer(flags.load.pillow));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   loading.reset();

@@ -128,6 +128,12 @@ std::string prompt_text(const std::string& text) {
   return text == "-" ? read_stdin(limits::kPromptBytes, "prompt") : text;
 }
 
+void add_pillow(CLI::App& command, int& pillow) {
+  command.add_option("--pillow", pillow, "Resize pictures as this Pillow does: 13 or 12")
+      ->check(CLI::IsMember({12, 13}))
+      ->capture_default_str();
+}
+
 void add_numbers(CLI::App& command, LoadOptions& load) {
   command.add_option("-t,--threads", load.threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
@@ -138,6 +144,7 @@ void add_numbers(CLI::App& command, LoadOptions& load) {
       ->capture_default_str();
   command.add_option("--dtype", load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
       ->capture_default_str();
+  add_pillow(command, load.pillow);
   command.add_flag("!--no-mmap", load.mmap,
                    "Copy the weights instead of mapping the file: faster tokens, more memory, slower start");
 }
@@ -166,7 +173,7 @@ std::string render_image(const Image& image, int columns) {
                       .pixels = {image.pixels().begin(), image.pixels().end()}};
   const int64_t width = std::min<int64_t>(columns, std::max<int64_t>(1, image.width()));
   const int64_t height = std::clamp<int64_t>(width * image.height() / image.width(), 2, 2 * columns) / 2 * 2;
-  const RgbImage small = resize(full, width, height, Resample::bicubic);
+  const RgbImage small = resize(full, {width, height}, Resample::bicubic);
   std::string text;
   const auto colour = [&](const char* kind, const uint8_t* p) {
     text += std::string("\033[") + kind + ";2;" + std::to_string(p[0]) + ";" + std::to_string(p[1]) + ";" +

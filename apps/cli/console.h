@@ -58,6 +58,8 @@ std::string prompt_text(const std::string& text);
 void add_numbers(CLI::App& command, LoadOptions& load);
 /// --strict.
 void add_strict(CLI::App& command, LoadOptions& load);
+/// --pillow, which is also one of add_numbers.
+void add_pillow(CLI::App& command, int& pillow);
 
 /// One status line on stderr, rewritten in place; silent when stderr is no terminal.
 class StatusLine {

@@ -97,6 +97,9 @@ struct LoadOptions {
   ImageCacheOptions image_cache;  ///< of Model; EmbeddingModel keeps nothing
   /// What the decoder remembers of each position: "f32", or "f16" in half the memory (docs/memory.md).
   std::string kv_cache_dtype = "f32";
+  /// The major version of Pillow whose resized pixels pictures get, 13 or 12: of portraits that shrink they
+  /// differ in the last bit (docs/preprocessing.md).
+  int pillow = 13;
   /// Gives back the memory of the image stations' weights once a request's pictures are encoded. For a
   /// process that is asked once: the next picture has to fetch them from the system's cache of files again.
   bool low_memory = false;

@@ -83,7 +83,7 @@ class TileWriter {
     RgbImage cut{.width = window.width, .height = window.height, .pixels = {}};
     cut.pixels.resize(static_cast<size_t>(window.height * window.width * kChannels));
     copy_window(picture, top, left, window, {1, window.width * kChannels, kChannels}, cut.pixels.data());
-    crop(resize(cut, resized.width, resized.height, config_.resample), 0, 0, resized);
+    crop(resize(cut, {resized.width, resized.height}, config_.resample, config_.resizer), 0, 0, resized);
   }
 
  private:
@@ -113,20 +113,25 @@ void write_cut(const RgbImage& image, const AnyResolutionPlan& plan, const AnyRe
                uint8_t* out) {
   const ImageSize size{image.width, image.height};
   const int64_t side = config.tile_side;
-  ResizeChain(size).then({side, side}, config.resample).run(image, {out, PictureLayout::planar(side, side)});
+  ResizeChain(size)
+      .then({side, side}, config.resample, config.resizer)
+      .run(image, {out, PictureLayout::planar(side, side)});
   PictureLayout canvas = PictureLayout::tiled(plan.grid.rows, plan.grid.cols, side, side);
   canvas.height = plan.fitted.height;
   canvas.width = plan.fitted.width;
   canvas.top = plan.top;
   canvas.left = plan.left;
-  ResizeChain(size).then(plan.fitted, config.resample).run(image, {out + kChannels * side * side, canvas});
+  ResizeChain(size)
+      .then(plan.fitted, config.resample, config.resizer)
+      .run(image, {out + kChannels * side * side, canvas});
 }
 
 void write_resized(const RgbImage& image, const AnyResolutionPlan& plan, const AnyResolutionConfig& config,
                    uint8_t* out) {
   TileWriter writer(config, tile_size(config), out);
-  writer.write(resize(image, config.size.width, config.size.height, config.resample), 0, 0, config.size);
-  const RgbImage fitted = resize(image, plan.fitted.width, plan.fitted.height, config.resample);
+  writer.write(resize(image, {config.size.width, config.size.height}, config.resample, config.resizer), 0, 0,
+               config.size);
+  const RgbImage fitted = resize(image, plan.fitted, config.resample, config.resizer);
   const int64_t side = config.tile_side;
   for (int64_t row = 0; row < plan.grid.rows; ++row)
     for (int64_t col = 0; col < plan.grid.cols; ++col)

@@ -36,7 +36,7 @@ Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeCon
   for (const RgbImage& image : images) {
     check_size(image, config);
     ResizeChain({image.width, image.height})
-        .then({config.width, config.height}, config.resample)
+        .then({config.width, config.height}, config.resample, config.resizer)
         .run(image, {out, PictureLayout::planar(config.height, config.width)});
     out += 3 * plane;
   }

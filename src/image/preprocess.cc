@@ -57,6 +57,16 @@ ImageSize shrink_below_bound(ImageSize size) {
   return size;
 }
 
+bool has_size(const PreprocessorConfig& config) {
+  return config.size_longest_edge >= 1 || std::min(config.size_height, config.size_width) >= 1;
+}
+
+// A size of both edges is taken as it is, the shape does not count.
+ImageSize scale(ImageSize size, const PreprocessorConfig& config) {
+  if (config.size_longest_edge < 1) return {config.size_width, config.size_height};
+  return shrink_below_bound(scale_to_edge(size, config.size_longest_edge));
+}
+
 // Both edges become multiples of `side`: the longer one is rounded up first, the shorter one follows the
 // shape and is then rounded up, which may stretch the image a little.
 ImageSize snap_to_tiles(ImageSize size, int64_t side) {
@@ -106,14 +116,14 @@ TilePlan plan_stages(ImageSize size, const PreprocessorConfig& config) {
   }
   TilePlan plan;
   plan.side = config.max_image_size_longest_edge;
-  if (plan.side < 1 || plan.side > limits::kImageSide || (config.do_resize && config.size_longest_edge < 1)) {
+  if (plan.side < 1 || plan.side > limits::kImageSide || (config.do_resize && !has_size(config))) {
     throw Error(ErrorCode::model_invalid,
                 {.where = "preprocessor_config.json",
                  .got = "size.longest_edge " + std::to_string(config.size_longest_edge) +
                         ", max_image_size.longest_edge " + std::to_string(plan.side),
                  .expected = "lengths of 1 to " + std::to_string(limits::kImageSide) + " pixels"});
   }
-  plan.scaled = config.do_resize ? shrink_below_bound(scale_to_edge(size, config.size_longest_edge)) : size;
+  plan.scaled = config.do_resize ? scale(size, config) : size;
   const ImageSize one_tile{plan.side, plan.side};
   plan.snapped = config.do_image_splitting ? snap_to_tiles(plan.scaled, plan.side) : one_tile;
   // The reference computes the same 0 and cannot resize to it either.
@@ -149,12 +159,12 @@ Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
   const PictureLayout snapped = PictureLayout::tiled(rows, cols, plan.side, plan.side);
   uint8_t* out = tiles.pixels.data();
   ResizeChain({image.width, image.height})
-      .then(plan.scaled, config.resample)
-      .then(plan.snapped, config.resample)
+      .then(plan.scaled, config.resample, config.resizer)
+      .then(plan.snapped, config.resample, config.resizer)
       .run(image, {out, snapped});
   if (tiles.count > 1)
     ResizeChain(plan.snapped)
-        .then({plan.side, plan.side}, config.resample)
+        .then({plan.side, plan.side}, config.resample, config.resizer)
         .run({out, snapped}, {out + rows * cols * tile_bytes, PictureLayout::planar(plan.side, plan.side)});
   return tiles;
 }

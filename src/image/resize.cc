@@ -1,7 +1,7 @@
 // Pillow's separable 8-bit resampling. In: RGB8. Out: RGB8 of another size, the same bytes as Pillow.
 // Filter weights are computed in double, normalised to sum 1 and rounded to 22 fractional bits (torch: to
-// fewer, so that they fit 16 bits); each pass sums in int32, adds one half, shifts and clips to a byte. The
-// horizontal pass comes first. This file plans; kernels::resample does the passes. Reference: Pillow 12.3
+// fewer, so that they fit 16 bits); each pass sums in int32, adds one half, shifts and clips to a byte. This
+// file plans, the order of the passes too; kernels::resample does them. Reference: Pillow 13.0 and 12.3
 // Image.resize, libImaging/Resample.c and, for nearest, the scale transform of Geometry.c.
 #include "image/resize.h"
 
@@ -23,6 +23,9 @@ struct Filter {
   double support;  // the weight is zero beyond this distance
 };
 
+// Not symmetric: of two pixels at the same distance the right one counts.
+double box(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
+
 double bilinear(double x) {
   x = std::abs(x);
   return x < 1.0 ? 1.0 - x : 0.0;
@@ -43,10 +46,22 @@ double sinc(double x) {
   return std::sin(x) / x;
 }
 
+double hamming(double x) {
+  x = std::abs(x);
+  if (x == 0.0) return 1.0;
+  if (x >= 1.0) return 0.0;
+  x *= std::numbers::pi;
+  return std::sin(x) / x * (0.54F + 0.46F * std::cos(x));  // single-precision constants in the reference
+}
+
 double lanczos(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
 
 Filter filter_of(Resample resample) {
   switch (resample) {
+    case Resample::box:
+      return {box, 0.5};
+    case Resample::hamming:
+      return {hamming, 1.0};
     case Resample::bilinear:
       return {bilinear, 1.0};
     case Resample::bicubic:
@@ -69,7 +84,7 @@ int bits_for_torch(double largest) {
 }
 
 // first + count of every pixel lie within the axis: both are cut to it.
-kernels::ResampleAxis plan_filter(int64_t in, int64_t out, const Filter& filter, Rounding rounding) {
+kernels::ResampleAxis plan_filter(int64_t in, int64_t out, const Filter& filter, Resizer resizer) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double stretch = std::max(scale, 1.0);  // when shrinking, the filter widens
   const double support = filter.support * stretch;
@@ -97,7 +112,7 @@ kernels::ResampleAxis plan_filter(int64_t in, int64_t out, const Filter& filter,
     axis.count[i] = static_cast<int32_t>(end - begin);
   }
   axis.bits = kPrecisionBits;
-  if (rounding == Rounding::torch) axis.bits = bits_for_torch(*std::max_element(exact.begin(), exact.end()));
+  if (resizer == Resizer::torch) axis.bits = bits_for_torch(*std::max_element(exact.begin(), exact.end()));
   for (size_t i = 0; i < exact.size(); ++i) axis.weights[i] = to_fixed(exact[i], axis.bits);
   return axis;
 }
@@ -120,14 +135,19 @@ kernels::ResampleAxis plan_nearest(int64_t in, int64_t out) {
   return axis;
 }
 
-kernels::ResampleAxis plan_axis(int64_t in, int64_t out, Resample filter, Rounding rounding) {
+kernels::ResampleAxis plan_axis(int64_t in, int64_t out, Resample filter, Resizer resizer) {
   if (filter == Resample::nearest) return plan_nearest(in, out);
-  return plan_filter(in, out, filter_of(filter), rounding);
+  return plan_filter(in, out, filter_of(filter), resizer);
 }
 
-// Pillow shrinks images more than a hundred times as high as wide along y first, which rounds differently.
-bool shrinks_a_tower(ImageSize size, int64_t height, Resample filter) {
-  return filter != Resample::nearest && size.height > size.width * 100 && height < size.height;
+// Whether the pass along y comes first, which rounds differently: where the height loses more than twice what
+// the width does, so that the other pass has less to do; in Pillow 12 only for a picture more than a hundred
+// times as high as wide. Nearest rounds nothing.
+bool vertical_first(ImageSize from, ImageSize to, Resizer resizer) {
+  const int64_t lost = from.height - to.height;
+  if (resizer == Resizer::torch || lost <= 0) return false;
+  if (resizer == Resizer::pillow12) return from.height > from.width * 100;
+  return lost > (from.width - to.width) * 2;
 }
 
 std::string text_of(ImageSize size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
@@ -148,37 +168,24 @@ void check_sizes(ImageSize from, ImageSize to) {
               {.where = "resize", .got = "no memory for an image of " + text_of(size) + " pixels"});
 }
 
-RgbImage resize_with(const RgbImage& image, ImageSize to, Resample filter, Rounding rounding) {
-  ResizeChain chain({image.width, image.height});
-  chain.then(to, filter, rounding);
-  if (to.width == image.width && to.height == image.height) return image;
-  RgbImage out{.width = to.width, .height = to.height, .pixels = {}};
-  try {
-    const auto bytes = checked_mul(to.width * 3, to.height);
-    if (!bytes) throw std::bad_alloc();
-    out.pixels.resize(*bytes);
-  } catch (const std::bad_alloc&) {
-    throw_no_memory(to);
-  }
-  chain.run(image, {out.pixels.data(), PictureLayout::interleaved(to.height, to.width)});
-  return out;
-}
-
 }  // namespace
 
-ResizeChain& ResizeChain::then(ImageSize to, Resample filter, Rounding rounding) {
+ResizeChain& ResizeChain::then(ImageSize to, Resample filter, Resizer resizer) {
   check_sizes(size_, to);
-  if (filter == Resample::nearest && rounding == Rounding::torch)
-    throw Error(ErrorCode::internal,
-                {.where = "resize", .got = "nearest", .expected = "a filter that was checked at load"});
+  const bool in_torch =
+      filter == Resample::lanczos || filter == Resample::bilinear || filter == Resample::bicubic;
+  if (resizer == Resizer::torch && !in_torch)
+    throw Error(ErrorCode::internal, {.where = "resize",
+                                      .got = "filter " + std::to_string(static_cast<int>(filter)),
+                                      .expected = "a filter that was checked at load"});
   const auto add = [&](kernels::Direction direction, int64_t from, int64_t length) {
-    if (from != length) passes_.push_back({direction, plan_axis(from, length, filter, rounding)});
+    if (from != length) passes_.push_back({direction, plan_axis(from, length, filter, resizer)});
   };
   try {
-    const bool tower = rounding == Rounding::pillow && shrinks_a_tower(size_, to.height, filter);
-    if (tower) add(kernels::Direction::along_y, size_.height, to.height);
+    const bool vertical = vertical_first(size_, to, resizer);
+    if (vertical) add(kernels::Direction::along_y, size_.height, to.height);
     add(kernels::Direction::along_x, size_.width, to.width);
-    if (!tower) add(kernels::Direction::along_y, size_.height, to.height);
+    if (!vertical) add(kernels::Direction::along_y, size_.height, to.height);
   } catch (const std::bad_alloc&) {
     throw_no_memory(to);
   }
@@ -200,12 +207,20 @@ void ResizeChain::run(const RgbImage& image, const Picture& out) const {
   run({image.pixels.data(), PictureLayout::interleaved(image.height, image.width)}, out);
 }
 
-RgbImage resize(const RgbImage& image, int64_t width, int64_t height, Resample filter) {
-  return resize_with(image, {width, height}, filter, Rounding::pillow);
-}
-
-RgbImage resize_as_torch(const RgbImage& image, int64_t width, int64_t height, Resample filter) {
-  return resize_with(image, {width, height}, filter, Rounding::torch);
+RgbImage resize(const RgbImage& image, ImageSize to, Resample filter, Resizer resizer) {
+  ResizeChain chain({image.width, image.height});
+  chain.then(to, filter, resizer);
+  if (to.width == image.width && to.height == image.height) return image;
+  RgbImage out{.width = to.width, .height = to.height, .pixels = {}};
+  try {
+    const auto bytes = checked_mul(to.width * 3, to.height);
+    if (!bytes) throw std::bad_alloc();
+    out.pixels.resize(*bytes);
+  } catch (const std::bad_alloc&) {
+    throw_no_memory(to);
+  }
+  chain.run(image, {out.pixels.data(), PictureLayout::interleaved(to.height, to.width)});
+  return out;
 }
 
 }  // namespace galago

@@ -1,6 +1,9 @@
-// Resizing as Pillow does it, bit for bit: separable filters with fixed-point coefficients, horizontal pass
-// first; and as torch does it, which rounds the coefficients to fewer bits. In: RGB8 of any size. Out: RGB8
-// of the asked size. Reference: Pillow 12.3 Image.resize (libImaging/Resample.c).
+// Resizing as Pillow does it, bit for bit: separable filters with fixed-point coefficients, in the order of
+// passes of Pillow 13 or 12; and as torch does it. In: RGB8 of any size. Out: RGB8 of the asked size.
+// Reference: Pillow 13.0 and 12.3 Image.resize (libImaging/Resample.c). torch's antialiased interpolate on
+// bytes gives the weights of an axis 16 bits, and as many of them after the point as its largest weight
+// leaves, where Pillow has 22: they differ by at most a few units in about one byte of a hundred. Reference:
+// torch 2.13 interpolate(antialias=True), torchvision 0.28 resize.
 #pragma once
 
 #include <vector>
@@ -12,20 +15,15 @@
 
 namespace galago {
 
-/// Whose rounding a resize follows. torch's antialiased interpolate on bytes gives the weights of an axis 16
-/// bits, and as many of them after the point as its largest weight leaves; Pillow has 22. The results differ
-/// by at most a few units in about one byte of a hundred. Reference: torch 2.13 interpolate(antialias=True),
-/// torchvision 0.28 resize.
-enum class Rounding { pillow, torch };
-
 /// Resizes one after another, planned for pictures of one size: each rounds to bytes as if its result had
 /// been kept, but only rows that the next one needs are made, and not kept longer than needed.
 class ResizeChain {
  public:
   explicit ResizeChain(ImageSize from) : size_(from) {}
 
-  /// Error{internal} for a size below 1x1 and for torch's rounding of Resample::nearest, Error{resource}.
-  ResizeChain& then(ImageSize to, Resample filter, Rounding rounding = Rounding::pillow);
+  /// Error{internal} for a size below 1x1 and for a filter that torch lacks (nearest, box, hamming),
+  /// Error{resource}.
+  ResizeChain& then(ImageSize to, Resample filter, Resizer resizer);
   /// Writes the result to out, of the last size. Error{resource} when memory is out.
   void run(const ConstPicture& in, const Picture& out) const;
   void run(const RgbImage& image, const Picture& out) const;
@@ -39,10 +37,7 @@ class ResizeChain {
   std::vector<Pass> passes_;
 };
 
-/// The image at width x height (both at least 1). A size equal to the image's own returns it unchanged.
-RgbImage resize(const RgbImage& image, int64_t width, int64_t height, Resample filter);
-
-/// The same with torch's rounding. Not for Resample::nearest (Error{internal}).
-RgbImage resize_as_torch(const RgbImage& image, int64_t width, int64_t height, Resample filter);
+/// The image in another size, of at least 1x1. A size equal to the image's own returns it unchanged.
+RgbImage resize(const RgbImage& image, ImageSize to, Resample filter, Resizer resizer = Resizer::pillow13);
 
 }  // namespace galago

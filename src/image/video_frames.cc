@@ -100,8 +100,8 @@ Tiles make_frame_tile(const RgbImage& frame, const VideoConfig& config) {
   Tiles tile{.grid = {}, .count = 1, .height = side, .width = side, .pixels = {}};
   tile.pixels.resize(kChannels * side * side);
   ResizeChain(size)
-      .then(scale_to_edge(size, config.size_longest_edge), config.resample, Rounding::torch)
-      .then({side, side}, config.resample, Rounding::torch)
+      .then(scale_to_edge(size, config.size_longest_edge), config.resample, Resizer::torch)
+      .then({side, side}, config.resample, Resizer::torch)
       .run(frame, {tile.pixels.data(), PictureLayout::planar(side, side)});
   return tile;
 }

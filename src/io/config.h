@@ -88,7 +88,13 @@ struct Idefics3Config : ModelConfig {
 };
 
 /// Pillow's resampling filters, by its numbers.
-enum class Resample { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3 };
+enum class Resample { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box = 4, hamming = 5 };
+
+/// Whose resize gives a picture's bytes. Pillow 12 and 13 differ in which of the two passes comes first, and
+/// torch in its weights (docs/preprocessing.md).
+enum class Resizer { pillow13, pillow12, torch };
+/// Of Pillow's major version; Error{usage} for another than 12 and 13.
+Resizer pillow_resizer(int version);
 
 /// How bytes become the tower's floats: bytes * rescale_factor, then (x - mean) / std, colour by colour.
 struct PixelScaling {
@@ -103,8 +109,11 @@ struct PixelScaling {
 struct PreprocessorConfig : PixelScaling {
   bool do_convert_rgb = true;
   bool do_resize = true;
-  int64_t size_longest_edge = 0;  ///< pixels
+  int64_t size_longest_edge = 0;  ///< pixels; 0: size_height and size_width say it
+  int64_t size_height = 0;
+  int64_t size_width = 0;
   Resample resample = Resample::lanczos;
+  Resizer resizer = Resizer::pillow13;  ///< asked for at load, not in the file
   bool do_image_splitting = true;
   int64_t max_image_size_longest_edge = 0;  ///< pixels: the side of a tile
   bool do_pad = true;

@@ -70,11 +70,26 @@ TextConfig llama_defaults();
 /// defaults, multipliers and window. Error{model_unsupported} for another class.
 TextConfig read_backbone_config(const JsonField& object);
 
+/// Whether the key is there and null, which image processors do not take for "default".
+bool is_null(const JsonField& object, const std::string& key);
+/// A switch of an image processor: null is off, as in the reference.
+bool switch_or(const JsonField& object, const std::string& key, bool fallback);
+/// Error{model_invalid} for null under one of these keys, which a step that is on needs.
+void refuse_null(const JsonField& object, std::initializer_list<const char*> keys);
+
 /// The keys of PixelScaling, over what it holds.
 void read_pixel_scaling(const JsonField& object, PixelScaling& scaling);
 /// Pillow's filter number under "resample".
 Resample read_resample(const JsonField& object, Resample fallback);
 
+/// {"longest_edge": n} under a key, or a size {"height", "width"} or one number for both, which is fixed:
+/// pixels.
+struct EdgeOrSize {
+  int64_t longest_edge = 0;  ///< 0: height and width say it
+  int64_t height = 0;
+  int64_t width = 0;
+};
+EdgeOrSize read_edge_or_size(const JsonField& object, const std::string& key, int64_t longest_edge);
 /// {"longest_edge": n} under a key: pixels.
 int64_t read_longest_edge(const JsonField& object, const std::string& key, int64_t fallback);
 

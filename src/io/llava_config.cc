@@ -148,14 +148,16 @@ AnyResolutionConfig parse_any_resolution_config(std::string_view json, const std
   config.image_mean = {0.48145466, 0.4578275, 0.40821073};  // CLIP's
   config.image_std = {0.26862954, 0.26130258, 0.27577711};
   read_pixel_scaling(object, config);
-  config.do_resize = boolean_or(object, "do_resize", true);
+  config.do_resize = switch_or(object, "do_resize", true);
+  config.do_center_crop = switch_or(object, "do_center_crop", true);
+  // The picture is fitted into its canvas whatever do_resize says.
+  refuse_null(object, {"size", "resample", "image_grid_pinpoints"});
+  if (config.do_center_crop) refuse_null(object, {"crop_size"});
   config.size = read_size(object, "size", true);
-  config.do_center_crop = boolean_or(object, "do_center_crop", true);
   config.crop_size = read_size(object, "crop_size", false);
   config.resample = read_resample(object, Resample::bicubic);
   config.image_grid_pinpoints = read_pinpoints(object);
-  // The crop's height, where there is one; the class always has one.
-  config.tile_side = config.crop_size.height;
+  config.tile_side = is_null(object, "crop_size") ? config.size.height : config.crop_size.height;
   return config;
 }
 

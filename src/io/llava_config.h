@@ -40,7 +40,8 @@ struct AnyResolutionConfig : PixelScaling {
   bool do_center_crop = true;
   Resolution crop_size;
   Resample resample = Resample::bicubic;
-  int64_t tile_side = 0;  ///< the edge of the squares that a padded picture is cut into
+  Resizer resizer = Resizer::pillow13;  ///< asked for at load, not in the file
+  int64_t tile_side = 0;                ///< the edge of the squares that a padded picture is cut into
   std::vector<Resolution> image_grid_pinpoints;
 };
 

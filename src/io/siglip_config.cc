@@ -78,11 +78,18 @@ FixedSizeConfig parse_fixed_size_config(std::string_view json, const std::string
   object.expect_object();
   FixedSizeConfig config;
   read_pixel_scaling(object, config);
-  config.do_resize = boolean_or(object, "do_resize", true);
+  config.do_resize = switch_or(object, "do_resize", true);
+  if (config.do_resize) refuse_null(object, {"size", "resample"});
+  for (const char* key : {"do_center_crop", "do_pad"})
+    if (boolean_or(object, key, false) && (key != std::string_view("do_pad") || object.has("pad_size")))
+      object.at(key).unsupported("false: pictures fill the tower's size");
   config.resample = read_resample(object, Resample::bicubic);
   config.height = config.width = 224;
   const auto size = object.find("size");
   if (!size) return config;
+  // One number is the shortest edge in the reference, and pictures keep their shape.
+  if (size->value().is_number() && !boolean_or(object, "default_to_square", false))
+    size->unsupported("height and width");
   if (size->value().is_number()) {
     config.height = config.width = size->integer(1, limits::kImageSide);
     return config;

@@ -40,6 +40,7 @@ struct FixedSizeConfig : PixelScaling {
   int64_t height = 0;  ///< pixels
   int64_t width = 0;
   Resample resample = Resample::bicubic;
+  Resizer resizer = Resizer::pillow13;  ///< asked for at load, not in the file
 };
 
 struct SiglipSettings {

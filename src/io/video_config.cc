@@ -1,5 +1,8 @@
 // The settings of a video processor. In: a model's files. Out: VideoConfig. Defaults and the order of files
 // are those of transformers 5.18 SmolVLMVideoProcessor and BaseVideoProcessor.get_video_processor_dict.
+#include <algorithm>
+#include <array>
+
 #include "core/limits.h"
 #include "galago/error.h"
 #include "io/config.h"
@@ -45,7 +48,8 @@ VideoConfig read_settings(const JsonField& object) {
   config.do_resize = boolean_or(object, "do_resize", true);
   if (!config.do_resize) object.at("do_resize").unsupported("true for videos");
   config.resample = read_resample(object, Resample::lanczos);
-  if (config.resample == Resample::nearest)
+  constexpr std::array in_torch = {Resample::lanczos, Resample::bilinear, Resample::bicubic};
+  if (std::find(in_torch.begin(), in_torch.end(), config.resample) == in_torch.end())
     object.at("resample").unsupported("1 (lanczos), 2 (bilinear) or 3 (bicubic) for videos");
   config.max_image_size_longest_edge = read_longest_edge(object, "max_image_size", 364);
   read_pixel_scaling(object, config);

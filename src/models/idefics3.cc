@@ -47,11 +47,12 @@ ImageTokens read_image_tokens(const ModelFiles& files) {
 
 class Idefics3Frontend final : public Frontend {
  public:
-  Idefics3Frontend(std::shared_ptr<const ModelFiles> files, ImageTokens tokens)
+  Idefics3Frontend(std::shared_ptr<const ModelFiles> files, Resizer resizer, ImageTokens tokens)
       : Frontend(std::move(files)),
         settings_(read_idefics3_settings(this->files())),
         tokens_(std::move(tokens)) {
     const Idefics3Config& model = settings_.model;
+    settings_.preprocessor.resizer = resizer;
     rows_per_tile_ = rows_for(model.vision.patches_per_side(), model.scale_factor);
     check_tile_side();
     const auto said = settings_.processor.image_seq_len;
@@ -216,13 +217,15 @@ std::unique_ptr<const Engine> Idefics3Frontend::load_engine(const Checkpoint& ch
 
 }  // namespace
 
-std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files) {
-  return std::make_unique<Idefics3Frontend>(std::move(files), ImageTokens());
+std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files,
+                                                       Resizer resizer) {
+  return std::make_unique<Idefics3Frontend>(std::move(files), resizer, ImageTokens());
 }
 
-std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files) {
+std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files,
+                                                      Resizer resizer) {
   ImageTokens tokens = read_image_tokens(*files);
-  return std::make_unique<Idefics3Frontend>(std::move(files), std::move(tokens));
+  return std::make_unique<Idefics3Frontend>(std::move(files), resizer, std::move(tokens));
 }
 
 }  // namespace galago

@@ -9,8 +9,10 @@
 
 namespace galago {
 
-std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files);
+std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files,
+                                                       Resizer resizer);
 /// The same with the names of image tokens that a SmolVLM tokenizer may carry.
-std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files);
+std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files,
+                                                      Resizer resizer);
 
 }  // namespace galago

@@ -56,10 +56,10 @@ std::vector<Digest> tile_keys(const Tiles& tiles, PictureKind kind) {
   return keys;
 }
 
-Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& dtype) {
+Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& options) {
   Sha256 hash;
   for (const std::string& text :
-       {std::string("model"), std::string(version()), dtype, std::string(kernels::backend_name())})
+       {std::string("model"), std::string(version()), options, std::string(kernels::backend_name())})
     hash.add_text(text);
   for (const char* name : kSettings) {
     const auto text = frontend.files().find(name, limits::kConfigBytes);

@@ -26,8 +26,8 @@ Digest picture_key(const RgbImage& image, PictureKind kind, std::optional<bool> 
 std::vector<Digest> tile_keys(const Tiles& tiles, PictureKind kind);
 
 /// Everything else that rows depend on, for keys that outlive a process: the settings' texts, every tensor
-/// before the text model, dtype, the kernels that run, and galago's version. Reads all those tensors, and
-/// gives the memory of mapped ones back.
-Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& dtype);
+/// before the text model, what was asked for at load (`options`, a text), the kernels that run, and galago's
+/// version. Reads all those tensors, and gives the memory of mapped ones back.
+Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& options);
 
 }  // namespace galago

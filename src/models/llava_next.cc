@@ -79,9 +79,10 @@ void check_strategy(const LlavaNextConfig& model, const LlavaNextProcessorConfig
 
 class LlavaNextFrontend final : public Frontend {
  public:
-  explicit LlavaNextFrontend(std::shared_ptr<const ModelFiles> files)
+  LlavaNextFrontend(std::shared_ptr<const ModelFiles> files, Resizer resizer)
       : Frontend(std::move(files)), settings_(read_llava_next_settings(this->files())) {
     const LlavaNextConfig& model = settings_.model;
+    settings_.preprocessor.resizer = resizer;
     check_tiles(model, settings_.preprocessor, "image processor");
     check_strategy(model, settings_.processor);
     const std::string& token = settings_.processor.image_token;
@@ -238,8 +239,9 @@ std::unique_ptr<const Engine> LlavaNextFrontend::load_engine(const Checkpoint& c
 
 }  // namespace
 
-std::unique_ptr<const Frontend> make_llava_next_frontend(std::shared_ptr<const ModelFiles> files) {
-  return std::make_unique<LlavaNextFrontend>(std::move(files));
+std::unique_ptr<const Frontend> make_llava_next_frontend(std::shared_ptr<const ModelFiles> files,
+                                                         Resizer resizer) {
+  return std::make_unique<LlavaNextFrontend>(std::move(files), resizer);
 }
 
 }  // namespace galago

@@ -9,6 +9,7 @@
 
 namespace galago {
 
-std::unique_ptr<const Frontend> make_llava_next_frontend(std::shared_ptr<const ModelFiles> files);
+std::unique_ptr<const Frontend> make_llava_next_frontend(std::shared_ptr<const ModelFiles> files,
+                                                         Resizer resizer);
 
 }  // namespace galago

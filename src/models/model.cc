@@ -90,12 +90,13 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
-    state->image_cache = std::make_unique<FeatureCache>(
-        options.image_cache, [model = state.get(), numbers = options.dtype + " " + options.compute] {
-          // Files anew: of weights that were converted, memory that was theirs alone is gone.
-          return model_key(*model->frontend, model->frontend->files().checkpoint(), numbers);
-        });
-    state->frontend = load_frontend(directory, numbers_of(options), options.chat_template);
+    state->image_cache = std::make_unique<FeatureCache>(options.image_cache, [model = state.get(), options] {
+      // Files anew: of weights that were converted, memory that was theirs alone is gone.
+      return model_key(*model->frontend, model->frontend->files().checkpoint(),
+                       options.dtype + " " + options.compute + " pillow " + std::to_string(options.pillow));
+    });
+    state->frontend =
+        load_frontend(directory, numbers_of(options), options.chat_template, pillow_resizer(options.pillow));
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
     state->warnings = unused_warnings(state->engine->unused, options.strict, directory.string());

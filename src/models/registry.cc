@@ -24,7 +24,7 @@ namespace {
 
 struct ModelFile {
   const char* model_type;
-  std::unique_ptr<const Frontend> (*make_frontend)(std::shared_ptr<const ModelFiles> files);
+  std::unique_ptr<const Frontend> (*make_frontend)(std::shared_ptr<const ModelFiles> files, Resizer resizer);
 };
 
 constexpr std::array<ModelFile, 6> kModels = {{{"idefics3", make_idefics3_frontend},
@@ -37,7 +37,7 @@ constexpr std::array<ModelFile, 6> kModels = {{{"idefics3", make_idefics3_fronte
 struct EncoderFile {
   const char* model_type;
   const char* vision_type;  // of a vision_config that names none
-  std::unique_ptr<const DualEncoder> (*make)(std::shared_ptr<const ModelFiles> files);
+  std::unique_ptr<const DualEncoder> (*make)(std::shared_ptr<const ModelFiles> files, Resizer resizer);
 };
 
 constexpr std::array<EncoderFile, 1> kDualEncoders = {{{"siglip", "siglip_vision_model", make_siglip}}};
@@ -92,12 +92,12 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) 
 }
 
 std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path, const NumberOptions& numbers,
-                                              const std::filesystem::path& chat_template) {
+                                              const std::filesystem::path& chat_template, Resizer resizer) {
   std::shared_ptr<const ModelFiles> files = open_model(path);
   if (!chat_template.empty()) files = with_template(std::move(files), chat_template);
   files = with_numbers(std::move(files), numbers);
   const std::string model_type = read_model_type(*files);
-  return model_file(model_type).make_frontend(std::move(files));
+  return model_file(model_type).make_frontend(std::move(files), resizer);
 }
 
 VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) {
@@ -112,25 +112,25 @@ VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) 
       return read_tower_config(
           root.find("vision_config").value_or(JsonField(absent, where + ": vision_config")),
           file.vision_type);
-  return model_file(model_type).make_frontend(files)->config().vision;
+  return model_file(model_type).make_frontend(files, Resizer::pillow13)->config().vision;
 }
 
 void load_once(const std::shared_ptr<const ModelFiles>& files) {
   const std::string model_type = read_model_type(*files);
   for (const EncoderFile& file : kDualEncoders)
     if (model_type == file.model_type) {
-      file.make(files);
+      file.make(files, Resizer::pillow13);
       return;
     }
   const Checkpoint checkpoint = files->checkpoint();
-  model_file(model_type).make_frontend(files)->load_engine(checkpoint);
+  model_file(model_type).make_frontend(files, Resizer::pillow13)->load_engine(checkpoint);
 }
 
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path,
-                                                     const NumberOptions& numbers) {
+                                                     const NumberOptions& numbers, Resizer resizer) {
   std::shared_ptr<const ModelFiles> files = with_numbers(open_model(path), numbers);
   const std::string model_type = read_model_type(*files);
-  return encoder_file(model_type).make(std::move(files));
+  return encoder_file(model_type).make(std::move(files), resizer);
 }
 
 }  // namespace galago

@@ -17,7 +17,7 @@ namespace {
 
 class Siglip final : public DualEncoder {
  public:
-  explicit Siglip(std::shared_ptr<const ModelFiles> files)
+  Siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer)
       : settings_(read_siglip_settings(*files)),
         tokenizer_(Tokenizer::from_files(*files)),
         checkpoint_(files->checkpoint()),
@@ -25,6 +25,7 @@ class Siglip final : public DualEncoder {
         vision_(settings_.model.vision, binder_->root().sub("vision_model"),
                 {.positions = PatchPositions::in_order, .taps = {}, .pooling_head = true}),
         text_(settings_.model.text, binder_->root().sub("text_model")) {
+    settings_.preprocessor.resizer = resizer;
     const Tensor scale = to_tensor(binder_->root().tensor("logit_scale", {1}));
     const Tensor bias = to_tensor(binder_->root().tensor("logit_bias", {1}));
     unused = binder_->finish(files->path().string());
@@ -89,8 +90,8 @@ class Siglip final : public DualEncoder {
 
 }  // namespace
 
-std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files) {
-  return std::make_unique<const Siglip>(std::move(files));
+std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer) {
+  return std::make_unique<const Siglip>(std::move(files), resizer);
 }
 
 }  // namespace galago

@@ -4,11 +4,12 @@
 
 #include <memory>
 
+#include "io/config.h"
 #include "models/dual_encoder.h"
 
 namespace galago {
 
 /// Reads settings, tokenizer and weights.
-std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files);
+std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer);
 
 }  // namespace galago

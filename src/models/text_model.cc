@@ -73,7 +73,7 @@ class TextFrontend final : public Frontend {
 
 }  // namespace
 
-std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files) {
+std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files, Resizer) {
   return std::make_unique<TextFrontend>(std::move(files));
 }
 

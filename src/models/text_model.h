@@ -9,6 +9,6 @@
 
 namespace galago {
 
-std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files);
+std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files, Resizer resizer);
 
 }  // namespace galago

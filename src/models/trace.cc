@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "galago/galago.h"
 #include "generate/fallback.h"
 #include "generate/options.h"
 #include "io/safetensors.h"
@@ -158,10 +159,12 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   return trace;
 }
 
-void write_trace(const std::filesystem::path& file, const Trace& trace) {
+void write_trace(const std::filesystem::path& file, const Trace& trace,
+                 std::map<std::string, std::string> metadata) {
+  metadata.emplace("galago", version());
   std::vector<NamedTensor> tensors;
   for (const TraceTensor& tensor : trace) tensors.push_back({.name = tensor.name, .view = tensor.view()});
-  write_safetensors(file, tensors);
+  write_safetensors(file, tensors, metadata);
 }
 
 }  // namespace galago

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,7 +57,9 @@ struct TraceRequest {
 /// Runs every station once. Memory: all of it is kept, logits [L, V] included.
 Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceRequest& request);
 
-/// Error{output_io} when the file cannot be written.
-void write_trace(const std::filesystem::path& file, const Trace& trace);
+/// Writes galago's version and `metadata` into the file's __metadata__. Error{output_io} when the file cannot
+/// be written.
+void write_trace(const std::filesystem::path& file, const Trace& trace,
+                 std::map<std::string, std::string> metadata = {});
 
 }  // namespace galago

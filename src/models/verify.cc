@@ -133,14 +133,27 @@ TraceRequest read_request(const std::filesystem::path& golden, const Trace& refe
   return request;
 }
 
-// The readers are made for model directories; a golden is input, and its faults are input_invalid.
 struct GoldenContent {
   Trace reference;
   TraceRequest request;
 };
 
-GoldenContent read_golden(const std::filesystem::path& golden) {
+// The readers are made for model directories; a golden is input, and its faults are input_invalid.
+
+template <class Read>
+auto as_input(const Read& read) {
   try {
+    return read();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::model_invalid) throw;
+    throw Error(
+        ErrorCode::input_invalid,
+        {.where = error.where(), .got = error.got(), .expected = error.expected(), .hint = error.hint()});
+  }
+}
+
+GoldenContent read_golden(const std::filesystem::path& golden) {
+  return as_input([&] {
     GoldenContent content;
     content.reference = read_trace(golden / "trace.safetensors");
     for (const char* station : {"input_ids", "logits", "generated_ids"})
@@ -150,12 +163,7 @@ GoldenContent read_golden(const std::filesystem::path& golden) {
                                                .expected = "at least input_ids, logits and generated_ids"});
     content.request = read_request(golden, content.reference);
     return content;
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::model_invalid) throw;
-    throw Error(
-        ErrorCode::input_invalid,
-        {.where = error.where(), .got = error.got(), .expected = error.expected(), .hint = error.hint()});
-  }
+  });
 }
 
 }  // namespace
@@ -187,6 +195,19 @@ std::vector<StationResult> compare(const Trace& ours, const Trace& reference, bo
     results.push_back(compare_station(bound, find(ours, bound.station), *expected));
   }
   return results;
+}
+
+int golden_pillow(const std::filesystem::path& golden) {
+  return as_input([&] {
+    const std::string where = (golden / "golden.json").string();
+    const Json document = parse_json(read_text_file(golden / "golden.json", limits::kConfigBytes), where);
+    const auto pillow = JsonField(document, where).find("pillow");
+    if (!pillow) return 12;
+    const std::string version = pillow->string();
+    const std::string_view major = std::string_view(version).substr(0, version.find('.'));
+    if (major != "12" && major != "13") pillow->fail("a version of Pillow 12 or 13");
+    return major == "12" ? 12 : 13;
+  });
 }
 
 std::vector<StationResult> verify(const Frontend& frontend, const Engine& engine,

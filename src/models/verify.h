@@ -37,6 +37,10 @@ struct StationResult {
   bool holds = false;
 };
 
+/// The major version of Pillow that made the golden's pixels; 12 where golden.json names none, as goldens did
+/// not before 13. Error{not_found}, Error{input_invalid} for a golden that cannot be read.
+int golden_pillow(const std::filesystem::path& golden);
+
 /// Runs the golden's question through the model and compares. Error{not_found}, Error{input_invalid} for a
 /// golden that cannot be read.
 std::vector<StationResult> verify(const Frontend& frontend, const Engine& engine,

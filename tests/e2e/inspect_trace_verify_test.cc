@@ -43,6 +43,18 @@ TEST(Inspect, JsonAgreesWithARun) {
   EXPECT_EQ(shown["images"], ran["images"]);
 }
 
+// The header alone and the decoded picture agree on what metadata say of its orientation.
+TEST(Inspect, ATurnedPngIsTurnedInTheRunToo) {
+  for (const char* name : {"png_raw_exif_text.png", "png_raw_exif_packed_after.png", "png_text_xmp.png"}) {
+    const std::string file = data_path(std::string("images/") + name);
+    const Json shown = galago({"inspect", "-m", tiny(), "--json", "-i", file}).json()["images"];
+    EXPECT_EQ(shown[0]["width"], 20) << name;
+    EXPECT_EQ(shown[0]["height"], 31) << name;
+    const Json ran = galago({"run", "-m", tiny(), "--json", "-n", "1", "-p", "x", "-i", file}).json();
+    EXPECT_EQ(shown, ran["images"]) << name;
+  }
+}
+
 TEST(Inspect, NoSplitPlansOneTile) {
   const Json shown =
       galago({"inspect", "-m", tiny(), "--json", "--no-split", "-i", picture("shapes_640x488.jpg")}).json();
@@ -108,6 +120,25 @@ TEST(Trace, WritesWhatVerifyAccepts) {
   EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
 }
 
+TEST(Trace, FollowsThePillowThatIsAskedForAndSaysSo) {
+  const TempDir directory;
+  std::vector<std::vector<std::byte>> pixels;
+  for (const char* pillow : {"13", "12"}) {
+    const std::string file = directory.file(pillow);
+    const Finished done = galago({"trace", "-m", tiny(), "--pillow", pillow, "--image",
+                                  picture("shapes_37x90.png"), "-p", "x", "-n", "1", "-o", file});
+    ASSERT_EQ(done.code, 0) << done.err;
+    EXPECT_THAT(read_text_file(file, 1 << 30).substr(0, 4096),
+                HasSubstr("\"pillow\":\"" + std::string(pillow) + "\""));
+    const Checkpoint trace = Checkpoint::open_file(file);
+    const TensorView& view = trace.tensors().at("pixel_values_u8");
+    pixels.emplace_back(view.data, view.data + view.count());
+  }
+  EXPECT_EQ(pixels[0].size(), pixels[1].size());
+  EXPECT_NE(pixels[0], pixels[1]);
+  EXPECT_EQ(galago({"trace", "-m", tiny(), "--pillow", "11", "-p", "x", "-o", directory.file("x")}).code, 64);
+}
+
 TEST(Trace, SaysWhenItCannotWrite) {
   for (const std::string& file :
        {std::string("/no/such/folder/trace.safetensors"), std::string("/dev/full")}) {
@@ -128,8 +159,9 @@ TEST_P(Verify, AcceptsEveryGolden) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, Verify,
-                         testing::Values("smolvlm_tiles", "two_images", "no_split", "text_only", "tied_head",
-                                         "grid25_llama3", "grid26_scale2_partial", "grid27_scale3"),
+                         testing::Values("smolvlm_tiles", "llava_granite_tall_pillow12", "two_images",
+                                         "no_split", "text_only", "tied_head", "grid25_llama3",
+                                         "grid26_scale2_partial", "grid27_scale3"),
                          [](const auto& param) { return param.param; });
 
 // A golden whose first byte of one tensor's data is another.

@@ -21,7 +21,8 @@ struct GoldenCase {
 inline void expect_golden(const GoldenCase& test) {
   const std::string data = std::string(GALAGO_TEST_DATA) + "/";
   kernels::set_backend(test.backend);
-  const auto frontend = load_frontend(data + "models/" + test.model);
+  const int pillow = golden_pillow(data + "goldens/" + test.golden);
+  const auto frontend = load_frontend(data + "models/" + test.model, {}, {}, pillow_resizer(pillow));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   const auto results = verify(*frontend, *engine, data + "goldens/" + test.golden);

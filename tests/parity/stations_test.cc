@@ -47,6 +47,7 @@ std::vector<Case> cases() {
     all.push_back({"text_mistral", "text_mistral", 4, backend});
     all.push_back({"text_base", "text_base", 4, backend});
     all.push_back({"llava_granite_tall", "llava_granite", 9, backend});
+    all.push_back({"llava_granite_tall_pillow12", "llava_granite", 9, backend});
     all.push_back({"llava_granite_wide", "llava_granite", 9, backend});
     all.push_back({"llava_granite_two", "llava_granite", 9, backend});
     all.push_back({"llava_clip_square", "llava_clip", 9, backend});

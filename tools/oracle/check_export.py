@@ -9,6 +9,7 @@ import json
 import pathlib
 
 import torch
+import versions
 from safetensors.torch import load_file, save_file
 from transformers import AutoImageProcessor, CLIPVisionModel, SiglipVisionModel
 
@@ -50,6 +51,7 @@ def main():
     parser.add_argument("--trace", type=pathlib.Path, required=True, help="file that galago trace wrote")
     parser.add_argument("-o", "--output", type=pathlib.Path, help="golden to write: the last tile")
     parser.add_argument("-t", "--threads", type=int, default=1)
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(arguments.threads)

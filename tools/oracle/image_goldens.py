@@ -8,13 +8,13 @@
 import argparse
 import json
 import pathlib
+import random
 import warnings
 import zlib
 
 import image_files
 import numpy as np
 import tiff_files
-import transformers
 import versions
 from PIL import Image
 from transformers import image_processing_backends
@@ -60,6 +60,8 @@ CONFIGS = {
     "as_is": settings(256, 64, do_resize=False),
     "as_is_no_split": settings(256, 64, do_resize=False, do_image_splitting=False),
     "beyond_bound": settings(6000, 364),
+    "both_edges": settings(0, 64, size={"height": 100, "width": 200}),
+    "square": settings(0, 64, size=130),
     "no_rescale": settings(128, 64, do_rescale=False, **CLIP),
     "no_normalize": settings(128, 64, do_normalize=False),
     "bytes_only": settings(128, 64, do_rescale=False, do_normalize=False),
@@ -75,6 +77,7 @@ TILES = {
     **dict.fromkeys(("small_nearest", "small_box", "small_hamming"), ["37x90", "640x488", "1x1", "193x191"]),
     "as_is_no_split": ["64x64", "300x60"],
     "beyond_bound": ["7x5"],
+    **dict.fromkeys(("both_edges", "square"), ["37x90", "300x60"]),
     **dict.fromkeys(("no_rescale", "no_normalize", "bytes_only", "odd_factor"), ["37x90", "100x80"]),
     **dict.fromkeys(SMALL, ["1x1", "100x80", "640x488", "37x90", "300x60", "64x64", "65x64", "256x255", "3x400"]),
 }
@@ -129,6 +132,7 @@ def image_goldens(folder):
 
 
 def resize_goldens():
+    """[width, height, new width, new height, filter, checksum]."""
     rows = []
     for text, names in ((RESIZES, FILTERS), (LARGE_RESIZES, ("lanczos", "nearest"))):
         for pair in text.split(","):
@@ -136,14 +140,28 @@ def resize_goldens():
             source = Image.fromarray(synthetic(*old))
             for name in names:
                 resized = source.resize(new, FILTERS[name])
-                rows.append({"from": old, "to": new, "filter": name, "crc32": crc(np.array(resized))})
+                rows.append([*old, *new, name, crc(np.array(resized))])
+    return rows
+
+
+def random_resize_goldens():
+    """The same of 300 random sizes, each with one filter."""
+    draw = random.Random(3)
+    rows = []
+    for index in range(300):
+        old, new = ([int(2 ** draw.uniform(0, 9)) for _ in range(2)] for _ in range(2))
+        if index % 4 == 0:  # at the border where the vertical pass comes first
+            new[1] = max(1, old[1] - max(0, (old[0] - new[0]) * 2) - draw.randrange(2))
+        name = list(FILTERS)[index % len(FILTERS)]
+        resized = Image.fromarray(synthetic(*old)).resize(tuple(new), FILTERS[name])
+        rows.append([*old, *new, name, crc(np.array(resized))])
     return rows
 
 
 def processor(values, kind=Idefics3ImageProcessorPil):
-    skip = ("longest_edge", "tile", "resample")
+    skip = ("longest_edge", "tile", "resample", "size")
     return kind(
-        size={"longest_edge": values["longest_edge"]},
+        size=values.get("size") or {"longest_edge": values["longest_edge"]},
         max_image_size={"longest_edge": values["tile"]},
         resample=FILTERS[values["resample"]],
         **{key: value for key, value in values.items() if key not in skip},
@@ -204,7 +222,7 @@ def plan_goldens():
                 continue
             image = np.broadcast_to(np.uint8(0), (3, height, width))
             if values["do_resize"]:
-                image = tool.resize(image, tool_size(values["longest_edge"]))
+                image = tool.resize(image, tool.size)
             scaled = image.shape[:0:-1]
             grid = (0, 0)
             if values["do_image_splitting"]:
@@ -213,10 +231,6 @@ def plan_goldens():
             rows.append([name, width, height, *scaled, *grid])
     image_processing_backends.PilBackend.resize = original
     return rows
-
-
-def tool_size(longest_edge):
-    return transformers.image_utils.SizeDict(longest_edge=longest_edge)
 
 
 def write(path, document):
@@ -234,7 +248,7 @@ def main():
     warnings.simplefilter("ignore")
     folder = versions.folder_for(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "resize.json", {"made_with": made_with, "rows": resize_goldens()})
+    write(folder / "resize.json", {"made_with": made_with, "rows": resize_goldens() + random_resize_goldens()})
     write(folder / "tiles.json", {"made_with": made_with, "configs": CONFIGS, "rows": tile_goldens()})
     if folder != arguments.out:
         return

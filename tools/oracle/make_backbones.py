@@ -7,6 +7,7 @@ import argparse
 import json
 import pathlib
 import shutil
+import versions
 
 from make_golden import make
 from reference import Oracle

@@ -15,6 +15,7 @@ import tempfile
 import gguf
 import numpy as np
 import torch
+import versions
 from safetensors.torch import load_file, save_file
 from gguf import GGMLQuantizationType as Type
 
@@ -320,6 +321,7 @@ def main():
     parser = argparse.ArgumentParser(description="Writes GGUF files for the tests.")
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="test data folder")
     parser.add_argument("--only", help="one twin")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.manual_seed(0)

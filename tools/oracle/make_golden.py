@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 import torch
+import versions
 
 from reference import Oracle, document_for, write_golden
 
@@ -64,6 +65,7 @@ def main():
     parser.add_argument("--no-split", action="store_true", help="one tile a picture")
     parser.add_argument("--all-pixels", action="store_true", help="keep the float pixels whatever their size")
     parser.add_argument("-t", "--threads", type=int, default=1)
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     question = {
         "prompt": arguments.prompt,

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 import torch
+import versions
 from PIL import Image
 
 from make_golden import make
@@ -62,6 +63,7 @@ def main():
     parser = argparse.ArgumentParser(description="Makes the goldens of the parity tests with transformers.")
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="test data folder")
     parser.add_argument("--only", choices=sorted(GOLDENS), help="make this one only")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     for name, (model, prompt, pictures, extra) in GOLDENS.items():
         if arguments.only not in (None, name):

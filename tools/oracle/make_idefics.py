@@ -20,6 +20,7 @@ from transformers.video_utils import VideoMetadata
 
 import make_models
 import tiny_tokenizer
+import versions
 from make_golden import make
 from reference import Oracle, check_versions, document_for, write_golden
 
@@ -379,6 +380,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="test data folder")
     parser.add_argument("--only", help="make this model or golden, 'prompts' or 'tables' only")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(1)

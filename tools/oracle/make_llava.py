@@ -35,6 +35,7 @@ from transformers.models.llava_next.processing_llava_next import LlavaNextProces
 import make_golden
 import make_models
 import tiny_tokenizer
+import versions
 from reference import Oracle, check_versions
 
 ROLES = (
@@ -401,6 +402,7 @@ def main():
     parser.add_argument("-o", "--output", type=pathlib.Path)
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("-t", "--threads", type=int, default=1)
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     if arguments.golden_of:

@@ -15,6 +15,7 @@ from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3I
 from transformers.models.idefics3.processing_idefics3 import Idefics3Processor
 
 import tiny_tokenizer
+import versions
 from reference import check_versions
 
 CHAT_TEMPLATE = (
@@ -291,6 +292,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder that gets one folder a model")
     parser.add_argument("--only", choices=sorted(MODELS), help="make this one only")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(1)

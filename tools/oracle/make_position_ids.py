@@ -24,6 +24,7 @@ import zlib
 import numpy as np
 import torch
 import transformers
+import versions
 from transformers.models.idefics3.modeling_idefics3 import Idefics3VisionConfig, Idefics3VisionEmbeddings
 
 from reference import check_versions
@@ -94,6 +95,7 @@ def scan():
 def main():
     parser = argparse.ArgumentParser(description="Scans the position ids of the vision tower.")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     tiles = []

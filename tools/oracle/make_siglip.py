@@ -16,6 +16,7 @@ import shutil
 import tempfile
 
 import torch
+import versions
 from transformers import (
     AutoImageProcessor,
     AutoTokenizer,
@@ -197,6 +198,7 @@ def main():
     parser.add_argument("--only", choices=[*sorted(MODELS), "clip_tower"], help="make this one only")
     parser.add_argument("--true-size", type=int, choices=(224, 512), help="the base-patch16 shape, random weights")
     parser.add_argument("-o", "--output", type=pathlib.Path, help="with --true-size: where to")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     if arguments.true_size:

@@ -26,6 +26,7 @@ from transformers.models.idefics3.modeling_idefics3 import Idefics3Connector
 
 import make_models
 import tiny_tokenizer
+import versions
 from make_golden import check_tiles
 from reference import Oracle, check_versions, document_for, write_golden
 
@@ -243,6 +244,7 @@ def main():
     parser = argparse.ArgumentParser(description="Makes models with a swapped tower, and their goldens.")
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="test data folder")
     parser.add_argument("--only", choices=sorted(SWAPS), help="make this one only")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(1)

@@ -10,6 +10,7 @@ import os
 import pathlib
 
 import torch
+import versions
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from reference import check_versions, document_for, write_golden
@@ -109,6 +110,7 @@ def main():
     parser.add_argument("--system", help="system message")
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("-t", "--threads", type=int, default=1)
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     question = {"prompt": arguments.prompt, "system": arguments.system, "raw": arguments.raw}
     oracle = TextOracle(arguments.model, arguments.threads)

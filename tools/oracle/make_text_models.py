@@ -19,6 +19,7 @@ import make_models
 import text_goldens
 import text_templates
 import tiny_tokenizer
+import versions
 from make_text_golden import TextOracle, make
 from reference import check_versions
 
@@ -261,6 +262,7 @@ def main():
     parser = argparse.ArgumentParser(description="Writes the tiny text models and their goldens.")
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="test data folder")
     parser.add_argument("--only", choices=sorted(MODELS), help="make this model and its goldens only")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(1)

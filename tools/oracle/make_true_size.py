@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 import make_models
 import tiny_tokenizer
+import versions
 from reference import Oracle, check_versions
 
 TENSORS, PARAMETERS = 471, 256_484_928
@@ -156,6 +157,7 @@ def main():
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-t", "--threads", type=int, default=1)
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(arguments.threads)

@@ -16,6 +16,7 @@ from transformers import AutoModelForImageTextToText, Idefics3Config
 
 import make_models
 import tiny_tokenizer
+import versions
 from make_true_size import CONTROL
 from reference import check_versions
 
@@ -83,6 +84,7 @@ def main():
     parser.add_argument("--text-layers", type=int)
     parser.add_argument("--vision-layers", type=int)
     parser.add_argument("--seed", type=int, default=1)
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     shape, folder = dict(SHAPES[arguments.shape]), arguments.output

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 
 import torch
+import versions
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
@@ -145,6 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description="Records transformers on changed tiny checkpoints.")
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="test data folder")
     parser.add_argument("--only", choices=sorted(VARIANTS), help="make this one only")
+    versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(1)

@@ -20,8 +20,8 @@ class _Expect(argparse.Action):
 
 
 def add_arguments(parser, *packages):
-    """--PACKAGE VERSION for each."""
-    for package in packages:
+    """--PACKAGE VERSION for each; of a script that runs a model when none is named."""
+    for package in packages or ("torch", "transformers", "pillow"):
         text = f"version that must run (default: {DEFAULTS[package]})"
         parser.add_argument(f"--{package}", action=_Expect, metavar="VERSION", help=text)
 

@@ -32,7 +32,7 @@ TEST(FixedSize, GivesPlanesOfTheResizedPictureInOrder) {
   EXPECT_EQ(tiles.width, 6);
   ASSERT_EQ(tiles.pixels.size(), 2U * 3 * 4 * 6);
   for (size_t t = 0; t < 2; ++t) {
-    const RgbImage small = resize(images[t], 6, 4, Resample::bicubic);
+    const RgbImage small = resize(images[t], {6, 4}, Resample::bicubic);
     for (size_t c = 0; c < 3; ++c)
       for (size_t i = 0; i < 24; ++i) EXPECT_EQ(tiles.pixels[(t * 3 + c) * 24 + i], small.pixels[i * 3 + c]);
   }

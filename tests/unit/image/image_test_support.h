@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -56,14 +57,27 @@ inline RgbImage synthetic(int64_t width, int64_t height) {
 }
 
 inline Resample filter_named(const std::string& name) {
-  if (name == "nearest") return Resample::nearest;
-  if (name == "bilinear") return Resample::bilinear;
-  return name == "bicubic" ? Resample::bicubic : Resample::lanczos;
+  constexpr const char* kNames[] = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
+  for (int i = 0; i < 6; ++i)
+    if (name == kNames[i]) return static_cast<Resample>(i);
+  throw std::runtime_error(name);
 }
+
+/// The tables of pixels: one of each Pillow, and whose resize it holds.
+struct PixelTable {
+  const char* folder;
+  Resizer resizer;
+};
+inline constexpr PixelTable kPixelTables[] = {{"", Resizer::pillow13}, {"pillow12/", Resizer::pillow12}};
 
 inline PreprocessorConfig config_of(const nlohmann::json& values) {
   PreprocessorConfig config;
   config.size_longest_edge = values["longest_edge"];
+  if (values.contains("size")) {
+    const nlohmann::json& size = values["size"];
+    config.size_height = size.is_object() ? size["height"] : size;
+    config.size_width = size.is_object() ? size["width"] : size;
+  }
   config.max_image_size_longest_edge = values["tile"];
   config.resample = filter_named(values["resample"]);
   config.do_resize = values["do_resize"];

@@ -15,25 +15,41 @@ namespace {
 using namespace image_test;
 
 TEST(Resize, GivesTheBytesOfPillow) {
-  const nlohmann::json rows = read_table("resize.json")["rows"];
-  EXPECT_GE(rows.size(), 120U);
-  RgbImage source;  // the rows of one size stand together
-  for (const auto& row : rows) {
-    const int64_t width = row["from"][0];
-    const int64_t height = row["from"][1];
-    if (source.width != width || source.height != height) source = synthetic(width, height);
-    const RgbImage resized = resize(source, row["to"][0], row["to"][1], filter_named(row["filter"]));
-    EXPECT_EQ(resized.width, row["to"][0]);
-    EXPECT_EQ(resized.height, row["to"][1]);
-    EXPECT_EQ(checksum(resized.pixels.data(), resized.pixels.size()), row["crc32"]) << row.dump();
+  for (const PixelTable& table : kPixelTables) {
+    SCOPED_TRACE(table.folder);
+    const nlohmann::json rows = read_table(std::string(table.folder) + "resize.json")["rows"];
+    EXPECT_GE(rows.size(), 570U);
+    RgbImage source;  // the rows of one size stand together
+    for (const auto& row : rows) {
+      const ImageSize from{row[0], row[1]}, to{row[2], row[3]};
+      if (source.width != from.width || source.height != from.height)
+        source = synthetic(from.width, from.height);
+      const RgbImage resized = resize(source, to, filter_named(row[4]), table.resizer);
+      EXPECT_EQ(resized.width, to.width);
+      EXPECT_EQ(resized.height, to.height);
+      EXPECT_EQ(checksum(resized.pixels.data(), resized.pixels.size()), row[5]) << row.dump();
+    }
   }
+}
+
+// Where both make the same picture there would be nothing to choose.
+TEST(Resize, TheTwoPillowsDifferForPortraitsThatShrink) {
+  const auto differs = [](ImageSize from, ImageSize to) {
+    const RgbImage image = synthetic(from.width, from.height);
+    return resize(image, to, Resample::bicubic, Resizer::pillow13).pixels !=
+           resize(image, to, Resample::bicubic, Resizer::pillow12).pixels;
+  };
+  EXPECT_TRUE(differs({20, 30}, {24, 16}));
+  EXPECT_FALSE(differs({30, 20}, {24, 16}));
+  EXPECT_FALSE(differs({40, 60}, {30, 40}));  // 20 rows less, 10 columns less: not more than twice as many
+  EXPECT_TRUE(differs({40, 61}, {30, 40}));
 }
 
 TEST(Resize, KeepsAFlatColourFlat) {
   RgbImage image{.width = 13, .height = 9, .pixels = std::vector<uint8_t>(13 * 9 * 3, 77)};
-  for (const Resample filter :
-       {Resample::lanczos, Resample::bicubic, Resample::bilinear, Resample::nearest}) {
-    const RgbImage out = resize(image, 31, 4, filter);
+  for (const Resample filter : {Resample::lanczos, Resample::bicubic, Resample::bilinear, Resample::nearest,
+                                Resample::box, Resample::hamming}) {
+    const RgbImage out = resize(image, {31, 4}, filter);
     EXPECT_TRUE(std::all_of(out.pixels.begin(), out.pixels.end(), [](uint8_t v) { return v == 77; }));
   }
 }
@@ -41,14 +57,14 @@ TEST(Resize, KeepsAFlatColourFlat) {
 TEST(Resize, AveragesWhenItShrinks) {
   // Two pixels become one: bilinear weighs both alike.
   const RgbImage image{.width = 2, .height = 1, .pixels = {0, 10, 20, 100, 30, 21}};
-  const RgbImage out = resize(image, 1, 1, Resample::bilinear);
+  const RgbImage out = resize(image, {1, 1}, Resample::bilinear);
   EXPECT_EQ(out.pixels, (std::vector<uint8_t>{50, 20, 21}));  // 20.5 rounds up
 }
 
 TEST(Resize, RefusesNoPixels) {
   const RgbImage image = synthetic(3, 3);
   for (const auto& [width, height] : {std::pair{0, 5}, {5, 0}, {-1, 5}}) {
-    EXPECT_THROW(resize(image, width, height, Resample::lanczos), Error);
+    EXPECT_THROW(resize(image, {width, height}, Resample::lanczos), Error);
   }
 }
 

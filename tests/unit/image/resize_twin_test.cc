@@ -1,4 +1,4 @@
-// Resizing on the fast kernels and on their scalar twins gives the same bytes: all filters, both roundings,
+// Resizing on the fast kernels and on their scalar twins gives the same bytes: all filters, every resizer,
 // random sizes, and those in which a side is one pixel or changes a hundredfold. A chain of resizes equals
 // its steps, and threads do not matter.
 #include <gtest/gtest.h>
@@ -14,7 +14,8 @@
 namespace galago {
 namespace {
 
-constexpr Resample kFilters[] = {Resample::nearest, Resample::bilinear, Resample::bicubic, Resample::lanczos};
+constexpr Resample kFilters[] = {Resample::nearest, Resample::bilinear, Resample::bicubic,
+                                 Resample::lanczos, Resample::box,      Resample::hamming};
 
 std::mt19937 engine(3);
 
@@ -31,6 +32,10 @@ RgbImage noise(ImageSize size) {
   return image;
 }
 
+bool in_torch(Resample filter) {
+  return filter != Resample::nearest && filter != Resample::box && filter != Resample::hamming;
+}
+
 class ResizeTwins : public testing::Test {
  protected:
   ~ResizeTwins() override {
@@ -43,15 +48,14 @@ class ResizeTwins : public testing::Test {
                  std::to_string(to.width) + "x" + std::to_string(to.height));
     const RgbImage image = noise(from);
     for (const Resample filter : kFilters) {
-      for (const bool torch : {false, true}) {
-        if (torch && filter == Resample::nearest) continue;
+      for (const Resizer resizer : {Resizer::pillow13, Resizer::pillow12, Resizer::torch}) {
+        if (resizer == Resizer::torch && !in_torch(filter)) continue;
         const auto run = [&](kernels::Backend backend) {
           kernels::set_backend(backend);
-          return torch ? resize_as_torch(image, to.width, to.height, filter).pixels
-                       : resize(image, to.width, to.height, filter).pixels;
+          return resize(image, to, filter, resizer).pixels;
         };
         EXPECT_TRUE(run(kernels::Backend::cpu) == run(kernels::Backend::reference))
-            << "filter " << static_cast<int>(filter) << (torch ? " as torch" : "");
+            << "filter " << static_cast<int>(filter) << ", resizer " << static_cast<int>(resizer);
       }
     }
   }
@@ -84,15 +88,15 @@ TEST_F(ResizeTwins, AChainEqualsItsSteps) {
     const ImageSize from{between(1, 200), between(1, 200)}, middle{between(1, 300), between(1, 300)},
         to{between(1, 300), between(1, 300)};
     const RgbImage image = noise(from);
-    const Resample filter = kFilters[i % 4];
-    const RgbImage steps =
-        resize(resize(image, middle.width, middle.height, filter), to.width, to.height, filter);
+    const Resample filter = kFilters[static_cast<size_t>(i) % std::size(kFilters)];
+    const Resizer resizer = i % 2 == 0 ? Resizer::pillow13 : Resizer::pillow12;
+    const RgbImage steps = resize(resize(image, middle, filter, resizer), to, filter, resizer);
     for (const int threads : {1, 2, 5}) {
       kernels::set_threads(threads);
       std::vector<uint8_t> chained(steps.pixels.size());
       ResizeChain(from)
-          .then(middle, filter)
-          .then(to, filter)
+          .then(middle, filter, resizer)
+          .then(to, filter, resizer)
           .run(image, {chained.data(), PictureLayout::interleaved(to.height, to.width)});
       EXPECT_TRUE(chained == steps.pixels) << "case " << i << ", " << threads << " threads";
     }
@@ -103,7 +107,7 @@ TEST_F(ResizeTwins, AChainRefusesAPictureOfAnotherSize) {
   const RgbImage image = noise({4, 3});
   std::vector<uint8_t> out(27);
   EXPECT_THROW(ResizeChain({3, 4})
-                   .then({3, 3}, Resample::bilinear)
+                   .then({3, 3}, Resample::bilinear, Resizer::pillow13)
                    .run(image, {out.data(), PictureLayout::planar(3, 3)}),
                Error);
 }

@@ -58,16 +58,16 @@ TEST(ResizeAsTorch, HasTheBytesOfTorch) {
   const nlohmann::json rows = table("resize.json");
   EXPECT_GT(rows.size(), 100U);
   for (const auto& row : rows) {
-    const RgbImage out =
-        resize_as_torch(synthetic(row[0], row[1]), row[2], row[3], filter_named(row[4].get<std::string>()));
+    const RgbImage out = resize(synthetic(row[0], row[1]), {row[2], row[3]},
+                                filter_named(row[4].get<std::string>()), Resizer::torch);
     EXPECT_EQ(crc(out.pixels.data(), out.pixels.size()), row[5].get<uint32_t>()) << row.dump();
   }
 }
 
 TEST(ResizeAsTorch, DiffersFromPillowInAFewBytesAndLittle) {
   const RgbImage image = synthetic(60, 40);
-  const RgbImage torch = resize_as_torch(image, 128, 128, Resample::lanczos);
-  const RgbImage pillow = resize(image, 128, 128, Resample::lanczos);
+  const RgbImage torch = resize(image, {128, 128}, Resample::lanczos, Resizer::torch);
+  const RgbImage pillow = resize(image, {128, 128}, Resample::lanczos);
   int64_t other = 0;
   for (size_t i = 0; i < torch.pixels.size(); ++i) {
     const int difference = std::abs(torch.pixels[i] - pillow.pixels[i]);

@@ -193,6 +193,40 @@ TEST(PreprocessorConfig, ReadsAndDefaults) {
   EXPECT_THAT(defaults.image_std, ElementsAre(0.5, 0.5, 0.5));
 }
 
+// As transformers 5.18 takes null: a switch is off, and a value that no step needs may be none.
+TEST(PreprocessorConfig, NullTurnsASwitchOff) {
+  const PreprocessorConfig off = parse_preprocessor_config(
+      R"({"do_convert_rgb":null,"do_resize":null,"do_image_splitting":null,"do_rescale":null,
+          "do_normalize":null,"do_pad":null,"size":null,"rescale_factor":null,"image_mean":null,
+          "image_std":null})",
+      "p");
+  EXPECT_FALSE(off.do_convert_rgb || off.do_resize || off.do_image_splitting || off.do_rescale ||
+               off.do_normalize || off.do_pad);
+}
+
+TEST(PreprocessorConfig, ASizeMayBeOfBothEdges) {
+  const PreprocessorConfig both = parse_preprocessor_config(R"({"size":{"height":100,"width":200}})", "p");
+  EXPECT_EQ(both.size_longest_edge, 0);
+  EXPECT_EQ(both.size_height, 100);
+  EXPECT_EQ(both.size_width, 200);
+  const PreprocessorConfig square = parse_preprocessor_config(R"({"size":384})", "p");
+  EXPECT_EQ(square.size_longest_edge, 0);
+  EXPECT_EQ(square.size_height, 384);
+  EXPECT_EQ(square.size_width, 384);
+}
+
+TEST(PreprocessorConfig, KnowsPillowsFilters) {
+  for (int number = 0; number < 6; ++number)
+    EXPECT_EQ(parse_preprocessor_config("{\"resample\":" + std::to_string(number) + "}", "p").resample,
+              static_cast<Resample>(number));
+}
+
+TEST(PillowResizer, IsOfTheMajorVersion) {
+  EXPECT_EQ(pillow_resizer(13), Resizer::pillow13);
+  EXPECT_EQ(pillow_resizer(12), Resizer::pillow12);
+  EXPECT_THROW(pillow_resizer(11), Error);
+}
+
 TEST(ProcessorConfig, ReadsTheSpanLength) {
   EXPECT_EQ(parse_processor_config(R"({"image_seq_len":64,"processor_class":"X"})", "p").image_seq_len, 64);
   EXPECT_FALSE(parse_processor_config("{}", "p").image_seq_len);

@@ -97,8 +97,20 @@ TEST(AnyResolutionConfig, SizesHaveSeveralSpellings) {
   EXPECT_EQ(images_of(R"("size":336)").size, (Resolution{336, 336}));
   EXPECT_EQ(images_of(R"("size":{"height":30,"width":20})").size, (Resolution{30, 20}));
   EXPECT_EQ(images_of(R"("crop_size":336)").crop_size, (Resolution{336, 336}));
-  EXPECT_EQ(images_of(R"("crop_size":null)").tile_side, 224);
+  EXPECT_EQ(images_of(R"("crop_size":null,"do_center_crop":false,"size":336)").tile_side, 336);
   EXPECT_EQ(images_of(R"("image_processor":{"crop_size":48})").tile_side, 48);
+}
+
+TEST(AnyResolutionConfig, NullIsOffForSwitchesAndNoValueElsewhere) {
+  const AnyResolutionConfig off =
+      images_of(R"("do_resize":null,"do_center_crop":null,"do_rescale":null,"do_normalize":null)");
+  EXPECT_FALSE(off.do_resize || off.do_center_crop || off.do_rescale || off.do_normalize);
+  for (const char* key : {"size", "resample", "crop_size", "image_mean", "image_std", "rescale_factor",
+                          "image_grid_pinpoints"}) {
+    const Error error = test::error_of([&] { images_of("\"" + std::string(key) + "\":null"); });
+    EXPECT_EQ(error.code(), ErrorCode::model_invalid) << key;
+    EXPECT_EQ(error.got(), "null") << key;
+  }
 }
 
 TEST(LlavaNextProcessorConfig, AbsentKeysSayNothing) {

@@ -54,6 +54,23 @@ TEST(ImageCache, AskingTwiceEncodesOnce) {
   EXPECT_EQ(numbers(tiny().ask(question({shapes()})).cache), kMiss);  // each model has its own
 }
 
+TEST(ImageCache, AnotherPillowFindsNoRowsInTheFolder) {
+  const test::TempDir directory;
+  const auto asked = [&](int pillow) {
+    LoadOptions options;
+    options.threads = 1;
+    options.image_cache.directory = directory.path();
+    options.pillow = pillow;
+    const Model model = Model::load(test::data_path("models/smolvlm_tiles"), options);
+    return numbers(model.ask(question({shapes()})).cache);
+  };
+  EXPECT_EQ(asked(13), kMiss);
+  EXPECT_EQ(asked(12), kMiss);
+  EXPECT_EQ(asked(13), kDirectoryHit);
+  EXPECT_EQ(asked(12), kDirectoryHit);
+  EXPECT_EQ(test::error_of([&] { asked(11); }).code(), ErrorCode::usage);
+}
+
 TEST(ImageCache, ProgressStillCountsAllTiles) {
   const Model model = tiny();
   Request request = question({shapes()});

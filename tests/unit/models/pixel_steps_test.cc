@@ -37,7 +37,7 @@ TEST(ResizeStep, GivesTheBytesOfThePreprocessor) {
     const Tensor out = create_resize_fn(6, filter)(tiles.pixels);
     ASSERT_EQ(out.shape(), (Shape{2, 3, 6, 6}));
     for (int64_t t = 0; t < 2; ++t) {
-      const RgbImage expected = resize(tiles.images[static_cast<size_t>(t)], 6, 6, filter);
+      const RgbImage expected = resize(tiles.images[static_cast<size_t>(t)], {6, 6}, filter);
       for (int64_t c = 0; c < 3; ++c)
         for (int64_t i = 0; i < 36; ++i)
           EXPECT_EQ(out.data()[(t * 3 + c) * 36 + i],
