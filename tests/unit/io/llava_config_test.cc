@@ -199,7 +199,7 @@ const ConfigCase kImageCases[] = {
     {"SizeList", R"("size":[336,336])", kInvalid, "size: got [336, 336]"},
     {"CropShortestEdge", R"("crop_size":{"shortest_edge":336})", kUnsupported, "expected height and width"},
     {"CropNegative", R"("crop_size":{"height":-1,"width":1})", kInvalid, "crop_size.height: got -1"},
-    {"ResampleHamming", R"("resample":5)", kUnsupported, "resample: got 5"},
+    {"ResampleMks2021", R"("resample":7)", kUnsupported, "resample: got 7"},
     {"StdZero", R"("image_std":[1,0,1])", kInvalid, "image_std"},
     {"MeanOfTwo", R"("image_mean":[1,2])", kInvalid, "image_mean: got [1, 2]"},
     {"PinpointsNotSizes", R"("image_grid_pinpoints":[336,672])", kInvalid,
