@@ -147,9 +147,12 @@ ImageProcessorText read_image_processor(const ModelFiles& files) {
     if (text && (own || holds_image_processor(*text, files.where(name))))
       return {.json = std::move(*text), .where = files.where(name)};
   }
-  throw Error(ErrorCode::not_found, {.where = files.path().string(),
-                                     .got = "no preprocessor_config.json",
-                                     .expected = "that file, or image_processor in processor_config.json"});
+  throw Error(ErrorCode::not_found,
+              {.where = files.path().string(),
+               .got = "no preprocessor_config.json",
+               .expected = "that file, or image_processor in processor_config.json",
+               .hint = "config.json does not say how pictures are scaled, and transformers "
+                       "needs the file too: it lies in the model's repository"});
 }
 
 }  // namespace galago

@@ -102,7 +102,7 @@ const EditCase kCases[] = {
     {"SizeHuge", kPixels, "\"height\": 48", "\"height\": 65536", kInvalid, "size.height: got 65536"},
     {"SizeList", kPixels, "\"size\": {", "\"size\": [], \"old\": {", kInvalid, "size: got []"},
     {"UnknownFilter", kPixels, "\"resample\": 3", "\"resample\": 9", kInvalid, "resample: got 9"},
-    {"HammingFilter", kPixels, "\"resample\": 3", "\"resample\": 5", kUnsupported, "resample: got 5"},
+    {"Mks2013Filter", kPixels, "\"resample\": 3", "\"resample\": 6", kUnsupported, "resample: got 6"},
     {"DivisionByZero", kPixels, "\"image_std\": [\n    0.5", "\"image_std\": [\n    0.0", kInvalid,
      "image_std"},
     {"TwoColours", kPixels, "\"image_mean\": [\n    0.5,", "\"image_mean\": [", kInvalid,
