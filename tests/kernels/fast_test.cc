@@ -315,7 +315,7 @@ TEST(Fast, Rope) {
           before(rows, heads * dim, 1, 2);
       rope(fast.view(), positions, inv_freq, dim, 1.5f);
       reference::rope(twin.view(), positions, inv_freq, dim, 1.5f);
-      expect_close(fast, twin, kRopeBound, [&](int64_t r, int64_t c) {
+      expect_close(fast, twin, kRopeBound, [&before, dim = dim](int64_t r, int64_t c) {
         const int64_t partner = c % dim < dim / 2 ? c + dim / 2 : c - dim / 2;
         return 1.5 * (std::abs(before.at(r, c)) + std::abs(before.at(r, partner)));
       });

@@ -185,7 +185,10 @@ TEST(Images, RefuseSizesThatDoNotFitTheirBytes) {
   const int64_t huge = int64_t{1} << 62;
   for (const auto& [width, height] :
        std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {3, 1}, {-2, -1}, {0, 0}, {huge, huge}, {huge, 4}})
-    EXPECT_EQ(test::error_of([&] { Image::from_rgb(width, height, six); }).code(), ErrorCode::input_invalid);
+    EXPECT_EQ(test::error_of([&six, width = width, height = height] {
+                Image::from_rgb(width, height, six);
+              }).code(),
+              ErrorCode::input_invalid);
   EXPECT_EQ(test::error_of([&] { Image::from_rgb(0, 0, {}); }).code(), ErrorCode::input_invalid);
   EXPECT_EQ(test::error_of([] { Image::open("/no/such/picture.png"); }).code(), ErrorCode::not_found);
 }

@@ -1,0 +1,119 @@
+"""Gathers the first inputs of a fuzz target from tests/data into a folder; nothing is copied into the tree.
+
+Usage: python3 fuzz/seeds.py TARGET FOLDER
+"""
+
+import json
+import pathlib
+import struct
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data"
+PICTURES = (".png", ".jpg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
+LARGEST = 400_000  # bytes; what is larger makes every execution slow
+
+
+def files(*patterns):
+    for pattern in patterns:
+        for path in sorted(DATA.rglob(pattern)):
+            if path.is_file() and path.stat().st_size <= LARGEST:
+                yield path.read_bytes()
+
+
+def pictures():
+    for path in sorted((DATA / "images").rglob("*")) + sorted((DATA / "pictures").iterdir()):
+        if path.suffix in PICTURES and path.stat().st_size <= 40_000:
+            yield path.read_bytes()
+
+
+def animations():
+    for path in sorted((DATA / "images").rglob("*")):
+        if path.suffix in (".gif", ".webp"):
+            yield path.read_bytes()
+
+
+def shrunk(checkpoint):
+    """A safetensors file with the same header fields and little data: each tensor at most 4 x 4."""
+    (length,) = struct.unpack("<Q", checkpoint[:8])
+    header = json.loads(checkpoint[8 : 8 + length])
+    sizes = {"F64": 8, "F32": 4, "I64": 8, "I32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "BOOL": 1}
+    place, out = 0, {}
+    for name, tensor in header.items():
+        if name == "__metadata__":
+            out[name] = tensor
+            continue
+        shape = [min(side, 4) for side in tensor["shape"]]
+        count = sizes.get(tensor["dtype"], 4)
+        for side in shape:
+            count *= side
+        out[name] = {"dtype": tensor["dtype"], "shape": shape, "data_offsets": [place, place + count]}
+        place += count
+    text = json.dumps(out, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(place)
+
+
+def checkpoints():
+    for path in sorted((DATA / "models").rglob("*.safetensors")):
+        yield shrunk(path.read_bytes())
+
+
+def templates():
+    for path in sorted(DATA.rglob("*.jinja")):
+        yield path.read_bytes()
+    for case in json.loads((DATA / "text" / "templates.json").read_text()):
+        yield case["template"].encode()
+    for path in sorted(DATA.rglob("tokenizer_config.json")):
+        template = json.loads(path.read_text()).get("chat_template")
+        if isinstance(template, str):
+            yield template.encode()
+
+
+def models():
+    """A directory of every kind as one document: its small files, and the header of its weights in half of them."""
+    for number, folder in enumerate(sorted((DATA / "models").iterdir())):
+        if not (folder / "config.json").exists():
+            continue
+        contents = {}
+        for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.jinja")):
+            if path.name != "tokenizer.json" and path.stat().st_size < 20_000:
+                text = path.read_text()
+                contents[path.name] = text if path.suffix == ".jinja" else json.loads(text)
+        document = {"base": folder.name, "files": contents, "prompt": "What is this?"}
+        weights = folder / "model.safetensors"
+        if weights.exists() and number % 2 == 0:
+            raw = weights.read_bytes()
+            (length,) = struct.unpack("<Q", raw[:8])
+            document["header"] = json.loads(raw[8 : 8 + length])
+        yield json.dumps(document).encode()
+
+
+SEEDS = {
+    "picture": pictures,
+    "animation": animations,
+    "safetensors": checkpoints,
+    "gguf": lambda: files("*.gguf"),
+    "tokenizer_json": lambda: files("tokenizer.json"),
+    "tokenizer_model": lambda: files("tokenizer.model", "spiece.model"),
+    "template": templates,
+    "config": lambda: files("config.json", "*processor_config.json", "tokenizer_config.json", "special_tokens_map.json"),
+    "generation_config": lambda: files("generation_config.json", "config.json"),
+    "model": models,
+}
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in SEEDS:
+        sys.exit(f"{__doc__}\nTargets: {' '.join(sorted(SEEDS))}")
+    folder = pathlib.Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    known = set()
+    for content in SEEDS[sys.argv[1]]():
+        if content not in known:
+            (folder / f"seed_{len(known):03}").write_bytes(content)
+            known.add(content)
+    print(len(known))
+
+
+if __name__ == "__main__":
+    main()
