@@ -205,6 +205,8 @@ class Model {
   ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;
   /// What was odd about the files and stops nothing, a line each: tensors that the model does not use.
   const std::vector<std::string>& warnings() const;
+  /// What an answer gets where a request's options leave it open, as the model's files say.
+  AnswerDefaults answer_defaults() const;
 
  private:
   friend class Answering;

@@ -13,17 +13,28 @@ namespace galago {
 
 /// How the next token is chosen and when to stop. The defaults are greedy decoding.
 struct GenerateOptions {
-  int64_t max_new_tokens = 256;  ///< at least 1
-  double temperature = 0;        ///< 0: greedy; else logits are divided by it before sampling
-  int64_t top_k = 0;             ///< keep the k most likely tokens; 0: off
-  double top_p = 1;              ///< keep the smallest set whose probability reaches this; 1: off
-  double min_p = 0;              ///< drop tokens less likely than this times the likeliest; 0: off
+  /// At least 1; beyond the context: up to its end. Unset: AnswerDefaults::max_new_tokens of the model.
+  std::optional<int64_t> max_new_tokens;
+  double temperature = 0;  ///< 0: greedy; else logits are divided by it before sampling
+  int64_t top_k = 0;       ///< keep the k most likely tokens; 0: off
+  double top_p = 1;        ///< keep the smallest set whose probability reaches this; 1: off
+  double min_p = 0;        ///< drop tokens less likely than this times the likeliest; 0: off
   /// Above 1 makes tokens of prompt and answer less likely; 1: off; unset: as generation_config.json says.
   std::optional<double> repetition_penalty;
   uint64_t seed = 0;              ///< of the sampler; the same seed gives the same answer
   std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
-  bool keep_special = false;      ///< special tokens stay in the text, the end token too
-  int64_t prefill_chunk = 0;      ///< prompt rows that go through the decoder at once; 0: all of them
+  /// true: special tokens stay in the text, the end token too; false: they do not. Unset: they do not, but
+  /// for a model that writes DocTags (AnswerDefaults::doctags), whose text keeps all but the end token.
+  std::optional<bool> keep_special;
+  int64_t prefill_chunk = 0;  ///< prompt rows that go through the decoder at once; 0: all of them
+};
+
+/// What a model does where GenerateOptions leave it open.
+struct AnswerDefaults {
+  int64_t max_new_tokens = 256;  ///< 8192 for a model that writes DocTags: a page of text
+  /// Whether its vocabulary has the special token <doctag>: a Docling model, which writes a page as tags
+  /// among texts. The tags are special tokens, and the text is of no use without them.
+  bool doctags = false;
 };
 
 /// Why the answer ended.

@@ -25,7 +25,7 @@ struct BatchGenerator::Running {
         answer({.end_ids = item.request.end_ids,
                 .stop = item.request.options.stop,
                 .on_piece = &item.request.on_piece,
-                .keep_end = item.request.options.keep_special},
+                .keep_end = item.request.options.keep_special.value_or(false)},
                *item.text) {
     GenerateRequest& request = item.request;
     if (item.prepare) item.prepare(request);
@@ -92,7 +92,7 @@ int64_t BatchGenerator::add(BatchItem item) {
   const GenerateRequest& request = item.request;
   check_options(request.options);
   const int64_t length = std::ssize(request.ids);
-  const int64_t budget = token_budget(length, model_.context_length(), request.options.max_new_tokens);
+  const int64_t budget = token_budget(length, model_.context_length(), new_tokens(request.options));
   const int64_t positions = length + budget - 1;
   const int64_t bytes = model_.sequence_bytes(positions);
   if (limits_.cache_bytes > 0 && bytes > limits_.cache_bytes)

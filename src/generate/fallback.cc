@@ -12,8 +12,9 @@ namespace {
 // Ids that a backbone made on its own, cut and turned into text by the request's rules.
 Generation collect(std::span<const int32_t> ids, const GenerateRequest& request, TokenText& text) {
   const GenerateOptions& options = request.options;
-  AnswerBuilder answer({request.end_ids, options.stop, &request.on_piece, options.keep_special}, text);
-  int64_t room = options.max_new_tokens;
+  const bool keep_end = options.keep_special.value_or(false);
+  AnswerBuilder answer({request.end_ids, options.stop, &request.on_piece, keep_end}, text);
+  int64_t room = new_tokens(options);
   for (const int32_t id : ids) {
     if (!answer.push(id) || --room == 0) break;
   }

@@ -57,7 +57,8 @@ const char* to_string(FinishReason reason) noexcept {
 
 void check_options(const GenerateOptions& options) {
   const auto& o = options;
-  require(o.max_new_tokens >= 1, "max_new_tokens", std::to_string(o.max_new_tokens), "at least 1");
+  const int64_t tokens = new_tokens(o);
+  require(tokens >= 1, "max_new_tokens", std::to_string(tokens), "at least 1");
   require(o.temperature == 0 || scalable(o.temperature), "temperature", shown(o.temperature),
           "0 (greedy) or from 1e-6 to 1e6");
   require(o.top_k >= 0, "top_k", std::to_string(o.top_k), "0 (off) or more");
@@ -67,6 +68,10 @@ void check_options(const GenerateOptions& options) {
   require(scalable(penalty), "repetition_penalty", shown(penalty), "from 1e-6 to 1e6 (1: off)");
   require(o.prefill_chunk >= 0, "prefill_chunk", std::to_string(o.prefill_chunk), "0 (all rows) or more");
   check_stop_strings(o.stop);
+}
+
+int64_t new_tokens(const GenerateOptions& options) {
+  return options.max_new_tokens.value_or(AnswerDefaults{}.max_new_tokens);
 }
 
 int64_t token_budget(int64_t prompt_tokens, int64_t context_length, int64_t max_new_tokens) {

@@ -51,6 +51,8 @@ std::vector<ContentMark> content_marks(std::span<const int32_t> ids, int64_t pla
 
 Answering::Answering(std::shared_ptr<const Model::State> model, Request request)
     : model_(std::move(model)), request_(std::move(request)) {
+  if (!request_.options.max_new_tokens)
+    request_.options.max_new_tokens = model_->frontend->answer_defaults().max_new_tokens;
   check_options(request_.options);
   std::vector<ImageSize> sizes;
   std::vector<VideoFacts> videos;
@@ -129,7 +131,7 @@ Answer Model::ask(const Request& request) const {
       const Tensor rows = asked.rows();
       DecoderSequences sequences(state_->engine->decoder(), state_->cache_dtype(), state_->prefixes.get());
       CausalBackbone backbone(sequences);
-      TokenizerText pieces(state_->frontend->tokenizer(), request.options.keep_special);
+      TokenizerText pieces(state_->frontend->tokenizer(), asked.keep_special());
       GenerateRequest prompt = asked.prompt();
       prompt.rows = rows.matrix();
       prompt.content = asked.content();
@@ -139,6 +141,8 @@ Answer Model::ask(const Request& request) const {
     }
   });
 }
+
+AnswerDefaults Model::answer_defaults() const { return state_->frontend->answer_defaults(); }
 
 ImageInfo Model::plan_image(int64_t width, int64_t height, std::optional<bool> split_images) const {
   const ImageSize size{.width = width, .height = height};

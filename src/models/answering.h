@@ -27,7 +27,10 @@ class Answering {
   Tensor rows();
   /// What the placeholders stand for, once there are rows; none when the model keeps no prefixes.
   const std::vector<ContentMark>& content() const { return content_; }
-  bool keep_special() const { return request_.options.keep_special; }
+  /// Whether special tokens other than the end token stay in the text.
+  bool keep_special() const {
+    return request_.options.keep_special.value_or(model_->frontend->answer_defaults().doctags);
+  }
   /// The answer that was generated from the rows.
   Answer finish(Generation generation);
   /// The answer of a request that was stopped before there was any text.

@@ -8,6 +8,14 @@
 #include "galago/error.h"
 
 namespace galago {
+namespace {
+
+// The tag around a page, which Docling's models have as one special token, and tokens enough for the page:
+// the limit of their own examples.
+constexpr const char* kDocTag = "<doctag>";
+constexpr int64_t kDocTagsNewTokens = 8192;
+
+}  // namespace
 
 Frontend::Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style)
     : files_(std::move(files)),
@@ -17,6 +25,12 @@ Frontend::Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style)
       template_(ChatTemplate::find(
           *files_, style == PromptStyle::processor ? TemplateOwner::processor : TemplateOwner::tokenizer)),
       context_(read_template_context(*files_)) {}
+
+AnswerDefaults Frontend::answer_defaults() const {
+  const std::optional<int32_t> tag = tokenizer_.token_to_id(kDocTag);
+  if (!tag || !tokenizer_.is_special(*tag)) return {};
+  return {.max_new_tokens = kDocTagsNewTokens, .doctags = true};
+}
 
 const VideoFrontend& Frontend::require_video() const {
   if (video()) return *video();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/tile_grid.h"
+#include "galago/options.h"
 #include "image/image.h"
 #include "image/preprocess.h"
 #include "io/config.h"
@@ -95,6 +96,9 @@ class Frontend {
   /// Token ids of prompt().
   std::vector<int32_t> prompt_ids(const PromptText& text, std::span<const ImagePlan> images,
                                   std::span<const VideoPlan> videos = {}) const;
+
+  /// What an answer gets where its options leave it open.
+  AnswerDefaults answer_defaults() const;
 
   /// The stations in order, with this model's numbers.
   virtual std::vector<StationShape> stations() const = 0;

@@ -46,6 +46,23 @@ TEST(Model, SaysWhatItDid) {
   EXPECT_GE(answer.timings.first_token_ms, answer.timings.prefill_ms);
 }
 
+TEST(Model, KeepsTheDocTagsOfAModelThatWritesThem) {
+  EXPECT_FALSE(tiny_model().answer_defaults().doctags);
+  EXPECT_EQ(tiny_model().answer_defaults().max_new_tokens, 256);
+  const Model docling = Model::load(test::data_path("models/docling"), {.threads = 1});
+  EXPECT_TRUE(docling.answer_defaults().doctags);
+  EXPECT_EQ(docling.answer_defaults().max_new_tokens, 8192);
+  Request request{.prompt = "Convert this page to docling.", .images = {picture("shapes_300x60.jpg")}};
+  const Answer answer = docling.ask(request);
+  EXPECT_THAT(answer.text, HasSubstr("</otsl>"));
+  EXPECT_EQ(answer.finish_reason, FinishReason::stop);
+  EXPECT_EQ(docling.ask_all(std::vector{request}).at(0).value().text, answer.text);
+  request.options.keep_special = false;
+  EXPECT_THAT(docling.ask(request).text, testing::Not(HasSubstr("</otsl>")));
+  request.options.keep_special = true;
+  EXPECT_EQ(docling.ask(request).text, answer.text + "<|end_of_text|>");
+}
+
 TEST(Model, PlansAnImageAsItWillCutIt) {
   for (const bool split : {true, false}) {
     Request request = question({picture("shapes_640x488.jpg")});
