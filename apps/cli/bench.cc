@@ -11,11 +11,13 @@
 #include "core/cancelled.h"
 #include "core/clock.h"
 #include "core/limits.h"
-#include "io/files.h"
+#include "flags.h"
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
+#include "model_path.h"
 #include "models/bench_stages.h"
 #include "models/registry.h"
+#include "pictures.h"
 
 namespace galago::cli {
 namespace {
@@ -136,11 +138,11 @@ BenchOptions bench_options(const BenchFlags& flags) {
   options.context = flags.context;
   options.sequences = flags.sequences;
   options.cache_dtype = flags.load.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
-  options.image_name = flags.image;
   if (flags.no_split) options.split = false;
   if (!flags.image.empty()) {
-    const MappedFile file(flags.image);
-    options.image_file.assign(file.bytes().begin(), file.bytes().end());
+    const PictureBytes picture(flags.image);
+    options.image_name = picture.name();
+    options.image_file.assign(picture.bytes().begin(), picture.bytes().end());
   }
   options.progress = [](int64_t, int64_t) { return !interrupted(); };
   return options;
@@ -159,8 +161,8 @@ int run(const BenchFlags& flags) {
   const BenchOptions options = bench_options(flags);
   const Clock clock;
   auto loading = std::make_optional<Loading>();
-  const auto frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model),
-                                      numbers_of(flags.load), {}, pillow_resizer(flags.load.pillow));
+  const auto frontend = load_frontend(model_path(flags.model), numbers_of(flags.load), {},
+                                      pillow_resizer(flags.load.pillow));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   loading.reset();
@@ -212,7 +214,7 @@ void add_bench(CLI::App& app, Action& action) {
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* command =
       app.add_subcommand("bench", "Time each stage by itself, against what this machine can do");
-  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
+  add_model(*command, flags->model);
   command->add_option("-i,--image", flags->image,
                       "The picture; without one a made picture of 640x480, which needs no decoding");
   command->add_option("-p,--prompt", flags->prompt, "The question")->capture_default_str();

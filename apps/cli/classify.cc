@@ -5,7 +5,10 @@
 
 #include "commands.h"
 #include "console.h"
+#include "flags.h"
 #include "galago/embedding.h"
+#include "model_path.h"
+#include "pictures.h"
 
 namespace galago::cli {
 namespace {
@@ -44,7 +47,7 @@ nlohmann::ordered_json result_json(const ClassifyFlags& flags, const EmbeddingMo
     auto scores = nlohmann::ordered_json::array();
     for (const LabelScore& score : result.images[i])
       scores.push_back({{"label", score.label}, {"probability", score.probability}, {"logit", score.logit}});
-    images.push_back({{"path", flags.images[i]}, {"scores", scores}});
+    images.push_back({{"path", shown_picture(flags.images[i])}, {"scores", scores}});
   }
   return {{"template", flags.options.template_text}, {"labels", labels}, {"logit_scale", model.logit_scale()},
           {"logit_bias", model.logit_bias()},        {"images", images}, {"cancelled", result.cancelled}};
@@ -55,7 +58,7 @@ void print_plain(const ClassifyFlags& flags, const Classification& result) {
   const bool several = flags.images.size() > 1;
   char number[32];
   for (size_t i = 0; i < result.images.size(); ++i) {
-    std::string text = several ? one_line(flags.images[i]) + "\n" : std::string();
+    std::string text = several ? one_line(shown_picture(flags.images[i])) + "\n" : std::string();
     for (const LabelScore& score : result.images[i]) {
       std::snprintf(number, sizeof number, "%.6f  ", static_cast<double>(score.probability));
       text += (several ? "  " : "") + std::string(number) + one_line(score.label) + "\n";
@@ -74,16 +77,14 @@ int classify(ClassifyFlags& flags) {
     throw Error(
         ErrorCode::usage,
         {.where = "classify", .got = "no labels", .expected = "--labels \"cat,dog\", or --label for each"});
-  if (const auto from_stdin = std::count(flags.images.begin(), flags.images.end(), "-"); from_stdin > 1)
-    throw Error(ErrorCode::usage, {.where = "standard input (-)",
-                                   .got = "asked for " + std::to_string(from_stdin) + " times",
-                                   .expected = "at most once"});
+  check_standard_input(flags.images, {});
   catch_interrupt();
   StatusLine status(!flags.json);
+  const std::filesystem::path path = model_path(flags.model);
   status.show("loading the model");
   const EmbeddingModel model = [&] {
     const Loading loading;
-    return EmbeddingModel::load(flags.model, flags.load);
+    return EmbeddingModel::load(path, flags.load);
   }();
   status.clear();
   warn(model.warnings());
@@ -112,32 +113,36 @@ void add_classify(CLI::App& app, Action& action) {
   auto flags = std::make_shared<ClassifyFlags>();
   CLI::App* command =
       app.add_subcommand("classify", "Say which of some labels fits a picture, without training (SigLIP)");
-  command->add_option("-m,--model", flags->model, "Directory of a SigLIP or SigLIP2 model")->required();
-  command
-      ->add_option("-i,--image", flags->images,
-                   "A JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file, or - for standard input; may be "
-                   "given several times")
-      ->required()
-      ->allow_extra_args(false);
-  command->add_option("--labels", flags->list, "The labels, with commas between them");
-  command->add_option("--label", flags->labels, "One label, commas and all; may be given several times")
-      ->allow_extra_args(false);
+  add_model(*command, flags->model, kDualModelHelp)->required();
+  add_texts(*command, "-i,--image", flags->images, std::string(kImageHelp) + "; several may follow")
+      ->group("Pictures and labels")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--labels", flags->list, "The labels, with commas between them")
+      ->group("Pictures and labels")
+      ->type_name("A,B");
+  add_texts(*command, "--label", flags->labels, "One label, commas and all; may be given several times")
+      ->group("Pictures and labels")
+      ->type_name("TEXT");
   command
       ->add_option("--template", flags->options.template_text,
                    "The sentence that is compared with the picture; {} stands for the label")
+      ->group("Pictures and labels")
       ->capture_default_str();
-  command->add_flag("--parse-special", flags->options.parse_special,
-                    "Treat special tokens in the labels as control tokens instead of text");
+  command
+      ->add_flag("--parse-special", flags->options.parse_special,
+                 "Treat special tokens in the labels as control tokens instead of text")
+      ->group("Pictures and labels");
   add_numbers(*command, flags->load);
   add_strict(*command, flags->load);
-  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->add_flag("--json", flags->json, "Print one JSON object")->group("Output");
   command->footer(
       "Each label is judged alone: the numbers are probabilities that it fits, and do not sum to 1. Several\n"
       "may fit, or none.\n"
       "\n"
       "Examples:\n"
-      "  galago classify -m siglip-base-patch16-224 --image photo.jpg --labels \"cat,dog,a parked car\"\n"
-      "  galago classify -m siglip-base-patch16-224 -i a.jpg -i b.jpg --label indoors --label outdoors \\\n"
+      "  galago classify -m siglip-base-patch16-224 photo.jpg --labels \"cat,dog,a parked car\"\n"
+      "  galago classify -m siglip-base-patch16-224 -i a.jpg b.jpg --label indoors --label outdoors \\\n"
       "                  --template \"a picture taken {}\" --json\n");
   command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });
 }

@@ -1,4 +1,4 @@
-// See the header. POSIX: signals, isatty, /proc/self/exe.
+// See the header. POSIX: signals, isatty.
 #include "console.h"
 
 #include <unistd.h>
@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
-#include <iterator>
 
 #include "core/cancelled.h"
 #include "core/limits.h"
@@ -25,22 +24,6 @@ volatile std::sig_atomic_t is_loading = 0;
 void on_interrupt(int) {
   if (is_loading != 0) _exit(kInterruptedExit);
   interrupt_seen = 1;
-}
-
-std::string read_stdin(int64_t limit, const std::string& what) {
-  std::string text;
-  char buffer[65536];
-  while (const size_t n = std::fread(buffer, 1, sizeof buffer, stdin)) {
-    text.append(buffer, n);
-    if (static_cast<int64_t>(text.size()) > limit)
-      throw Error(ErrorCode::input_too_large, {.where = "standard input (" + what + ")",
-                                               .got = "more than " + std::to_string(limit) + " bytes"});
-  }
-  if (std::ferror(stdin) != 0)
-    throw Error(ErrorCode::input_invalid, {.where = "standard input (" + what + ")",
-                                           .got = std::strerror(errno),
-                                           .expected = "a stream that can be read"});
-  return text;
 }
 
 }  // namespace
@@ -106,47 +89,29 @@ void warn(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) std::cerr << "galago: warning: " << one_line(warning) << "\n";
 }
 
-std::filesystem::path demo_model() {
-  std::error_code error;
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  for (const char* place : {"../models/demo", "../share/galago/models/demo"})
-    if (const auto path = (folder / place).lexically_normal(); std::filesystem::exists(path / "config.json"))
-      return path;
-  throw Error(ErrorCode::not_found, {.where = "the demo model",
-                                     .got = "none beside " + folder.string(),
-                                     .expected = "models/demo or share/galago/models/demo",
-                                     .hint = "name a model directory with -m"});
-}
-
-Image open_image(const std::string& file) {
-  if (file != "-") return Image::open(file);
-  const std::string bytes = read_stdin(limits::kImageBytes, "image");
-  return Image::from_bytes(std::as_bytes(std::span(bytes)), "standard input");
+std::string read_stdin(int64_t limit, const std::string& what) {
+  std::string text;
+  char buffer[65536];
+  while (const size_t n = std::fread(buffer, 1, sizeof buffer, stdin)) {
+    text.append(buffer, n);
+    if (static_cast<int64_t>(text.size()) > limit)
+      throw Error(ErrorCode::input_too_large, {.where = "standard input (" + what + ")",
+                                               .got = "more than " + std::to_string(limit) + " bytes"});
+  }
+  if (std::ferror(stdin) != 0)
+    throw Error(ErrorCode::input_invalid, {.where = "standard input (" + what + ")",
+                                           .got = std::strerror(errno),
+                                           .expected = "a stream that can be read"});
+  return text;
 }
 
 std::string prompt_text(const std::string& text) {
   return text == "-" ? read_stdin(limits::kPromptBytes, "prompt") : text;
 }
 
-void add_pillow(CLI::App& command, int& pillow) {
-  command.add_option("--pillow", pillow, "Resize pictures as this Pillow does: 13 or 12")
-      ->check(CLI::IsMember({12, 13}))
-      ->capture_default_str();
-}
-
-void add_numbers(CLI::App& command, LoadOptions& load) {
-  command.add_option("-t,--threads", load.threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
-  command
-      .add_option("--compute", load.compute,
-                  "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command.add_option("--dtype", load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
-      ->capture_default_str();
-  add_pillow(command, load.pillow);
-  command.add_flag("!--no-mmap", load.mmap,
-                   "Copy the weights instead of mapping the file: faster tokens, more memory, slower start");
+void notice(const std::string& text) {
+  if (isatty(STDERR_FILENO)) to_terminal("\r\033[K");  // a status line may stand there
+  std::cerr << "galago: " << text << "\n";
 }
 
 void add_strict(CLI::App& command, LoadOptions& load) {

@@ -2,13 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "galago/galago.h"
 
@@ -46,20 +43,14 @@ class Loading {
 /// Model::warnings on stderr.
 void warn(const std::vector<std::string>& warnings);
 
-/// The model that ships with galago: beside the build folder or under share/. Error{not_found} with a hint.
-std::filesystem::path demo_model();
-
-/// A picture from a file, or from standard input for "-".
-Image open_image(const std::string& file);
+/// All of standard input. Error{input_too_large} over `limit` bytes; `what` says in errors what it is read
+/// as.
+std::string read_stdin(int64_t limit, const std::string& what);
 /// The text itself, or all of standard input for "-".
 std::string prompt_text(const std::string& text);
 
-/// The flags of every command that computes: threads, formats of weights, arithmetic.
-void add_numbers(CLI::App& command, LoadOptions& load);
-/// --strict.
-void add_strict(CLI::App& command, LoadOptions& load);
-/// --pillow, which is also one of add_numbers.
-void add_pillow(CLI::App& command, int& pillow);
+/// A line on stderr that is no error: what was done that nobody asked for.
+void notice(const std::string& text);
 
 /// One status line on stderr, rewritten in place; silent when stderr is no terminal.
 class StatusLine {

@@ -1,12 +1,14 @@
 // galago embed: pictures and texts as vectors of one space.
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <sstream>
 
 #include "commands.h"
 #include "console.h"
+#include "flags.h"
 #include "galago/embedding.h"
+#include "model_path.h"
+#include "pictures.h"
 
 namespace galago::cli {
 namespace {
@@ -67,12 +69,7 @@ nlohmann::ordered_json list_json(const Embeddings& embeddings, const char* kind,
 }
 
 void check_flags(const EmbedFlags& flags) {
-  const auto from_stdin = std::count(flags.images.begin(), flags.images.end(), "-") +
-                          std::count(flags.texts.begin(), flags.texts.end(), "-");
-  if (from_stdin > 1)
-    throw Error(ErrorCode::usage, {.where = "standard input (-)",
-                                   .got = "asked for " + std::to_string(from_stdin) + " times",
-                                   .expected = "at most once"});
+  check_standard_input(flags.images, flags.texts);
   if (flags.images.empty() && flags.texts.empty())
     throw Error(ErrorCode::usage, {.where = "embed",
                                    .got = "neither --image nor --text",
@@ -85,10 +82,11 @@ int embed(const EmbedFlags& flags) {
   const std::vector<std::string> texts = read_texts(flags.texts);
   catch_interrupt();
   StatusLine status(!flags.json);
+  const std::filesystem::path path = model_path(flags.model);
   status.show("loading the model");
   const EmbeddingModel model = [&] {
     const Loading loading;
-    return EmbeddingModel::load(flags.model, flags.load);
+    return EmbeddingModel::load(path, flags.load);
   }();
   status.clear();
   warn(model.warnings());
@@ -109,14 +107,16 @@ int embed(const EmbedFlags& flags) {
       images.cancelled ? Embeddings{.values = {}} : model.embed_texts(texts, options("texts"));
   const bool cancelled = images.cancelled || rows.cancelled;
   status.clear();
+  std::vector<std::string> names;
+  for (const std::string& word : flags.images) names.push_back(shown_picture(word));
   if (flags.json) {
     print_json({{"dimension", model.dimension()},
                 {"normalized", flags.normalize},
-                {"images", list_json(images, "path", flags.images)},
+                {"images", list_json(images, "path", names)},
                 {"texts", list_json(rows, "text", texts)},
                 {"cancelled", cancelled}});
   } else {
-    print_plain(images, "image", flags.images);
+    print_plain(images, "image", names);
     print_plain(rows, "text", texts);
   }
   return cancelled ? kInterruptedExit : 0;
@@ -127,23 +127,26 @@ int embed(const EmbedFlags& flags) {
 void add_embed(CLI::App& app, Action& action) {
   auto flags = std::make_shared<EmbedFlags>();
   CLI::App* command = app.add_subcommand("embed", "Turn pictures and texts into vectors (SigLIP)");
-  command->add_option("-m,--model", flags->model, "Directory of a SigLIP or SigLIP2 model")->required();
+  add_model(*command, flags->model, kDualModelHelp)->required();
+  const char* group = "Pictures and texts";
+  add_texts(*command, "-i,--image", flags->images, std::string(kImageHelp) + "; several may follow")
+      ->group(group)
+      ->type_name("FILE");
+  add_texts(*command, "--text", flags->texts,
+            "A text, or - for the lines of standard input, one text each; may be given several times")
+      ->group(group)
+      ->type_name("TEXT");
   command
-      ->add_option("-i,--image", flags->images,
-                   "A JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file, or - for standard input; may be "
-                   "given several times")
-      ->allow_extra_args(false);
+      ->add_flag("--normalize", flags->normalize,
+                 "Divide each vector by its length, so that a dot product is a cosine (default: off)")
+      ->group(group);
   command
-      ->add_option("--text", flags->texts,
-                   "A text, or - for the lines of standard input, one text each; may be given several times")
-      ->allow_extra_args(false);
-  command->add_flag("--normalize", flags->normalize,
-                    "Divide each vector by its length, so that a dot product is a cosine (default: off)");
-  command->add_flag("--parse-special", flags->parse_special,
-                    "Treat special tokens in the texts as control tokens instead of text");
+      ->add_flag("--parse-special", flags->parse_special,
+                 "Treat special tokens in the texts as control tokens instead of text")
+      ->group(group);
   add_numbers(*command, flags->load);
   add_strict(*command, flags->load);
-  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->add_flag("--json", flags->json, "Print one JSON object")->group("Output");
   command->footer(
       "Plain output has one line for each picture, then one for each text: the kind, the name, the numbers,\n"
       "with tabs between the three.\n"

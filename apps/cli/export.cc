@@ -4,6 +4,8 @@
 
 #include "commands.h"
 #include "console.h"
+#include "flags.h"
+#include "model_path.h"
 #include "models/export_tower.h"
 #include "models/registry.h"
 
@@ -34,17 +36,17 @@ Checkpoint open_checkpoint(const std::filesystem::path& path) {
   return open_model(path)->checkpoint();
 }
 
-Exported export_tower(const ExportFlags& flags) {
+Exported export_tower(const ExportFlags& flags, StatusLine& status) {
   Exported done{.settings = flags.settings};
   if (flags.bucketed) done.settings.positions = PatchPositions::bucketed;
   const auto prefix = flags.prefix.empty() ? std::nullopt : std::optional(flags.prefix);
   std::shared_ptr<const ModelFiles> files;
-  if (flags.checkpoint.empty())
-    files = open_model(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model));
+  if (flags.checkpoint.empty()) files = open_model(model_path(flags.model));
   const Checkpoint checkpoint = files ? files->checkpoint() : open_checkpoint(flags.checkpoint);
   done.from = files ? files->path().string() : flags.checkpoint;
   done.tower = extract_vision_tower_from_checkpoint(checkpoint, prefix);
   if (files) done.settings = read_tower_settings(*files, load_vision_config(files), done.tower);
+  status.show("writing " + grouped(std::ssize(done.tower.tensors)) + " tensors");
   done.rows_changed = to_hf_api(checkpoint, done.tower, done.settings, flags.output,
                                 {.existing = flags.force ? Existing::replace : Existing::refuse,
                                  .go_on = [] { return !interrupted(); }});
@@ -91,7 +93,9 @@ std::string to_text(const Exported& done, const std::string& output) {
 
 int run(const ExportFlags& flags) {
   catch_interrupt();
-  const Exported done = export_tower(flags);
+  StatusLine status(!flags.json);
+  const Exported done = export_tower(flags, status);
+  status.clear();
   if (flags.json)
     print_json(to_json(done, flags.output));
   else
@@ -148,8 +152,10 @@ void add_export(CLI::App& app, Action& action) {
   auto flags = std::make_shared<ExportFlags>();
   CLI::App* command =
       app.add_subcommand("export", "Write a model's vision tower as a directory that transformers loads");
-  command->add_option("--vision-tower", flags->output, "The folder to write: new, or empty")->required();
-  command->add_option("-m,--model", flags->model, "Model directory (default: the demo model)");
+  command->add_option("--vision-tower", flags->output, "The folder to write: new, or empty")
+      ->type_name("DIR")
+      ->required();
+  add_model(*command, flags->model);
   command->add_option("--prefix", flags->prefix,
                       "Where the tower's tensors lie, if not in a usual place or if there are two");
   add_checkpoint_flags(*command, *flags);

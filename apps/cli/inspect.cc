@@ -4,14 +4,16 @@
 
 #include "commands.h"
 #include "console.h"
+#include "flags.h"
 #include "generate/options.h"
 #include "image/image.h"
-#include "io/files.h"
 #include "kernels/kernels.h"
+#include "model_path.h"
 #include "models/inspect.h"
 #include "models/memory_plan.h"
 #include "models/pipeline.h"
 #include "models/registry.h"
+#include "pictures.h"
 
 namespace galago::cli {
 namespace {
@@ -37,8 +39,9 @@ struct PlannedImage {
 };
 
 PlannedImage plan_image(const Frontend& frontend, const std::string& path, std::optional<bool> split) {
-  const MappedFile file(path);
-  PlannedImage image{.path = path, .size = read_image_size(file.bytes(), path), .plan = {}};
+  const PictureBytes picture(path);
+  PlannedImage image{
+      .path = shown_picture(path), .size = read_image_size(picture.bytes(), picture.name()), .plan = {}};
   image.plan = frontend.plan(image.size, split);
   return image;
 }
@@ -61,8 +64,9 @@ PlannedMemory plan_memory(const InspectFlags& flags, const Frontend& frontend, c
   const bool raw = images.empty() && !frontend.has_template();
   request.ids = plan_prompt(frontend, {.prompt = flags.prompt, .raw = raw}, sizes, split).ids;
   request.prompt_tokens = std::ssize(request.ids);
-  request.max_new_tokens = token_budget(request.prompt_tokens, frontend.config().text.max_position_embeddings,
-                                        flags.options.max_new_tokens);
+  request.max_new_tokens =
+      token_budget(request.prompt_tokens, frontend.config().text.max_position_embeddings,
+                   flags.options.max_new_tokens.value_or(frontend.answer_defaults().max_new_tokens));
   request.prefill_chunk = flags.options.prefill_chunk;
   request.cache_dtype = flags.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
   request.weights = weight_choice(flags.dtype);
@@ -163,9 +167,9 @@ std::string to_text(const Inspected& inspected, const std::vector<PlannedImage>&
 
 int run(const InspectFlags& flags) {
   check_options(flags.options);
+  check_standard_input(flags.images, {});
   kernels::set_threads(flags.threads);
-  const auto frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model),
-                                      {}, flags.chat_template);
+  const auto frontend = load_frontend(model_path(flags.model), {}, flags.chat_template);
   const Checkpoint checkpoint = frontend->files().outline();
   const auto stations = inspect(*frontend, checkpoint);
   const std::optional<bool> split = flags.no_split ? std::optional(false) : std::nullopt;
@@ -185,24 +189,28 @@ void add_inspect(CLI::App& app, Action& action) {
   auto flags = std::make_shared<InspectFlags>();
   CLI::App* command =
       app.add_subcommand("inspect", "Show a model's stations, shapes, sizes and memory; touches no weights");
-  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
-  command
-      ->add_option("-i,--image", flags->images, "Show how this picture would be cut, from its header alone")
-      ->allow_extra_args(false);
+  add_model(*command, flags->model);
+  add_texts(*command, "-i,--image", flags->images,
+            "Show how this picture would be cut, from its header alone; several may follow")
+      ->type_name("FILE");
   command->add_flag("--no-split", flags->no_split, "Plan each picture as one tile");
   command->add_option("-p,--prompt", flags->prompt, "The question whose memory is planned")
       ->capture_default_str();
-  command->add_option("-n,--max-new-tokens", flags->options.max_new_tokens, "Tokens of its answer")
-      ->capture_default_str();
-  command->add_option("--chat-template", flags->chat_template, "As in run");
+  add_token_limit(*command, flags->options.max_new_tokens,
+                  "Tokens of its answer; -1: up to the end of the context (default: as in run)");
+  command->add_option("--chat-template", flags->chat_template, "As in run")->type_name("FILE");
   command->add_option("--dtype", flags->dtype, "As in run")->capture_default_str();
   command->add_flag("--no-mmap", flags->no_mmap, "As in run");
   command->add_option("--prefill-chunk", flags->options.prefill_chunk, "As in run");
   command->add_option("--kv-cache-dtype", flags->kv_cache_dtype, "As in run")
       ->check(CLI::IsMember({"f32", "f16"}))
       ->capture_default_str();
-  command->add_option("-t,--threads", flags->threads, "As in run")->check(CLI::Range(0, 1024));
+  add_threads(*command, flags->threads);
   command->add_flag("--json", flags->json, "Print one JSON object");
+  command->footer(
+      "Examples:\n"
+      "  galago inspect -m SmolVLM-256M-Instruct\n"
+      "  galago inspect -m SmolVLM-256M-Instruct photo.jpg -n 512 --dtype q8\n");
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }
 

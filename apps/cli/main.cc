@@ -3,35 +3,22 @@
 #include <algorithm>
 #include <csignal>
 #include <exception>
+#include <memory>
 #include <new>
-#include <sstream>
-#include <string_view>
+#include <string>
+#include <vector>
 
-#include "commands.h"
+#include "app.h"
+#include "arguments.h"
 #include "console.h"
 #include "core/cancelled.h"
+#include "galago/galago.h"
+#include "help.h"
 #include "mapped_guard.h"
-#include "numbers.h"
 #include "terminal.h"
+#include "wording.h"
 
 namespace {
-
-constexpr const char* kAbout =
-    "galago answers questions about pictures and videos with small vision-language models (SmolVLM,\n"
-    "SmolVLM2, Idefics3, SmolDocling, Granite Docling, LLaVA-NeXT, Granite Vision), continues texts with\n"
-    "text models alone (Llama, SmolLM2, Mistral, Granite), and compares pictures with texts (SigLIP and\n"
-    "SigLIP2: embed, classify), straight from a Hugging Face model directory or a GGUF file.\n";
-
-constexpr const char* kExamples =
-    "Examples:\n"
-    "  galago run --image photo.jpg -p \"What is in the picture?\"\n"
-    "  galago run -m SmolVLM-256M-Instruct --image page.png -p \"What is the title?\" --stats\n"
-    "  galago classify -m siglip-base-patch16-224 --image photo.jpg --labels \"cat,dog\"\n"
-    "  galago inspect -m SmolVLM-256M-Instruct --image photo.jpg\n"
-    "\n"
-    "Exit codes: 0 done, 64 usage, 65 bad input, 66 not found, 70 a bug in galago, 71 out of memory,\n"
-    "74 output failed, 78 bad or unsupported model, 130 interrupted.\n"
-    "`galago COMMAND --help` explains a command.\n";
 
 int run(const galago::cli::Action& action, bool json) {
   using galago::Error;
@@ -39,7 +26,7 @@ int run(const galago::cli::Action& action, bool json) {
   try {
     return action();
   } catch (const Error& error) {
-    return galago::cli::report(error, json);
+    return galago::cli::report(galago::cli::brief(error), json);
   } catch (const galago::Cancelled&) {
     return galago::cli::kInterruptedExit;
   } catch (const std::bad_alloc&) {
@@ -53,6 +40,13 @@ int run(const galago::cli::Action& action, bool json) {
   }
 }
 
+// Of the command that was named, or of the program.
+std::string shown_help(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands())
+    return galago::cli::help_text(*command, "galago " + command->get_name());
+  return galago::cli::help_text(app, "galago");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -60,40 +54,30 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   galago::cli::guard_stderr();
-  CLI::App app{kAbout, "galago"};
-  app.footer(kExamples);
-  app.require_subcommand(1);
-  app.set_version_flag("--version", std::string("galago ") + galago::version());
   galago::cli::Action action;
-  galago::cli::add_run(app, action);
-  galago::cli::add_inspect(app, action);
-  galago::cli::add_trace(app, action);
-  galago::cli::add_verify(app, action);
-  galago::cli::add_export(app, action);
-  galago::cli::add_quantize(app, action);
-  galago::cli::add_embed(app, action);
-  galago::cli::add_classify(app, action);
-  galago::cli::add_bench(app, action);
-  galago::cli::check_numbers(app);
-  const bool json =
-      std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });
+  const std::unique_ptr<CLI::App> parser = galago::cli::make_app(action);
+  CLI::App& app = *parser;
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
   galago::cli::guard_mapped_files(json);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return run(
-        [&]() -> int {
-          if (error.get_exit_code() == 0) {  // --help and --version
-            std::ostringstream shown;
-            app.exit(error, shown, shown);
-            galago::cli::print(shown.str());
-            return 0;
-          }
-          throw galago::Error(
-              galago::ErrorCode::usage,
-              {.where = error.what(), .hint = "galago --help shows the commands and their flags"});
-        },
-        json);
-  }
-  return run(action, json);
+  return run(
+      [&] {
+        std::vector<std::string> arranged = galago::cli::arranged(app, words);
+        const std::string name = "galago " + arranged.front();
+        std::reverse(arranged.begin(), arranged.end());  // the parser takes them from the end
+        try {
+          app.parse(arranged);
+        } catch (const CLI::CallForHelp&) {
+          galago::cli::print(shown_help(app));
+          return 0;
+        } catch (const CLI::CallForVersion& version) {
+          galago::cli::print(std::string(version.what()) + "\n");
+          return 0;
+        } catch (const CLI::ParseError& error) {
+          throw galago::Error(galago::ErrorCode::usage,
+                              {.where = error.what(), .hint = name + " --help shows its flags"});
+        }
+        return action();
+      },
+      json);
 }

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "console.h"
 #include "core/clock.h"
+#include "model_path.h"
 
 namespace galago::cli {
 namespace {
@@ -37,11 +38,11 @@ std::string to_text(const QuantizeFlags& flags, const QuantisedModel& done) {
 int run(const QuantizeFlags& flags) {
   catch_interrupt();
   StatusLine status(!flags.json);
-  const QuantisedModel done =
-      quantise_model(flags.input, flags.output, weight_choice(flags.dtype), [&](int64_t at, int64_t total) {
-        status.show("tensor " + grouped(at) + " of " + grouped(total));
-        return !interrupted();
-      });
+  const QuantisedModel done = quantise_model(model_path(flags.input), flags.output,
+                                             weight_choice(flags.dtype), [&](int64_t at, int64_t total) {
+                                               status.show("tensor " + grouped(at) + " of " + grouped(total));
+                                               return !interrupted();
+                                             });
   status.clear();
   if (flags.json)
     print_json(to_json(flags, done));

@@ -6,11 +6,15 @@
 #include "commands.h"
 #include "console.h"
 #include "ffmpeg/ffmpeg_video.h"
+#include "flags.h"
+#include "image/image.h"
 #include "io/weights.h"
 #include "kernels/kernels.h"
+#include "model_path.h"
 #include "models/registry.h"
 #include "models/trace.h"
 #include "models/verify.h"
+#include "pictures.h"
 
 namespace galago::cli {
 namespace {
@@ -23,6 +27,7 @@ struct TraceFlags {
   std::string output;
   std::string golden;
   TraceRequest request;
+  std::optional<int64_t> max_new_tokens;
   bool no_split = false;
   bool json = false;
   std::string chat_template;
@@ -39,8 +44,8 @@ struct Loaded {
 Loaded load(const TraceFlags& flags, int pillow) {
   kernels::set_threads(flags.threads);
   Loaded loaded;
-  loaded.frontend = load_frontend(flags.model.empty() ? demo_model() : std::filesystem::path(flags.model), {},
-                                  flags.chat_template, pillow_resizer(pillow));
+  loaded.frontend =
+      load_frontend(model_path(flags.model), {}, flags.chat_template, pillow_resizer(pillow));
   loaded.checkpoint = loaded.frontend->files().checkpoint();
   loaded.engine = loaded.frontend->load_engine(loaded.checkpoint);
   warn(unused_warnings(loaded.engine->unused, false, loaded.frontend->files().path().string()));
@@ -64,9 +69,15 @@ std::shared_ptr<const VideoSource> video_source(const std::string& path, std::op
 }
 
 int run_trace_command(TraceFlags& flags) {
-  for (const std::string& path : flags.images) flags.request.images.push_back(load_image(path));
-  for (const std::string& path : flags.videos) flags.request.videos.push_back(video_source(path, flags.fps));
+  check_standard_input(flags.images, {});
+  for (const std::string& path : flags.images) {
+    const PictureBytes picture(path);
+    flags.request.images.push_back(decode_image(picture.bytes(), picture.name()));
+  }
+  for (const std::string& path : flags.videos)
+    flags.request.videos.push_back(video_source(local_file(path).string(), flags.fps));
   if (flags.no_split) flags.request.split = false;
+  if (flags.max_new_tokens) flags.request.max_new_tokens = *flags.max_new_tokens;
   if (const auto folder = std::filesystem::path(flags.output).parent_path();
       !folder.empty() && !std::filesystem::is_directory(folder))
     throw Error(ErrorCode::output_io, {.where = flags.output, .got = "no such folder"});
@@ -133,11 +144,11 @@ void add_trace(CLI::App& app, Action& action) {
   auto flags = std::make_shared<TraceFlags>();
   CLI::App* command =
       app.add_subcommand("trace", "Write every station's tensor of one greedy run as safetensors");
-  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
-  command->add_option("-i,--image", flags->images, "A picture; may be given several times")
-      ->allow_extra_args(false);
-  command->add_option("--video", flags->videos, "A video, in any form that run takes")
-      ->allow_extra_args(false);
+  add_model(*command, flags->model);
+  add_texts(*command, "-i,--image", flags->images, std::string(kImageHelp) + "; several may follow")
+      ->type_name("FILE");
+  add_texts(*command, "--video", flags->videos, "A video, in any form that run takes")
+      ->type_name("FILE");
   command->add_option("--fps", flags->fps, "Frames per second of the videos: needed for folders");
   command->add_option("-p,--prompt", flags->request.text.prompt, "The question")->required();
   command->add_option("--system", flags->request.text.system, "A system message");
@@ -148,12 +159,14 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_flag("--parse-special", flags->request.text.parse_special,
                     "Special tokens in the question are control");
   command->add_flag("--no-split", flags->no_split, "Encode each picture as one tile");
-  command->add_option("-n,--max-new-tokens", flags->request.max_new_tokens, "Greedy tokens")
-      ->capture_default_str();
+  add_token_limit(*command, flags->max_new_tokens,
+                  "Greedy tokens; -1: up to the end of the context (default: 64)");
   command->add_option("-o,--output", flags->output, "The safetensors file to write")->required();
   add_pillow(*command, flags->pillow);
-  command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
+  add_threads(*command, flags->threads);
+  command->footer(
+      "Example:\n"
+      "  galago trace -m SmolVLM-256M-Instruct photo.jpg \"What is this?\" -n 8 -o trace.safetensors\n");
   command->callback([flags, &action] { action = [flags] { return run_trace_command(*flags); }; });
 }
 
@@ -161,15 +174,17 @@ void add_verify(CLI::App& app, Action& action) {
   auto flags = std::make_shared<TraceFlags>();
   CLI::App* command =
       app.add_subcommand("verify", "Compare a run with one made by transformers, station by station");
-  command->add_option("-m,--model", flags->model, "Model directory, or GGUF file (default: the demo model)");
+  add_model(*command, flags->model);
   command->add_option("--golden", flags->golden, "Directory that tools/oracle/make_golden.py wrote")
       ->required();
-  command->add_option("-t,--threads", flags->threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
+  add_threads(*command, flags->threads);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Pictures are resized as the Pillow does that made the golden (12 where it names none).\n"
-      "Exit code 0 only if every station holds its bound, 1 if one does not.\n");
+      "Exit code 0 only if every station holds its bound, 1 if one does not.\n"
+      "\n"
+      "Example:\n"
+      "  galago verify -m SmolVLM-256M-Instruct --golden golden\n");
   command->callback([flags, &action] { action = [flags] { return run_verify_command(*flags); }; });
 }
 

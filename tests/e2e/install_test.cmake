@@ -18,7 +18,7 @@ function(run)
 endfunction()
 
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-foreach(file IN ITEMS bin/galago include/galago/galago.h share/galago/models/demo/config.json)
+foreach(file IN ITEMS bin/galago share/man/man1/galago.1 include/galago/galago.h share/galago/models/demo/config.json)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "not installed: ${file}")
   endif()

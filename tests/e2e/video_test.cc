@@ -126,7 +126,7 @@ TEST(KeepSpecial, ShowsDocTags) {
   const Json facts = golden("docling");
   const std::string tags = facts["generated_text_with_special"];
   ASSERT_THAT(tags, HasSubstr("<nl></otsl>"));
-  const Finished plain = galago(question + std::vector<std::string>{"--json"});
+  const Finished plain = galago(question + std::vector<std::string>{"--skip-special", "--json"});
   EXPECT_EQ(plain.json()["text"], facts["generated_text"]);
   const Finished kept = galago(question + std::vector<std::string>{"--keep-special", "--json"});
   EXPECT_EQ(kept.json()["text"], tags);

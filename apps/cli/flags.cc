@@ -1,0 +1,103 @@
+// See the header.
+#include "flags.h"
+
+#include <charconv>
+#include <random>
+
+#include "core/limits.h"
+
+namespace galago::cli {
+namespace {
+
+template <class Number>
+std::optional<Number> whole_number(const std::string& text) {
+  Number number{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) return {};
+  return number;
+}
+
+[[noreturn]] void refuse(const char* flag, const std::string& got, const std::string& expected) {
+  throw Error(ErrorCode::usage, {.where = flag, .got = got, .expected = expected});
+}
+
+}  // namespace
+
+CLI::Option* add_model(CLI::App& command, std::string& model, const std::string& help) {
+  return command.add_option("-m,--model", model, help)->group("Model")->type_name("MODEL");
+}
+
+CLI::Option* add_threads(CLI::App& command, int& threads) {
+  return command.add_option("-t,--threads", threads, "Threads; 0: one for each processor")
+      ->group(kSpeedGroup)
+      ->check(CLI::Range(0, 1024));
+}
+
+void add_numbers(CLI::App& command, LoadOptions& load) {
+  add_threads(command, load.threads);
+  add_pillow(command, load.pillow);
+  command.add_option("--dtype", load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
+      ->group(kSpeedGroup)
+      ->capture_default_str();
+  command
+      .add_option("--compute", load.compute,
+                  "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
+      ->group(kSpeedGroup)
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+  command
+      .add_flag("!--no-mmap", load.mmap,
+                "Copy the weights instead of mapping the file: faster tokens, more memory, slower start")
+      ->group(kSpeedGroup);
+}
+
+CLI::Option* add_strict(CLI::App& command, LoadOptions& load) {
+  return command
+      .add_flag("--strict", load.strict,
+                "Refuse a checkpoint with tensors that the model does not use, instead of a warning")
+      ->group("Model");
+}
+
+CLI::Option* add_pillow(CLI::App& command, int& pillow) {
+  return command.add_option("--pillow", pillow, "Resize pictures as this Pillow does: 13 or 12")
+      ->group("Model")
+      ->check(CLI::IsMember({12, 13}))
+      ->capture_default_str();
+}
+
+CLI::Option* add_texts(CLI::App& command, const std::string& names, std::vector<std::string>& texts,
+                       const std::string& help) {
+  // The parser's own lists take "{}" for none and "[a,b]" for two.
+  const CLI::callback_t take = [&texts](const CLI::results_t& words) {
+    texts = words;
+    return true;
+  };
+  return command.add_option(names, take, help)->take_all()->allow_extra_args(false);
+}
+
+CLI::Option* add_token_limit(CLI::App& command, std::optional<int64_t>& tokens, const std::string& help) {
+  const CLI::callback_t take = [&tokens](const CLI::results_t& words) {
+    tokens = whole_number<int64_t>(words.back());
+    if (!tokens) refuse("--max-new-tokens", words.back(), "a whole number of at least 1, or -1");
+    if (*tokens == -1) tokens = limits::kConfigPositions;  // no context is longer
+    return true;
+  };
+  return command.add_option("-n,--max-new-tokens", take, help)->type_name("N");
+}
+
+CLI::Option* add_seed(CLI::App& command, uint64_t& seed, const std::string& help) {
+  const CLI::callback_t take = [&seed](const CLI::results_t& words) {
+    if (words.back() == "-1") {
+      seed = std::random_device()();
+      return true;
+    }
+    const auto number = whole_number<uint64_t>(words.back());
+    if (!number) refuse("--seed", words.back(), "a whole number from 0 to 18446744073709551615, or -1");
+    seed = *number;
+    return true;
+  };
+  return command.add_option("--seed", take, help)->type_name("N");
+}
+
+}  // namespace galago::cli

@@ -1,0 +1,44 @@
+// Flags that several commands have, and kinds of values that the parser does not know.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "galago/galago.h"
+
+namespace galago::cli {
+
+inline constexpr const char* kSpeedGroup = "Speed and memory";
+inline constexpr const char* kImageHelp =
+    "A picture (JPEG, PNG, WebP, BMP or GIF), told by its content; - reads standard input; data: and file: "
+    "URIs are taken too";
+
+inline constexpr const char* kDualModelHelp =
+    "Directory of a SigLIP or SigLIP2 model, or its ORG/NAME in the Hugging Face cache";
+
+/// -m, --model.
+CLI::Option* add_model(CLI::App& command, std::string& model,
+                       const std::string& help =
+                           "Model directory, GGUF file, or ORG/NAME of the Hugging Face "
+                           "cache (default: the demo model that ships with galago)");
+/// The flags of every command that computes: threads, formats of weights, arithmetic.
+void add_numbers(CLI::App& command, LoadOptions& load);
+/// --pillow, which is also one of add_numbers.
+CLI::Option* add_pillow(CLI::App& command, int& pillow);
+/// --strict.
+CLI::Option* add_strict(CLI::App& command, LoadOptions& load);
+/// -t, --threads alone.
+CLI::Option* add_threads(CLI::App& command, int& threads);
+
+/// A flag that takes one text each time it is given, any text at all.
+CLI::Option* add_texts(CLI::App& command, const std::string& names, std::vector<std::string>& texts,
+                       const std::string& help);
+/// -n, --max-new-tokens: 1 or more, or -1 for what the context holds.
+CLI::Option* add_token_limit(CLI::App& command, std::optional<int64_t>& tokens, const std::string& help);
+/// --seed: 0 or more, or -1 for one of chance.
+CLI::Option* add_seed(CLI::App& command, uint64_t& seed, const std::string& help);
+
+}  // namespace galago::cli

@@ -1,0 +1,166 @@
+// See the header. Names after llama.cpp's common/arg.cpp, transformers' GenerationConfig and command line,
+// and the generate scripts of mlx-vlm, vLLM and Ollama.
+#include "habits.h"
+
+namespace galago::cli {
+namespace {
+
+constexpr std::string_view kDownload =
+    "galago downloads nothing: get the model with hf download ORG/NAME --local-dir DIR, then -m DIR";
+constexpr std::string_view kProcessor = "galago computes on the processor alone: leave it out";
+constexpr std::string_view kQuiet =
+    "standard output has the answer alone, and standard error what is said about it: leave it out";
+constexpr std::string_view kFilters =
+    "galago samples with --temp, --top-k, --top-p, --min-p and "
+    "--repetition-penalty alone";
+constexpr std::string_view kContext =
+    "the context is the model's own, and memory is taken as the answer grows: leave it out; -n bounds the "
+    "answer";
+
+constexpr Habit kHabits[] = {
+    // The answer.
+    {"--n-predict --predict --max-tokens --num-predict --max-completion-tokens --new-tokens --max-new-token "
+     "--num-tokens --tokens",
+     "--max-new-tokens", ""},
+    {"--max-length", "--max-new-tokens", "it counts the prompt too: -n counts the answer's tokens"},
+    {"--min-length --min-new-tokens", "", "galago has no least length of an answer"},
+    {"--temperature", "--temp", ""},
+    {"--topk", "--top-k", ""},
+    {"--topp", "--top-p", ""},
+    {"--minp", "--min-p", ""},
+    {"--repeat-penalty --rep-penalty --repetition-penalty-factor", "--repetition-penalty", ""},
+    {"--repeat-last-n", "--repetition-penalty", "--repetition-penalty looks at the whole prompt and answer"},
+    {"-s --random-seed", "--seed", ""},
+    {"--stop-sequence --stop-sequences --stop-strings --stop-string --stop-word --stop-words", "--stop", ""},
+    {"-r --reverse-prompt", "--stop", "--stop TEXT ends the answer before a text"},
+    {"-sp --special", "--keep-special", ""},
+    {"--skip-special-tokens", "--skip-special", ""},
+    {"--do-sample --sample", "--temp", "a temperature above 0 samples: --temp 0.7"},
+    {"--greedy", "--temp", "--temp 0, the default, is greedy"},
+    {"--num-beams --beams --num-return-sequences --best-of", "",
+     "galago has no beam search and gives one answer"},
+    {"--presence-penalty --frequency-penalty --mirostat --mirostat-lr --mirostat-ent --typical --typical-p "
+     "--tfs --dynatemp-range --dynatemp-exp --xtc-probability --xtc-threshold --dry-multiplier --dry-base "
+     "--dry-allowed-length --dry-penalty-last-n --top-n-sigma --top-nsigma --samplers --sampler-seq "
+     "--sampling-seq --no-repeat-ngram-size --epsilon-cutoff --eta-cutoff",
+     "", kFilters},
+    {"--ignore-eos", "--max-new-tokens", "an answer ends with the model's end token, or after -n tokens"},
+    {"-l --logit-bias --grammar --grammar-file -j --json-schema -jf --json-schema-file", "",
+     "galago cannot bind an answer to a grammar or change single tokens"},
+    // The question.
+    {"--question --query --user-prompt --message --instruction --user", "--prompt", ""},
+    {"--prompt-file", "--file", ""},
+    {"-bf --binary-file", "--file", "-f FILE takes the question from a file of UTF-8"},
+    {"-sys --system-prompt --system-message", "--system", ""},
+    {"-sysf --system-prompt-file", "--system", "--system \"$(cat FILE)\""},
+    {"-e --escape --no-escape", "--prompt",
+     "texts are taken as they stand: in a shell, $'one\\ntwo' has a line end"},
+    {"-no-cnv --no-conversation", "--raw", "--raw continues a text without chat template"},
+    {"-cnv --conversation -st --single-turn -if --interactive-first --interactive --in-prefix --in-suffix "
+     "-ml --multiline-input --no-in-prefix-bos",
+     "--prompt",
+     "one command answers one question, -p TEXT, or several about the same pictures, -p TEXT -p TEXT"},
+    {"--jinja --no-jinja --apply-chat-template", "",
+     "the model's chat template is always followed, or that of --chat-template FILE: leave it out"},
+    {"--chat-template-file --template-file", "--chat-template", ""},
+    // Pictures.
+    {"--images --img --image-file --image-path --picture --pictures --image-url", "--image", ""},
+    {"--audio", "", "galago hears nothing: it reads pictures, videos and text"},
+    {"--videos --video-path --video-file", "--video", ""},
+    {"--video-fps", "--fps", ""},
+    {"--num-frames --max-frames", "--video",
+     "the model's own settings say how many frames of --video are seen"},
+    {"--image-min-tokens --image-max-tokens --resize-shape --longest-edge --image-size --max-pixels "
+     "--min-pixels",
+     "--no-split", "the model's own settings say how a picture is cut; --no-split makes one tile of it"},
+    {"--do-image-splitting", "--split", "--split cuts pictures into tiles, --no-split does not"},
+    // The model.
+    {"--model-path --model-name-or-path --model-name --model-dir --model-id --pretrained-model-name-or-path "
+     "--pretrained --path",
+     "--model", ""},
+    {"-hf -hfr --hf-repo -hff --hf-file -hfv --hf-repo-v -hft --hf-token -hffv -hfd --hf-repo-draft -mu "
+     "--model-url -dr --docker-repo --token",
+     "--model", kDownload},
+    {"-mm --mmproj -mmu --mmproj-url --mmproj-auto --no-mmproj --no-mmproj-offload --mmproj-offload",
+     "--model",
+     "the file with the vision tower is found by itself: put it beside the GGUF file that -m names"},
+    {"--lora --lora-scaled --lora-base --adapter --adapter-path --control-vector", "--model",
+     "galago reads no adapters: merge it into the model first"},
+    {"-md --model-draft --draft --draft-max --draft-min --assistant-model --assistant", "",
+     "galago has no draft models: leave it out"},
+    {"--trust-remote-code", "", "galago runs no code of a model: leave it out"},
+    {"--revision", "--model", "-m ORG/NAME@REVISION takes that revision out of the Hugging Face cache"},
+    {"--cache-dir --cache-folder --hf-home", "--model",
+     "HF_HUB_CACHE or HF_HOME say where the Hugging Face cache of -m ORG/NAME is"},
+    {"--tokenizer --processor --tokenizer-name --config", "--model",
+     "tokenizer and settings are read from the model's directory: -m DIR"},
+    // Speed and memory.
+    {"--n-threads --num-threads --thread --cpus", "--threads", ""},
+    {"-tb --threads-batch", "--threads", "-t is for prompts and tokens alike"},
+    {"-c --ctx-size --n-ctx --context-size --context-length --max-model-len --num-ctx --max-kv-size "
+     "--max-seq-len --ctx",
+     "--max-new-tokens", kContext},
+    {"-ngl --gpu-layers --n-gpu-layers -dev --device -sm --split-mode -ts --tensor-split -mg --main-gpu "
+     "--list-devices --device-map --gpu --gpus --cuda --cpu --num-gpu --use-gpu",
+     "", kProcessor},
+    {"-fa --flash-attn --attn-implementation --no-kv-offload -nkvo --op-offload --no-op-offload --no-repack "
+     "--use-cache --numa --cpu-mask -C --cpu-range -Cr --cpu-strict --prio --poll --cpu-moe -cmoe -ot "
+     "--override-tensor --compile --torch-compile --defrag-thold -dt --swa-full --kv-unified --cont-batching "
+     "--no-cont-batching -cb -nocb -np --parallel --no-warmup --warmup --check-tensors --keep "
+     "--no-context-shift "
+     "--context-shift --rope-scaling --rope-freq-base --rope-freq-scale --rope-scale --yarn-orig-ctx",
+     "", "there is nothing of this to set in galago: leave it out"},
+    {"-ctk --cache-type-k -ctv --cache-type-v --kv-cache-type --cache-type", "--kv-cache-dtype",
+     "--kv-cache-dtype f32 or f16"},
+    {"-b --batch-size -ub --ubatch-size --chunk-size --prefill-step-size", "--prefill-chunk",
+     "--prefill-chunk N reads a prompt N tokens at a time"},
+    {"--mmap", "", "files are mapped unless --no-mmap is given: leave it out"},
+    {"--mlock --direct-io -dio", "--no-mmap", "--no-mmap copies the weights into the process's own memory"},
+    {"--torch-dtype --precision --data-type --quantization --quantize -q --quant", "--dtype",
+     "--dtype f32, bf16, q8 or q4"},
+    {"--load-in-4bit --int4", "--dtype", "--dtype q4"},
+    {"--load-in-8bit --int8", "--dtype", "--dtype q8"},
+    {"--bf16 --fp16 --half --float16 --bfloat16", "--dtype",
+     "--dtype bf16; without it weights stay as they are stored"},
+    // Output.
+    {"-v --verbose --verbosity -lv --log-verbosity --perf --show-timings --timings --log-verbose --debug",
+     "--stats", "--stats prints sizes and times to standard error"},
+    {"--log-disable --log-file --log-colors --log-prefix --log-timestamps --no-display-prompt "
+     "--display-prompt --simple-io --color --colors --no-color --no-perf -co --quiet --silent --no-log "
+     "--verbose-prompt "
+     "--stream --no-stream --progress --no-progress",
+     "", kQuiet},
+    {"-o --output --output-file --out --save", "",
+     "the answer goes to standard output: galago run ... > FILE"},
+    {"--format --output-format --response-format --json-output", "--json", "--json prints one object"},
+    {"--usage -?", "--help", ""},
+};
+
+constexpr CommandHabit kCommands[] = {
+    {"ask generate infer predict answer describe caption complete completion chat cli mtmd llava main query",
+     "run"},
+    {"info show config shapes plan memory", "inspect"},
+    {"benchmark benchmarks speed perf", "bench"},
+    {"quantise quantization quant", "quantize"},
+    {"embedding embeddings encode vectors features", "embed"},
+    {"classification label labels zero-shot zeroshot", "classify"},
+    {"check compare test", "verify"},
+    {"extract save-tower", "export"},
+    {"dump debug", "trace"},
+};
+
+}  // namespace
+
+std::span<const Habit> habits() { return kHabits; }
+std::span<const CommandHabit> command_habits() { return kCommands; }
+
+const Habit* find_habit(std::string_view name) {
+  for (const Habit& habit : kHabits) {
+    bool found = false;
+    for_each_name(habit.names, [&](std::string_view one) { found = found || one == name; });
+    if (found) return &habit;
+  }
+  return nullptr;
+}
+
+}  // namespace galago::cli

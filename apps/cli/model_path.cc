@@ -1,0 +1,79 @@
+// See the header.
+#include "model_path.h"
+
+#include "console.h"
+#include "io/hub_cache.h"
+#include "pictures.h"
+#include "wording.h"
+
+namespace galago::cli {
+namespace {
+
+// ORG/NAME of an address such as https://huggingface.co/ORG/NAME/tree/main; nothing for another one.
+std::string hub_name_of(const std::string& address) {
+  const std::string host = "huggingface.co/";
+  const size_t at = address.find(host);
+  if (at == std::string::npos) return "";
+  const std::string rest = address.substr(at + host.size());
+  const size_t slash = rest.find('/');
+  return slash == std::string::npos ? rest : rest.substr(0, rest.find('/', slash + 1));
+}
+
+std::string download(const std::string& name) {
+  const std::string folder = name.substr(name.find('/') + 1);
+  return "galago downloads nothing. Get it with: hf download " + name + " --local-dir " + folder +
+         ", and give -m " + folder;
+}
+
+}  // namespace
+
+std::filesystem::path demo_model() {
+  std::error_code error;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const char* place : {"../models/demo", "../share/galago/models/demo"})
+    if (const auto path = (folder / place).lexically_normal(); std::filesystem::exists(path / "config.json"))
+      return path;
+  throw Error(ErrorCode::not_found, {.where = "the demo model",
+                                     .got = "none beside " + folder.string(),
+                                     .expected = "models/demo or share/galago/models/demo",
+                                     .hint = "name a model directory with -m"});
+}
+
+std::filesystem::path model_path(const std::string& given) {
+  if (given.empty()) {
+    std::filesystem::path demo = demo_model();
+    notice("no -m, so the small demo model answers (a real model: -m DIR)");
+    return demo;
+  }
+  if (given.starts_with("http://") || given.starts_with("https://")) {
+    const std::string name = hub_name_of(given);
+    throw Error(
+        ErrorCode::usage,
+        {.where = "-m " + shortened(given, 120),
+         .got = "an address on the web",
+         .expected = "a model directory or a GGUF file",
+         .hint = is_hub_name(name) ? download(name) : "galago downloads nothing: get its files first"});
+  }
+  std::error_code error;
+  if (std::filesystem::is_regular_file(given, error) && ends_like_picture(given))
+    throw Error(ErrorCode::not_found, {.where = "-m " + given,
+                                       .got = "a picture by its name",
+                                       .expected = "a model directory or a GGUF file",
+                                       .hint = "a picture is given with -i"});
+  if (std::filesystem::exists(given, error) || !is_hub_name(given)) return given;
+  if (const auto snapshot = find_in_hub_cache(given)) return *snapshot;
+  const std::string name = given.substr(0, given.find('@'));
+  throw Error(ErrorCode::not_found,
+              {.where = given,
+               .got = "no such folder, and no model of this name in " + hub_cache().string(),
+               .expected = "a model directory or a GGUF file",
+               .hint = download(name)});
+}
+
+bool names_model(const std::string& word) {
+  std::error_code error;
+  return std::filesystem::exists(std::filesystem::path(word) / "config.json", error) ||
+         word.ends_with(".gguf");
+}
+
+}  // namespace galago::cli
