@@ -31,6 +31,7 @@ std::unique_ptr<CLI::App> make_app(Action& action) {
   app->footer(kExamples);
   app->set_version_flag("--version", std::string("galago ") + version(), "Print the version");
   app->set_help_flag("-h,--help", "Print this help");
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // a later flag replaces
   app->add_flag_callback(
       "--man",
       [&action, shown = app.get()] {

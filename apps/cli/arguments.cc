@@ -112,17 +112,16 @@ class Arranger {
       items_.push_back({flag, value});
   }
 
-  // a.jpg,b.jpg, if that is no file but its parts are.
+  // a.jpg,b.jpg, if that is no file but one of its parts is.
   static std::vector<std::string> listed(const std::string& value) {
     if (value.find(',') == std::string::npos || exists(value)) return {value};
     std::vector<std::string> parts;
     for (size_t begin = 0; begin <= value.size();) {
       const size_t end = std::min(value.find(',', begin), value.size());
       parts.push_back(value.substr(begin, end - begin));
-      if (!exists(parts.back())) return {value};
       begin = end + 1;
     }
-    return parts;
+    return std::any_of(parts.begin(), parts.end(), exists) ? parts : std::vector<std::string>{value};
   }
 
   std::string next_value(const Flag& flag) {

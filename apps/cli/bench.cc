@@ -236,9 +236,8 @@ void add_bench(CLI::App& app, Action& action) {
           "What is kept of each position: f32, or f16 in half the memory, which long contexts read faster")
       ->check(CLI::IsMember({"f32", "f16"}))
       ->capture_default_str();
-  command->add_option("--only", flags->only, "Time this stage only; may be given several times")
-      ->check(CLI::IsMember(BenchStages::names()))
-      ->allow_extra_args(false);
+  add_texts(*command, "--only", flags->only, "Time this stage only; may be given several times")
+      ->check(CLI::IsMember(BenchStages::names()));
   command->add_flag("--no-split", flags->no_split, "Encode the picture as one tile");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(

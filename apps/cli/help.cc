@@ -24,10 +24,18 @@ constexpr ExitCode kExitCodes[] = {{0, "done"},
                                    {78, "the model is malformed or not supported"},
                                    {130, "interrupted"}};
 
-/// What stands behind a flag: N, X for a number with a point, its choices.
-std::string value_of(const CLI::Option& option) {
+constexpr size_t kShortList = 24;  // characters of choices that stand behind a flag
+
+/// "{f32,bf16}" of a flag that takes one of a few words, or nothing.
+std::string choices_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
-  if (type.starts_with("TEXT:")) return type.substr(5);
+  return type.starts_with("TEXT:") ? type.substr(5) : "";
+}
+
+/// What stands behind a flag: N, X for a number with a point, its choices if they are short.
+std::string value_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name(), choices = choices_of(option);
+  if (!choices.empty()) return choices.size() > kShortList ? "NAME" : choices;
   const std::string kind = type.substr(0, type.find_first_of(": "));
   return kind == "INT" || kind == "UINT" ? "N" : kind == "FLOAT" ? "X" : kind;
 }
@@ -47,6 +55,10 @@ std::string flag_of(const CLI::Option& option) {
 
 std::string meaning_of(const CLI::Option& option) {
   std::string text = option.get_description();
+  if (std::string choices = choices_of(option); choices.size() > kShortList) {
+    for (size_t at = 0; (at = choices.find(',', at)) != std::string::npos; ++at) choices.insert(++at, " ");
+    text += ": one of " + choices;
+  }
   if (!option.get_default_str().empty()) text += " (default: " + option.get_default_str() + ")";
   if (option.get_required()) text += " (required)";
   return text;

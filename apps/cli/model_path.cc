@@ -72,8 +72,8 @@ std::filesystem::path model_path(const std::string& given) {
 
 bool names_model(const std::string& word) {
   std::error_code error;
-  return std::filesystem::exists(std::filesystem::path(word) / "config.json", error) ||
-         word.ends_with(".gguf");
+  return word.ends_with(".gguf") ||
+         (!word.empty() && std::filesystem::exists(std::filesystem::path(word) / "config.json", error));
 }
 
 }  // namespace galago::cli

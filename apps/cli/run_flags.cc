@@ -84,8 +84,8 @@ void add_sampling(CLI::App& command, GenerateOptions& options) {
       ->group(group)
       ->type_name("TEXT");
   command
-      .add_flag(
-          "--keep-special,!--skip-special", options.keep_special,
+      .add_flag_function(
+          "--keep-special,!--skip-special", [&options](int64_t times) { options.keep_special = times > 0; },
           "Show special tokens in the answer, the end token too; or none of them (default: none, but the "
           "DocTags of a model that writes them)")
       ->group(group);
