@@ -13,7 +13,7 @@ namespace galago::cli {
 
 inline constexpr const char* kSpeedGroup = "Speed and memory";
 inline constexpr const char* kImageHelp =
-    "A picture (JPEG, PNG, WebP, BMP or GIF), told by its content; - reads standard input; data: and file: "
+    "A picture (JPEG, PNG, WebP, BMP, TIFF or GIF), told by its content; - reads standard input; data: and file: "
     "URIs are taken too";
 
 inline constexpr const char* kDualModelHelp =
