@@ -114,11 +114,6 @@ void notice(const std::string& text) {
   std::cerr << "galago: " << text << "\n";
 }
 
-void add_strict(CLI::App& command, LoadOptions& load) {
-  command.add_flag("--strict", load.strict,
-                   "Refuse a checkpoint with tensors that the model does not use, instead of a warning");
-}
-
 StatusLine::StatusLine(bool wanted) : on_(wanted && isatty(STDERR_FILENO)) {}
 
 void StatusLine::show(const std::string& text) {
