@@ -13,8 +13,8 @@ namespace galago::cli {
 
 inline constexpr const char* kSpeedGroup = "Speed and memory";
 inline constexpr const char* kImageHelp =
-    "A picture (JPEG, PNG, WebP, BMP, TIFF or GIF), told by its content; - reads standard input; data: and "
-    "file: URIs are taken too";
+    "A picture (JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF), told by its content; - reads standard input; "
+    "data: and file: URIs are taken too";
 
 inline constexpr const char* kDualModelHelp =
     "Directory of a SigLIP or SigLIP2 model, or its ORG/NAME in the Hugging Face cache";

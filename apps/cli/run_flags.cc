@@ -12,9 +12,10 @@ void add_question(CLI::App& command, RunFlags& flags) {
   add_texts(command, "-i,--image", flags.images, std::string(kImageHelp) + "; several may follow")
       ->group(group)
       ->type_name("FILE");
-  add_texts(command, "--video", flags.videos,
-            "An MP4, MOV, WebM, MKV or AVI file (read by an installed ffmpeg), an animated GIF or WebP file, or "
-            "a folder of pictures in the order of their names (with --fps); may be given several times")
+  add_texts(
+      command, "--video", flags.videos,
+      "An MP4, MOV, WebM, MKV or AVI file (read by an installed ffmpeg), an animated GIF or WebP file, or "
+      "a folder of pictures in the order of their names (with --fps); may be given several times")
       ->group(group)
       ->type_name("FILE");
   command

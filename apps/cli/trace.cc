@@ -147,8 +147,7 @@ void add_trace(CLI::App& app, Action& action) {
   add_model(*command, flags->model);
   add_texts(*command, "-i,--image", flags->images, std::string(kImageHelp) + "; several may follow")
       ->type_name("FILE");
-  add_texts(*command, "--video", flags->videos, "A video, in any form that run takes")
-      ->type_name("FILE");
+  add_texts(*command, "--video", flags->videos, "A video, in any form that run takes")->type_name("FILE");
   command->add_option("--fps", flags->fps, "Frames per second of the videos: needed for folders");
   command->add_option("-p,--prompt", flags->request.text.prompt, "The question")->required();
   command->add_option("--system", flags->request.text.system, "A system message");
