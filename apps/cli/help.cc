@@ -29,7 +29,8 @@ constexpr size_t kShortList = 24;  // characters of choices that stand behind a 
 /// "{f32,bf16}" of a flag that takes one of a few words, or nothing.
 std::string choices_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
-  return type.starts_with("TEXT:") ? type.substr(5) : "";
+  const size_t list = type.find(":{");
+  return list == std::string::npos ? "" : type.substr(list + 1);
 }
 
 /// What stands behind a flag: N, X for a number with a point, its choices if they are short.
