@@ -161,8 +161,8 @@ int run(const BenchFlags& flags) {
   const BenchOptions options = bench_options(flags);
   const Clock clock;
   auto loading = std::make_optional<Loading>();
-  const auto frontend = load_frontend(model_path(flags.model), numbers_of(flags.load), {},
-                                      pillow_resizer(flags.load.pillow));
+  const auto frontend =
+      load_frontend(model_path(flags.model), numbers_of(flags.load), {}, pillow_resizer(flags.load.pillow));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   loading.reset();

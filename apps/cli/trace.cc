@@ -44,8 +44,7 @@ struct Loaded {
 Loaded load(const TraceFlags& flags, int pillow) {
   kernels::set_threads(flags.threads);
   Loaded loaded;
-  loaded.frontend =
-      load_frontend(model_path(flags.model), {}, flags.chat_template, pillow_resizer(pillow));
+  loaded.frontend = load_frontend(model_path(flags.model), {}, flags.chat_template, pillow_resizer(pillow));
   loaded.checkpoint = loaded.frontend->files().checkpoint();
   loaded.engine = loaded.frontend->load_engine(loaded.checkpoint);
   warn(unused_warnings(loaded.engine->unused, false, loaded.frontend->files().path().string()));
