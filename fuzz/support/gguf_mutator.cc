@@ -182,7 +182,7 @@ void change_value(Entry& entry, Random& random) {
   if (entry.type == kArray && pick(random, 3) == 0) {
     entry.count = pick(random, entry.count + 2);
     item.resize(entry.count * width);
-  } else if (!item.empty()) {
+  } else if (item.size() >= width) {  // its type may have been changed
     const uint64_t number = odd_number(random);
     const size_t at = pick(random, item.size() / width) * width;
     if (pick(random, 2) == 0)
