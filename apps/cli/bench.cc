@@ -161,8 +161,7 @@ int run(const BenchFlags& flags) {
   const BenchOptions options = bench_options(flags);
   const Clock clock;
   auto loading = std::make_optional<Loading>();
-  const auto frontend =
-      load_frontend(model_path(flags.model), numbers_of(flags.load), {}, pillow_resizer(flags.load.pillow));
+  const auto frontend = load_frontend(model_path(flags.model), model_options(flags.load));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   loading.reset();
@@ -219,6 +218,7 @@ void add_bench(CLI::App& app, Action& action) {
                       "The picture; without one a made picture of 640x480, which needs no decoding");
   command->add_option("-p,--prompt", flags->prompt, "The question")->capture_default_str();
   add_numbers(*command, flags->load);
+  add_model_files(*command, flags->load);
   command->add_option("--runs", flags->runs, "Runs of each stage, of which the median counts")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();

@@ -135,6 +135,7 @@ void add_classify(CLI::App& app, Action& action) {
       ->group("Pictures and labels");
   add_numbers(*command, flags->load);
   add_strict(*command, flags->load);
+  add_model_files(*command, flags->load);
   command->add_flag("--json", flags->json, "Print one JSON object")->group("Output");
   command->footer(
       "Each label is judged alone: the numbers are probabilities that it fits, and do not sum to 1. Several\n"

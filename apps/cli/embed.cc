@@ -146,6 +146,7 @@ void add_embed(CLI::App& app, Action& action) {
       ->group(group);
   add_numbers(*command, flags->load);
   add_strict(*command, flags->load);
+  add_model_files(*command, flags->load);
   command->add_flag("--json", flags->json, "Print one JSON object")->group("Output");
   command->footer(
       "Plain output has one line for each picture, then one for each text: the kind, the name, the numbers,\n"

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/limits.h"
+#include "models/adapters.h"
 
 namespace galago::cli {
 namespace {
@@ -26,6 +27,25 @@ std::optional<Number> whole_number(const std::string& text) {
 
 CLI::Option* add_model(CLI::App& command, std::string& model, const std::string& help) {
   return command.add_option("-m,--model", model, help)->group("Model")->type_name("MODEL");
+}
+
+void add_model_files(CLI::App& command, LoadOptions& load) {
+  const char* group = "Model files";
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--lora",
+          [&load](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) load.lora.push_back(parse_lora(text));
+          },
+          kLoraHelp)
+      ->type_name("DIR[:SCALE]")
+      ->allow_extra_args(false)
+      ->group(group);
+  command
+      .add_option("--mmproj", load.mmproj,
+                  "Of a GGUF model: the file with its eyes (default: the best beside the model that fits)")
+      ->type_name("FILE")
+      ->group(group);
 }
 
 CLI::Option* add_threads(CLI::App& command, int& threads) {

@@ -30,6 +30,11 @@ void add_numbers(CLI::App& command, LoadOptions& load);
 CLI::Option* add_pillow(CLI::App& command, int& pillow);
 /// --strict.
 CLI::Option* add_strict(CLI::App& command, LoadOptions& load);
+/// --lora and --mmproj: files beside the model.
+void add_model_files(CLI::App& command, LoadOptions& load);
+inline constexpr const char* kLoraHelp =
+    "Add a LoRA adapter that peft has saved, a directory, with this scale (default 1); may be given several "
+    "times";
 /// -t, --threads alone.
 CLI::Option* add_threads(CLI::App& command, int& threads);
 

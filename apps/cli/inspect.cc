@@ -30,6 +30,7 @@ struct InspectFlags {
   bool no_mmap = false;
   bool no_split = false;
   bool json = false;
+  LoadOptions files;  ///< adapters and eyes
 };
 
 struct PlannedImage {
@@ -129,6 +130,7 @@ nlohmann::ordered_json to_json(const Inspected& model, const std::vector<Planned
           {"model_type", model.frontend.config().model_type},
           {"dtype", model.frontend.config().dtype},
           {"tensor_prefix", model.checkpoint.wrapper()},
+          {"notes", model.frontend.files().notes()},
           {"stations", rows},
           {"images", pictures},
           {"memory", to_json(memory)}};
@@ -145,6 +147,7 @@ std::string to_text(const Inspected& inspected, const std::vector<PlannedImage>&
       std::to_string(model.text.max_position_embeddings) + "\n";
   if (const std::string& wrapper = inspected.checkpoint.wrapper(); !wrapper.empty())
     text += "tensor names without their prefix " + wrapper + "\n";
+  for (const std::string& note : inspected.frontend.files().notes()) text += note + "\n";
   text += "\n";
   std::vector<std::vector<std::string>> rows = {{"station", "in", "out", "parameters", "bytes"}};
   int64_t parameters = 0;
@@ -169,8 +172,11 @@ int run(const InspectFlags& flags) {
   check_options(flags.options);
   check_standard_input(flags.images, {});
   kernels::set_threads(flags.threads);
-  const auto frontend = load_frontend(model_path(flags.model), {}, flags.chat_template);
-  const Checkpoint checkpoint = frontend->files().outline();
+  const auto frontend = load_frontend(model_path(flags.model), {.numbers = {},
+                                                                .mmproj = flags.files.mmproj,
+                                                                .lora = flags.files.lora,
+                                                                .chat_template = flags.chat_template});
+  const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto stations = inspect(*frontend, checkpoint);
   const std::optional<bool> split = flags.no_split ? std::optional(false) : std::nullopt;
   std::vector<PlannedImage> images;
@@ -200,6 +206,7 @@ void add_inspect(CLI::App& app, Action& action) {
                   "Tokens of its answer; -1: up to the end of the context (default: as in run)");
   command->add_option("--chat-template", flags->chat_template, "As in run")->type_name("FILE");
   command->add_option("--dtype", flags->dtype, "As in run")->capture_default_str();
+  add_model_files(*command, flags->files);
   command->add_flag("--no-mmap", flags->no_mmap, "As in run");
   command->add_option("--prefill-chunk", flags->options.prefill_chunk, "As in run");
   command->add_option("--kv-cache-dtype", flags->kv_cache_dtype, "As in run")

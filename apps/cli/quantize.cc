@@ -6,7 +6,9 @@
 #include "commands.h"
 #include "console.h"
 #include "core/clock.h"
+#include "flags.h"
 #include "model_path.h"
+#include "models/adapters.h"
 
 namespace galago::cli {
 namespace {
@@ -15,6 +17,7 @@ struct QuantizeFlags {
   std::string input;
   std::string output;
   std::string dtype;
+  std::vector<std::string> lora;
   bool json = false;
 };
 
@@ -38,11 +41,14 @@ std::string to_text(const QuantizeFlags& flags, const QuantisedModel& done) {
 int run(const QuantizeFlags& flags) {
   catch_interrupt();
   StatusLine status(!flags.json);
-  const QuantisedModel done = quantise_model(model_path(flags.input), flags.output,
-                                             weight_choice(flags.dtype), [&](int64_t at, int64_t total) {
-                                               status.show("tensor " + grouped(at) + " of " + grouped(total));
-                                               return !interrupted();
-                                             });
+  const auto progress = [&](int64_t at, int64_t total) {
+    status.show("tensor " + grouped(at) + " of " + grouped(total));
+    return !interrupted();
+  };
+  std::vector<Lora> lora;
+  for (const std::string& one : flags.lora) lora.push_back(parse_lora(one));
+  const QuantisedModel done =
+      quantise_model(model_path(flags.input), flags.output, weight_choice(flags.dtype), progress, lora);
   status.clear();
   if (flags.json)
     print_json(to_json(flags, done));
@@ -73,6 +79,7 @@ void add_quantize(CLI::App& app, Action& action) {
   command->add_option("--dtype", flags->dtype, "Format of the weights")
       ->required()
       ->check(CLI::IsMember({"q8", "q4", "bf16"}));
+  command->add_option("--lora", flags->lora, kLoraHelp)->allow_extra_args(false);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(kFooter);
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });

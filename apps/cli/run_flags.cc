@@ -131,6 +131,7 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
   add_output(command, flags);
   add_numbers(command, flags.load);
   add_strict(command, flags.load);
+  add_model_files(command, flags.load);
   command
       .add_option(
           "--prefill-chunk", flags.request.options.prefill_chunk,

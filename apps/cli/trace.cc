@@ -30,9 +30,7 @@ struct TraceFlags {
   std::optional<int64_t> max_new_tokens;
   bool no_split = false;
   bool json = false;
-  std::string chat_template;
-  int threads = 0;
-  int pillow = 13;
+  LoadOptions load;
 };
 
 struct Loaded {
@@ -42,9 +40,11 @@ struct Loaded {
 };
 
 Loaded load(const TraceFlags& flags, int pillow) {
-  kernels::set_threads(flags.threads);
+  kernels::set_threads(flags.load.threads);
+  ModelOptions options = model_options(flags.load);
+  options.resizer = pillow_resizer(pillow);
   Loaded loaded;
-  loaded.frontend = load_frontend(model_path(flags.model), {}, flags.chat_template, pillow_resizer(pillow));
+  loaded.frontend = load_frontend(model_path(flags.model), options);
   loaded.checkpoint = loaded.frontend->files().checkpoint();
   loaded.engine = loaded.frontend->load_engine(loaded.checkpoint);
   warn(unused_warnings(loaded.engine->unused, false, loaded.frontend->files().path().string()));
@@ -82,10 +82,10 @@ int run_trace_command(TraceFlags& flags) {
     throw Error(ErrorCode::output_io, {.where = flags.output, .got = "no such folder"});
   StatusLine status(true);
   status.show("loading the model");
-  const Loaded loaded = load(flags, flags.pillow);
+  const Loaded loaded = load(flags, flags.load.pillow);
   flags.request.progress = tile_progress(status);
   const Trace trace = run_trace(*loaded.frontend, *loaded.engine, flags.request);
-  write_trace(flags.output, trace, {{"pillow", std::to_string(flags.pillow)}});
+  write_trace(flags.output, trace, {{"pillow", std::to_string(flags.load.pillow)}});
   status.clear();
   std::vector<std::vector<std::string>> rows;
   for (const TraceTensor& tensor : trace)
@@ -152,7 +152,7 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_option("--system", flags->request.text.system, "A system message");
   command->add_flag("--raw", flags->request.text.raw,
                     "Take the question as it stands, without chat template");
-  command->add_option("--chat-template", flags->chat_template,
+  command->add_option("--chat-template", flags->load.chat_template,
                       "A Jinja file in place of the model's own chat template");
   command->add_flag("--parse-special", flags->request.text.parse_special,
                     "Special tokens in the question are control");
@@ -160,8 +160,9 @@ void add_trace(CLI::App& app, Action& action) {
   add_token_limit(*command, flags->max_new_tokens,
                   "Greedy tokens; -1: up to the end of the context (default: 64)");
   command->add_option("-o,--output", flags->output, "The safetensors file to write")->required();
-  add_pillow(*command, flags->pillow);
-  add_threads(*command, flags->threads);
+  add_pillow(*command, flags->load.pillow);
+  add_threads(*command, flags->load.threads);
+  add_model_files(*command, flags->load);
   command->footer(
       "Example:\n"
       "  galago trace -m SmolVLM-256M-Instruct photo.jpg \"What is this?\" -n 8 -o trace.safetensors\n");
@@ -175,7 +176,8 @@ void add_verify(CLI::App& app, Action& action) {
   add_model(*command, flags->model);
   command->add_option("--golden", flags->golden, "Directory that tools/oracle/make_golden.py wrote")
       ->required();
-  add_threads(*command, flags->threads);
+  add_threads(*command, flags->load.threads);
+  add_model_files(*command, flags->load);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Pictures are resized as the Pillow does that made the golden (12 where it names none).\n"

@@ -56,7 +56,7 @@ std::string read_file(const std::string& name) {
 
 /// Mean of -log p(token | those before it in its window).
 double mean_surprise(const std::string& path, const std::string& dtype, const std::string& text) {
-  const auto frontend = load_frontend(path, {.dtype = dtype});
+  const auto frontend = load_frontend(path, {.numbers = {.dtype = dtype}});
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   const LlamaDecoder& decoder = engine->decoder();

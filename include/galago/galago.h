@@ -83,7 +83,14 @@ class Video {
   std::shared_ptr<const Data> data_;
 };
 
-/// How a model is loaded. EmbeddingModel reads threads, dtype, compute, mmap and strict.
+/// A LoRA adapter that peft has saved (docs/lora.md): a directory with adapter_config.json and
+/// adapter_model.safetensors, and how much of it is added.
+struct Lora {
+  std::filesystem::path directory;
+  double scale = 1;  ///< finite; 0 leaves the model as it is, but for tensors that the adapter replaces
+};
+
+/// How a model is loaded. EmbeddingModel reads threads, dtype, compute, mmap, strict and lora.
 struct LoadOptions {
   int threads = 0;             ///< at most 1024; 0: one per processor; holds for the whole process
   std::string dtype = "auto";  ///< of weights: "auto" as stored, "f32", "bf16", "q8" or "q4"
@@ -110,6 +117,9 @@ struct LoadOptions {
   bool strict = false;
   /// A Jinja file in place of the model's own chat template, of prompts without videos; empty: the model's.
   std::filesystem::path chat_template;
+  std::vector<Lora> lora;  ///< adapters, all active; Error{model_invalid} lists what does not fit the model
+  std::filesystem::path
+      mmproj;  ///< of a GGUF model: the vision file; empty: the best beside it (docs/gguf.md)
 };
 
 /// How far a long request has come.

@@ -21,7 +21,7 @@ struct DTypeRow {
   int64_t bytes;
 };
 
-constexpr std::array<DTypeRow, 10> kDTypes = {{{DType::f32, "F32", 4},
+constexpr std::array<DTypeRow, 15> kDTypes = {{{DType::f32, "F32", 4},
                                                {DType::f16, "F16", 2},
                                                {DType::bf16, "BF16", 2},
                                                {DType::f64, "F64", 8},
@@ -30,7 +30,12 @@ constexpr std::array<DTypeRow, 10> kDTypes = {{{DType::f32, "F32", 4},
                                                {DType::i16, "I16", 2},
                                                {DType::i32, "I32", 4},
                                                {DType::i64, "I64", 8},
-                                               {DType::boolean, "BOOL", 1}}};
+                                               {DType::boolean, "BOOL", 1},
+                                               {DType::u16, "U16", 2},
+                                               {DType::u32, "U32", 4},
+                                               {DType::u64, "U64", 8},
+                                               {DType::f8_e4m3, "F8_E4M3", 1},
+                                               {DType::f8_e5m2, "F8_E5M2", 1}}};
 
 template <class T>
 T load(const std::byte* p) {

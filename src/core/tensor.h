@@ -13,7 +13,7 @@
 namespace galago {
 
 /// The element types that occur in checkpoints and traces.
-enum class DType { f32, f16, bf16, f64, u8, i8, i16, i32, i64, boolean };
+enum class DType { f32, f16, bf16, f64, u8, i8, i16, i32, i64, boolean, u16, u32, u64, f8_e4m3, f8_e5m2 };
 
 /// Bytes of one element.
 int64_t size_of(DType dtype) noexcept;

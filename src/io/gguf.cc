@@ -327,24 +327,4 @@ GgufHeader read_gguf_header(std::span<const std::byte> bytes, const std::string&
   return header;
 }
 
-GgufFile::GgufFile(const std::filesystem::path& file)
-    : map_(file), header_(read_gguf_header(map_.bytes(), file.string())) {}
-
-const GgufTensor* GgufFile::tensor(const std::string& name) const {
-  const auto found = header_.tensors.find(name);
-  return found == header_.tensors.end() ? nullptr : &found->second;
-}
-
-std::optional<GgufField> GgufFile::find(const std::string& key) const {
-  const auto found = header_.metadata.find(key);
-  if (found == header_.metadata.end()) return std::nullopt;
-  return GgufField(found->second, path().string() + ": " + key);
-}
-
-GgufField GgufFile::at(const std::string& key) const {
-  if (auto field = find(key)) return std::move(*field);
-  refuse(ErrorCode::model_invalid,
-         {.where = path().string(), .got = "no " + key, .expected = "this key in the metadata"});
-}
-
 }  // namespace galago

@@ -36,6 +36,7 @@ struct GgufTensor {
   Shape shape;  ///< outermost first, the reverse of the file's order
   const std::byte* data = nullptr;
   int64_t bytes = 0;
+  size_t part = 0;  ///< of a model in several files: which one
 };
 
 /// A metadata value with its name, for typed reads. Refers to the file, which must outlive it. Every fault of
@@ -82,14 +83,33 @@ struct GgufHeader {
 /// Error{input_too_large} over a published limit.
 GgufHeader read_gguf_header(std::span<const std::byte> bytes, const std::string& where);
 
-/// One GGUF file, memory-mapped; cheap to copy. Views live as long as a copy of map().
+/// Whether a file begins as GGUF does; false for what cannot be read.
+bool has_gguf_magic(const std::filesystem::path& file) noexcept;
+
+/// A file of a model in several: NAME-00001-of-00003.gguf, as llama-gguf-split names them.
+struct GgufPartName {
+  std::string stem;  ///< NAME
+  int64_t number = 0;
+  int64_t count = 0;
+};
+/// What the name of a file says; nothing for a name of another form.
+std::optional<GgufPartName> gguf_part_name(const std::filesystem::path& file);
+
+/// One GGUF file, or one that was split into several; memory-mapped, cheap to copy. Views live as long as a
+/// copy of maps().
 class GgufFile {
  public:
-  /// Errors of MappedFile and read_gguf_header.
+  /// One file. Errors of MappedFile and read_gguf_header.
   explicit GgufFile(const std::filesystem::path& file);
+  /// The same, or all parts of a file whose key split.count says that there are several; `file` is any of
+  /// them. The first has the metadata. Error{not_found} for a part that is not there, Error{model_invalid}
+  /// for parts that are not what their names say, or hold a tensor twice or fewer tensors than
+  /// split.tensors.count.
+  static GgufFile open_parts(const std::filesystem::path& file);
 
-  const std::filesystem::path& path() const { return map_.path(); }
-  const MappedFile& map() const { return map_; }
+  const std::filesystem::path& path() const { return maps_.front().path(); }
+  /// The files; GgufTensor::part says which of them holds a tensor.
+  const std::vector<MappedFile>& maps() const { return maps_; }
   const std::map<std::string, GgufTensor>& tensors() const { return header_.tensors; }
   /// The tensor of that name, or null.
   const GgufTensor* tensor(const std::string& name) const;
@@ -99,7 +119,9 @@ class GgufFile {
   GgufField at(const std::string& key) const;
 
  private:
-  MappedFile map_;
+  void add_part(const std::filesystem::path& file, int64_t number, int64_t count);
+
+  std::vector<MappedFile> maps_;
   GgufHeader header_;
 };
 

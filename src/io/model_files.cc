@@ -16,6 +16,10 @@ std::string ModelFiles::read(const std::string& name, int64_t limit) const {
 
 DirectoryFiles::DirectoryFiles(std::filesystem::path directory) : directory_(std::move(directory)) {
   std::error_code error;
+  if (std::filesystem::is_regular_file(directory_, error))
+    throw Error(ErrorCode::model_invalid, {.where = directory_.string(),
+                                           .got = "a file that is no GGUF",
+                                           .expected = "a model directory, or a GGUF file"});
   if (!std::filesystem::is_directory(directory_, error))
     throw Error(ErrorCode::not_found,
                 {.where = directory_.string(), .got = "no such directory", .expected = "a model directory"});

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/safetensors.h"
 
@@ -30,10 +31,9 @@ class ModelFiles {
   virtual std::optional<std::string> find(const std::string& name, int64_t limit) const = 0;
   /// How errors name that file.
   virtual std::string where(const std::string& name) const = 0;
-  /// The weights. Views live as long as the checkpoint or a copy of it.
+  /// The weights. Views live as long as the checkpoint or a copy of it; no number is looked at before it is
+  /// asked for.
   virtual Checkpoint checkpoint() const = 0;
-  /// The weights' names, types and shapes; their data need not be there.
-  virtual Checkpoint outline() const { return checkpoint(); }
 
   /// What to tell who gives pictures to a model without a tower: why the tower beside it is not used. Empty
   /// where there is nothing to tell.
@@ -41,6 +41,9 @@ class ModelFiles {
 
   /// The chat template that the user gave in place of the model's own; nothing: none.
   virtual std::optional<NamedText> given_template() const { return std::nullopt; }
+
+  /// What is done to the files' weights before they are used, a line each: for inspect.
+  virtual std::vector<std::string> notes() const { return {}; }
 
   /// find(), or Error{not_found}.
   std::string read(const std::string& name, int64_t limit) const;

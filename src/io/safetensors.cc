@@ -144,6 +144,28 @@ void Checkpoint::add(const std::string& name, TensorView view, std::shared_ptr<c
   if (owner) owners_->emplace(name, std::move(owner));
 }
 
+void Checkpoint::add_made(const std::string& name, TensorView outline, Maker make) {
+  outline.data = nullptr;
+  add(name, std::move(outline), nullptr);
+  makers_[name] = std::move(make);
+}
+
+void Checkpoint::remove(const std::string& name) {
+  tensors_.erase(name);
+  makers_.erase(name);
+  file_of_.erase(name);
+}
+
+TensorView Checkpoint::read(const std::string& name) const {
+  TensorView view = tensors_.at(name);
+  const auto maker = makers_.find(name);
+  if (maker == makers_.end()) return view;
+  std::shared_ptr<const void>& owner = (*owners_)[name];
+  if (!owner) owner = maker->second();
+  view.data = static_cast<const std::byte*>(owner.get());
+  return view;
+}
+
 Checkpoint Checkpoint::open_file(const fs::path& file) {
   Checkpoint checkpoint;
   checkpoint.add_file(file);

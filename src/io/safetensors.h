@@ -38,6 +38,13 @@ class Checkpoint {
   /// Adds a tensor of another container: a view into a map that was added, or memory that `owner` keeps.
   /// Error{model_invalid} when the name is taken.
   void add(const std::string& name, TensorView view, std::shared_ptr<const void> owner);
+  /// The numbers of a tensor, made when they are first asked for; what is returned keeps them.
+  using Maker = std::function<std::shared_ptr<const std::byte>()>;
+  /// Adds a tensor that is no file's: its view has no data until read() makes it. Error{model_invalid} when
+  /// the name is taken.
+  void add_made(const std::string& name, TensorView outline, Maker make);
+  /// Takes a tensor out of the list; views that others hold stay.
+  void remove(const std::string& name);
 
   /// Every matrix of weights that a Binder finds passes through this; what it returns has the same shape, and
   /// memory that lives as long as the function, which copies of the checkpoint share.
@@ -49,8 +56,11 @@ class Checkpoint {
   void set_arithmetic(Arithmetic arithmetic) { arithmetic_ = arithmetic; }
   Arithmetic arithmetic() const { return arithmetic_; }
 
-  /// The tensor of that name, or null.
+  /// The tensor of that name, or null. A made one has data only in what read() gives.
   const TensorView* find(const std::string& name) const;
+  /// The tensor of that name with its numbers, made now where need be; it must be there. Loading is one
+  /// thread's.
+  TensorView read(const std::string& name) const;
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   /// What training tools have put before the name of every tensor of a directory, e.g. "base_model.model.";
   /// empty: nothing.
@@ -63,7 +73,7 @@ class Checkpoint {
   /// are given back as one range. Tensors in memory that is owned keep it.
   void release(std::span<const std::string> prefixes) const;
   /// For a tensor whose numbers nobody will read again, neither of this object nor of a copy: releases it,
-  /// and frees memory that is owned for it alone.
+  /// and frees memory that is owned for it alone. read() makes a made one anew.
   void forget(const std::string& name) const;
   /// Bytes of tensor data.
   int64_t bytes() const;
@@ -76,6 +86,7 @@ class Checkpoint {
   std::vector<MappedFile> maps_;
   using Owners = std::map<std::string, std::shared_ptr<const void>>;
   std::shared_ptr<Owners> owners_ = std::make_shared<Owners>();  ///< of tensors that are in no file; by name
+  std::map<std::string, Maker> makers_;
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;

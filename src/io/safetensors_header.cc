@@ -72,7 +72,7 @@ DType read_dtype(const JsonField& field) {
   refuse(plausible ? ErrorCode::model_unsupported : ErrorCode::model_invalid,
          {.where = field.where(),
           .got = in_quotes(name),
-          .expected = "F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL"});
+          .expected = "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64 to I8, U64 to U8 or BOOL"});
 }
 
 Shape read_shape(const JsonField& field) {

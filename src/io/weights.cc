@@ -50,10 +50,12 @@ bool is_buffer(const std::string& name) {
 }
 
 /// Both absent, or equal to the byte.
-bool same_tensor(const TensorView* a, const TensorView* b) {
+bool same_tensor(const Checkpoint& checkpoint, const std::string& one, const std::string& other) {
+  const TensorView *a = checkpoint.find(one), *b = checkpoint.find(other);
   if (!a || !b) return a == b;
   return a->dtype == b->dtype && a->shape == b->shape &&
-         std::memcmp(a->data, b->data, static_cast<size_t>(a->count() * size_of(a->dtype))) == 0;
+         std::memcmp(checkpoint.read(one).data, checkpoint.read(other).data,
+                     static_cast<size_t>(a->count() * size_of(a->dtype))) == 0;
 }
 
 }  // namespace
@@ -78,7 +80,7 @@ const std::byte* Binder::take(const std::string& name, const Shape& expected, st
   else if (std::find(types.begin(), types.end(), view->dtype) == types.end())
     fault("type of " + name + ": got " + to_string(view->dtype) + ", expected " + list_of(types));
   else
-    return view->data;
+    return checkpoint_.read(name).data;
   return nullptr;
 }
 
@@ -202,8 +204,7 @@ bool Scope::repeats(const std::string& name, const Scope& other, const std::stri
   std::vector<std::string> planes;
   for (const char* plane : {"", kScaleSuffix, kMinimumSuffix}) {
     const std::string copy = prefix_ + name + plane;
-    if (!same_tensor(checkpoint.find(copy), checkpoint.find(other.prefix_ + other_name + plane)))
-      return false;
+    if (!same_tensor(checkpoint, copy, other.prefix_ + other_name + plane)) return false;
     planes.push_back(copy);
   }
   for (const std::string& copy : planes) {

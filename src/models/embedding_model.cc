@@ -102,7 +102,7 @@ EmbeddingModel EmbeddingModel::load(const std::filesystem::path& directory, cons
   kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
-    state->encoder = load_dual_encoder(directory, numbers_of(options), pillow_resizer(options.pillow));
+    state->encoder = load_dual_encoder(directory, model_options(options));
     state->warnings = unused_warnings(state->encoder->unused, options.strict, directory.string());
     return EmbeddingModel(std::move(state));
   });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -29,7 +30,7 @@ bool named_mmproj(const fs::path& path) {
   return lower(path.filename().string()).find("mmproj") != std::string::npos;
 }
 
-/// Regular .gguf files of a directory, by name.
+/// Regular .gguf files of a directory, by name; of a file in parts the first that is there.
 std::vector<fs::path> gguf_files_in(const fs::path& directory) {
   std::vector<fs::path> found;
   std::error_code error;
@@ -38,6 +39,11 @@ std::vector<fs::path> gguf_files_in(const fs::path& directory) {
     if (named_gguf(it->path()) && it->is_regular_file(ignored)) found.push_back(it->path());
   }
   std::sort(found.begin(), found.end());
+  std::set<std::pair<std::string, int64_t>> seen;
+  std::erase_if(found, [&](const fs::path& file) {
+    const auto part = gguf_part_name(file);
+    return part && !seen.emplace(part->stem, part->count).second;
+  });
   return found;
 }
 
@@ -155,7 +161,8 @@ Choice vision_file(const GgufFile& text) {
   Choice choice;
   std::pair<bool, double> best;
   const fs::path parent = text.path().parent_path();
-  for (const fs::path& file : gguf_files_in(parent.empty() ? fs::path(".") : parent)) {
+  const fs::path folder = parent.empty() ? fs::path(".") : parent;
+  for (const fs::path& file : gguf_files_in(folder)) {
     if (file.filename() == text.path().filename()) continue;
     const auto eyes = look_at(file);
     if (!eyes) continue;
@@ -168,22 +175,35 @@ Choice vision_file(const GgufFile& text) {
     choice.vision = eyes->file;
     best = rank;
   }
-  if (choice.vision) choice.unusable.clear();
+  if (choice.vision)
+    choice.unusable.clear();
+  else if (choice.unusable.empty())
+    choice.unusable = "no vision file (mmproj) among the .gguf files of " + folder.string();
+  if (!choice.vision) choice.unusable += "; --mmproj FILE names one";
   return choice;
 }
 
+/// The vision file that the user names.
+GgufFile named_vision(const fs::path& file, const GgufFile& text) {
+  GgufFile vision(file);
+  if (gguf_architecture(vision) != "clip")
+    throw Error(ErrorCode::model_invalid, {.where = file.string(),
+                                           .got = "general.architecture " + gguf_architecture(vision),
+                                           .expected = "a vision file (mmproj): clip"});
+  if (const std::string reason = misfit({file, vision, ""}, text); !reason.empty())
+    throw Error(ErrorCode::model_invalid,
+                {.where = reason, .got = {}, .expected = "a vision file that fits " + text.path().string()});
+  return vision;
+}
+
 GgufFile open_text(const fs::path& path) {
-  GgufFile text(text_file(path));
+  GgufFile text = GgufFile::open_parts(text_file(path));
   if (gguf_architecture(text) == "clip")
     throw Error(ErrorCode::model_invalid, {.where = text.path().string(),
                                            .got = "a vision file (mmproj)",
                                            .expected = "the text model's file",
-                                           .hint = "the mmproj beside it is found by itself"});
-  if (const auto parts = text.find("split.count"); parts && parts->integer(0, limits::kShards) > 1)
-    throw Error(ErrorCode::model_unsupported, {.where = parts->where(),
-                                               .got = "a file in several parts",
-                                               .expected = "one file",
-                                               .hint = "join them with llama-gguf-split --merge"});
+                                           .hint = "the mmproj beside it is found by itself, and --mmproj "
+                                                   "names another"});
   return text;
 }
 
@@ -199,9 +219,9 @@ std::string text_of(const Json& json, const std::string& where) {
 
 }  // namespace
 
-GgufFiles::GgufFiles(fs::path path) : path_(std::move(path)) {
+GgufFiles::GgufFiles(fs::path path, const fs::path& mmproj) : path_(std::move(path)) {
   GgufFile text = open_text(path_);
-  Choice choice = vision_file(text);
+  Choice choice = mmproj.empty() ? vision_file(text) : Choice{named_vision(mmproj, text), ""};
   unusable_ = std::move(choice.unusable);
   pair_ = std::make_shared<const GgufPair>(GgufPair{std::move(text), std::move(choice.vision)});
 }
@@ -236,12 +256,11 @@ std::string GgufFiles::where(const std::string& name) const {
   return (image ? pair_->vision->path() : pair_->text.path()).string() + " as " + name;
 }
 
-Checkpoint GgufFiles::checkpoint() const { return gguf_checkpoint(*pair_, TensorData::read); }
-Checkpoint GgufFiles::outline() const { return gguf_checkpoint(*pair_, TensorData::leave); }
+Checkpoint GgufFiles::checkpoint() const { return gguf_checkpoint(*pair_); }
 
 bool is_gguf_model(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) return named_gguf(path);
+  if (!fs::is_directory(path, error)) return named_gguf(path) || has_gguf_magic(path);
   return !fs::exists(path / "config.json", error) && !gguf_files_in(path).empty();
 }
 

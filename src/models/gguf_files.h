@@ -24,17 +24,17 @@ struct GgufPair {
 /// F32, F16 and BF16 stay in the file's map, unless their rows are in another order than transformers'.
 class GgufFiles final : public ModelFiles {
  public:
-  /// `path`: the text file, or a directory that holds one. Of the vision files beside it
+  /// `path`: the text file, one of its parts, or a directory that holds it. `mmproj`: the vision file; one
+  /// that does not fit is Error{model_invalid}. Empty: of the vision files beside the text file
   /// (general.architecture "clip") that fit, the best is taken; one that does not fit or cannot be read
   /// counts for nothing. Error{not_found}, Error{usage} where it is not clear which text file is meant, and
   /// the errors of GgufFile.
-  explicit GgufFiles(std::filesystem::path path);
+  explicit GgufFiles(std::filesystem::path path, const std::filesystem::path& mmproj = {});
 
   const std::filesystem::path& path() const override { return path_; }
   std::optional<std::string> find(const std::string& name, int64_t limit) const override;
   std::string where(const std::string& name) const override;
   Checkpoint checkpoint() const override;
-  Checkpoint outline() const override;
   std::string why_no_pictures() const override { return unusable_; }
 
  private:
@@ -43,8 +43,9 @@ class GgufFiles final : public ModelFiles {
   std::string unusable_;
 };
 
-/// Whether open_model should read a path as GGUF: a .gguf file, or a directory with .gguf files that is no
-/// Hugging Face directory (no config.json).
+/// Whether open_model should read a path as GGUF: a file that is named .gguf or begins as one (those of
+/// ollama have no extension), or a directory with .gguf files that is no Hugging Face directory (no
+/// config.json).
 bool is_gguf_model(const std::filesystem::path& path);
 
 }  // namespace galago

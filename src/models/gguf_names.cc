@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/limits.h"
 #include "core/printable.h"
@@ -125,13 +127,6 @@ std::optional<int64_t> moved_heads(const GgufPair& pair, const std::string& name
   return field.integer(1, limits::kConfigWidth);
 }
 
-/// A tensor under its name, and what keeps its memory, where that is not the file's map.
-struct Placed {
-  std::string name;
-  TensorView view;
-  std::shared_ptr<const void> owner;
-};
-
 /// Tensors that a model reads as floats although they are matrices.
 bool is_position_table(const std::string& name) { return name.find("position_embedding") != name.npos; }
 
@@ -141,64 +136,98 @@ std::optional<WeightFormat> kept_format(const GgufTensor& tensor, const std::str
   return matrix && !is_position_table(name) ? same_format(tensor.type) : std::nullopt;
 }
 
-/// Blocks as the planes of one matrix, under the names that quantised weights have.
-std::vector<Placed> read_planes(const GgufTensor& tensor, const std::string& name, WeightFormat format,
-                                TensorData data) {
-  const int64_t rows = tensor.shape[0], cols = tensor.shape[1];
-  const bool q4 = format == WeightFormat::q4;
-  const Shape groups{rows, cols / kWeightGroup};
-  std::vector<Placed> planes = {{name, {q4 ? DType::u8 : DType::i8, {rows, q4 ? cols / 2 : cols}}, nullptr},
-                                {name + kScaleSuffix, {DType::f16, groups}, nullptr}};
-  if (q4) planes.push_back({name + kMinimumSuffix, {DType::f16, groups}, nullptr});
-  if (data == TensorData::leave) return planes;
-  const auto bytes =
-      std::make_shared<const std::vector<std::byte>>(planes_of(tensor.type, tensor.data, rows, cols));
-  const std::byte* next = bytes->data();
-  for (Placed& plane : planes) {
-    plane.view.data = next;
-    plane.owner = bytes;
-    next += plane.view.count() * size_of(plane.view.dtype);
-  }
-  return planes;
-}
+using Bytes = std::shared_ptr<const std::vector<std::byte>>;
 
-/// Rows of q and k in transformers' order, in memory of their own.
-void move_rows(Placed& placed, const std::string& where, int64_t heads) {
-  TensorView& view = placed.view;
-  const int64_t rows = view.shape.empty() ? 1 : view.shape[0];
-  if (rows % (2 * heads) != 0)
+/// A tensor of the file, and what is to be done with it.
+struct Source {
+  MappedFile map;  ///< keeps the tensor's memory
+  GgufTensor tensor;
+  std::optional<int64_t> heads;  ///< whose rows the converter has moved
+
+  int64_t rows() const { return tensor.shape.empty() ? 1 : tensor.shape[0]; }
+  /// Rows in transformers' order.
+  std::vector<std::byte> in_order(std::span<const std::byte> plane) const {
+    std::vector<std::byte> out(plane.begin(), plane.end());
+    if (heads)
+      restore_rows(plane.data(), out.data(), plane.size() / static_cast<size_t>(rows()), rows(), *heads);
+    return out;
+  }
+  /// What was read of the file is not needed again.
+  void done() const { map.release({tensor.data, static_cast<size_t>(tensor.bytes)}); }
+};
+
+void check_heads(const Source& source, const std::string& where) {
+  if (source.heads && source.rows() % (2 * *source.heads) != 0)
     throw Error(ErrorCode::model_invalid,
                 {.where = where,
-                 .got = std::to_string(rows) + " rows",
-                 .expected = "a multiple of two for each of " + std::to_string(heads) + " heads"});
-  const auto bytes = static_cast<size_t>(view.count() * size_of(view.dtype));
-  auto moved = std::make_shared<std::vector<std::byte>>(bytes);
-  restore_rows(view.data, moved->data(), bytes / static_cast<size_t>(rows), rows, heads);
-  view.data = moved->data();
-  placed.owner = std::move(moved);
+                 .got = std::to_string(source.rows()) + " rows",
+                 .expected = "a multiple of two for each of " + std::to_string(*source.heads) + " heads"});
+}
+
+/// The planes of one matrix, made together and kept as long as one of them is.
+class PlaneMaker {
+ public:
+  explicit PlaneMaker(Source source) : source_(std::move(source)) {}
+
+  std::shared_ptr<const std::byte> plane(int64_t begin, int64_t bytes) {
+    Bytes planes = planes_.lock();
+    if (!planes) {
+      const GgufTensor& tensor = source_.tensor;
+      planes = std::make_shared<const std::vector<std::byte>>(
+          planes_of(tensor.type, tensor.data, tensor.shape[0], tensor.shape[1]));
+      planes_ = planes;
+      source_.done();
+    }
+    const std::byte* const at = planes->data() + begin;
+    if (!source_.heads) return {planes, at};
+    const auto moved =
+        std::make_shared<const std::vector<std::byte>>(source_.in_order({at, static_cast<size_t>(bytes)}));
+    return {moved, moved->data()};
+  }
+
+ private:
+  Source source_;
+  std::weak_ptr<const std::vector<std::byte>> planes_;
+};
+
+/// Blocks as the planes of one matrix, under the names that quantised weights have.
+void add_planes(Checkpoint& checkpoint, const std::string& name, const Source& source, WeightFormat format) {
+  const int64_t rows = source.tensor.shape[0], cols = source.tensor.shape[1];
+  const bool q4 = format == WeightFormat::q4;
+  const Shape groups{rows, cols / kWeightGroup};
+  std::vector<std::pair<std::string, TensorView>> planes = {
+      {name, {q4 ? DType::u8 : DType::i8, {rows, q4 ? cols / 2 : cols}, nullptr}},
+      {name + kScaleSuffix, {DType::f16, groups, nullptr}}};
+  if (q4) planes.emplace_back(name + kMinimumSuffix, TensorView{DType::f16, groups, nullptr});
+  const auto maker = std::make_shared<PlaneMaker>(source);
+  int64_t begin = 0;
+  for (auto& [plane, view] : planes) {
+    const int64_t bytes = view.count() * size_of(view.dtype);
+    checkpoint.add_made(plane, std::move(view), [maker, begin, bytes] { return maker->plane(begin, bytes); });
+    begin += bytes;
+  }
 }
 
 /// Views where the tensor can be used as it lies; planes of blocks that keep their format; floats of others.
-std::vector<Placed> read_tensor(const GgufTensor& tensor, const std::string& name, const std::string& where,
-                                std::optional<int64_t> heads, TensorData data) {
-  std::vector<Placed> placed;
-  if (const auto format = kept_format(tensor, name)) {
-    placed = read_planes(tensor, name, *format, data);
-  } else {
-    const auto dtype = plain_dtype(tensor.type);
-    placed = {{name, {dtype.value_or(DType::f32), tensor.shape}, nullptr}};
-    if (dtype && data == TensorData::read) {
-      placed[0].view.data = tensor.data;
-    } else if (data == TensorData::read) {
-      auto floats = std::make_shared<Tensor>(tensor.shape);
-      dequantise(tensor.type, tensor.data, floats->size(), floats->data());
-      placed[0].view.data = reinterpret_cast<const std::byte*>(floats->data());
-      placed[0].owner = std::move(floats);
+/// What is not in the file as it is wanted is made when somebody asks for it.
+void add_tensor(Checkpoint& checkpoint, const std::string& name, const Source& source) {
+  const GgufTensor& tensor = source.tensor;
+  if (const auto format = kept_format(tensor, name)) return add_planes(checkpoint, name, source, *format);
+  const auto dtype = plain_dtype(tensor.type);
+  if (dtype && !source.heads)
+    return checkpoint.add(name, {.dtype = *dtype, .shape = tensor.shape, .data = tensor.data}, nullptr);
+  const TensorView outline{.dtype = dtype.value_or(DType::f32), .shape = tensor.shape, .data = nullptr};
+  checkpoint.add_made(name, outline, [source, plain = dtype.has_value(), count = outline.count()] {
+    std::vector<float> floats(static_cast<size_t>(plain ? 0 : count));
+    std::span<const std::byte> bytes(source.tensor.data, static_cast<size_t>(source.tensor.bytes));
+    if (!plain) {
+      dequantise(source.tensor.type, source.tensor.data, count, floats.data());
+      bytes = std::as_bytes(std::span(floats));
     }
-  }
-  if (heads && data == TensorData::read)
-    for (Placed& one : placed) move_rows(one, where, *heads);
-  return placed;
+    const auto made = std::make_shared<const std::vector<std::byte>>(source.in_order(bytes));
+    source.done();
+    return std::shared_ptr<const std::byte>(made, made->data());
+  });
 }
 
 /// The old converter of LLaVA's towers exchanged the names of an MLP's two layers: the widths tell.
@@ -233,26 +262,22 @@ void add_last_norm(Checkpoint& checkpoint, const GgufFile& vision, const Prefixe
 
 }  // namespace
 
-Checkpoint gguf_checkpoint(const GgufPair& pair, TensorData data) {
+Checkpoint gguf_checkpoint(const GgufPair& pair) {
   const Prefixes prefixes = prefixes_of(pair);
   Checkpoint checkpoint;
   const auto add = [&](const GgufFile& file, const std::string& from, const std::string& to,
                        std::optional<int64_t> heads) {
-    const std::string where = file.path().string() + ": tensor " + printable(from);
-    const GgufTensor& tensor = *file.tensor(from);
-    for (Placed& placed : read_tensor(tensor, to, where, heads, data)) {
-      // What was read of the file to make it is not needed again.
-      if (placed.owner && data == TensorData::read)
-        file.map().release({tensor.data, static_cast<size_t>(tensor.bytes)});
-      checkpoint.add(placed.name, std::move(placed.view), std::move(placed.owner));
-    }
+    const Source source{
+        .map = file.maps()[file.tensor(from)->part], .tensor = *file.tensor(from), .heads = heads};
+    check_heads(source, file.path().string() + ": tensor " + printable(from));
+    add_tensor(checkpoint, to, source);
   };
-  checkpoint.add_map(pair.text.map());
+  for (const MappedFile& map : pair.text.maps()) checkpoint.add_map(map);
   for (const auto& [name, tensor] : pair.text.tensors())
     if (name != "rope_freqs.weight")  // in config.json
       add(pair.text, name, text_name(name, prefixes), moved_heads(pair, name));
   if (!pair.vision) return checkpoint;
-  checkpoint.add_map(pair.vision->map());
+  for (const MappedFile& map : pair.vision->maps()) checkpoint.add_map(map);
   for (const auto& [name, tensor] : pair.vision->tensors())
     if (!name.starts_with("v.head."))  // SigLIP's attention pooling, which no answer needs
       add(*pair.vision, name, vision_name(name, prefixes), std::nullopt);

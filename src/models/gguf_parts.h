@@ -34,10 +34,8 @@ std::string gguf_projector(const GgufFile& vision);
 /// Whether a vision file is LLaVA's: towers with tapped layers and a two-layer projector.
 bool is_llava_projector(const std::string& projector);
 
-/// Whether a checkpoint has its tensors' numbers, or only says what they are.
-enum class TensorData { read, leave };
-
-/// All tensors under transformers' names, in its order of rows.
-Checkpoint gguf_checkpoint(const GgufPair& pair, TensorData data);
+/// All tensors under transformers' names, in its order of rows. Numbers that the files do not hold in that
+/// form are made when they are asked for.
+Checkpoint gguf_checkpoint(const GgufPair& pair);
 
 }  // namespace galago

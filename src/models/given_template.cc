@@ -20,8 +20,8 @@ class FilesWithTemplate final : public ModelFiles {
   }
   std::string where(const std::string& name) const override { return files_->where(name); }
   Checkpoint checkpoint() const override { return files_->checkpoint(); }
-  Checkpoint outline() const override { return files_->outline(); }
   std::string why_no_pictures() const override { return files_->why_no_pictures(); }
+  std::vector<std::string> notes() const override { return files_->notes(); }
   std::optional<NamedText> given_template() const override { return given_; }
 
  private:

@@ -95,8 +95,7 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
       return model_key(*model->frontend, model->frontend->files().checkpoint(),
                        options.dtype + " " + options.compute + " pillow " + std::to_string(options.pillow));
     });
-    state->frontend =
-        load_frontend(directory, numbers_of(options), options.chat_template, pillow_resizer(options.pillow));
+    state->frontend = load_frontend(directory, model_options(options));
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
     state->warnings = unused_warnings(state->engine->unused, options.strict, directory.string());

@@ -23,16 +23,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A matrix of weights: how it is stored and how it is to be.
+/// A matrix of weights: how it is stored and how it is to be. The view has sizes only: a matrix may be made
+/// when it is read.
 struct Plan {
   WeightView stored;
   WeightFormat format = WeightFormat::f32;
 };
 using Plans = std::map<std::string, Plan>;
 
-/// The matrices of the checkpoint that a load of the files asks for, by name.
-Plans plans_for(const Checkpoint& checkpoint, const std::shared_ptr<const ModelFiles>& files,
-                WeightChoice choice) {
+/// The matrices that a load of the files asks for, by name.
+Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightChoice choice) {
   auto plans = std::make_shared<Plans>();
   load_once(with_converter(files, [plans, choice] {
     return [plans, choice](const std::string& name, const WeightView& stored) {
@@ -40,10 +40,23 @@ Plans plans_for(const Checkpoint& checkpoint, const std::shared_ptr<const ModelF
       return stored;
     };
   }));
-  Binder binder(checkpoint);  // that load's views went with its own checkpoint
-  for (auto& [name, plan] : *plans)
-    plan.stored = binder.root().weight(name, {.out = plan.stored.rows, .in = plan.stored.cols});
   return std::move(*plans);
+}
+
+/// Lets go of a tensor that read() made; those of a file stay.
+void forget_made(const Checkpoint& checkpoint, const std::string& name) {
+  if (const TensorView* view = checkpoint.find(name); view && !view->data) checkpoint.forget(name);
+}
+
+/// A tensor as it is.
+NamedTensor copy_of(const Checkpoint& checkpoint, const std::string& name, const TensorView& view) {
+  if (view.data || view.count() == 0) return {.name = name, .view = view, .make = {}};
+  return {.name = name, .view = view, .make = [&checkpoint, name] {
+            const TensorView made = checkpoint.read(name);
+            std::vector<std::byte> bytes(made.data, made.data + made.count() * size_of(made.dtype));
+            checkpoint.forget(name);
+            return bytes;
+          }};
 }
 
 DType value_type(WeightFormat format) {
@@ -62,26 +75,42 @@ DType value_type(WeightFormat format) {
   return DType::f32;
 }
 
+/// A matrix that is written: where it is read, and as what.
+struct Source {
+  const Checkpoint& checkpoint;
+  std::string name;
+  Plan plan;
+
+  /// Its numbers, as stored; forget() lets go of them.
+  WeightView read() const {
+    Binder binder(checkpoint);
+    return binder.root().weight(name, {.out = plan.stored.rows, .in = plan.stored.cols});
+  }
+};
+
 /// One plane of a converted matrix; all of it is converted for each, which costs less than keeping it.
-NamedTensor plane_of(const std::string& name, const Plan& plan, const TensorView& view,
+NamedTensor plane_of(const std::string& suffix, const Source& source, const TensorView& view,
                      const std::byte* WeightView::*plane) {
   const int64_t bytes = view.count() * size_of(view.dtype);
-  return {.name = name, .view = view, .make = [plan, plane, bytes] {
+  return {.name = source.name + suffix, .view = view, .make = [source, plane, bytes] {
             WeightMemory memory;
-            const std::byte* from = convert_weights(plan.stored, plan.format, memory).*plane;
-            return std::vector<std::byte>(from, from + bytes);
+            const std::byte* from = convert_weights(source.read(), source.plan.format, memory).*plane;
+            std::vector<std::byte> made(from, from + bytes);
+            forget_made(source.checkpoint, source.name);
+            return made;
           }};
 }
 
-void add_matrix(const std::string& name, const Plan& plan, std::vector<NamedTensor>& tensors) {
+void add_matrix(const Source& source, std::vector<NamedTensor>& tensors) {
+  const Plan& plan = source.plan;
   const int64_t rows = plan.stored.rows, cols = plan.stored.cols;
   const bool q4 = plan.format == WeightFormat::q4;
   const TensorView values{.dtype = value_type(plan.format), .shape = {rows, q4 ? cols / 2 : cols}};
-  tensors.push_back(plane_of(name, plan, values, &WeightView::values));
+  tensors.push_back(plane_of("", source, values, &WeightView::values));
   if (!is_quantised(plan.format)) return;
   const TensorView groups{.dtype = DType::f16, .shape = {rows, cols / kWeightGroup}};
-  tensors.push_back(plane_of(name + kScaleSuffix, plan, groups, &WeightView::scales));
-  if (q4) tensors.push_back(plane_of(name + kMinimumSuffix, plan, groups, &WeightView::minimums));
+  tensors.push_back(plane_of(kScaleSuffix, source, groups, &WeightView::scales));
+  if (q4) tensors.push_back(plane_of(kMinimumSuffix, source, groups, &WeightView::minimums));
 }
 
 /// A head that the load did not ask for: a copy of the table, in every plane of it. Written as it is, beside
@@ -99,11 +128,11 @@ std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Pl
   for (const auto& [name, plan] : plans) {
     if (plan.format == plan.stored.format) continue;
     replaced.insert({name, name + kScaleSuffix, name + kMinimumSuffix});
-    add_matrix(name, plan, tensors);
+    add_matrix({checkpoint, name, plan}, tensors);
   }
   for (const auto& [name, view] : checkpoint.tensors())
     if (!replaced.contains(name) && !is_unused_head(name, plans))
-      tensors.push_back({.name = name, .view = view, .make = {}});
+      tensors.push_back(copy_of(checkpoint, name, view));
   return tensors;
 }
 
@@ -147,7 +176,7 @@ void copy_small_files(const fs::path& from, AtomicDirectory& to) {
 }  // namespace
 
 QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightChoice choice,
-                              const QuantiseProgress& on_progress) {
+                              const QuantiseProgress& on_progress, const std::vector<Lora>& lora) {
   if (is_gguf_model(from))
     throw Error(ErrorCode::model_unsupported,
                 {.where = from.string(),
@@ -160,10 +189,11 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightCh
                                        .got = "a folder that is not empty",
                                        .expected = "a new or empty folder to write",
                                        .hint = "name another one"});
-  const std::shared_ptr<const ModelFiles> files = open_model(from);
+  const std::shared_ptr<const ModelFiles> files =
+      open_model(from, {.numbers = {}, .mmproj = {}, .lora = lora});
   AtomicDirectory out(to, Existing::refuse);  // before the work that a refusal would waste
   const Checkpoint checkpoint = files->checkpoint();
-  const Plans plans = plans_for(checkpoint, files, choice);
+  const Plans plans = plans_for(files, choice);
   const std::vector<NamedTensor> tensors = tensors_to_write(checkpoint, plans);
 
   QuantisedModel done{.matrices = {}, .bytes_before = checkpoint.bytes(), .bytes_after = 0};
@@ -171,7 +201,7 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightCh
   for (const NamedTensor& tensor : tensors)
     done.bytes_after += tensor.view.count() * size_of(tensor.view.dtype);
 
-  copy_small_files(from, out);
+  copy_small_files(files->path(), out);  // the base, where `from` is an adapter
   int64_t written = 0;
   const auto total = static_cast<int64_t>(tensors.size());
   write_safetensors(out.file("model.safetensors"), tensors, metadata_for(choice, plans),

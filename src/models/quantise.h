@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/weight.h"
 #include "models/weight_formats.h"
@@ -25,7 +26,9 @@ using QuantiseProgress = std::function<bool(int64_t done, int64_t total)>;
 /// Writes `to`, a new or empty folder, which appears whole or not at all. Every file of `from` that is no
 /// weights is copied, folders are not. Errors: those of loading the model, Error{model_unsupported} for GGUF,
 /// Error{output_io}; Cancelled when on_progress says so.
+/// Adapters are merged.
 QuantisedModel quantise_model(const std::filesystem::path& from, const std::filesystem::path& to,
-                              WeightChoice choice, const QuantiseProgress& on_progress = {});
+                              WeightChoice choice, const QuantiseProgress& on_progress = {},
+                              const std::vector<Lora>& lora = {});
 
 }  // namespace galago

@@ -11,6 +11,8 @@
 #include "io/config.h"
 #include "io/config_fields.h"
 #include "io/json.h"
+#include "io/lora_adapter.h"
+#include "models/adapters.h"
 #include "models/gguf_files.h"
 #include "models/given_template.h"
 #include "models/idefics3.h"
@@ -86,18 +88,34 @@ const EncoderFile& encoder_file(const std::string& model_type) {
 
 }  // namespace
 
-std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) {
-  if (is_gguf_model(path)) return std::make_shared<GgufFiles>(path);
-  return std::make_shared<DirectoryFiles>(path);
+std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path, const ModelOptions& options) {
+  if (is_lora_adapter(path)) {
+    const std::filesystem::path base = base_of_adapter(path);
+    if (is_lora_adapter(base))
+      throw Error(ErrorCode::model_invalid, {.where = path.string(),
+                                             .got = "an adapter over the adapter " + base.string(),
+                                             .expected = "a base model",
+                                             .hint = "name the base with -m and each adapter with --lora"});
+    ModelOptions with = options;
+    with.lora.insert(with.lora.begin(), {.directory = path});
+    return open_model(base, with);
+  }
+  if (is_gguf_model(path))
+    return with_adapters(std::make_shared<GgufFiles>(path, options.mmproj), options.lora);
+  if (!options.mmproj.empty())
+    throw Error(ErrorCode::usage, {.where = "mmproj",
+                                   .got = options.mmproj.string() + " beside " + path.string(),
+                                   .expected = "a GGUF model: other directories hold their towers"});
+  return with_adapters(std::make_shared<DirectoryFiles>(path), options.lora);
 }
 
-std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path, const NumberOptions& numbers,
-                                              const std::filesystem::path& chat_template, Resizer resizer) {
-  std::shared_ptr<const ModelFiles> files = open_model(path);
-  if (!chat_template.empty()) files = with_template(std::move(files), chat_template);
-  files = with_numbers(std::move(files), numbers);
+std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
+                                              const ModelOptions& options) {
+  std::shared_ptr<const ModelFiles> files = open_model(path, options);
+  if (!options.chat_template.empty()) files = with_template(std::move(files), options.chat_template);
+  files = with_numbers(std::move(files), options.numbers);
   const std::string model_type = read_model_type(*files);
-  return model_file(model_type).make_frontend(std::move(files), resizer);
+  return model_file(model_type).make_frontend(std::move(files), options.resizer);
 }
 
 VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) {
@@ -127,10 +145,10 @@ void load_once(const std::shared_ptr<const ModelFiles>& files) {
 }
 
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path,
-                                                     const NumberOptions& numbers, Resizer resizer) {
-  std::shared_ptr<const ModelFiles> files = with_numbers(open_model(path), numbers);
+                                                     const ModelOptions& options) {
+  std::shared_ptr<const ModelFiles> files = with_numbers(open_model(path, options), options.numbers);
   const std::string model_type = read_model_type(*files);
-  return encoder_file(model_type).make(std::move(files), resizer);
+  return encoder_file(model_type).make(std::move(files), options.resizer);
 }
 
 }  // namespace galago

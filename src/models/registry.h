@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "io/config.h"
 #include "io/model_files.h"
@@ -13,23 +14,40 @@
 
 namespace galago {
 
-/// The files of the model at a path. Error{not_found}.
-std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path);
+/// Which files make a model, and how its numbers are kept.
+struct ModelOptions {
+  NumberOptions numbers;
+  std::filesystem::path mmproj;              ///< as LoadOptions::mmproj
+  std::vector<Lora> lora;                    ///< as LoadOptions::lora
+  std::filesystem::path chat_template = {};  ///< as LoadOptions::chat_template
+  Resizer resizer = Resizer::pillow13;       ///< what pictures are resized as
+};
+/// What LoadOptions say of them.
+inline ModelOptions model_options(const LoadOptions& load) {
+  return {.numbers = numbers_of(load),
+          .mmproj = load.mmproj,
+          .lora = load.lora,
+          .chat_template = load.chat_template,
+          .resizer = pillow_resizer(load.pillow)};
+}
 
-/// Reads a model's settings, tokenizer and template; no weights. They are read later, as `numbers`
-/// says. chat_template: a file with one in place of the model's own; empty: none. Pictures are resized as
-/// `resizer` does. Error{model_unsupported} lists what is supported, Error{usage} for other numbers.
+/// The files of the model at a path, with its adapters; a directory that holds an adapter alone means its
+/// base model with it. The options' numbers and template are not looked at. Error{not_found}, Error{usage}
+/// for a vision file of a model that is no GGUF, and the errors of GgufFiles, base_of_adapter and
+/// with_adapters.
+std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path,
+                                             const ModelOptions& options = {});
+
+/// Reads a model's settings, tokenizer and template; no weights. They are read later, as the options
+/// say. Error{model_unsupported} lists what is supported, Error{usage} for other numbers.
 std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
-                                              const NumberOptions& numbers = {},
-                                              const std::filesystem::path& chat_template = {},
-                                              Resizer resizer = Resizer::pillow13);
+                                              const ModelOptions& options = {});
 /// The tower's settings of any model, or of a tower that stands alone. Error{model_unsupported} as
 /// load_frontend; a model without a tower has num_hidden_layers 0.
 VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files);
 /// Reads a model of two towers, its weights too. Error{model_unsupported} for one that answers questions.
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path,
-                                                     const NumberOptions& numbers = {},
-                                                     Resizer resizer = Resizer::pillow13);
+                                                     const ModelOptions& options = {});
 
 /// Loads a model of any kind, its weights too, and lets it go: all of its faults show, and its checkpoint's
 /// converter sees every matrix of weights.

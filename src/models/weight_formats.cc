@@ -43,8 +43,11 @@ class OwnedWeights {
 
 class FilesWithCheckpoint final : public ModelFiles {
  public:
-  FilesWithCheckpoint(std::shared_ptr<const ModelFiles> files, std::function<void(Checkpoint&)> change)
-      : files_(std::move(files)), change_(std::move(change)) {}
+  FilesWithCheckpoint(std::shared_ptr<const ModelFiles> files, std::function<void(Checkpoint&)> change,
+                      std::vector<std::string> notes)
+      : files_(std::move(files)), change_(std::move(change)), notes_(files_->notes()) {
+    notes_.insert(notes_.end(), notes.begin(), notes.end());
+  }
 
   const std::filesystem::path& path() const override { return files_->path(); }
   std::optional<std::string> find(const std::string& name, int64_t limit) const override {
@@ -56,13 +59,14 @@ class FilesWithCheckpoint final : public ModelFiles {
     change_(checkpoint);
     return checkpoint;
   }
-  Checkpoint outline() const override { return files_->outline(); }
   std::string why_no_pictures() const override { return files_->why_no_pictures(); }
   std::optional<NamedText> given_template() const override { return files_->given_template(); }
+  std::vector<std::string> notes() const override { return notes_; }
 
  private:
   std::shared_ptr<const ModelFiles> files_;
   std::function<void(Checkpoint&)> change_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace
@@ -139,11 +143,16 @@ WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemor
   return view;
 }
 
+std::shared_ptr<const ModelFiles> with_change(std::shared_ptr<const ModelFiles> files,
+                                              std::function<void(Checkpoint&)> change,
+                                              std::vector<std::string> notes) {
+  return std::make_shared<FilesWithCheckpoint>(std::move(files), std::move(change), std::move(notes));
+}
+
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
                                                  std::function<Checkpoint::WeightConverter()> make) {
-  return std::make_shared<FilesWithCheckpoint>(
-      std::move(files),
-      [make = std::move(make)](Checkpoint& checkpoint) { checkpoint.set_converter(make()); });
+  return with_change(std::move(files),
+                     [make = std::move(make)](Checkpoint& checkpoint) { checkpoint.set_converter(make()); });
 }
 
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
@@ -156,8 +165,8 @@ std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles>
   if (numbers.compute == "f32") return files;
   if (numbers.compute != "bf16")
     throw Error(ErrorCode::usage, {.where = "compute", .got = numbers.compute, .expected = "f32 or bf16"});
-  return std::make_shared<FilesWithCheckpoint>(
-      std::move(files), [](Checkpoint& checkpoint) { checkpoint.set_arithmetic(Arithmetic::bf16); });
+  return with_change(std::move(files),
+                     [](Checkpoint& checkpoint) { checkpoint.set_arithmetic(Arithmetic::bf16); });
 }
 
 }  // namespace galago

@@ -48,6 +48,10 @@ WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMe
 /// The same numbers as q8 or q4 in panels, which products of few rows need. Error{resource}.
 WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemory& memory);
 
+/// The same files; `change` sees each of their checkpoints first. `notes` are added to theirs.
+std::shared_ptr<const ModelFiles> with_change(std::shared_ptr<const ModelFiles> files,
+                                              std::function<void(Checkpoint&)> change,
+                                              std::vector<std::string> notes = {});
 /// The same files; their checkpoints get a converter that `make` makes, one for each.
 std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFiles> files,
                                                  std::function<Checkpoint::WeightConverter()> make);

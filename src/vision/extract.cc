@@ -270,7 +270,7 @@ void TowerReader::collect() {
     const std::string rest = it->first.substr(prefix.size());
     if (!begins_with_one(rest, kModules)) continue;  // a neighbour: a text model, a projector
     if (is_fused(rest)) refuse_layout(checkpoint_, it->first, "query, key and value in one weight");
-    tower_.tensors[rest] = it->second;
+    tower_.tensors[rest] = checkpoint_.read(it->first);
   }
 }
 

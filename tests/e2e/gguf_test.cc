@@ -74,6 +74,22 @@ TEST(Gguf, CutEyesLeaveTheTextAndTellAPictureWhy) {
                               HasSubstr("the file is cut short")));
 }
 
+TEST(Gguf, ABlobWithoutExtensionRunsWithTheEyesThatAreNamed) {
+  const TempDir folder;
+  const std::string text = folder.add("sha256-0a1b", read_bytes(tiny("gguf_smolvlm/model.gguf")));
+  const std::string eyes = folder.add("sha256-2c3d", read_bytes(tiny("gguf_smolvlm/mmproj-model.gguf")));
+  std::vector<std::string> arguments = golden_run("smolvlm_tiles");
+  *(std::find(arguments.begin(), arguments.end(), "-m") + 1) = text;
+  const Finished blind = galago(arguments);
+  EXPECT_EQ(blind.code, 65);
+  EXPECT_THAT(blind.err, AllOf(HasSubstr("no vision file (mmproj)"), HasSubstr("--mmproj FILE names one")));
+  const Finished json = galago(arguments + std::vector<std::string>{"--mmproj", eyes, "--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_EQ(json.json()["token_ids"].get<std::vector<int64_t>>(),
+            golden_ids("smolvlm_tiles", "generated_ids"));
+  EXPECT_EQ(galago(arguments + std::vector<std::string>{"--mmproj", text}).code, 78);
+}
+
 TEST(Gguf, InspectShowsTheStationsOfBothFiles) {
   const Finished done =
       galago({"inspect", "-m", tiny("gguf_smolvlm_q8"), "--image", picture("shapes_100x80.png")});

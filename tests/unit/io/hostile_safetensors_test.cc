@@ -113,7 +113,7 @@ const FileCase kFileCases[] = {
     {"DtypeIsANumber", dtype("4"), kInvalid, "a.dtype: got 4, expected a string"},
     {"DtypeEmpty", dtype("\"\""), kInvalid, "a.dtype"},
     {"DtypeLowerCase", dtype("\"float32\""), kInvalid, "a.dtype: got \"float32\""},
-    {"DtypeFloat8", dtype("\"F8_E4M3\""), kUnsupported, "a.dtype: got \"F8_E4M3\", expected F64, F32"},
+    {"DtypeFloat8Scale", dtype("\"F8_E8M0\""), kUnsupported, "a.dtype: got \"F8_E8M0\", expected F64, F32"},
     {"DtypeUnsigned64", dtype("\"U64\""), kUnsupported, "a.dtype: got \"U64\""},
     {"DtypeWithTerminalEscape", dtype(R"("F\u001b[31m")"), kInvalid, "a.dtype: got \"F\\x1b[31m\""},
     {"ShapeMissing", entry(R"("dtype":"F32","data_offsets":[0,8])"), kInvalid, "a.shape"},

@@ -65,21 +65,14 @@ TEST(GgufModel, RowsOfQueriesAndKeysGoBackInHalves) {
   const Checkpoint checkpoint = files.checkpoint();
   const TensorView* keys = checkpoint.find("model.layers.0.self_attn.k_proj.weight");
   ASSERT_NE(keys, nullptr);
-  EXPECT_EQ(element(*keys, 0), 0);
-  EXPECT_EQ(element(*keys, 8), 2);
-  EXPECT_EQ(element(*keys, 16), 1);
-  EXPECT_EQ(element(*keys, 24), 3);
-}
-
-TEST(GgufModel, AnOutlineHasNoNumbers) {
-  const TempDir directory;
-  const GgufFiles files(directory.add("model.gguf", tiny_text().bytes()));
-  const Checkpoint outline = files.outline();
-  const Checkpoint whole = files.checkpoint();
-  EXPECT_EQ(outline.tensors().size(), whole.tensors().size());
-  for (const auto& [name, view] : outline.tensors()) {
-    EXPECT_EQ(view.data, nullptr);
-    EXPECT_EQ(view.shape, whole.find(name)->shape);
+  EXPECT_EQ(keys->data, nullptr);  // rows in another order than the file's are made when they are asked for
+  for (int round = 0; round < 2; ++round) {
+    const TensorView moved = checkpoint.read("model.layers.0.self_attn.k_proj.weight");
+    EXPECT_EQ(element(moved, 0), 0);
+    EXPECT_EQ(element(moved, 8), 2);
+    EXPECT_EQ(element(moved, 16), 1);
+    EXPECT_EQ(element(moved, 24), 3);
+    checkpoint.forget("model.layers.0.self_attn.k_proj.weight");
   }
 }
 

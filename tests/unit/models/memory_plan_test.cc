@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Models, PlannedScratch,
 class Planned : public testing::Test {
  protected:
   MemoryPlan plan(const MemoryRequest& request) const {
-    return plan_memory(*frontend_, frontend_->files().outline(), request);
+    return plan_memory(*frontend_, frontend_->files().checkpoint(), request);
   }
   MemoryRequest with_picture() const {
     const ImagePlan image = frontend_->plan({.width = 300, .height = 200}, std::nullopt);
@@ -134,7 +134,7 @@ TEST_F(Planned, WeightsCountWhileTheyAreNeeded) {
   const MemoryPart kept = part(plan(request), "weights");
   EXPECT_EQ(kept.image, gone.image);
   EXPECT_EQ(kept.text, gone.text + gone.image);
-  EXPECT_EQ(kept.text, frontend_->files().outline().bytes());  // the small table is touched whole
+  EXPECT_EQ(kept.text, frontend_->files().checkpoint().bytes());  // the small table is touched whole
 }
 
 TEST_F(Planned, ConvertedWeightsStayAndTakeWhatTheirFormatTakes) {
@@ -149,7 +149,7 @@ TEST_F(Planned, ConvertedWeightsStayAndTakeWhatTheirFormatTakes) {
   EXPECT_LT(q8.text, stored.text + stored.image);
   EXPECT_LT(q4.text, q8.text);
   int64_t expected = 0;  // 34 bytes for 32 weights of each matrix
-  const Checkpoint outline = frontend_->files().outline();
+  const Checkpoint outline = frontend_->files().checkpoint();
   for (const auto& [name, view] : outline.tensors())
     if (view.shape.size() == 2 && view.shape[1] % 32 == 0) expected += view.count() * 34 / 32;
   EXPECT_GE(q8.text, expected);
@@ -161,7 +161,7 @@ TEST_F(Planned, CopiedWeightsAreThereAllTheTime) {
   request.mmap = false;
   const MemoryPart copied = part(plan(request), "weights");
   int64_t matrices = 0;
-  const Checkpoint outline = frontend_->files().outline();
+  const Checkpoint outline = frontend_->files().checkpoint();
   for (const auto& [name, view] : outline.tensors())
     if (view.shape.size() == 2) matrices += view.count() * size_of(view.dtype);
   EXPECT_GE(copied.image, matrices);
@@ -173,7 +173,7 @@ TEST_F(Planned, CopiedWeightsAreThereAllTheTime) {
 TEST_F(Planned, OnlyTheGroupsOfTheEmbeddingTableThatTokensLieInAreTouched) {
   MemoryRequest request{.prompt_tokens = 4, .max_new_tokens = 1};
   const auto weights = [&] {
-    return part(plan_memory(*frontend_, frontend_->files().outline(), request, {.touched_row = 256}),
+    return part(plan_memory(*frontend_, frontend_->files().checkpoint(), request, {.touched_row = 256}),
                 "weights")
         .text;
   };

@@ -102,12 +102,18 @@ TEST(TextModel, AVisionModelWithoutATemplateTakesRawTextAndAGivenOne) {
   const test::TempDir folder;
   const std::string given = folder.add(
       "given.jinja", test::read_bytes(test::data_path("models/smolvlm_tiles/chat_template.jinja")));
-  EXPECT_EQ(load_frontend(model.path(), {}, given)->prompt_ids({.prompt = "the cat"}, {}),
+  EXPECT_EQ(load_frontend(model.path(), {.numbers = {}, .mmproj = {}, .lora = {}, .chat_template = given})
+                ->prompt_ids({.prompt = "the cat"}, {}),
             prompt_of(tiny("smolvlm_tiles"), {.prompt = "the cat"}));
   const std::string other = folder.add("other.jinja", "{{ messages[0].content[0].text }}!");
-  EXPECT_NE(load_frontend(tiny("smolvlm_tiles"), {}, other)->prompt_ids({.prompt = "the cat"}, {}),
-            prompt_of(tiny("smolvlm_tiles"), {.prompt = "the cat"}));
-  EXPECT_EQ(test::error_of([&] { load_frontend(model.path(), {}, folder.file("none")); }).code(),
+  EXPECT_NE(
+      load_frontend(tiny("smolvlm_tiles"), {.numbers = {}, .mmproj = {}, .lora = {}, .chat_template = other})
+          ->prompt_ids({.prompt = "the cat"}, {}),
+      prompt_of(tiny("smolvlm_tiles"), {.prompt = "the cat"}));
+  EXPECT_EQ(test::error_of([&] {
+              load_frontend(model.path(),
+                            {.numbers = {}, .mmproj = {}, .lora = {}, .chat_template = folder.file("none")});
+            }).code(),
             ErrorCode::not_found);
 }
 

@@ -90,7 +90,7 @@ TEST_F(Quantised, WithoutAMapMatricesAreCopies) {
   write("q4");
   for (const std::filesystem::path& path :
        {std::filesystem::path(test::data_path("models/smolvlm_tiles")), out()}) {
-    const auto files = load_frontend(path, {.mmap = false})->files().checkpoint();
+    const auto files = load_frontend(path, {.numbers = {.mmap = false}})->files().checkpoint();
     const Checkpoint mapped = Checkpoint::open_directory(path);
     Binder stored(mapped), copies(files);
     for (const auto& [name, shape] :

@@ -1,0 +1,331 @@
+// Names first: every tensor of an adapter finds its place in the checkpoint or is listed. Then each place
+// gets a maker that adds up the base and what the adapters add.
+#include "models/adapters.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "core/printable.h"
+#include "galago/error.h"
+#include "io/hub_cache.h"
+#include "io/lora_adapter.h"
+#include "io/weights.h"
+#include "kernels/kernels.h"
+#include "models/weight_formats.h"
+
+namespace galago {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostLines = 40;
+constexpr std::string_view kTable = "embed_tokens.weight";
+constexpr std::string_view kHead = "lm_head.weight";
+
+/// An adapter and how much of it.
+struct Loaded {
+  Lora source;
+  std::shared_ptr<const LoraAdapter> adapter;
+};
+using Adapters = std::vector<Loaded>;
+
+/// What is added to one tensor, in the order of the adapters.
+struct Addend {
+  LoraMatrix matrix;
+  double scale = 1;  ///< the matrix's own times the user's
+  std::shared_ptr<const LoraAdapter> adapter;
+};
+
+/// One tensor of the checkpoint with its changes.
+struct Change {
+  std::string base;     ///< the tensor that is added to; another name for a tied head
+  TensorView replaced;  ///< no data: the base's own
+  std::shared_ptr<const LoraAdapter> keeper;
+  std::vector<Addend> addends;
+  std::vector<std::pair<TensorView, double>> biases;  ///< added to a bias
+};
+using Changes = std::map<std::string, Change>;
+
+// Where the parts of a model begin: in directories of different age, and in adapters trained with other
+// versions of transformers. A name that begins as one may stand for the other.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSpellings = {
+    {{"language_model.model.", "model.language_model."},
+     {"language_model.lm_head.", "lm_head."},
+     {"vision_tower.", "model.vision_tower."},
+     {"multi_modal_projector.", "model.multi_modal_projector."},
+     {"image_newline", "model.image_newline"},
+     {"", "model."}}};
+
+TensorView flat(TensorView view) {
+  const int64_t rows = view.shape[0];
+  view.shape = {rows, view.count() / std::max<int64_t>(rows, 1)};
+  return view;
+}
+
+/// [r, n] -> [n, r].
+Tensor transposed(const TensorView& view) {
+  const Tensor from = to_tensor(view);
+  const int64_t rows = view.shape[0], cols = view.shape[1];
+  Tensor to({cols, rows});
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < cols; ++j) to.data()[j * rows + i] = from.data()[i * cols + j];
+  return to;
+}
+
+TensorView view_of(const Tensor& tensor) {
+  return {DType::f32, tensor.shape(), reinterpret_cast<const std::byte*>(tensor.data())};
+}
+
+/// w += scale * B A, or of a table scale * (B A)^T.
+void add_product(Matrix w, const LoraMatrix& matrix, double scale) {
+  const Tensor a = transposed(flat(matrix.a));  // [in, r]
+  const Tensor b = to_tensor(flat(matrix.b));   // [out, r]
+  const Tensor& rows = matrix.embedding ? a : b;
+  const kernels::Linear layer(LinearView{.weight = view_of(matrix.embedding ? b : a), .bias = {}});
+  kernels::linear(rows.matrix(), layer, w, {.scale = static_cast<float>(scale), .residual = w});
+}
+
+/// DoRA: each row of the sum gets the length that was learnt.
+void stretch(Matrix w, const TensorView& magnitude) {
+  for (int64_t i = 0; i < w.rows; ++i) {
+    double squares = 0;
+    for (int64_t j = 0; j < w.cols; ++j) squares += static_cast<double>(w.row(i)[j]) * w.row(i)[j];
+    const double factor = element(magnitude, i) / std::sqrt(squares);
+    for (int64_t j = 0; j < w.cols; ++j) w.row(i)[j] = static_cast<float>(w.row(i)[j] * factor);
+  }
+}
+
+/// Makes a changed tensor.
+class Sum {
+ public:
+  Sum(std::shared_ptr<const Checkpoint> base, Change change, Shape shape)
+      : base_(std::move(base)), change_(std::move(change)), shape_(std::move(shape)) {}
+
+  std::shared_ptr<const std::byte> make() const {
+    const auto sum = std::make_shared<Tensor>(shape_);
+    read_base(*sum);
+    const int64_t rows = shape_.empty() ? 1 : shape_[0];
+    const Matrix w(sum->data(), rows, sum->size() / std::max<int64_t>(rows, 1));
+    for (const Addend& addend : change_.addends) {
+      add_product(w, addend.matrix, addend.scale);
+      if (addend.matrix.magnitude.data) stretch(w, addend.matrix.magnitude);
+    }
+    for (const auto& [bias, scale] : change_.biases)
+      for (int64_t i = 0; i < sum->size(); ++i)
+        sum->data()[i] += static_cast<float>(scale) * element(bias, i);
+    return {sum, reinterpret_cast<const std::byte*>(sum->data())};
+  }
+
+ private:
+  void read_base(Tensor& sum) const {
+    if (change_.replaced.data) return to_floats(change_.replaced, sum.data());
+    const TensorView* stored = base_->find(change_.base);
+    if (weight_format(stored->dtype)) {
+      to_floats(base_->read(change_.base), sum.data());
+    } else {
+      Binder binder(*base_);
+      const WeightView weight = binder.root().weight(change_.base, {.out = shape_[0], .in = shape_[1]});
+      if (!weight.values)
+        throw Error(ErrorCode::model_invalid, {.where = change_.base, .got = "damaged planes"});
+      to_floats(weight, sum.data());
+    }
+    for (const std::string& plane :
+         {change_.base, change_.base + kScaleSuffix, change_.base + kMinimumSuffix})
+      if (base_->find(plane)) base_->forget(plane);
+  }
+
+  std::shared_ptr<const Checkpoint> base_;
+  Change change_;
+  Shape shape_;
+};
+
+/// The shape of a tensor's numbers: a quantised one has two to a byte.
+Shape shape_of(const TensorView& stored) {
+  Shape shape = stored.shape;
+  if (stored.dtype == DType::u8 && shape.size() == 2) shape[1] *= 2;
+  return shape;
+}
+
+/// Finds each adapter's tensors in a checkpoint.
+class Placer {
+ public:
+  explicit Placer(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {
+    for (const auto& [name, view] : checkpoint.tensors()) {
+      if (name == kTable || name.ends_with("." + std::string(kTable))) table_ = name;
+      if (name == kHead || name.ends_with("." + std::string(kHead))) has_head_ = true;
+    }
+    constexpr std::string_view kOld = "language_model.";  // of directories that have no "model." before it
+    head_ = (table_.starts_with(kOld) ? std::string(kOld) : "") + std::string(kHead);
+  }
+
+  void add(const Loaded& one) {
+    for (const auto& [name, view] : one.adapter->replaced) replace(one, name, view);
+    for (const auto& [name, matrix] : one.adapter->matrices) add_matrix(one, name, matrix);
+  }
+
+  Changes finish(const std::string& where) {
+    if (!faults_.empty()) {
+      std::string list = std::to_string(faults_.size()) + (faults_.size() == 1 ? " fault" : " faults");
+      for (size_t i = 0; i < std::min(faults_.size(), kMostLines); ++i) list += "\n  " + faults_[i];
+      if (faults_.size() > kMostLines)
+        list += "\n  and " + std::to_string(faults_.size() - kMostLines) + " more";
+      throw Error(ErrorCode::model_invalid, {.where = "LoRA over " + where,
+                                             .got = list + "\n",
+                                             .expected = "tensors that the model has, in its shapes",
+                                             .hint = "the adapter may be another model's"});
+    }
+    // A tied head keeps the table as it was: an adapter of the table is none of the head.
+    if (!has_head_ && changes_.contains(table_) && !changes_.contains(head_)) changes_[head_].base = table_;
+    return std::move(changes_);
+  }
+
+ private:
+  /// The checkpoint's name for an adapter's, or empty.
+  std::string place(const std::string& name) const {
+    if (checkpoint_.find(name)) return name;
+    for (const auto& [old, now] : kSpellings) {
+      if (name.starts_with(old))
+        if (std::string other = std::string(now) + name.substr(old.size()); checkpoint_.find(other))
+          return other;
+      if (name.starts_with(now))
+        if (std::string other = std::string(old) + name.substr(now.size()); checkpoint_.find(other))
+          return other;
+    }
+    return !has_head_ && !table_.empty() && name.ends_with(kHead) ? head_ : "";
+  }
+
+  /// The change of a tensor; null and a fault where the checkpoint has none of that name.
+  Change* change_of(const Loaded& one, const std::string& name) {
+    const std::string place = this->place(name);
+    if (place.empty()) {
+      faults_.push_back(one.source.directory.string() + ": unmatched " + printable(name));
+      return nullptr;
+    }
+    Change& change = changes_[place];
+    change.base = checkpoint_.find(place) ? place : table_;
+    return &change;
+  }
+
+  void replace(const Loaded& one, const std::string& name, const TensorView& view) {
+    Change* change = change_of(one, name);
+    if (!change) return;
+    const Shape shape = shape_of(*checkpoint_.find(change->base));
+    if (view.shape != shape)
+      faults_.push_back(one.source.directory.string() + ": " + printable(name) + " " + to_string(view.shape) +
+                        ", the model has " + to_string(shape));
+    else if (change->replaced.data)
+      faults_.push_back(one.source.directory.string() + ": " + printable(name) +
+                        ", which another adapter replaces, too");
+    change->replaced = view;
+    change->keeper = one.adapter;
+  }
+
+  void add_matrix(const Loaded& one, const std::string& name, const LoraMatrix& matrix) {
+    Change* change = change_of(one, name);
+    if (!change) return;
+    const Shape shape = shape_of(*checkpoint_.find(change->base));
+    const TensorView a = flat(matrix.a), b = flat(matrix.b);
+    const int64_t rows = matrix.embedding ? a.shape[1] : b.shape[0];
+    const int64_t cols = matrix.embedding ? b.shape[0] : a.shape[1];
+    if (shape.size() < 2 || shape[0] != rows || element_count(shape) != rows * cols) {
+      faults_.push_back(one.source.directory.string() + ": " + printable(name) + " of " +
+                        std::to_string(rows) + " x " + std::to_string(cols) + ", the model has " +
+                        to_string(shape));
+      return;
+    }
+    change->addends.push_back({matrix, matrix.scale * one.source.scale, one.adapter});
+    const bool dora = std::any_of(change->addends.begin(), change->addends.end(),
+                                  [](const Addend& each) { return each.matrix.magnitude.data != nullptr; });
+    if (dora && change->addends.size() > 1)
+      throw Error(ErrorCode::model_unsupported,
+                  {.where = one.source.directory.string() + ": " + printable(name),
+                   .got = "DoRA beside another adapter of the same matrix",
+                   .expected = "one of them"});
+    if (!matrix.bias.data) return;
+    const std::string bias = name.substr(0, name.rfind('.')) + ".bias";
+    if (Change* moved = change_of(one, bias)) {
+      moved->biases.emplace_back(matrix.bias, matrix.scale * one.source.scale);
+      moved->keeper = one.adapter;
+    }
+  }
+
+  const Checkpoint& checkpoint_;
+  std::string table_;  ///< of embeddings
+  std::string head_;   ///< what a head would be called
+  bool has_head_ = false;
+  Changes changes_;
+  std::vector<std::string> faults_;
+};
+
+void apply(Checkpoint& checkpoint, const Adapters& adapters, const std::string& where) {
+  Placer placer(checkpoint);
+  for (const Loaded& one : adapters) placer.add(one);
+  const auto base = std::make_shared<const Checkpoint>(checkpoint);
+  for (auto& [name, change] : placer.finish(where)) {
+    const Shape shape = shape_of(*base->find(change.base));
+    for (const std::string& plane : {name, name + kScaleSuffix, name + kMinimumSuffix})
+      checkpoint.remove(plane);
+    const TensorView outline{.dtype = DType::f32, .shape = shape, .data = nullptr};
+    checkpoint.add_made(name, outline, [sum = Sum(base, change, shape)] { return sum.make(); });
+  }
+}
+
+}  // namespace
+
+Lora parse_lora(const std::string& text) {
+  std::error_code error;
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || fs::is_directory(text, error)) return {.directory = text};
+  Lora lora{.directory = text.substr(0, colon)};
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data() + colon + 1, end, lora.scale);
+  if (read.ec != std::errc() || read.ptr != end || !std::isfinite(lora.scale))
+    throw Error(
+        ErrorCode::usage,
+        {.where = "--lora", .got = in_quotes(text), .expected = "DIR or DIR:SCALE, where SCALE is a number"});
+  return lora;
+}
+
+std::shared_ptr<const ModelFiles> with_adapters(std::shared_ptr<const ModelFiles> files,
+                                                const std::vector<Lora>& adapters) {
+  if (adapters.empty()) return files;
+  Adapters loaded;
+  std::vector<std::string> notes;
+  for (const Lora& one : adapters) {
+    if (!std::isfinite(one.scale))
+      throw Error(ErrorCode::usage, {.where = one.directory.string(),
+                                     .got = "a scale of " + std::to_string(one.scale),
+                                     .expected = "a finite number"});
+    loaded.push_back({one, std::make_shared<const LoraAdapter>(read_lora_adapter(one.directory))});
+    notes.push_back("LoRA adapter " + one.directory.string() + ", scale " + std::to_string(one.scale));
+  }
+  const std::string where = files->path().string();
+  return with_change(
+      std::move(files), [loaded, where](Checkpoint& checkpoint) { apply(checkpoint, loaded, where); }, notes);
+}
+
+fs::path base_of_adapter(const fs::path& directory) {
+  const LoraAdapter adapter = read_lora_adapter(directory);
+  std::error_code error;
+  if (!adapter.base.empty() && fs::is_directory(adapter.base, error)) return adapter.base;
+  if (const auto snapshot =
+          find_in_hub_cache(adapter.base + (adapter.revision.empty() ? "" : "@" + adapter.revision)))
+    return *snapshot;
+  throw Error(
+      ErrorCode::not_found,
+      {.where = directory.string(),
+       .got = "a LoRA adapter" + (adapter.base.empty()
+                                      ? " that names no base model"
+                                      : " of " + printable(adapter.base) +
+                                            ", which is neither a directory nor in " + hub_cache().string()),
+       .expected = "its base model",
+       .hint = "name the base with -m and the adapter with --lora " + directory.string()});
+}
+
+}  // namespace galago
