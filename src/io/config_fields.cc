@@ -11,6 +11,7 @@
 #include "core/printable.h"
 #include "galago/error.h"
 #include "io/json.h"
+#include "io/prequantised.h"
 
 namespace galago {
 namespace {
@@ -197,8 +198,7 @@ void read_common(const JsonField& root, ModelConfig& config) {
   if (const auto names = root.find("architectures"))
     for (size_t i = 0; i < names->size(); ++i) config.architectures.push_back(names->at(i).string());
   if (const auto dtype = first_of(root, {"dtype", "torch_dtype"})) config.dtype = dtype->string();
-  if (const auto quantization = root.find("quantization_config"))
-    quantization->unsupported("none: weights of F32, F16 or BF16");
+  check_quantization(root);
 }
 
 }  // namespace galago

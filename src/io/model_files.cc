@@ -4,8 +4,11 @@
 #include <system_error>
 #include <utility>
 
+#include "core/limits.h"
 #include "galago/error.h"
 #include "io/files.h"
+#include "io/json.h"
+#include "io/prequantised.h"
 
 namespace galago {
 
@@ -23,6 +26,22 @@ DirectoryFiles::DirectoryFiles(std::filesystem::path directory) : directory_(std
   if (!std::filesystem::is_directory(directory_, error))
     throw Error(ErrorCode::not_found,
                 {.where = directory_.string(), .got = "no such directory", .expected = "a model directory"});
+}
+
+Checkpoint DirectoryFiles::checkpoint() const {
+  Checkpoint checkpoint = Checkpoint::open_directory(directory_);
+  if (const auto text = find("config.json", limits::kConfigBytes)) {
+    const Json config = parse_json(*text, where("config.json"));
+    unpack_prequantised(checkpoint, JsonField(config, where("config.json")));
+  }
+  return checkpoint;
+}
+
+std::vector<std::string> DirectoryFiles::notes() const {
+  const auto text = find("config.json", limits::kConfigBytes);
+  if (!text) return {};
+  const Json config = parse_json(*text, where("config.json"));
+  return quantization_notes(JsonField(config, where("config.json")));
 }
 
 std::optional<std::string> DirectoryFiles::find(const std::string& name, int64_t limit) const {

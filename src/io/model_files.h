@@ -58,7 +58,9 @@ class DirectoryFiles final : public ModelFiles {
   const std::filesystem::path& path() const override { return directory_; }
   std::optional<std::string> find(const std::string& name, int64_t limit) const override;
   std::string where(const std::string& name) const override { return (directory_ / name).string(); }
-  Checkpoint checkpoint() const override { return Checkpoint::open_directory(directory_); }
+  /// Matrices that another tool has quantised are floats in it (io/prequantised.h).
+  Checkpoint checkpoint() const override;
+  std::vector<std::string> notes() const override;
 
  private:
   std::filesystem::path directory_;

@@ -150,6 +150,12 @@ void Checkpoint::add_made(const std::string& name, TensorView outline, Maker mak
   makers_[name] = std::move(make);
 }
 
+void Checkpoint::rename(const std::string& from, const std::string& to) {
+  add(to, tensors_.at(from), nullptr);
+  if (const auto maker = makers_.find(from); maker != makers_.end()) makers_[to] = maker->second;
+  remove(from);
+}
+
 void Checkpoint::remove(const std::string& name) {
   tensors_.erase(name);
   makers_.erase(name);

@@ -43,6 +43,8 @@ class Checkpoint {
   /// Adds a tensor that is no file's: its view has no data until read() makes it. Error{model_invalid} when
   /// the name is taken.
   void add_made(const std::string& name, TensorView outline, Maker make);
+  /// Gives a tensor another name. Error{model_invalid} when that is taken.
+  void rename(const std::string& from, const std::string& to);
   /// Takes a tensor out of the list; views that others hold stay.
   void remove(const std::string& name);
 

@@ -46,7 +46,7 @@ struct Addend {
 struct Change {
   std::string base;     ///< the tensor that is added to; another name for a tied head
   TensorView replaced;  ///< no data: the base's own
-  std::shared_ptr<const LoraAdapter> keeper;
+  std::vector<std::shared_ptr<const LoraAdapter>> keepers;
   std::vector<Addend> addends;
   std::vector<std::pair<TensorView, double>> biases;  ///< added to a bias
 };
@@ -223,7 +223,7 @@ class Placer {
       faults_.push_back(one.source.directory.string() + ": " + printable(name) +
                         ", which another adapter replaces, too");
     change->replaced = view;
-    change->keeper = one.adapter;
+    change->keepers.push_back(one.adapter);
   }
 
   void add_matrix(const Loaded& one, const std::string& name, const LoraMatrix& matrix) {
@@ -251,7 +251,7 @@ class Placer {
     const std::string bias = name.substr(0, name.rfind('.')) + ".bias";
     if (Change* moved = change_of(one, bias)) {
       moved->biases.emplace_back(matrix.bias, matrix.scale * one.source.scale);
-      moved->keeper = one.adapter;
+      moved->keepers.push_back(one.adapter);
     }
   }
 

@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "core/cancelled.h"
+#include "core/limits.h"
 #include "galago/error.h"
 #include "io/atomic_directory.h"
 #include "io/files.h"
+#include "io/json.h"
 #include "io/weights.h"
 #include "models/gguf_files.h"
 #include "models/registry.h"
@@ -173,6 +176,21 @@ void copy_small_files(const fs::path& from, AtomicDirectory& to) {
   if (error) throw Error(ErrorCode::not_found, {.where = from.string(), .got = error.message()});
 }
 
+/// Where config.json says how another tool stored the weights, that is over: it is written without.
+void write_config(const ModelFiles& files, AtomicDirectory& to) {
+  const auto text = files.find("config.json", limits::kConfigBytes);
+  if (!text) return;
+  auto config = nlohmann::ordered_json::parse(*text, nullptr, false);
+  if (!config.is_object()) return;
+  size_t dropped = 0;
+  for (auto* object : {&config, config.contains("text_config") ? &config["text_config"] : nullptr})
+    for (const char* key : {"quantization_config", "quantization"})
+      if (object && object->is_object()) dropped += object->erase(key);
+  if (dropped == 0) return;
+  const std::string plain = config.dump(2) + "\n";
+  write_file_atomically(to.file("config.json"), std::as_bytes(std::span(plain)));
+}
+
 }  // namespace
 
 QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightChoice choice,
@@ -202,6 +220,7 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightCh
     done.bytes_after += tensor.view.count() * size_of(tensor.view.dtype);
 
   copy_small_files(files->path(), out);  // the base, where `from` is an adapter
+  write_config(*files, out);
   int64_t written = 0;
   const auto total = static_cast<int64_t>(tensors.size());
   write_safetensors(out.file("model.safetensors"), tensors, metadata_for(choice, plans),

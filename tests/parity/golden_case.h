@@ -22,7 +22,9 @@ inline void expect_golden(const GoldenCase& test) {
   const std::string data = std::string(GALAGO_TEST_DATA) + "/";
   kernels::set_backend(test.backend);
   const int pillow = golden_pillow(data + "goldens/" + test.golden);
-  const auto frontend = load_frontend(data + "models/" + test.model, {}, {}, pillow_resizer(pillow));
+  const auto frontend = load_frontend(
+      data + "models/" + test.model,
+      {.numbers = {}, .mmproj = {}, .lora = {}, .chat_template = {}, .resizer = pillow_resizer(pillow)});
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   const auto results = verify(*frontend, *engine, data + "goldens/" + test.golden);

@@ -25,6 +25,7 @@ TEST_P(Lora, AgreesWithPeft) {
   const std::string data = std::string(GALAGO_TEST_DATA) + "/";
   ModelOptions options;
   for (const auto& [name, scale] : test.adapters) options.lora.push_back({data + "adapters/" + name, scale});
+  options.resizer = pillow_resizer(golden_pillow(data + "goldens/" + test.golden));
   const auto frontend = load_frontend(data + "models/" + test.model, options);
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);

@@ -38,6 +38,7 @@ TWINS = {
     "gguf_smolvlm_q8": ("smolvlm_tiles", "llama", "smollm", Type.Q8_0),
     "gguf_smollm2": ("text_smollm2", "llama", "smollm", Type.BF16),
     "gguf_llama2": ("text_llama2", "llama", None, Type.F16),
+    "gguf_split": ("text_llama2", "llama", None, Type.F16),
     "gguf_llama3": ("text_llama3", "llama", "llama-bpe", Type.BF16),
     "gguf_granite": ("text_granite", "granite", "refact", Type.BF16),
     "gguf_llava_granite": ("llava_granite", "granite", "refact", Type.BF16),
@@ -194,7 +195,8 @@ def write_twin(folder, source, arch, pre, kind):
     text = config.get("text_config", config)
     weights = {name: weight.float().numpy() for name, weight in load_file(source / "model.safetensors").items()}
     folder.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(folder / "model.gguf", arch)
+    # One twin is cut into files of so many tensors, as llama-gguf-split cuts large ones.
+    writer = gguf.GGUFWriter(folder / "model.gguf", arch, split_max_tensors=9 if folder.name == "gguf_split" else 0)
     writer.add_type(gguf.GGUFType.MODEL)
     add_text_settings(writer, text)
     add_tokenizer(writer, source, text["vocab_size"], pre)

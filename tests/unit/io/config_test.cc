@@ -337,7 +337,7 @@ TEST(GenerationConfig, RefusesRulesThatItDoesNotRun) {
   }
 }
 
-TEST(ModelConfig, NoFamilyTakesQuantisedWeights) {
+TEST(ModelConfig, NoFamilyTakesWeightsOfAnUnnamedMethod) {
   const std::string json = R"({"model_type":"x","quantization_config":{"bits":4}})";
   EXPECT_EQ(error_of([&] { parse_idefics3_config(json, "c"); }).code(), ErrorCode::model_unsupported);
   EXPECT_EQ(error_of([&] { parse_siglip_config(json, "c"); }).code(), ErrorCode::model_unsupported);

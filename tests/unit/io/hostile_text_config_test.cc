@@ -83,7 +83,7 @@ const TextCase kCases[] = {
      "attention_multiplier: got [1]"},
     {"LogitsScalingZero", granite(R"("logits_scaling":0)"), kInvalid, "logits_scaling: got 0"},
     {"LogitsScalingNegative", granite(R"("logits_scaling":-8)"), kInvalid, "logits_scaling: got -8"},
-    {"Quantised", llama(R"("quantization_config":{"quant_method":"gptq","bits":4})"), kUnsupported,
+    {"Quantised", llama(R"("quantization_config":{"quant_method":"hqq","bits":4})"), kUnsupported,
      "quantization_config"},
     {"RopeTypeUnknown", granite(R"("rope_scaling":{"rope_type":"yarn"})"), kUnsupported,
      "rope_scaling.rope_type: got \"yarn\""},

@@ -99,7 +99,8 @@ TEST(PlannedHead, CountsACopyOnceAndAnOwnHeadBesideTheTable) {
     model.change_weights(change);
     const auto frontend = load_frontend(model.path());
     const MemoryRequest request{.prompt_tokens = 4, .max_new_tokens = 1};
-    return part(plan_memory(*frontend, frontend->files().outline(), request, {.touched_row = 256}), "weights")
+    return part(plan_memory(*frontend, frontend->files().checkpoint(), request, {.touched_row = 256}),
+                "weights")
         .text;
   };
   const Checkpoint original = Checkpoint::open_directory(test::data_path("models/tied_head"));
