@@ -60,19 +60,23 @@ struct Branch {
 
 struct Statement {
   enum class Kind {
-    data,       // text
-    output,     // expression
-    branches,   // branches: if, elif, else
-    loop,       // for names in expression if filter: body, else: other
-    assign,     // set names = expression, or set name.attribute = expression
-    capture,    // set names[0] to what body writes; expression: that name with the tag's filters, or null
-    macro,      // macro text(names): body; defaults are those of the last names
-    body_only,  // generation: its body
+    data,          // text
+    output,        // expression
+    branches,      // branches: if, elif, else
+    loop,          // for names in expression if filter: body, else: other; recursive
+    assign,        // set names = expression, or set name.attribute = expression
+    capture,       // set names[0] to what body writes; expression: that name with the tag's filters, or null
+    macro,         // macro text(names): body; defaults are those of the last names
+    call_block,    // expression, a call, with body as its caller(names)
+    filter_block,  // expression, filters of the name "", on what body writes
+    body_only,     // generation: its body
     break_loop,
     continue_loop,
   };
   Kind kind = Kind::data;
   int line = 0;
+  bool recursive = false;
+  bool wants_caller = false;  // a macro whose body names its caller
   std::string text;
   std::vector<std::string> names;
   std::string attribute;

@@ -34,6 +34,19 @@ Value apply_filter(const std::string& name, const Value& value, const Values& ar
 bool apply_test(const std::string& name, const Value& value, const Values& arguments, Meter& meter);
 /// Whether a value of this kind has the method (Python's getattr finds it).
 bool has_method(const Value& self, std::string_view name);
+/// Methods of strings that look for another one, pad, or ask what the characters are; nothing for another
+/// name.
+std::optional<Value> search_method(const std::string& name, const MarkedText& text, const Values& arguments,
+                                   Meter& meter);
+std::optional<Value> form_method(const std::string& name, const MarkedText& text, const Values& arguments,
+                                 Meter& meter);
+/// Filters that order, group or add up items; nothing for another name.
+std::optional<Value> ordering_filter(const std::string& name, const Value& value, const Values& arguments,
+                                     Meter& meter);
+/// value.a.b of a dotted path, as attribute= arguments have it.
+Value path_of(const Value& value, const std::string& path, Meter& meter);
+/// "format" % values
+Value percent_format(const MarkedText& format, const Value& values, Meter& meter);
 Value call_method(const Callable& method, const Values& arguments, Meter& meter);
 /// Whether the environment has the function.
 bool has_function(std::string_view name);

@@ -66,6 +66,12 @@ void ExpressionParser::expect(Token::Kind kind, std::string_view what) {
   take();
 }
 
+bool ExpressionParser::named_since(size_t place, std::string_view name) const {
+  for (size_t i = place; i < at_; ++i)
+    if (tokens_[i].kind == Token::Kind::name && tokens_[i].text == name) return true;
+  return false;
+}
+
 void ExpressionParser::fail(const std::string& expected) {
   meter_.at_line(now().line);
   meter_.invalid(describe(now()), expected);
@@ -388,8 +394,12 @@ ExpressionPtr ExpressionParser::parse_filters(ExpressionPtr value) {
 }
 
 ExpressionPtr ExpressionParser::parse_filter(ExpressionPtr value) {
-  Make node = make(Kind::filter);
   expect_op("|");
+  return parse_named_filter(std::move(value));
+}
+
+ExpressionPtr ExpressionParser::parse_named_filter(ExpressionPtr value) {
+  Make node = make(Kind::filter);
   node->text = expect_name();
   if (is_op("(")) node->arguments = parse_arguments();
   node->parts.push_back(std::move(value));

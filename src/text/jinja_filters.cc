@@ -13,28 +13,13 @@ namespace {
 
 Value length_of(const Value& value, Meter& meter) {
   if (const MarkedText* text = value.text()) {
-    meter.step(static_cast<int64_t>(text->size()) / 256 + 1);
+    meter.scan(text->size());
     return Value(static_cast<int64_t>(unicode::count(text->text())));
   }
   if (const Sequence* list = value.list()) return Value(static_cast<int64_t>(list->items.size()));
   if (const Mapping* dict = value.dict()) return Value(static_cast<int64_t>(dict->entries.size()));
   if (value.is_undefined()) return Value(int64_t{0});
   meter.invalid("the length of " + value.kind(), "a string, list or dict");
-}
-
-/// value.a.b of a dotted path, as attribute= arguments have it.
-Value path_of(const Value& value, const std::string& path, Meter& meter) {
-  Value at = value;
-  for (size_t begin = 0; begin <= path.size();) {
-    const size_t end = std::min(path.find('.', begin), path.size());
-    const std::string name = path.substr(begin, end - begin);
-    int64_t index = 0;
-    const bool number =
-        std::from_chars(name.data(), name.data() + name.size(), index).ptr == name.data() + name.size();
-    at = get_item(at, number && !name.empty() ? Value(index) : Value::text(name), meter);
-    begin = end + 1;
-  }
-  return at;
 }
 
 Value join_filter(const Value& value, const Values& arguments, Meter& meter) {
@@ -104,7 +89,7 @@ Value to_integer(const Value& value, const Values& arguments, Meter& meter) {
     return Value(static_cast<int64_t>(*d));
   if (value.get<int64_t>() || value.get<bool>()) return Value(as_integer(value, meter));
   if (const MarkedText* text = value.text()) {
-    const std::string digits = strip(*text, std::nullopt, Side::both).text();
+    const std::string digits = strip(*text, std::nullopt, Side::both, meter).text();
     const char* begin = digits.data() + (digits.starts_with('+') ? 1 : 0);
     const char* end = digits.data() + digits.size();
     int64_t number = 0;
@@ -123,7 +108,7 @@ Value to_float(const Value& value, const Values& arguments, Meter& meter) {
   if (value.is_undefined()) meter.invalid(value.kind(), "a value to make a float of");
   if (value.is_number()) return Value(as_double(value, meter));
   if (const MarkedText* text = value.text()) {
-    const std::string digits = strip(*text, std::nullopt, Side::both).text();
+    const std::string digits = strip(*text, std::nullopt, Side::both, meter).text();
     double number = 0;
     const char* end = digits.data() + digits.size();
     if (const auto [stop, error] = std::from_chars(digits.data(), end, number);
@@ -229,8 +214,9 @@ Value absolute(const Value& value, Meter& meter) {
 
 Value trim_filter(const MarkedText& text, const Values& arguments, Meter& meter) {
   const Value* characters = arguments.find(0, "chars");
-  if (!characters || characters->is_none()) return make_text(strip(text, std::nullopt, Side::both), meter);
-  return make_text(strip(text, arguments.text(0, "chars", meter).text(), Side::both), meter);
+  if (!characters || characters->is_none())
+    return make_text(strip(text, std::nullopt, Side::both, meter), meter);
+  return make_text(strip(text, arguments.text(0, "chars", meter).text(), Side::both, meter), meter);
 }
 
 Value replace_filter(const MarkedText& text, const Values& arguments, Meter& meter) {
@@ -241,9 +227,57 @@ Value replace_filter(const MarkedText& text, const Values& arguments, Meter& met
       meter);
 }
 
+/// As markupsafe: the signs of HTML as entities.
+Value escape_filter(const MarkedText& text, Meter& meter) {
+  meter.text(5 * static_cast<int64_t>(text.size()));
+  return make_text(text.map_runs([](std::string_view run) {
+    std::string out;
+    for (const char c : run) {
+      if (c == '&') {
+        out += "&amp;";
+      } else if (c == '<') {
+        out += "&lt;";
+      } else if (c == '>') {
+        out += "&gt;";
+      } else if (c == '"') {
+        out += "&#34;";
+      } else if (c == '\'') {
+        out += "&#39;";
+      } else {
+        out += c;
+      }
+    }
+    return out;
+  }),
+                   meter);
+}
+
+Value format_filter(const MarkedText& text, const Values& arguments, Meter& meter) {
+  if (arguments.named.empty())
+    return percent_format(text, make_list(arguments.positional, true, meter), meter);
+  if (!arguments.positional.empty()) meter.invalid("format with values with and without names", "one kind");
+  std::vector<std::pair<Value, Value>> entries;
+  for (const auto& [name, value] : arguments.named) set_entry(entries, Value::text(name), value, meter);
+  return percent_format(text, make_dict(std::move(entries), meter), meter);
+}
+
+/// What getattr finds: methods, and the attributes of a namespace or loop; no keys.
+Value attribute_filter(const Value& value, const Values& arguments, Meter& meter) {
+  const std::string& name = arguments.text(0, "name", meter).text();
+  if (value.dict() && !has_method(value, name)) return Value::undefined(name);
+  return get_attribute(value, name, meter);
+}
+
 /// Filters that first make a string of their value; nothing when the name is not one of them.
 std::optional<Value> text_filter(const std::string& name, const Value& value, const Values& arguments,
                                  Meter& meter) {
+  if (name == "escape" || name == "e") return escape_filter(to_text(value, meter), meter);
+  if (name == "format") return format_filter(to_text(value, meter), arguments, meter);
+  if (name == "center") {
+    Values width = arguments;
+    if (width.positional.empty() && width.named.empty()) width.positional.push_back(Value(int64_t{80}));
+    return form_method(name, to_text(value, meter), width, meter);
+  }
   if (name == "trim") return trim_filter(to_text(value, meter), arguments, meter);
   if (name == "upper") return make_text(upper(to_text(value, meter)), meter);
   if (name == "lower") return make_text(lower(to_text(value, meter)), meter);
@@ -285,15 +319,31 @@ std::optional<bool> comparing_test(const std::string& name, const Value& value, 
 
 }  // namespace
 
+Value path_of(const Value& value, const std::string& path, Meter& meter) {
+  Value at = value;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('.', begin), path.size());
+    const std::string name = path.substr(begin, end - begin);
+    int64_t index = 0;
+    const bool number =
+        std::from_chars(name.data(), name.data() + name.size(), index).ptr == name.data() + name.size();
+    at = get_item(at, number && !name.empty() ? Value(index) : Value::text(name), meter);
+    begin = end + 1;
+  }
+  return at;
+}
+
 Value apply_filter(const std::string& name, const Value& value, const Values& arguments, Meter& meter) {
   meter.step();
   if (const auto text = text_filter(name, value, arguments, meter)) return *text;
+  if (auto ordered = ordering_filter(name, value, arguments, meter)) return *std::move(ordered);
+  if (name == "attr") return attribute_filter(value, arguments, meter);
   if (name == "length" || name == "count") return length_of(value, meter);
   if (name == "join") return join_filter(value, arguments, meter);
   if (name == "first" || name == "last") return first_or_last(value, name == "first", meter);
   if (name == "default" || name == "d") return default_filter(value, arguments, meter);
   if (name == "tojson") return json_filter(value, arguments, meter);
-  if (name == "list") return Value(to_items(value, meter));
+  if (name == "list") return make_list(to_items(value, meter)->items, false, meter);
   if (name == "int") return to_integer(value, arguments, meter);
   if (name == "float") return to_float(value, arguments, meter);
   if (name == "items") return items_filter(value, meter);
@@ -322,6 +372,10 @@ bool apply_test(const std::string& name, const Value& value, const Values& argum
   if (name == "boolean") return value.get<bool>() != nullptr;
   if (name == "true") return value.get<bool>() && value.truth();
   if (name == "false") return value.get<bool>() && !value.truth();
+  if (name == "lower" || name == "upper") {
+    const MarkedText text = to_text(value, meter);
+    return form_method(name == "lower" ? "islower" : "isupper", text, {}, meter)->truth();
+  }
   if (name == "callable") return value.get<Value::Function>() != nullptr;
   if (name == "odd") return as_integer(value, meter) % 2 != 0;
   if (name == "even") return as_integer(value, meter) % 2 == 0;

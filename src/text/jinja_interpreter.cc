@@ -47,6 +47,28 @@ class Interpreter::Deeper {
   Interpreter& owner_;
 };
 
+/// The first `keep` scopes, then others, while it lives.
+class Interpreter::Frame {
+ public:
+  Frame(Interpreter& owner, size_t keep, std::vector<Variables> inner) : scopes_(owner.scopes_), keep_(keep) {
+    const auto from = scopes_.begin() + static_cast<std::ptrdiff_t>(keep);
+    outer_.assign(std::make_move_iterator(from), std::make_move_iterator(scopes_.end()));
+    scopes_.resize(keep);
+    for (Variables& scope : inner) scopes_.push_back(std::move(scope));
+  }
+  ~Frame() {
+    scopes_.resize(keep_);
+    for (Variables& scope : outer_) scopes_.push_back(std::move(scope));
+  }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+ private:
+  std::vector<Variables>& scopes_;
+  size_t keep_;
+  std::vector<Variables> outer_;
+};
+
 MarkedText Interpreter::render(const Block& block) {
   run(block);
   return std::move(out_);
@@ -91,6 +113,15 @@ Interpreter::Flow Interpreter::run(const Statement& statement) {
       scopes_.back()[statement.text] =
           Value(std::make_shared<const Callable>(Callable{.name = statement.text, .macro = &statement}));
       return Flow::on;
+    case Statement::Kind::call_block:
+      run_call_block(statement);
+      return Flow::on;
+    case Statement::Kind::filter_block: {
+      const Scope scope(*this);
+      scopes_.back()[""] = make_text(captured([&] { run(statement.body); }), meter_);
+      write(to_text(eval(*statement.expression), meter_));
+      return Flow::on;
+    }
     case Statement::Kind::body_only: {
       const Scope scope(*this);
       return run(statement.body);
@@ -110,7 +141,11 @@ Interpreter::Flow Interpreter::run_branches(const Statement& statement) {
 }
 
 Interpreter::Flow Interpreter::run_loop(const Statement& statement) {
-  Value::List items = to_items(eval(*statement.expression), meter_);
+  return run_items(statement, eval(*statement.expression), 0);
+}
+
+Interpreter::Flow Interpreter::run_items(const Statement& statement, const Value& over, int level) {
+  Value::List items = to_items(over, meter_);
   if (statement.filter) {
     std::vector<Value> kept;
     for (const Value& item : items->items) {
@@ -120,14 +155,40 @@ Interpreter::Flow Interpreter::run_loop(const Statement& statement) {
     }
     items = *make_list(std::move(kept), false, meter_).get<Value::List>();
   }
+  const Loop loop{.items = items,
+                  .level = level,
+                  .id = changed_.size(),
+                  .recursive = statement.recursive ? &statement : nullptr,
+                  .scopes = scopes_.size(),
+                  .calls = depth_};
+  changed_.emplace_back();
   for (size_t i = 0; i < items->items.size(); ++i) {
     meter_.step();
     const Scope scope(*this);
     bind(statement.names, items->items[i]);
-    scopes_.back()["loop"] = Value(std::make_shared<const Loop>(Loop{items, i}));
+    auto now = std::make_shared<Loop>(loop);
+    now->index = i;
+    scopes_.back()["loop"] = Value(std::shared_ptr<const Loop>(std::move(now)));
     if (run(statement.body) == Flow::stop) break;
   }
+  changed_.pop_back();
   return items->items.empty() ? run(statement.other) : Flow::on;
+}
+
+/// The macro sees `caller`, which sees what is around the block.
+void Interpreter::run_call_block(const Statement& statement) {
+  auto closure = std::make_shared<Closure>();
+  for (size_t i = 2; i < scopes_.size(); ++i) {
+    meter_.step(static_cast<int64_t>(scopes_[i].size()) + 1);
+    closure->scopes.push_back(scopes_[i]);
+  }
+  const Value caller(std::make_shared<const Callable>(
+      Callable{.name = "caller", .macro = &statement, .closure = std::move(closure)}));
+  const Expression& node = *statement.expression;
+  const Value callee = eval(*node.parts[0]);
+  Values arguments = eval_arguments(node.arguments);
+  arguments.named.emplace_back("caller", caller);
+  write(to_text(call(callee, arguments), meter_));
 }
 
 void Interpreter::bind(const std::vector<std::string>& names, const Value& value) {
@@ -148,21 +209,24 @@ void Interpreter::run_assign(const Statement& statement) {
   const Value target = eval_name(statement.names[0]);
   const auto* space = target.get<Value::Space>();
   if (!space) meter_.invalid("an attribute set on " + target.kind(), "a namespace");
-  if (value.get<Value::Space>()) meter_.unsupported("a namespace within another value", "it as a variable");
+  const auto* function = value.get<Value::Function>();
+  if (value.get<Value::Space>() || (function && (*function)->closure))
+    meter_.unsupported("a namespace or caller within another value", "it as a variable");
   if (value.depth() >= limits::kTemplateDepth)
     meter_.invalid("values nested deeper than " + std::to_string(limits::kTemplateDepth));
   (*space)->set(statement.attribute, std::move(value));
 }
 
-MarkedText Interpreter::captured(const Block& block) {
+template <typename Run>
+MarkedText Interpreter::captured(const Run& run) {
   const Scope scope(*this);
   MarkedText before = std::exchange(out_, {});
-  run(block);
+  run();
   return std::exchange(out_, std::move(before));
 }
 
 void Interpreter::run_capture(const Statement& statement) {
-  Value value = make_text(captured(statement.body), meter_);
+  Value value = make_text(captured([&] { run(statement.body); }), meter_);
   if (statement.expression) {
     const Scope scope(*this);
     scopes_.back()[statement.names[0]] = value;
@@ -255,6 +319,7 @@ Value Interpreter::eval_slice(const Expression& node) {
     }
     if (__builtin_add_overflow(i, step, &i)) break;
   }
+  if (of.text()) meter_.read(of.text()->size());
   meter_.step(static_cast<int64_t>(length) / 64);
   return of.text() ? make_text(std::move(text), meter_)
                    : make_list(std::move(items), of.list()->tuple, meter_);
@@ -262,22 +327,61 @@ Value Interpreter::eval_slice(const Expression& node) {
 
 Value Interpreter::eval_call(const Expression& node) {
   const Value callee = eval(*node.parts[0]);
-  const auto* function = callee.get<Value::Function>();
-  if (!function) meter_.invalid("a call of " + callee.kind(), "a function");
   const Values arguments = eval_arguments(node.arguments);
   meter_.at_line(node.line);
-  if ((*function)->macro) return call_macro(*(*function)->macro, arguments);
-  if ((*function)->method) return call_method(**function, arguments, meter_);
-  return call_function((*function)->name, arguments, now_, meter_);
+  return call(callee, arguments);
 }
 
-Value Interpreter::call_macro(const Statement& macro, const Values& arguments) {
+Value Interpreter::call(const Value& callee, const Values& arguments) {
+  if (const auto* loop = callee.get<Value::LoopRef>()) return call_loop(**loop, arguments);
+  const auto* function = callee.get<Value::Function>();
+  if (!function) meter_.invalid("a call of " + callee.kind(), "a function");
+  if ((*function)->macro) return call_macro(**function, arguments);
+  if (!(*function)->method) return call_function((*function)->name, arguments, now_, meter_);
+  const auto* loop = (*function)->self.get<Value::LoopRef>();
+  if (loop && (*function)->name == "changed") return loop_changed(**loop, arguments);
+  return call_method(**function, arguments, meter_);
+}
+
+/// Whether the values differ from those of the last call.
+Value Interpreter::loop_changed(const Loop& loop, const Values& arguments) {
+  if (loop.id >= changed_.size()) meter_.unsupported("changed() of a loop that has ended");
+  auto& last = changed_[loop.id];
+  const bool same = last && last->size() == arguments.positional.size() &&
+                    std::equal(last->begin(), last->end(), arguments.positional.begin(),
+                               [this](const Value& a, const Value& b) { return equal(a, b, meter_); });
+  if (!same) last = arguments.positional;
+  return Value(!same);
+}
+
+/// The block of a recursive loop, for other items.
+Value Interpreter::call_loop(const Loop& loop, const Values& arguments) {
+  if (!loop.recursive) meter_.invalid("a call of a loop", "a loop that is recursive");
+  if (loop.id >= changed_.size() || loop.scopes > scopes_.size() || loop.calls != depth_)
+    meter_.unsupported("a loop that is called from elsewhere than its own block");
+  if (arguments.positional.size() != 1)
+    meter_.invalid("a loop called with other than one argument", "its items");
   const Deeper deeper(*this);
-  arguments.at_most(macro.names.size(), macro.text, meter_);
-  for (const auto& [name, value] : arguments.named)
-    if (std::find(macro.names.begin(), macro.names.end(), name) == macro.names.end())
-      meter_.invalid("the argument " + in_quotes(name) + " of " + macro.text, "one of its parameters");
+  const Frame frame(*this, loop.scopes, {});
+  return make_text(captured([&] { run_items(*loop.recursive, arguments.positional[0], loop.level + 1); }),
+                   meter_);
+}
+
+Value Interpreter::call_macro(const Callable& callable, const Values& arguments) {
+  const Deeper deeper(*this);
+  const Statement& macro = *callable.macro;
+  const auto is_parameter = [&](const std::string& name) {
+    return std::find(macro.names.begin(), macro.names.end(), name) != macro.names.end();
+  };
+  meter_.step(static_cast<int64_t>(arguments.named.size() * macro.names.size()) / 16 + 1);
+  arguments.at_most(macro.names.size(), callable.name, meter_);
   Variables parameters;
+  for (const auto& [name, value] : arguments.named) {
+    const bool caller = name == "caller" && macro.wants_caller;
+    if (caller) parameters[name] = value;
+    if (!caller && !is_parameter(name))
+      meter_.invalid("the argument " + in_quotes(name) + " of " + callable.name, "one of its parameters");
+  }
   const size_t required = macro.names.size() - macro.defaults.size();
   for (size_t i = 0; i < macro.names.size(); ++i) {
     const Value* given = arguments.find(i, macro.names[i]);
@@ -288,22 +392,12 @@ Value Interpreter::call_macro(const Statement& macro, const Values& arguments) {
           i >= required ? eval(*macro.defaults[i - required]) : Value::undefined(macro.names[i]);
     }
   }
-  // A macro sees what the template is given and sets at its top, not the blocks around the call.
-  std::vector<Variables> outer(std::make_move_iterator(scopes_.begin() + 2),
-                               std::make_move_iterator(scopes_.end()));
-  scopes_.resize(2);
-  scopes_.push_back(std::move(parameters));
-  MarkedText text;
-  try {
-    text = captured(macro.body);
-  } catch (...) {
-    scopes_.resize(2);
-    scopes_.insert(scopes_.end(), outer.size(), {});
-    throw;
-  }
-  scopes_.resize(2);
-  scopes_.insert(scopes_.end(), std::make_move_iterator(outer.begin()), std::make_move_iterator(outer.end()));
-  return make_text(std::move(text), meter_);
+  // A macro sees what the template is given and sets at its top, not the blocks around the call; the body of
+  // a call block sees what is around it.
+  std::vector<Variables> scopes = callable.closure ? callable.closure->scopes : std::vector<Variables>();
+  scopes.push_back(std::move(parameters));
+  const Frame frame(*this, 2, std::move(scopes));
+  return make_text(captured([&] { run(macro.body); }), meter_);
 }
 
 Value Interpreter::eval_filter(const Expression& node) {

@@ -13,6 +13,10 @@
 
 namespace galago::jinja {
 
+struct Closure {
+  std::vector<std::map<std::string, Value, std::less<>>> scopes;
+};
+
 class Interpreter {
  public:
   using Variables = std::map<std::string, Value, std::less<>>;
@@ -29,14 +33,18 @@ class Interpreter {
   enum class Flow { on, next, stop };  // after a statement: go on, continue or break the loop
   class Scope;
   class Deeper;
+  class Frame;
 
   Flow run(const Block& block);
   Flow run(const Statement& statement);
   Flow run_branches(const Statement& statement);
   Flow run_loop(const Statement& statement);
+  Flow run_items(const Statement& statement, const Value& over, int level);
+  void run_call_block(const Statement& statement);
   void run_assign(const Statement& statement);
   void run_capture(const Statement& statement);
-  MarkedText captured(const Block& block);
+  template <typename Run>
+  MarkedText captured(const Run& run);
   void bind(const std::vector<std::string>& names, const Value& value);
   void write(const MarkedText& text);
 
@@ -50,11 +58,15 @@ class Interpreter {
   Value eval_filter(const Expression& node);
   bool eval_comparison(const Expression& node);
   bool compare(const std::string& op, const Value& a, const Value& b);
-  Value call_macro(const Statement& macro, const Values& arguments);
+  Value call(const Value& callee, const Values& arguments);
+  Value call_macro(const Callable& callable, const Values& arguments);
+  Value call_loop(const Loop& loop, const Values& arguments);
+  Value loop_changed(const Loop& loop, const Values& arguments);
   std::vector<Value> eval_all(const std::vector<ExpressionPtr>& nodes);
   Values eval_arguments(const Arguments& arguments);
 
   std::vector<Variables> scopes_;  // what the template is given, what it sets, then blocks
+  std::vector<std::optional<std::vector<Value>>> changed_;  // of each running loop: what changed() saw last
   MarkedText out_;
   std::optional<int64_t> now_;
   int depth_ = 0;

@@ -17,6 +17,13 @@ void Meter::text(int64_t bytes) {
   if (bytes_left_ < 0) too_long();
 }
 
+void Meter::read(size_t bytes) {
+  reads_left_ -= static_cast<int64_t>(bytes);
+  if (reads_left_ < 0)
+    invalid("texts looked through for more than " + std::to_string(kReads * longest_text_) + " bytes",
+            "a template that ends within its budget");
+}
+
 void Meter::length(int64_t bytes) const {
   if (bytes > longest_text_) too_long();
 }

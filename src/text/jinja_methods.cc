@@ -14,11 +14,13 @@ namespace {
 /// As in Jinja's sandbox.
 constexpr int64_t kRangeItems = 100'000;
 
-constexpr std::array<std::string_view, 27> kTextMethods = {
-    "strip",        "lstrip",       "rstrip",  "split",   "rsplit",     "splitlines", "startswith",
-    "endswith",     "upper",        "lower",   "title",   "capitalize", "replace",    "find",
-    "count",        "join",         "isdigit", "isalpha", "isspace",    "isupper",    "islower",
-    "removeprefix", "removesuffix", "format",  "encode",  "zfill",      "index"};
+constexpr auto kTextMethods = std::to_array<std::string_view>(
+    {"strip",    "lstrip",  "rstrip",  "split",   "rsplit",      "splitlines",   "startswith",
+     "endswith", "upper",   "lower",   "title",   "capitalize",  "swapcase",     "replace",
+     "find",     "rfind",   "index",   "rindex",  "count",       "partition",    "rpartition",
+     "join",     "isdigit", "isalpha", "isalnum", "isdecimal",   "isnumeric",    "isspace",
+     "isupper",  "islower", "istitle", "isascii", "isprintable", "removeprefix", "removesuffix",
+     "format",   "encode",  "zfill",   "center",  "ljust",       "rjust"});
 constexpr std::array<std::string_view, 10> kDictMethods = {
     "items", "keys", "values", "get", "copy", "pop", "update", "setdefault", "clear", "popitem"};
 constexpr std::array<std::string_view, 11> kListMethods = {
@@ -39,8 +41,8 @@ Value list_of(std::vector<MarkedText> texts, Meter& meter) {
 Value stripped(const MarkedText& text, Side side, const Values& arguments, Meter& meter) {
   arguments.at_most(1, "strip", meter);
   const Value* characters = arguments.find(0, "chars");
-  if (!characters || characters->is_none()) return make_text(strip(text, std::nullopt, side), meter);
-  return make_text(strip(text, arguments.text(0, "chars", meter).text(), side), meter);
+  if (!characters || characters->is_none()) return make_text(strip(text, std::nullopt, side, meter), meter);
+  return make_text(strip(text, arguments.text(0, "chars", meter).text(), side, meter), meter);
 }
 
 Value split_text(const MarkedText& text, const Values& arguments, Meter& meter) {
@@ -80,33 +82,6 @@ Value join_items(const MarkedText& separator, const Values& arguments, Meter& me
     first = false;
   }
   return make_text(std::move(out), meter);
-}
-
-template <typename Is>
-bool all_characters(const std::string& text, const Is& is) {
-  for (size_t i = 0; i < text.size();) {
-    const auto c = unicode::decode_at(text, i);
-    if (!is(c.value)) return false;
-    i += static_cast<size_t>(c.length);
-  }
-  return !text.empty();
-}
-
-Value find_in_text(const MarkedText& text, const Values& arguments, Meter& meter) {
-  arguments.at_most(1, "find", meter);
-  const size_t at = text.text().find(arguments.text(0, "sub", meter).text());
-  if (at == std::string::npos) return Value(int64_t{-1});
-  return Value(static_cast<int64_t>(unicode::count(std::string_view(text.text()).substr(0, at))));
-}
-
-Value count_in_text(const MarkedText& text, const Values& arguments, Meter& meter) {
-  const std::string& part = arguments.text(0, "sub", meter).text();
-  if (part.empty()) meter.unsupported("count() of an empty text");
-  int64_t count = 0;
-  for (size_t at = text.text().find(part); at != std::string::npos;
-       at = text.text().find(part, at + part.size()))
-    ++count;
-  return Value(count);
 }
 
 Value without_affix(const MarkedText& text, const Values& arguments, bool front, Meter& meter) {
@@ -157,22 +132,13 @@ Value format_text(const MarkedText& text, const Values& arguments, Meter& meter)
   return make_text(std::move(out), meter);
 }
 
-std::optional<bool> character_test(const std::string& name, const MarkedText& text) {
-  if (name == "isdigit") return all_characters(text.text(), [](char32_t c) { return c >= '0' && c <= '9'; });
-  if (name == "isalpha") return all_characters(text.text(), unicode::is_letter);
-  if (name == "isspace") return all_characters(text.text(), unicode::is_space);
-  const std::string low = lower(text).text();
-  const std::string high = upper(text).text();
-  if (name == "isupper") return low != high && text.text() == high;
-  if (name == "islower") return low != high && text.text() == low;
-  return std::nullopt;
-}
-
 Value text_method(const std::string& name, const MarkedText& text, const Values& arguments, Meter& meter) {
-  meter.step(static_cast<int64_t>(text.size()) / 256 + 1);
+  if (auto found = search_method(name, text, arguments, meter)) return *std::move(found);
   if (name == "strip") return stripped(text, Side::both, arguments, meter);
   if (name == "lstrip") return stripped(text, Side::left, arguments, meter);
   if (name == "rstrip") return stripped(text, Side::right, arguments, meter);
+  meter.read(text.size());
+  if (auto found = form_method(name, text, arguments, meter)) return *std::move(found);
   if (name == "split") return split_text(text, arguments, meter);
   if (name == "splitlines") return list_of(split_lines(text, meter), meter);
   if (name == "startswith" || name == "endswith")
@@ -188,12 +154,10 @@ Value text_method(const std::string& name, const MarkedText& text, const Values&
                      meter);
   }
   if (name == "format") return format_text(text, arguments, meter);
-  if (name == "find") return find_in_text(text, arguments, meter);
-  if (name == "count") return count_in_text(text, arguments, meter);
   if (name == "join") return join_items(text, arguments, meter);
   if (name == "removeprefix" || name == "removesuffix")
     return without_affix(text, arguments, name == "removeprefix", meter);
-  if (const auto answer = character_test(name, text)) return Value(*answer);
+  if (name == "swapcase") return make_text(swap_case(text), meter);
   meter.unsupported("the string method " + in_quotes(name));
 }
 
@@ -248,7 +212,9 @@ Value make_range(const Values& arguments, Meter& meter) {
     items.push_back(Value(i));
     if (__builtin_add_overflow(i, step, &i)) break;
   }
-  return make_list(std::move(items), false, meter);
+  const Value list = make_list(std::move(items), false, meter);
+  return Value(
+      std::make_shared<const Sequence>(Sequence{list.list()->items, false, 1, Range{start, stop, step}}));
 }
 
 std::vector<std::pair<Value, Value>> named_entries(const Values& arguments, Meter& meter) {
@@ -263,6 +229,7 @@ std::vector<std::pair<Value, Value>> named_entries(const Values& arguments, Mete
     const auto same = [&n = name](const auto& entry) {
       return entry.first.text() && entry.first.text()->text() == n;
     };
+    meter.step(static_cast<int64_t>(entries.size()) / 8 + 1);
     const auto held = std::find_if(entries.begin(), entries.end(), same);
     if (held != entries.end()) {
       held->second = value;
@@ -333,7 +300,7 @@ bool has_method(const Value& self, std::string_view name) {
   if (self.text()) return has(kTextMethods, name);
   if (self.dict()) return has(kDictMethods, name);
   if (self.list()) return has(kListMethods, name);
-  return self.get<Value::LoopRef>() && name == "cycle";
+  return self.get<Value::LoopRef>() && (name == "cycle" || name == "changed");
 }
 
 Value call_method(const Callable& method, const Values& arguments, Meter& meter) {

@@ -5,6 +5,7 @@
 #include "core/printable.h"
 #include "text/jinja_builtins.h"
 #include "text/jinja_text.h"
+#include "text/search.h"
 
 namespace galago::jinja {
 namespace {
@@ -66,7 +67,8 @@ Value repeat(const Value& value, int64_t times, Meter& meter) {
   return make_list(std::move(out), value.list()->tuple, meter);
 }
 
-bool is_sequence(const Value& value) { return value.text() != nullptr || value.list() != nullptr; }
+bool is_range(const Value& value) { return value.list() && value.list()->range; }
+bool is_sequence(const Value& value) { return value.text() != nullptr || (value.list() && !is_range(value)); }
 bool is_whole(const Value& value) { return value.get<int64_t>() != nullptr || value.get<bool>() != nullptr; }
 
 Value join_texts(const MarkedText& a, const MarkedText& b, Meter& meter) {
@@ -87,8 +89,8 @@ Value loop_attribute(const Value& value, const std::string& name) {
   if (name == "first") return Value(index == 0);
   if (name == "last") return Value(index + 1 == length);
   if (name == "length") return Value(length);
-  if (name == "depth") return Value(int64_t{1});
-  if (name == "depth0") return Value(int64_t{0});
+  if (name == "depth") return Value(int64_t{loop.level} + 1);
+  if (name == "depth0") return Value(int64_t{loop.level});
   if (name == "previtem" && index > 0) return loop.items->items[loop.index - 1];
   if (name == "nextitem" && index + 1 < length) return loop.items->items[loop.index + 1];
   return Value::undefined("loop." + name);
@@ -112,7 +114,8 @@ Value arithmetic(const std::string& op, const Value& a, const Value& b, Meter& m
   if (a.is_number() && b.is_number())
     return float_arithmetic(op, as_double(a, meter), as_double(b, meter), meter);
   if (op == "+" && a.text() && b.text()) return join_texts(*a.text(), *b.text(), meter);
-  if (op == "+" && a.list() && b.list() && a.list()->tuple == b.list()->tuple) {
+  if (op == "+" && a.list() && b.list() && !is_range(a) && !is_range(b) &&
+      a.list()->tuple == b.list()->tuple) {
     meter.step(static_cast<int64_t>(a.list()->items.size() + b.list()->items.size()) / 4);
     std::vector<Value> items = a.list()->items;
     items.insert(items.end(), b.list()->items.begin(), b.list()->items.end());
@@ -120,15 +123,15 @@ Value arithmetic(const std::string& op, const Value& a, const Value& b, Meter& m
   }
   if (op == "*" && is_sequence(a) && is_whole(b)) return repeat(a, as_integer(b, meter), meter);
   if (op == "*" && is_whole(a) && is_sequence(b)) return repeat(b, as_integer(a, meter), meter);
-  if (op == "%" && a.text()) meter.unsupported("string formatting with %");
+  if (op == "%" && a.text()) return percent_format(*a.text(), b, meter);
   meter.invalid(a.kind() + " " + op + " " + b.kind(), "values that the operator takes");
 }
 
 bool contains(const Value& container, const Value& item, Meter& meter) {
   if (const MarkedText* text = container.text()) {
     if (!item.text()) meter.invalid(item.kind() + " looked for in a string", "a string");
-    meter.step(static_cast<int64_t>(text->size()) / 256 + 1);
-    return text->text().find(item.text()->text()) != std::string::npos;
+    meter.scan(text->size());
+    return find_part(text->text(), item.text()->text()) != std::string::npos;
   }
   if (const Mapping* dict = container.dict()) {
     for (const auto& entry : dict->entries)
@@ -147,8 +150,16 @@ Value get_attribute(const Value& value, const std::string& name, Meter& meter) {
   if (has_method(value, name))
     return Value(std::make_shared<const Callable>(Callable{.name = name, .self = value, .method = true}));
   const Value* found = nullptr;
-  if (const Mapping* dict = value.dict()) found = dict->find(name);
-  if (const auto* space = value.get<Value::Space>()) found = (*space)->find(name);
+  if (const Mapping* dict = value.dict()) {
+    meter.step(static_cast<int64_t>(dict->entries.size()) / 8);
+    found = dict->find(name);
+  }
+  if (const auto* space = value.get<Value::Space>()) {
+    meter.step(static_cast<int64_t>((*space)->entries.size()) / 8);
+    found = (*space)->find(name);
+  }
+  if (const Sequence* list = value.list(); list && list->group && (name == "grouper" || name == "list"))
+    found = &list->items[name == "list" ? 1 : 0];
   if (value.get<Value::LoopRef>()) return loop_attribute(value, name);
   return found ? *found : Value::undefined(name);
 }
@@ -164,7 +175,7 @@ Value get_item(const Value& value, const Value& key, Meter& meter) {
     if (const Sequence* list = value.list())
       if (const auto at = position(index, list->items.size())) return list->items[*at];
     if (const MarkedText* text = value.text()) {
-      meter.step(static_cast<int64_t>(text->size()) / 64 + 1);
+      meter.read(text->size());
       const std::vector<size_t> offsets = code_point_offsets(text->text());
       if (const auto at = position(index, offsets.size() - 1))
         return make_text(text->slice(offsets[*at], offsets[*at + 1]), meter);

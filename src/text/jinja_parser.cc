@@ -67,6 +67,8 @@ class Parser : private ExpressionParser {
     if (accept_name("set")) return parse_set();
     if (accept_name("macro")) return parse_macro();
     if (accept_name("generation")) return parse_generation();
+    if (accept_name("call")) return parse_call_block();
+    if (accept_name("filter")) return parse_filter_block();
     if (is_name("break") || is_name("continue")) {
       if (loops_ == 0) fail("break and continue within a for block");
       Make node = make(is_name("break") ? Kind::break_loop : Kind::continue_loop);
@@ -74,9 +76,8 @@ class Parser : private ExpressionParser {
       end_tag();
       return node;
     }
-    constexpr std::array<std::string_view, 12> kOthers = {"block", "extends",    "include", "import",
-                                                          "from",  "call",       "filter",  "with",
-                                                          "do",    "autoescape", "trans",   "debug"};
+    constexpr std::array<std::string_view, 10> kOthers = {
+        "block", "extends", "include", "import", "from", "with", "do", "autoescape", "trans", "debug"};
     if (now().kind == Token::Kind::name &&
         std::find(kOthers.begin(), kOthers.end(), now().text) != kOthers.end())
       unsupported("the tag " + in_quotes(now().text));
@@ -128,7 +129,7 @@ class Parser : private ExpressionParser {
     if (!accept_name("in")) fail("\"in\"");
     node->expression = parse_tuple(false, false);
     if (accept_name("if")) node->filter = parse_expression();
-    if (is_name("recursive")) unsupported("a recursive for block");
+    node->recursive = accept_name("recursive");
     end_tag();
     ++loops_;
     node->body = parse_block({"else", "endfor"});
@@ -167,25 +168,60 @@ class Parser : private ExpressionParser {
     return node;
   }
 
-  Make parse_macro() {
-    Make node = make(Kind::macro);
-    node->text = expect_name();
+  /// Names and defaults up to the closing parenthesis.
+  void parse_parameters(Statement& node) {
     expect_op("(");
     while (!is_op(")")) {
-      node->names.push_back(target_name());
+      node.names.push_back(target_name());
       if (accept_op("=")) {
-        node->defaults.push_back(parse_expression());
-      } else if (!node->defaults.empty()) {
+        node.defaults.push_back(parse_expression());
+      } else if (!node.defaults.empty()) {
         fail("a default for this parameter too");
       }
       if (!accept_op(",")) break;
     }
     expect_op(")");
+  }
+
+  /// A body that no break or continue leaves, and its end.
+  void parse_body(Statement& node, std::string_view end) {
     end_tag();
     const int loops = std::exchange(loops_, 0);
-    node->body = parse_block({"endmacro"});
+    node.body = parse_block({end});
     loops_ = loops;
     take();
+  }
+
+  /// {% call(names) macro(arguments) %}
+  Make parse_call_block() {
+    Make node = make(Kind::call_block);
+    if (is_op("(")) parse_parameters(*node);
+    node->expression = parse_expression();
+    if (node->expression->kind != Expression::Kind::call) fail("a call");
+    parse_body(*node, "endcall");
+    end_tag();
+    return node;
+  }
+
+  /// {% filter upper | trim %}
+  Make parse_filter_block() {
+    Make node = make(Kind::filter_block);
+    auto written = std::make_unique<Expression>();
+    written->kind = Expression::Kind::name;
+    written->line = now().line;
+    node->expression = parse_filters(parse_named_filter(std::move(written)));
+    parse_body(*node, "endfilter");
+    end_tag();
+    return node;
+  }
+
+  Make parse_macro() {
+    Make node = make(Kind::macro);
+    node->text = expect_name();
+    const size_t begin = place();
+    parse_parameters(*node);
+    parse_body(*node, "endmacro");
+    node->wants_caller = named_since(begin, "caller");
     if (now().kind == Token::Kind::name) take();  // its name may be repeated
     end_tag();
     return node;

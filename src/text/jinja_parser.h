@@ -43,6 +43,9 @@ class ExpressionParser {
   std::string expect_name();
   void expect(Token::Kind kind, std::string_view what);
   [[noreturn]] void fail(const std::string& expected);
+  size_t place() const { return at_; }
+  /// Whether a name was read since a place.
+  bool named_since(size_t place, std::string_view name) const;
   [[noreturn]] void unsupported(const std::string& what);
 
   /// One expression, or several with commas between them: a tuple.
@@ -50,6 +53,8 @@ class ExpressionParser {
   ExpressionPtr parse_expression(bool with_conditional = true);
   /// Filters behind a value: "| trim | upper".
   ExpressionPtr parse_filters(ExpressionPtr value);
+  /// The name and arguments of a filter, without the sign before it.
+  ExpressionPtr parse_named_filter(ExpressionPtr value);
 
  private:
   using Make = std::unique_ptr<Expression>;

@@ -3,8 +3,10 @@
 #include "text/jinja_text.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "text/letter_case.h"
+#include "text/search.h"
 #include "text/unicode.h"
 
 namespace galago::jinja {
@@ -27,9 +29,22 @@ MarkedText map_characters(const MarkedText& text, Put put) {
   return made;
 }
 
-bool drops(const std::optional<std::string_view>& characters, std::string_view bytes, char32_t c) {
-  return characters ? characters->find(bytes) != std::string_view::npos : unicode::is_python_space(c);
-}
+/// Which characters a strip takes off.
+class Dropped {
+ public:
+  explicit Dropped(const std::optional<std::string_view>& characters) : spaces_(!characters) {
+    for (size_t i = 0; characters && i < characters->size();) {
+      const auto c = unicode::decode_at(*characters, i);
+      set_.insert(c.value);
+      i += static_cast<size_t>(c.length);
+    }
+  }
+  bool operator()(char32_t c) const { return spaces_ ? unicode::is_python_space(c) : set_.contains(c); }
+
+ private:
+  bool spaces_;
+  std::unordered_set<char32_t> set_;
+};
 
 std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Meter& meter) {
   std::vector<MarkedText> parts;
@@ -45,7 +60,7 @@ std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Met
   for (size_t at = skip(0, true); at < bytes.size();) {
     meter.step();
     if (most == 0) {
-      parts.push_back(strip(text.slice(at, bytes.size()), std::nullopt, Side::right));
+      parts.push_back(strip(text.slice(at, bytes.size()), std::nullopt, Side::right, meter));
       break;
     }
     const size_t end = skip(at, false);
@@ -58,22 +73,24 @@ std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Met
 
 }  // namespace
 
-MarkedText strip(const MarkedText& text, std::optional<std::string_view> characters, Side side) {
+MarkedText strip(const MarkedText& text, std::optional<std::string_view> characters, Side side,
+                 Meter& meter) {
+  meter.read(characters ? characters->size() : 0);
+  const Dropped drops(characters);
   const std::string_view bytes = text.text();
   size_t begin = 0;
   size_t end = bytes.size();
   while (side != Side::right && begin < end) {
     const auto c = unicode::decode_at(bytes, begin);
-    const auto length = static_cast<size_t>(c.length);
-    if (!drops(characters, bytes.substr(begin, length), c.value)) break;
-    begin += length;
+    if (!drops(c.value)) break;
+    begin += static_cast<size_t>(c.length);
   }
   while (side != Side::left && end > begin) {
     const auto c = unicode::decode_before(bytes, end);
-    const auto length = static_cast<size_t>(c.length);
-    if (!drops(characters, bytes.substr(end - length, length), c.value)) break;
-    end -= length;
+    if (!drops(c.value)) break;
+    end -= static_cast<size_t>(c.length);
   }
+  meter.read(2 * (bytes.size() - (end - begin)));
   return text.slice(begin, end);
 }
 
@@ -84,7 +101,7 @@ std::vector<MarkedText> split(const MarkedText& text, std::optional<std::string_
   std::vector<MarkedText> parts;
   size_t at = 0;
   for (; most != 0; --most) {
-    const size_t found = text.text().find(*separator, at);
+    const size_t found = find_part(text.text(), *separator, at);
     if (found == std::string::npos) break;
     meter.step();
     parts.push_back(text.slice(at, found));
@@ -106,13 +123,36 @@ std::vector<MarkedText> split_lines(const MarkedText& text, Meter& meter) {
   return lines;
 }
 
+namespace {
+
+/// An empty text is replaced before every character and at the end.
+MarkedText replace_between(const MarkedText& text, const MarkedText& to, int64_t most, Meter& meter) {
+  MarkedText out;
+  size_t at = 0;
+  while (most != 0) {
+    meter.step();
+    meter.text(static_cast<int64_t>(to.size()));
+    out.append(to);
+    meter.length(static_cast<int64_t>(out.size()));
+    if (most > 0) --most;
+    if (at == text.size()) break;
+    const size_t next = at + static_cast<size_t>(unicode::decode_at(text.text(), at).length);
+    out.append(text, at, next);
+    at = next;
+  }
+  out.append(text, at, text.size());
+  return out;
+}
+
+}  // namespace
+
 MarkedText replace(const MarkedText& text, std::string_view from, const MarkedText& to, int64_t most,
                    Meter& meter) {
-  if (from.empty()) meter.unsupported("the replacement of an empty text");
+  if (from.empty()) return replace_between(text, to, most, meter);
   MarkedText out;
   size_t at = 0;
   for (; most != 0; --most) {
-    const size_t found = text.text().find(from, at);
+    const size_t found = find_part(text.text(), from, at);
     if (found == std::string::npos) break;
     meter.step();
     meter.text(static_cast<int64_t>(to.size()));

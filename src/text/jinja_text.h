@@ -16,7 +16,7 @@ namespace galago::jinja {
 enum class Side { left, right, both };
 
 /// Without the characters of `characters` at its ends; without white space when there are none given.
-MarkedText strip(const MarkedText& text, std::optional<std::string_view> characters, Side side);
+MarkedText strip(const MarkedText& text, std::optional<std::string_view> characters, Side side, Meter& meter);
 /// Parts between separators (at most `most` cuts), or between runs of white space when there is no separator.
 std::vector<MarkedText> split(const MarkedText& text, std::optional<std::string_view> separator, int64_t most,
                               Meter& meter);

@@ -18,8 +18,11 @@ void check_depth(int depth, Meter& meter) {
     meter.invalid("values nested deeper than " + std::to_string(limits::kTemplateDepth));
 }
 
-/// A namespace within another value could hold itself: it is not let in.
+/// A namespace within another value could hold itself, and so could the body of a call block: they are not
+/// let in.
 void check_item(const Value& value, Meter& meter) {
+  if (const auto* function = value.get<Value::Function>(); function && (*function)->closure)
+    meter.unsupported("a caller within another value", "it as a variable");
   if (value.get<Value::Space>()) meter.unsupported("a namespace within another value", "it as a variable");
 }
 
@@ -39,10 +42,10 @@ std::string escaped(std::string_view text, char quote) {
       out += "\\r";
     } else if (c.value == '\t') {
       out += "\\t";
-    } else if (c.value < 0x20 || (c.value >= 0x7F && c.value <= 0xA0)) {
-      out += "\\x";
-      out += kHex[c.value >> 4];
-      out += kHex[c.value & 15];
+    } else if (!unicode::is_python_printable(c.value)) {
+      const int digits = c.value > 0xFFFF ? 8 : c.value > 0xFF ? 4 : 2;
+      out += digits == 8 ? "\\U" : digits == 4 ? "\\u" : "\\x";
+      for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) out += kHex[c.value >> shift & 15];
     } else {
       out += bytes;
     }
@@ -62,7 +65,14 @@ MarkedText text_repr(const MarkedText& text) {
 
 void write_repr(const Value& value, MarkedText& out, Meter& meter);
 
+void write_range(const Range& range, MarkedText& out) {
+  std::string text = "range(" + std::to_string(range.start) + ", " + std::to_string(range.stop);
+  if (range.step != 1) text += ", " + std::to_string(range.step);
+  out.append(text + ")", false);
+}
+
 void write_list(const Sequence& list, MarkedText& out, Meter& meter) {
+  if (list.range) return write_range(*list.range, out);
   out.append(list.tuple ? "(" : "[", false);
   for (size_t i = 0; i < list.items.size(); ++i) {
     if (i > 0) out.append(", ", false);
@@ -100,7 +110,8 @@ void write_repr(const Value& value, MarkedText& out, Meter& meter) {
 }
 
 bool equal_lists(const Sequence& a, const Sequence& b, Meter& meter) {
-  if (a.tuple != b.tuple || a.items.size() != b.items.size()) return false;
+  if (a.tuple != b.tuple || a.range.has_value() != b.range.has_value() || a.items.size() != b.items.size())
+    return false;
   for (size_t i = 0; i < a.items.size(); ++i)
     if (!equal(a.items[i], b.items[i], meter)) return false;
   return true;
@@ -172,7 +183,9 @@ std::string Value::kind() const {
     std::string operator()(int64_t) const { return "an integer"; }
     std::string operator()(double) const { return "a float"; }
     std::string operator()(const Text&) const { return "a string"; }
-    std::string operator()(const List& list) const { return list->tuple ? "a tuple" : "a list"; }
+    std::string operator()(const List& list) const {
+      return list->range ? "a range" : list->tuple ? "a tuple" : "a list";
+    }
     std::string operator()(const Dict&) const { return "a dict"; }
     std::string operator()(const Space&) const { return "a namespace"; }
     std::string operator()(const Stream&) const { return "a generator"; }
@@ -239,18 +252,36 @@ void set_entry(std::vector<std::pair<Value, Value>>& entries, const Value& key, 
 bool equal(const Value& a, const Value& b, Meter& meter) {
   meter.step();
   if (a.is_number() && b.is_number()) return as_double(a, meter) == as_double(b, meter);
-  if (a.text() && b.text()) return a.text()->text() == b.text()->text();
+  if (a.text() && b.text()) {
+    if (a.text()->size() == b.text()->size()) meter.scan(a.text()->size());
+    return a.text()->text() == b.text()->text();
+  }
   if (a.list() && b.list()) return equal_lists(*a.list(), *b.list(), meter);
   if (a.dict() && b.dict()) return equal_dicts(*a.dict(), *b.dict(), meter);
   if (a.get<Value::Space>() && b.get<Value::Space>()) return *a.get<Value::Space>() == *b.get<Value::Space>();
   return (a.is_none() && b.is_none()) || (a.is_undefined() && b.is_undefined());
 }
 
+namespace {
+
+bool less_lists(const Sequence& a, const Sequence& b, Meter& meter) {
+  for (size_t i = 0; i < std::min(a.items.size(), b.items.size()); ++i)
+    if (!equal(a.items[i], b.items[i], meter)) return less(a.items[i], b.items[i], meter);
+  return a.items.size() < b.items.size();
+}
+
+}  // namespace
+
 bool less(const Value& a, const Value& b, Meter& meter) {
   meter.step();
   if (a.is_number() && b.is_number()) return as_double(a, meter) < as_double(b, meter);
   // UTF-8 sorts as its code points do.
-  if (a.text() && b.text()) return a.text()->text() < b.text()->text();
+  if (a.text() && b.text()) {
+    meter.scan(std::min(a.text()->size(), b.text()->size()));
+    return a.text()->text() < b.text()->text();
+  }
+  if (a.list() && b.list() && a.list()->tuple == b.list()->tuple)
+    return less_lists(*a.list(), *b.list(), meter);
   meter.invalid("a comparison of " + a.kind() + " with " + b.kind(), "two numbers or two strings");
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,11 +25,20 @@ struct Undefined {
 };
 struct None {};
 
-/// A list or a tuple.
+/// What range() was asked for.
+struct Range {
+  int64_t start = 0;
+  int64_t stop = 0;
+  int64_t step = 1;
+};
+
+/// A list, a tuple or a range.
 struct Sequence {
   std::vector<Value> items;
   bool tuple = false;
   int depth = 1;
+  std::optional<Range> range{};  ///< set for a range
+  bool group = false;            ///< a tuple of groupby: grouper and list
 };
 
 /// A dict, in the order of insertion.
@@ -56,7 +66,15 @@ struct Generator {
 struct Loop {
   std::shared_ptr<const Sequence> items;
   size_t index = 0;
+  int level = 0;                         ///< of a recursive loop, from 0
+  size_t id = 0;                         ///< among the loops that run
+  const Statement* recursive = nullptr;  ///< the block, where it may call itself
+  size_t scopes = 0;                     ///< how many were there when it began
+  int calls = 0;                         ///< and how many calls around it
 };
+
+/// The variables around the body of a call block.
+struct Closure;
 
 /// A function of the environment, or a method with the value that it belongs to.
 struct Callable;
@@ -107,7 +125,8 @@ struct Callable {
   std::string name;
   Value self;  ///< what a method belongs to
   bool method = false;
-  const Statement* macro = nullptr;  ///< the template's own function
+  const Statement* macro = nullptr;          ///< the template's own function
+  std::shared_ptr<const Closure> closure{};  ///< of a call block's body
 };
 
 /// Makers that charge the meter and check the nesting.
@@ -122,7 +141,7 @@ void set_entry(std::vector<std::pair<Value, Value>>& entries, const Value& key, 
 
 /// Python's ==.
 bool equal(const Value& a, const Value& b, Meter& meter);
-/// Python's < for numbers and texts; an error for others.
+/// Python's < for numbers, texts, lists and tuples; an error for others.
 bool less(const Value& a, const Value& b, Meter& meter);
 /// Numbers, also True and False, as a double.
 double as_double(const Value& value, Meter& meter);

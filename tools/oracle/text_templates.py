@@ -275,6 +275,56 @@ SNIPPETS = [
     "{% for x y %}{% endfor %}",
     "{{ 'a' | }}",
     "{{ [1, 2 ]] }}",
+    # case, of every kind of letter
+    "{{ 'you are \"nice\". it\\'s 1a c_d' | title }} {{ 'you are \"nice\". it\\'s 1a c_d'.title() }} {{ 'a-b (c) {d} [e] <f' | title }}",
+    "{{ '\u039f\u0394\u039f\u03a3 \u03a3 \u0391\u03a3\u0391' | lower }} {{ '\u0130I'.lower() | length }} {{ '\ufb01\ufb03 \u0149 \u01f0 \u1e96'.upper() }} {{ '\ufb01x \u01c6 \u1f80'.title() }} {{ '\u01c6A'.capitalize() }} {{ '\u00df\u0390' | upper }}",
+    "{{ '\u039f\u03a3 \u039f\u03a3' | title }} {{ '\u039f\u03a3 \u039f\u03a3'.title() }} {{ '\u039f\u0394\u039f\u03a3'.capitalize() }} {{ 'aB\u00df\u03a3'.swapcase() }} {{ '\u10d0\u10d1'.upper() }} {{ '\u10d0\u10d1'.title() }}",
+    "{{ '\u00b2'.isdigit() }} {{ '\u0663'.isdigit() }} {{ '\u00bd'.isdigit() }} {{ '\u00bd'.isnumeric() }} {{ '\u4e00'.isnumeric() }} {{ '\u00b2'.isdecimal() }} {{ 'a\u00b2'.isalnum() }} {{ ''.isalnum() }} {{ '\u00aa'.islower() }} {{ '\u2167'.isupper() }} {{ 'A B'.istitle() }} {{ 'Ab cD'.istitle() }} {{ 'A1'.isupper() }} {{ '1'.islower() }} {{ '\\x1c'.isspace() }} {{ 'a\\n'.isprintable() }} {{ '\u00e9'.isascii() }} {{ 'ab' is lower }} {{ 'aB' is upper }}",
+    "{{ ['\u00ad\u2028\\x7f\u0378', '\U000e0001'] }}",
+    # ranges
+    "{{ range(3) }} {{ range(1, 7, 2) }} {{ [range(2)] }} {{ range(3) == [0, 1, 2] }} {{ range(0, 3, 2) == range(0, 4, 2) }} {{ range(3)[1] }} {{ 2 in range(3) }} {{ range(0) | length }}",
+    "{{ range(3) + [1] }}",
+    # blocks
+    "{% macro box(title) %}[{{ title }}: {{ caller() }}]{% endmacro %}{% set x = 1 %}{% for i in [1, 2] %}{% call box('n' ~ i) %}body {{ i }}{{ x }}{% endcall %}{% endfor %}",
+    "{% macro each(items) %}{% for i in items %}<{{ caller(i, loop.index) }}>{% endfor %}{% endmacro %}{% call(item, n=0) each(['a', 'b']) %}{{ n }}{{ item }}{% endcall %}",
+    "{% macro m() %}{% if caller %}yes{{ caller() }}{% else %}no{% endif %}{% endmacro %}{{ m() }} {% call m() %}!{% endcall %}",
+    "{% macro m() %}x{% endmacro %}{% call m() %}!{% endcall %}",
+    "{% filter upper %}a {{ 'b' }} c{% endfilter %} {% filter trim | replace('x', 'y') | indent(2, first=true) %}  xx  {% endfilter %}",
+    "{% for i in [1, 1, 2, 2, 1] %}{{ loop.changed(i) }}{{ loop.changed(i, 'a') }} {% endfor %}",
+    "{% for n in [{'v': 1, 'c': [{'v': 2, 'c': [{'v': 3}]}, {'v': 4}]}] recursive %}{{ n.v }}/{{ loop.depth }}{{ loop.depth0 }}{% if n.c %}({{ loop(n.c) }}){% endif %}{% endfor %}",
+    "{% for n in [[1, [2, 3]], 4] recursive %}{% if n is iterable %}[{{ loop(n) }}]{% else %}{{ n }}{{ ',' if not loop.last }}{% endif %}{% endfor %}",
+    "{% for n in [1] %}{{ loop([2]) }}{% endfor %}",
+    "{% for i in [1, 1, 2] %}{% if loop.changed(i) %}{{ i }}{% endif %}{% endfor %} {{ 'x' % [1] }} {{ 'x' % {} }}",
+    "{% call 1 + 1 %}{% endcall %}",
+    # formatting
+    "{{ '%s is %d' % ('a', 3) }} {{ '%s' % 'x' }} {{ '%5.2f|%-6s|%06d|%+d|% d' % (3.14159, 'ab', 42, 5, 7) }} {{ '%x %X %o' % (255, 255, 8) }} {{ '%(a)s-%(b)03d' % {'a': 'k', 'b': 7} }} {{ '100%%' % () }}",
+    "{{ '%r %c %c' % ('q', 'z', 65) }} {{ '%e %g %G' % (12345.678, 0.0001, 1e20) }} {{ '%s' % [1, 2] }} {{ '%.2s|%8.3s|' % ('abcd', 'efgh') }} {{ '%d' % 3.9 }} {{ '%05s' % 'a' }} {{ '%-05d|' % 3 }} {{ '%.3d' % 7 }}",
+    "{{ '%s %s' | format('a', 1) }} {{ '%(k)s' | format(k='v') }} {{ '%s' % none }} {{ '%d' % true }} {{ '%s' % missing }}|",
+    "{{ '%s %s' % ('a',) }}",
+    "{{ '%s' % ('a', 'b') }}",
+    "{{ 'x' % 'a' }}",
+    "{{ '%d' % 'a' }}",
+    "{{ '%(a)s' % {'b': 1} }}",
+    "{{ '%y' % 1 }}",
+    # filters that order
+    "{{ [3, 1, 2] | sort }} {{ ['b', 'A', 'c'] | sort }} {{ ['b', 'A', 'c'] | sort(case_sensitive=true) }} {{ [3, 1, 2] | sort(reverse=true) }} {{ [{'n': 'b', 'k': 1}, {'n': 'a', 'k': 2}] | sort(attribute='n') | map(attribute='k') | list }} {{ [{'a': 1, 'b': 2}, {'a': 1, 'b': 1}] | sort(attribute='a,b') }} {{ 'bca' | sort }} {{ {'b': 1, 'a': 2} | sort }}",
+    "{{ [3, 'a'] | sort }}",
+    "{{ [1, 2.5, true] | sum }} {{ [{'v': 1}, {'v': 2}] | sum(attribute='v') }} {{ [1] | sum(start=10) }} {{ [] | sum }} {{ [[1], [2]] | sum(start=[]) }}",
+    "{{ ['a'] | sum }}",
+    "{{ [3, 1, 2] | min }} {{ [3, 1, 2] | max }} {{ ['b', 'A'] | min }} {{ ['b', 'A'] | max(case_sensitive=true) }} {{ [{'v': 3}, {'v': 1}] | min(attribute='v') }} {{ [] | max }}|",
+    "{{ [1, 2, 1, 3, 2] | unique | list }} {{ ['a', 'A', 'b'] | unique | join }} {{ ['a', 'A'] | unique(case_sensitive=true) | list }} {{ [{'k': 1, 'v': 1}, {'k': 1, 'v': 2}] | unique(attribute='k') | list }}",
+    "{{ 42.55 | round }} {{ 42.55 | round(1, 'floor') }} {{ 2.5 | round }} {{ 3.5 | round }} {{ 2.675 | round(2) }} {{ 42 | round }} {{ 42.1 | round(0, 'ceil') }} {{ 1234.5 | round(-2) }} {{ 15 | round(-1) }} {{ 42.55 | round | int }}",
+    "{{ 1 | round(1, 'up') }}",
+    "{{ [1, 2, 3, 4, 5] | batch(2) | list }} {{ [1, 2, 3] | batch(2, 'x') | list }} {{ [] | batch(3) | list }}",
+    "{% for g in [{'t': 'b', 'v': 1}, {'t': 'a', 'v': 2}, {'t': 'B', 'v': 3}] | groupby('t') %}{{ g.grouper }}:{{ g.list | map(attribute='v') | join(',') }};{% endfor %}{% for k, l in [{'t': 1}, {}] | groupby('t', default=0) %}{{ k }}{{ l }}{% endfor %}",
+    "{{ [(1, 'a'), (0, 'b')] | groupby(0) | list }} {{ [[2, 1], [1, 5]] | sort }} {{ (1, 2) < (1, 3) }} {{ [1] < [1, 2] }}",
+    "{{ {'a': 1} | attr('a') }}| {{ 'x' | attr('upper') is callable }} {{ namespace(q=4) | attr('q') }} {{ 'x' | attr('nothing') }}|",
+    "{{ '<a href=\"x\">\\'&' | escape }} {{ 1 | e }} [{{ 'ab' | center(7) }}] [{{ 'abc'.center(6, '*') }}] [{{ 'ab'.ljust(4) }}{{ 'ab'.rjust(4, '.') }}]",
+    # more methods
+    "{{ 'a=b=c'.partition('=') }} {{ 'a=b=c'.rpartition('=') }} {{ 'abc'.partition('x') }} {{ 'abc'.rpartition('x') }} {{ 'a\u00e9b'.index('b') }} {{ 'abab'.rfind('ab') }} {{ 'abab'.rindex('b') }} {{ 'ab'.rfind('z') }} {{ '42'.zfill(5) }} {{ '-4'.zfill(4) }} {{ '\u00e9'.zfill(3) }}",
+    "{{ 'abcabc'.find('c', 3) }} {{ 'abcabc'.find('a', -3, -1) }} {{ 'abc'.find('', 2) }} {{ 'abc'.find('', 4) }} {{ 'abcabc'.rfind('a', 0, 3) }} {{ 'aaa'.count('a', 1) }} {{ 'abc'.count('') }} {{ 'ab'.replace('', '-') }} {{ 'ab'.replace('', '-', 1) }}",
+    "{{ 'abc'.index('z') }}",
+    "{{ 'abc'.partition('') }}",
 ]
 
 
@@ -292,6 +342,8 @@ def render(template, messages, form, add_generation_prompt):
         return {"output": texts[0]}
     except (jinja2.TemplateSyntaxError, SyntaxError):
         return {"error": "syntax"}
+    except jinja2.exceptions.FilterArgumentError:
+        return {"error": "type"}
     except jinja2.UndefinedError:
         return {"error": "undefined"}
     except jinja2.exceptions.SecurityError:
