@@ -81,11 +81,13 @@ constexpr Habit kHabits[] = {
     {"-hf -hfr --hf-repo -hff --hf-file -hfv --hf-repo-v -hft --hf-token -hffv -hfd --hf-repo-draft -mu "
      "--model-url -dr --docker-repo --token",
      "--model", kDownload},
-    {"-mm --mmproj -mmu --mmproj-url --mmproj-auto --no-mmproj --no-mmproj-offload --mmproj-offload",
-     "--model",
-     "the file with the vision tower is found by itself: put it beside the GGUF file that -m names"},
-    {"--lora --lora-scaled --lora-base --adapter --adapter-path --control-vector", "--model",
-     "galago reads no adapters: merge it into the model first"},
+    {"-mm", "--mmproj", ""},
+    {"-mmu --mmproj-url --mmproj-auto --no-mmproj --no-mmproj-offload --mmproj-offload", "--mmproj",
+     "the file with the vision tower is found beside the GGUF file that -m names, or given with --mmproj "
+     "FILE"},
+    {"--adapter --adapter-path --lora-path --adapter-name-or-path", "--lora", ""},
+    {"--lora-scaled --lora-base --lora-init-without-apply --control-vector", "--lora",
+     "--lora DIR or --lora DIR:SCALE adds an adapter"},
     {"-md --model-draft --draft --draft-max --draft-min --assistant-model --assistant", "",
      "galago has no draft models: leave it out"},
     {"--trust-remote-code", "", "galago runs no code of a model: leave it out"},
