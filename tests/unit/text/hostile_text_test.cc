@@ -410,8 +410,7 @@ TEST(HostileTemplate, LongTextsInLoops) {
   const std::clock_t begin = std::clock();
   expect_errors(rows, kMostBytesOfText);
   const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
-  EXPECT_LT(took.count(),
-            3.0 * static_cast<double>(rows.size()));  // one took 7 s; now each is well below one
+  EXPECT_LT(seconds, 6.0 * static_cast<double>(rows.size()));  // far above what they take
 }
 
 TEST(HostileTemplate, EdgesThatAreNoErrors) {
