@@ -111,6 +111,36 @@ class Builder : public Json::json_sax_t {
   Json* member_ = nullptr;
 };
 
+/// The length of a number that Python writes and JSON does not have, at the beginning of a text; 0: none.
+size_t python_number(std::string_view text) {
+  for (const std::string_view word : {"NaN", "Infinity", "-Infinity"})
+    if (text.starts_with(word)) return word.size();
+  return 0;
+}
+
+/// The text with such numbers between quotes: texts, which no read of a number takes. Texts of the document
+/// stay as they are.
+std::string with_quoted_numbers(std::string_view text) {
+  std::string out;
+  bool in_text = false;
+  for (size_t i = 0; i < text.size();) {
+    if (const size_t length = in_text ? 0 : python_number(text.substr(i)); length > 0) {
+      out.append(1, '"').append(text.substr(i, length)).append(1, '"');
+      i += length;
+      continue;
+    }
+    const size_t bytes = in_text && text[i] == '\\' && i + 1 < text.size() ? 2 : 1;
+    if (text[i] == '"') in_text = !in_text;
+    out.append(text.substr(i, bytes));
+    i += bytes;
+  }
+  return out;
+}
+
+bool may_hold_python_numbers(std::string_view text) {
+  return text.find("NaN") != std::string_view::npos || text.find("Infinity") != std::string_view::npos;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, const JsonRules& rules) {
@@ -122,6 +152,9 @@ Json parse_json(std::string_view text, const std::string& where, const JsonRules
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
     throw Error(ErrorCode::model_invalid,
                 {.where = where, .got = "a NUL byte at offset " + std::to_string(nul), .expected = "JSON"});
+  std::string quoted;
+  // No other reader of such a file takes them where equal keys are refused.
+  if (!rules.refuse_duplicate_keys && may_hold_python_numbers(text)) text = quoted = with_quoted_numbers(text);
   Builder builder(text, where, rules);
   Json::sax_parse(text, &builder);
   return builder.take();

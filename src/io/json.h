@@ -21,7 +21,7 @@ struct JsonRules {
   int64_t max_bytes = limits::kConfigBytes;
   int max_depth = limits::kJsonDepth;        ///< nested arrays and objects
   int64_t max_values = limits::kJsonValues;  ///< numbers, texts, lists and objects
-  /// Otherwise the last of several equal keys counts, as in Python.
+  /// Otherwise, as in Python, the last of several equal keys counts, and NaN and Infinity pass, as texts.
   bool refuse_duplicate_keys = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -89,6 +90,17 @@ std::string_view wrapper_of(const std::map<std::string, TensorView>& tensors) {
         }))
       return wrapper;
   return {};
+}
+
+/// Doubles rounded to floats: nothing computes in more.
+std::shared_ptr<const void> narrow(const TensorView& doubles) {
+  auto floats = std::make_shared<Tensor>(doubles.shape);
+  for (int64_t i = 0; i < floats->size(); ++i) {
+    double value;
+    std::memcpy(&value, doubles.data + i * static_cast<int64_t>(sizeof value), sizeof value);
+    floats->data()[i] = static_cast<float>(value);
+  }
+  return {floats, floats->data()};
 }
 
 int64_t bytes_of(const TensorView& view) { return view.count() * size_of(view.dtype); }
@@ -187,6 +199,13 @@ Checkpoint Checkpoint::open_directory(const fs::path& directory) {
   if (!single && !fs::exists(directory / kIndexFile, error)) refuse_directory(directory);
   Checkpoint checkpoint = single ? open_file(directory / kSingleFile) : open_shards(directory);
   checkpoint.unwrap();
+  for (auto& [name, view] : checkpoint.tensors_)
+    if (view.dtype == DType::f64) {
+      checkpoint.owners_->emplace(name, narrow(view));
+      checkpoint.release({&name, 1});
+      view.dtype = DType::f32;
+      view.data = static_cast<const std::byte*>(checkpoint.owners_->at(name).get());
+    }
   return checkpoint;
 }
 

@@ -29,8 +29,8 @@ class Checkpoint {
   /// element type that galago does not know, Error{input_too_large} over a published limit, Error{not_found}.
   static Checkpoint open_file(const std::filesystem::path& file);
   /// A model directory: model.safetensors, else the shards of model.safetensors.index.json (the order of
-  /// transformers). Names are without wrapper(). Error{model_unsupported} when it holds weights in another
-  /// format only.
+  /// transformers). Names are without wrapper(), F64 tensors F32, rounded into memory of their own.
+  /// Error{model_unsupported} when it holds weights in another format only.
   static Checkpoint open_directory(const std::filesystem::path& directory);
 
   /// Keeps a file of another container open, and lists it in files().

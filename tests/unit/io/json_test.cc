@@ -41,7 +41,7 @@ TEST(ParseJson, NamesLineAndColumn) {
 TEST(ParseJson, RefusesWhatIsNotJson) {
   for (const std::string_view text :
        {"", "{", "[1,]", "{\"a\":}", "nul", "{} x", "\"\xff\"", "\"\xc0\xaf\"", "1e999", "{'a':1}",
-        "\"\\ud800\"", "[1 2]", "NaN", "\xff\xfe{", "\"a\nb\""})
+        "\"\\ud800\"", "[1 2]", "nan", "-NaN", "NaNa", "+Infinity", "\xff\xfe{", "\"a\nb\""})
     EXPECT_EQ(parse_fault(text).code(), ErrorCode::model_invalid) << text;
   EXPECT_EQ(parse_fault(std::string_view("{}\0", 3)).code(), ErrorCode::model_invalid);
 }
@@ -119,6 +119,16 @@ TEST(JsonField, TakesNullForAbsent) {
   EXPECT_FALSE(root.has("a"));
   EXPECT_TRUE(root.has("b"));
   EXPECT_FALSE(root.has("z"));
+}
+
+TEST(Json, NumbersThatPythonWritesAreTextsThatNoNumberIs) {
+  const Json document = parse_json(R"({"a": NaN, "b": [-Infinity, Infinity], "c": "a \" NaN", "NaN": 1})", "c");
+  EXPECT_EQ(document["a"], "NaN");
+  EXPECT_EQ(document["b"], Json::parse(R"(["-Infinity", "Infinity"])"));
+  EXPECT_EQ(document["c"], "a \" NaN");
+  EXPECT_EQ(document["NaN"], 1);
+  EXPECT_THROW(JsonField(document, "c").at("a").number(0, 1), Error);
+  EXPECT_THROW(parse_json(R"({"a": NaN})", "c", {.refuse_duplicate_keys = true}), Error);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "galago/galago.h"
 #include "model_files.h"
 #include "models/inspect.h"
+#include "models/verify.h"
 
 namespace galago {
 namespace {
@@ -171,6 +172,27 @@ TEST(Load, AnUnknownPrefixIsNamed) {
     for (NamedTensor& t : tensors) t.name = "student." + t.name;
   });
   EXPECT_THAT(load_error(model).hint(), HasSubstr("every name begins with \"student.\""));
+}
+
+// Rounded to float32, as the reference loads them.
+TEST(Load, DoublesAreFloats) {
+  const test::ModelCopy model("text_smollm2");
+  std::map<std::string, std::vector<double>> wide;
+  model.change_weights([&](std::vector<NamedTensor>& tensors) {
+    for (NamedTensor& t : tensors) {
+      std::vector<double>& values = wide[t.name];
+      for (int64_t i = 0; i < t.view.count(); ++i) values.push_back(static_cast<double>(element(t.view, i)));
+      t.view = {DType::f64, t.view.shape, reinterpret_cast<const std::byte*>(values.data())};
+    }
+  });
+  const test::Loaded loaded(model.path());
+  for (const StationResult& r :
+       verify(*loaded.frontend, *loaded.engine, test::data_path("goldens/text_smollm2")))
+    EXPECT_TRUE(r.holds) << r.station;
+  Request request{.prompt = "abc"};
+  request.options.max_new_tokens = 8;
+  EXPECT_EQ(Model::load(model.path(), {.dtype = "q8"}).ask(request).token_ids,
+            Model::load(test::data_path("models/text_smollm2"), {.dtype = "q8"}).ask(request).token_ids);
 }
 
 TEST(Load, RefusesATruncatedFile) {
