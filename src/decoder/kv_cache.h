@@ -39,6 +39,10 @@ class KvSequence {
   int64_t capacity() const { return capacity_; }
   int64_t length() const { return length_; }
   void set_length(int64_t length) { length_ = length; }
+  /// Positions of the prompt, also of what of it is still to come; 0: not known. It decides rows of decoders
+  /// that say so (LlamaDecoder::rows_stand_alone).
+  int64_t prompt() const { return prompt_; }
+  void set_prompt(int64_t positions) { prompt_ = positions; }
   /// Bytes held.
   int64_t bytes() const { return capacity_ * shape_.position_bytes(); }
 
@@ -57,6 +61,7 @@ class KvSequence {
   KvShape shape_;
   int64_t capacity_ = 0;
   int64_t length_ = 0;
+  int64_t prompt_ = 0;
   Tensor memory_;  // [layers, 2 (keys, values), capacity, width] of shape_.dtype
 };
 

@@ -18,6 +18,20 @@ constexpr int64_t kNoWindow = std::numeric_limits<int64_t>::max();
 
 Bias bias_if(bool has) { return has ? Bias::yes : Bias::no; }
 
+kernels::Activation activation_of(const TextConfig& config) {
+  using kernels::Activation;
+  const std::string& name = config.hidden_act;
+  if (name == "silu" || name == "swish") return Activation::silu;
+  if (name == "relu") return Activation::relu;
+  if (name == "gelu") return Activation::gelu_erf;
+  if (name == "gelu_pytorch_tanh") return Activation::gelu_tanh;
+  if (name == "quick_gelu") return Activation::quick_gelu;
+  throw Error(ErrorCode::model_unsupported,
+              {.where = "config.json: text_config.hidden_act",
+               .got = name,
+               .expected = "silu, relu, gelu, gelu_pytorch_tanh or quick_gelu"});
+}
+
 int64_t bytes_of(std::initializer_list<const kernels::Linear*> layers) {
   int64_t bytes = 0;
   for (const kernels::Linear* layer : layers) bytes += layer->weight().bytes();
@@ -65,8 +79,8 @@ RmsNorm::RmsNorm(const TensorView& view, float epsilon) : weight(to_tensor(view)
 
 void RmsNorm::forward(ConstMatrix x, Matrix y) const { kernels::rms_norm(x, weight.data(), eps, y); }
 
-LlamaAttention::LlamaAttention(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope)
-    : inv_freq_(inv_freq) {
+LlamaAttention::LlamaAttention(const TextConfig& config, const Scope& scope)
+    : rope_scale_(config.rope.attention_scaling), prompt_sees_all_(config.prompt_sees_all) {
   const int64_t d = config.hidden_size;
   const int64_t q = config.num_attention_heads * config.head_dim;
   const int64_t kv = config.num_key_value_heads * config.head_dim;
@@ -92,8 +106,8 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   const Matrix k = workspace.matrix(x.rows, k_proj_.out_features());  // [n, kv_heads*d]
   const Matrix v = workspace.matrix(x.rows, v_proj_.out_features());  // [n, kv_heads*d]
   kernels::linear_each(x, {{{&q_proj_, q}, {&k_proj_, k}, {&v_proj_, v}}});
-  kernels::rope(q, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
-  kernels::rope(k, batch.positions, inv_freq_, layout_.head_dim, 1.0F);
+  rotate(q, batch);
+  rotate(k, batch);
 
   const std::span<kernels::CausalRow> rows = workspace.array<kernels::CausalRow>(x.rows);
   const std::span<void*> key_places = workspace.array<void*>(x.rows);
@@ -104,9 +118,7 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
     const KvPlace cached = sequence.place(layer, place.position);
     key_places[i] = cached.key;
     value_places[i] = cached.value;
-    rows[i] = {.cache = sequence.view(layer),
-               .first = std::max<int64_t>(0, place.position - window_ + 1),
-               .last = place.position};
+    rows[i] = {.cache = sequence.view(layer), .first = first_seen(place, sequence), .last = place.position};
   }
   kernels::scatter_rows(k, key_places, batch.cache->shape().dtype);
   kernels::scatter_rows(v, value_places, batch.cache->shape().dtype);
@@ -115,13 +127,21 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
   kernels::linear(mixed, o_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
 }
 
+void LlamaAttention::rotate(Matrix x, const DecoderBatch& batch) const {
+  for (const RopeRun& run : batch.rope)
+    kernels::rope(x.slice_rows(run.begin, run.rows),
+                  batch.positions.subspan(static_cast<size_t>(run.begin), static_cast<size_t>(run.rows)),
+                  *run.inv_freq, layout_.head_dim, rope_scale_);
+}
+
+int64_t LlamaAttention::first_seen(const RowPlace& place, const KvSequence& sequence) const {
+  if (prompt_sees_all_ && place.position < sequence.prompt()) return 0;
+  return std::max<int64_t>(0, place.position - window_ + 1);
+}
+
 int64_t LlamaAttention::weight_bytes() const { return bytes_of({&q_proj_, &k_proj_, &v_proj_, &o_proj_}); }
 
-LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) {
-  if (config.hidden_act != "silu" && config.hidden_act != "swish")
-    throw Error(
-        ErrorCode::model_unsupported,
-        {.where = "config.json: text_config.hidden_act", .got = config.hidden_act, .expected = "silu"});
+LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) : activation_(activation_of(config)) {
   const int64_t d = config.hidden_size;
   const int64_t f = config.intermediate_size;
   const Bias bias = bias_if(config.mlp_bias);
@@ -135,17 +155,15 @@ void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace&
   Workspace::Frame frame(workspace);
   const Matrix hidden = workspace.matrix(x.rows, up_proj_.out_features());  // [n, intermediate]
   kernels::feed_forward(
-      x,
-      {{{&up_proj_, hidden},
-        {&gate_proj_, hidden, {.activation = kernels::Activation::silu, .factor = hidden}}}},
+      x, {{{&up_proj_, hidden}, {&gate_proj_, hidden, {.activation = activation_, .factor = hidden}}}},
       {&down_proj_, y, {.scale = residual_multiplier_, .residual = residual}});  // [n, D]
 }
 
 int64_t LlamaMlp::weight_bytes() const { return bytes_of({&gate_proj_, &up_proj_, &down_proj_}); }
 
-LlamaLayer::LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope)
+LlamaLayer::LlamaLayer(const TextConfig& config, const Scope& scope)
     : input_layernorm_(scope.tensor("input_layernorm.weight", {config.hidden_size}), config.rms_norm_eps),
-      self_attn_(config, inv_freq, scope.sub("self_attn")),
+      self_attn_(config, scope.sub("self_attn")),
       post_attention_layernorm_(scope.tensor("post_attention_layernorm.weight", {config.hidden_size}),
                                 config.rms_norm_eps),
       mlp_(config, scope.sub("mlp")) {}
@@ -160,11 +178,12 @@ void LlamaLayer::forward(Matrix x, int64_t layer, const DecoderBatch& batch, Wor
 }
 
 LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head)
-    : config_(config), inv_freq_(rope_inverse_frequencies(config.rope, config.head_dim)) {
+    : config_(config),
+      inv_freq_(rope_inverse_frequencies(config.rope, config.head_dim)),
+      long_inv_freq_(rope_long_frequencies(config.rope, config.head_dim)) {
   bind_table_and_head(tied, text, head);
   layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
-  for (int64_t i = 0; i < config.num_hidden_layers; ++i)
-    layers_.emplace_back(config, inv_freq_, text.sub("layers", i));
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) layers_.emplace_back(config, text.sub("layers", i));
   norm_ = RmsNorm(text.tensor("norm.weight", {config.hidden_size}), config.rms_norm_eps);
 }
 
@@ -210,7 +229,12 @@ void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places,
   const std::span<int32_t> positions = workspace.array<int32_t>(embeds.rows);
   std::transform(places.begin(), places.end(), positions.begin(),
                  [](const RowPlace& p) { return p.position; });
-  const DecoderBatch batch{.positions = positions, .places = places, .cache = &cache};
+  const RopeRun all{.begin = 0, .rows = embeds.rows, .inv_freq = &inv_freq_};
+  const DecoderBatch batch{
+      .positions = positions,
+      .rope = long_inv_freq_.empty() ? std::span(&all, 1) : rope_runs(places, cache, workspace),
+      .places = places,
+      .cache = &cache};
 
   const Matrix x = workspace.matrix(embeds.rows, embeds.cols);  // [n, D]
   for (int64_t i = 0; i < embeds.rows; ++i)
@@ -219,6 +243,25 @@ void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places,
   for (size_t layer = 0; layer < layers_.size(); ++layer)
     layers_[layer].forward(x, static_cast<int64_t>(layer), batch, workspace);
   norm_.forward(x, hidden);  // [n, D]
+}
+
+// A sequence is long, for all rows of a call, once its prompt or what it holds is: keys of earlier calls stay
+// as they were rotated, as in the reference.
+std::span<const RopeRun> LlamaDecoder::rope_runs(std::span<const RowPlace> places, const KvCache& cache,
+                                                 Workspace& workspace) const {
+  const std::span<RopeRun> runs = workspace.array<RopeRun>(std::ssize(places));
+  size_t count = 0;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const KvSequence& sequence = cache.at(places[i].sequence);
+    const int64_t length = std::max(sequence.prompt(), sequence.length());
+    const std::vector<float>* inv_freq =
+        length > config_.rope.original_max_position_embeddings ? &long_inv_freq_ : &inv_freq_;
+    if (count > 0 && runs[count - 1].inv_freq == inv_freq)
+      ++runs[count - 1].rows;
+    else
+      runs[count++] = {.begin = static_cast<int64_t>(i), .rows = 1, .inv_freq = inv_freq};
+  }
+  return runs.first(count);
 }
 
 void LlamaDecoder::logits(ConstMatrix hidden, Matrix logits) const {

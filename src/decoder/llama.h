@@ -1,5 +1,5 @@
 // A Llama-like decoder: grouped-query attention over all positions or a sliding window, rotary positions, RMS
-// norm, SwiGLU, tied or untied head, the multipliers of Granite (1 elsewhere).
+// norm, a gated feed-forward part, tied or untied head, the multipliers of Granite (1 elsewhere).
 // In: rows of embeddings [n, D], each with its sequence and position. Out: hidden rows [n, D], logits on
 // request. Reference: transformers 5.18 modeling_llama.py, modeling_granite.py, modeling_mistral.py.
 #pragma once
@@ -32,9 +32,17 @@ struct RmsNorm {
   void forward(ConstMatrix x, Matrix y) const;
 };
 
+/// Neighbouring rows of a call that are rotated with the same frequencies [head_dim/2].
+struct RopeRun {
+  int64_t begin = 0;
+  int64_t rows = 0;
+  const std::vector<float>* inv_freq = nullptr;
+};
+
 /// The rows of one call: what every layer needs to know about them.
 struct DecoderBatch {
   std::span<const int32_t> positions;
+  std::span<const RopeRun> rope;
   std::span<const RowPlace> places;
   KvCache* cache = nullptr;
 };
@@ -42,7 +50,7 @@ struct DecoderBatch {
 /// Self-attention of one layer over the cache.
 class LlamaAttention {
  public:
-  LlamaAttention(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope);
+  LlamaAttention(const TextConfig& config, const Scope& scope);
   /// y = o_proj(attention(x)) * residual_multiplier + residual; stores the rows' keys and values first. x, y
   /// [n, D].
   void forward(ConstMatrix x, int64_t layer, const DecoderBatch& batch, ConstMatrix residual, Matrix y,
@@ -50,30 +58,35 @@ class LlamaAttention {
   int64_t weight_bytes() const;
 
  private:
+  void rotate(Matrix x, const DecoderBatch& batch) const;
+  int64_t first_seen(const RowPlace& place, const KvSequence& sequence) const;
+
   kernels::HeadLayout layout_;
-  std::span<const float> inv_freq_;
   kernels::Linear q_proj_, k_proj_, v_proj_, o_proj_;
   float residual_multiplier_;
-  int64_t window_;  // positions that a row sees, its own included
+  float rope_scale_;      // of cosines and sines
+  int64_t window_;        // positions that a row sees, its own included
+  bool prompt_sees_all_;  // the window is of the rows behind the prompt
 };
 
 /// The gated feed-forward part of one layer.
 class LlamaMlp {
  public:
   LlamaMlp(const TextConfig& config, const Scope& scope);
-  /// y = down(silu(gate(x)) * up(x)) * residual_multiplier + residual.
+  /// y = down(activation(gate(x)) * up(x)) * residual_multiplier + residual.
   void forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const;
   int64_t weight_bytes() const;
 
  private:
   kernels::Linear gate_proj_, up_proj_, down_proj_;
+  kernels::Activation activation_;
   float residual_multiplier_;
 };
 
 /// One pre-norm decoder layer.
 class LlamaLayer {
  public:
-  LlamaLayer(const TextConfig& config, std::span<const float> inv_freq, const Scope& scope);
+  LlamaLayer(const TextConfig& config, const Scope& scope);
   /// In place on x [n, D].
   void forward(Matrix x, int64_t layer, const DecoderBatch& batch, Workspace& workspace) const;
   int64_t weight_bytes() const { return self_attn_.weight_bytes() + mlp_.weight_bytes(); }
@@ -93,11 +106,13 @@ class LlamaDecoder {
   /// config.json says: a head that differs from the table is kept all the same, and where one of the two is
   /// missing, the other is both (PreTrainedModel.tie_weights).
   LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head);
-  // Layers keep views of inv_freq_, so the decoder stays where it was made.
   LlamaDecoder(const LlamaDecoder&) = delete;
   LlamaDecoder& operator=(const LlamaDecoder&) = delete;
 
   const TextConfig& config() const { return config_; }
+  /// Whether a row's keys and values depend on its own ids and those before it alone, and not on where its
+  /// prompt ends (KvSequence::prompt).
+  bool rows_stand_alone() const { return long_inv_freq_.empty() && !config_.prompt_sees_all; }
   /// What a position of this decoder needs in a cache of that element type, f32 or f16.
   KvShape cache_shape(DType dtype = DType::f32) const;
   /// A cache with sequences 0 .. sequences - 1, each with room for `capacity` positions.
@@ -118,9 +133,13 @@ class LlamaDecoder {
  private:
   TextConfig config_;
   void bind_table_and_head(bool tied, const Scope& text, const Scope& head);
+  std::span<const RopeRun> rope_runs(std::span<const RowPlace> places, const KvCache& cache,
+                                     Workspace& workspace) const;
 
-  WeightView embed_tokens_;  // [V, D], read row by row from the mapped file
-  std::vector<float> inv_freq_;
+  WeightView embed_tokens_;      // [V, D], read row by row from the mapped file
+  std::vector<float> inv_freq_;  // [head_dim/2]
+  std::vector<float>
+      long_inv_freq_;  // of texts beyond rope.original_max_position_embeddings; empty: the same
   std::vector<LlamaLayer> layers_;
   RmsNorm norm_;
   kernels::Linear lm_head_;

@@ -1,6 +1,5 @@
 // The rotary frequencies of a config. In: theta, head width, scaling. Out: one angle per position step and
-// pair. Reference: transformers 5.18 modeling_rope_utils.py (default, linear, llama3,
-// longrope whose lists do not depend on the text's length).
+// pair. Reference: transformers 5.18 modeling_rope_utils.py.
 #pragma once
 
 #include <vector>
@@ -10,7 +9,9 @@
 namespace galago {
 
 /// inv_freq[j] = theta^(-2j/head_dim), j < head_dim/2, changed as rope_type asks. Error{model_unsupported}
-/// for others.
+/// for others, and for divisors that are not one for each pair.
 std::vector<float> rope_inverse_frequencies(const RopeConfig& rope, int64_t head_dim);
+/// The same in texts of more than rope.original_max_position_embeddings; empty: the same ones.
+std::vector<float> rope_long_frequencies(const RopeConfig& rope, int64_t head_dim);
 
 }  // namespace galago

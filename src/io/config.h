@@ -37,12 +37,21 @@ struct VisionConfig {
 /// rope_scaling / rope_parameters: how the rotary frequencies follow from theta.
 struct RopeConfig {
   float rope_theta = 10000.0F;
-  std::string rope_type = "default";  ///< "default", "linear", "llama3", "longrope"
+  /// "default" ("dynamic" too, which is the same up to max_position_embeddings), "linear", "llama3", "yarn",
+  /// "longrope" or "proportional".
+  std::string rope_type = "default";
   float factor = 1.0F;
   float low_freq_factor = 1.0F;
   float high_freq_factor = 4.0F;
   int64_t original_max_position_embeddings = 0;
-  std::vector<float> divisors;  ///< of each pair's frequency: "longrope" whose two lists are one
+  std::vector<float> divisors;  ///< "longrope": of each pair's frequency
+  /// "longrope": in their place in texts of more than original_max_position_embeddings; empty: the same.
+  std::vector<float> long_divisors;
+  float attention_scaling = 1.0F;      ///< of cosines and sines: "yarn", "longrope"
+  double beta_fast = 32;               ///< "yarn": turns within the original length that keep a frequency
+  double beta_slow = 1;                ///< and those that stretch it
+  bool truncate = true;                ///< "yarn": both bounds at whole pairs
+  double partial_rotary_factor = 1.0;  ///< "proportional": the part of a head that turns
 };
 
 /// text_config: a Llama-like decoder.
@@ -66,6 +75,7 @@ struct TextConfig {
   float logits_scaling = 1;                   ///< the logits' divisor
   std::optional<float> attention_multiplier;  ///< on q . k; 1 / sqrt(head_dim) where the class has none
   std::optional<int64_t> sliding_window;      ///< positions a row sees, its own included; none: all before it
+  bool prompt_sees_all = false;               ///< the window is of rows behind the prompt only
 };
 
 /// What every family's config.json says.

@@ -20,7 +20,6 @@ constexpr IntegerRange kWidths{1, limits::kConfigWidth};
 constexpr IntegerRange kLayers{1, limits::kConfigLayers};
 constexpr IntegerRange kVocabulary{1, limits::kConfigVocabulary};
 constexpr IntegerRange kPositions{1, limits::kConfigPositions};
-constexpr double kMostTheta = 1e15;
 
 /// Pixels of a side: an integer, or a list of two equal ones.
 int64_t square_side(const JsonField& object, const std::string& key, int64_t fallback) {
@@ -32,61 +31,6 @@ int64_t square_side(const JsonField& object, const std::string& key, int64_t fal
   const int64_t height = field->at(0).integer(kSides.least, kSides.most);
   if (field->at(1).integer(kSides.least, kSides.most) != height) field->unsupported("a square");
   return height;
-}
-
-/// rope_type "llama3": the frequencies of long waves are divided by `factor`, those between are blended.
-void read_llama3(const JsonField& object, RopeConfig& rope, int64_t max_positions) {
-  rope.factor = static_cast<float>(object.at("factor").number(1, 1e6));
-  rope.low_freq_factor = static_cast<float>(object.at("low_freq_factor").number(1e-6, 1e6));
-  const JsonField high = object.at("high_freq_factor");
-  rope.high_freq_factor = static_cast<float>(high.number(1e-6, 1e6));
-  if (rope.high_freq_factor <= rope.low_freq_factor) high.fail("more than low_freq_factor");
-  rope.original_max_position_embeddings =
-      integer_or(object, "original_max_position_embeddings", kPositions, max_positions);
-}
-
-/// rope_type "longrope": each pair's frequency is divided by a number of its own. Only the form that does not
-/// depend on the text's length: one list for short and long texts, and attention as it was.
-void read_longrope(const JsonField& object, RopeConfig& rope) {
-  const JsonField list = object.at("short_factor");
-  if (object.at("long_factor").value() != list.value()) object.at("long_factor").unsupported("short_factor");
-  if (object.at("attention_factor").number(0, 1e6) != 1) object.at("attention_factor").unsupported("1");
-  for (size_t j = 0; j < list.size(); ++j)
-    rope.divisors.push_back(static_cast<float>(list.at(j).number(1e-6, 1e6)));
-}
-
-/// RotaryEmbeddingConfigMixin: rope_scaling, where it holds something, goes before rope_parameters, and the
-/// theta inside either before the one beside it.
-RopeConfig read_rope(const JsonField& text, int64_t max_positions) {
-  RopeConfig rope;
-  const auto theta = [&](const JsonField& object) {
-    if (const auto field = object.find("rope_theta"))
-      rope.rope_theta = static_cast<float>(field->number(1, kMostTheta));
-  };
-  theta(text);
-  const auto whole_head = [](const JsonField& object) {
-    if (const auto part = object.find("partial_rotary_factor"); part && part->number(0, 1) != 1)
-      part->unsupported("1, all of a head rotated");
-  };
-  whole_head(text);
-  const auto scaling = text.find("rope_scaling");
-  const bool scaled = scaling && !scaling->value().empty();
-  const auto object = scaled ? scaling : text.find("rope_parameters");
-  if (!object) return rope;
-  theta(*object);
-  whole_head(*object);
-  const auto type = object->has("rope_type") ? object->find("rope_type") : object->find("type");
-  if (!type) return rope;
-  rope.rope_type = type->string();
-  if (rope.rope_type == "linear")
-    rope.factor = static_cast<float>(object->at("factor").number(1, 1e6));
-  else if (rope.rope_type == "llama3")
-    read_llama3(*object, rope, max_positions);
-  else if (rope.rope_type == "longrope")
-    read_longrope(*object, rope);
-  else if (rope.rope_type != "default")
-    type->unsupported("default, linear, llama3 or longrope");
-  return rope;
 }
 
 }  // namespace

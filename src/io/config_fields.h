@@ -61,6 +61,9 @@ VisionConfig read_tower_config(const JsonField& object, const std::string& absen
 /// Whether read_tower_config knows the class.
 bool is_tower_class(const std::string& model_type);
 
+/// rope_theta, rope_parameters and rope_scaling of a text model of `max_positions`.
+RopeConfig read_rope(const JsonField& text, int64_t max_positions);
+
 /// A Llama-like decoder's settings; `defaults` are its transformers class's. In them, num_key_value_heads 0
 /// means as many as num_attention_heads, and head_dim 0 means hidden_size / num_attention_heads.
 TextConfig read_text_config(const JsonField& object, const TextConfig& defaults);

@@ -22,11 +22,24 @@ void check_layer_types(const JsonField& object, const char* kind) {
     if (types->at(i).string() != kind) types->at(i).unsupported(std::string("\"") + kind + "\"");
 }
 
+/// The reference's cache cuts itself to "the last 0 positions" for a window of 1, which is all of them.
+int64_t read_window(const JsonField& window) {
+  const int64_t rows = window.integer(1, limits::kConfigPositions);
+  if (rows == 1) window.unsupported("2 or more, or null for no window");
+  return rows;
+}
+
+/// LlamaModel's mask knows no window, but its cache does: a prompt sees everything, what is generated sees
+/// the last positions. With layer_types of full attention the cache knows none either.
 TextConfig read_llama(const JsonField& object) {
-  // LlamaModel's mask looks at no window, but its cache does: such a file has no one meaning.
-  if (const auto window = object.find("sliding_window")) window->unsupported("none in this model_type");
+  TextConfig config = read_text_config(object, llama_defaults());
+  const auto window = object.find("sliding_window");
+  const bool full = object.has("layer_types");
   check_layer_types(object, "full_attention");
-  return read_text_config(object, llama_defaults());
+  if (!window || full) return config;
+  config.sliding_window = read_window(*window);
+  config.prompt_sees_all = true;
+  return config;
 }
 
 float multiplier_or(const JsonField& object, const char* key, double least, float fallback) {
@@ -59,13 +72,10 @@ TextConfig read_mistral(const JsonField& object) {
   TextConfig config = read_text_config(object, defaults);
   config.attention_bias = false;
   config.mlp_bias = false;
-  if (const auto window = object.find("sliding_window")) {
-    config.sliding_window = window->integer(1, limits::kConfigPositions);
-    // The reference's cache cuts itself to "the last 0 positions", which is all of them: a prompt sees one
-    // position, a generated token every one.
-    if (config.sliding_window == 1) window->unsupported("2 or more, or null for no window");
-  }
-  if (!object.value().contains("sliding_window")) config.sliding_window = kDefaultWindow;
+  if (const auto window = object.find("sliding_window"))
+    config.sliding_window = read_window(*window);
+  else if (!object.value().contains("sliding_window"))
+    config.sliding_window = kDefaultWindow;
   check_layer_types(object, config.sliding_window ? "sliding_attention" : "full_attention");
   return config;
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "decoder/kv_cache.h"
+#include "decoder/llama.h"
 #include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/towers.h"
@@ -228,7 +229,8 @@ int64_t decoder_scratch(const TextConfig& config, int64_t rows) {
   const int64_t kv = config.num_key_value_heads * config.head_dim;
   const int64_t attention = (2 * q + 2 * kv) * kFloat + static_cast<int64_t>(sizeof(kernels::CausalRow));
   const int64_t mlp = config.intermediate_size * kFloat;
-  return rows * (3 * config.hidden_size * kFloat + kFloat + std::max(attention, mlp));
+  const int64_t runs = config.rope.long_divisors.empty() ? 0 : static_cast<int64_t>(sizeof(RopeRun));
+  return rows * (3 * config.hidden_size * kFloat + kFloat + runs + std::max(attention, mlp));
 }
 
 // The normed rows, and beside them either q, k, v and attention's result, or the hidden rows of the

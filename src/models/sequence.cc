@@ -25,7 +25,9 @@ std::vector<RowPlace> next_places(const KvCache& cache, int32_t sequence, int64_
 }
 
 DecoderSequences::DecoderSequences(const LlamaDecoder& decoder, DType dtype, PrefixCache* kept)
-    : decoder_(decoder), kept_(kept), cache_(decoder.cache_shape(dtype)) {}
+    : decoder_(decoder),
+      kept_(decoder.rows_stand_alone() ? kept : nullptr),
+      cache_(decoder.cache_shape(dtype)) {}
 
 int64_t DecoderSequences::sequence_bytes(int64_t positions) const {
   return cache_.shape().position_bytes() * positions;
@@ -59,6 +61,7 @@ OpenSequence DecoderSequences::open(const PromptContent& prompt, int64_t positio
   }
   KvSequence sequence = kept_ ? begin_with_prefix(prompt, positions) : KvSequence(cache_.shape(), positions);
   origin.done = sequence.length();
+  sequence.set_prompt(std::ssize(prompt.ids));
   // All memory first: a sequence that could not be opened leaves nothing behind.
   if (logits_.empty() || logits_.shape()[0] <= open_) logits_ = Tensor({open_ + 1, vocab_size()});
   origins_.resize(std::max(origins_.size(), static_cast<size_t>(cache_.sequences()) + 1));

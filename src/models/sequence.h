@@ -20,7 +20,7 @@ std::vector<RowPlace> next_places(const KvCache& cache, int32_t sequence, int64_
 class DecoderSequences final : public CausalModel {
  public:
   /// dtype: of the cache, f32 or f16. kept: where a prompt's beginning may be taken from, and sequences go
-  /// when they close; null: nowhere.
+  /// when they close; null: nowhere. A decoder whose rows do not stand alone keeps nothing.
   explicit DecoderSequences(const LlamaDecoder& decoder, DType dtype = DType::f32,
                             PrefixCache* kept = nullptr);
 

@@ -109,6 +109,7 @@ std::vector<Tensor> trace_visuals(const Frontend& frontend, const Engine& engine
 Tensor prompt_logits(const LlamaDecoder& decoder, const Tensor& embeds) {
   const int64_t length = embeds.shape()[0];
   KvCache cache = decoder.make_cache(1, length);
+  cache.at(0).set_prompt(length);
   Workspace workspace;
   Tensor hidden(embeds.shape());
   decoder.forward(embeds.matrix(), next_places(cache, 0, length), cache, workspace, hidden.matrix());

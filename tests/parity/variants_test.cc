@@ -88,6 +88,7 @@ void expect_rows(const LlamaDecoder& decoder, const Variant& variant) {
   Tensor embeds({length, width}), hidden({length, width});
   decoder.embed(ids, embeds.matrix());
   KvCache cache = decoder.make_cache(1, length);
+  cache.at(0).set_prompt(length);
   Workspace workspace;
   decoder.forward(embeds.matrix(), next_places(cache, 0, length), cache, workspace, hidden.matrix());
   Tensor logits({1, decoder.config().vocab_size});
@@ -145,9 +146,19 @@ std::vector<const char*> heads() {
   return {"own_head_llama", "own_head_granite",       "own_head_mistral", "own_head_smolvlm",
           "own_head_llava", "own_head_llava_mistral", "same_head"};
 }
+std::vector<const char*> rotary_scalings() {
+  return {"rope_yarn",        "rope_yarn_mscale", "rope_yarn_old",     "rope_dynamic", "rope_long_below",
+          "rope_long_across", "rope_long_beyond", "rope_proportional", "rope_partial", "rope_llama3_outer"};
+}
+std::vector<const char*> others() {
+  return {"act_relu",     "act_gelu",       "act_gelu_tanh", "act_quick_gelu",
+          "window_llama", "window_granite", "window_smolvlm"};
+}
 std::string variant_name(const testing::TestParamInfo<const char*>& info) { return info.param; }
 
 INSTANTIATE_TEST_SUITE_P(Heads, Variants, testing::ValuesIn(heads()), variant_name);
+INSTANTIATE_TEST_SUITE_P(Rotary, Variants, testing::ValuesIn(rotary_scalings()), variant_name);
+INSTANTIATE_TEST_SUITE_P(Others, Variants, testing::ValuesIn(others()), variant_name);
 
 }  // namespace
 }  // namespace galago

@@ -53,10 +53,10 @@ TEST(Rope, Llama3WithTheNumbersOfLlama32) {
 }
 
 TEST(Rope, RefusesATypeItDoesNotKnow) {
-  const Error error = test::error_of([] { rope_inverse_frequencies({.rope_type = "yarn"}, 8); });
+  const Error error = test::error_of([] { rope_inverse_frequencies({.rope_type = "axial"}, 8); });
   EXPECT_EQ(error.code(), ErrorCode::model_unsupported);
-  EXPECT_THAT(error.what(), HasSubstr("yarn"));
-  EXPECT_THAT(error.what(), HasSubstr("default, linear, llama3 or longrope"));
+  EXPECT_THAT(error.what(), HasSubstr("axial"));
+  EXPECT_THAT(error.what(), HasSubstr("default, linear, llama3, yarn, longrope or proportional"));
 }
 
 }  // namespace

@@ -125,6 +125,37 @@ TEST(TextModelConfig, BothSpellingsOfRope) {
   }
 }
 
+TEST(TextModelConfig, AWindowOfLlamaIsOfRowsBehindThePrompt) {
+  for (const char* type : {"llama", "granite"}) {
+    const TextConfig c = text_model(type, R"("sliding_window":8)").text;
+    EXPECT_EQ(c.sliding_window, 8);
+    EXPECT_TRUE(c.prompt_sees_all);
+    EXPECT_FALSE(
+        text_model(type, R"("sliding_window":8,"layer_types":["full_attention"])").text.sliding_window);
+  }
+  EXPECT_FALSE(text_model("mistral", R"("sliding_window":8)").text.prompt_sees_all);
+}
+
+TEST(TextModelConfig, WhatScalingImplies) {
+  const auto rope = [](const std::string& members) {
+    return text_model("llama", R"("max_position_embeddings":1024,"rope_scaling":{)" + members + "}")
+        .text.rope;
+  };
+  EXPECT_EQ(rope(R"("type":"dynamic","factor":2)").rope_type, "default");
+  // 0.1 ln 8 + 1, and the ratio of two such numbers.
+  EXPECT_FLOAT_EQ(rope(R"("rope_type":"yarn","factor":8)").attention_scaling, 1.2079442F);
+  EXPECT_FLOAT_EQ(
+      rope(R"("rope_type":"yarn","factor":8,"mscale":0.7,"mscale_all_dim":0.4)").attention_scaling,
+      1.0575928F);
+  EXPECT_EQ(rope(R"("rope_type":"yarn","original_max_position_embeddings":256)").factor, 4);
+  const std::string lists = R"("rope_type":"longrope","short_factor":[1,2],"long_factor":[1,3])";
+  // sqrt(1 + ln 4 / ln 256)
+  EXPECT_FLOAT_EQ(rope(lists + R"(,"original_max_position_embeddings":256)").attention_scaling, 1.118034F);
+  EXPECT_EQ(rope(lists + R"(,"attention_factor":1.5)").attention_scaling, 1.5F);
+  EXPECT_EQ(rope(lists).long_divisors, (std::vector<float>{1, 3}));
+  EXPECT_TRUE(rope(R"("rope_type":"longrope","short_factor":[2],"long_factor":[2])").long_divisors.empty());
+}
+
 TEST(TextModelConfig, LayerTypesThatSayWhatTheClassDoesAnyway) {
   EXPECT_NO_THROW(text_model("llama", R"("layer_types":["full_attention","full_attention"])"));
   EXPECT_NO_THROW(text_model("mistral", R"("layer_types":["sliding_attention"])"));
