@@ -154,7 +154,8 @@ Json parse_json(std::string_view text, const std::string& where, const JsonRules
                 {.where = where, .got = "a NUL byte at offset " + std::to_string(nul), .expected = "JSON"});
   std::string quoted;
   // No other reader of such a file takes them where equal keys are refused.
-  if (!rules.refuse_duplicate_keys && may_hold_python_numbers(text)) text = quoted = with_quoted_numbers(text);
+  if (!rules.refuse_duplicate_keys && may_hold_python_numbers(text))
+    text = quoted = with_quoted_numbers(text);
   Builder builder(text, where, rules);
   Json::sax_parse(text, &builder);
   return builder.take();

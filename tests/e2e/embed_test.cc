@@ -198,7 +198,8 @@ TEST(Embed, CtrlCStopsBetweenBatchesWith130) {
     arguments = arguments + std::vector<std::string>{"-i", picture("shapes_640x488.jpg")};
   const TempDir streams;
   const pid_t child = start(arguments, {}, streams);
-  for (int i = 0; i < 10'000 && !handles_interrupt(child); ++i)
+  // Loading takes some hundredths of a second of the processor's time, the pictures take many seconds.
+  for (int i = 0; i < 10'000 && processor_seconds(child) < 0.5; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   kill(child, SIGINT);
   EXPECT_EQ(wait_for(child, 60), 130) << read_bytes(streams.file("err"));

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -67,6 +68,14 @@ inline bool handles_interrupt(pid_t child) {
   for (std::string line; std::getline(status, line);)
     if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1;
   return false;
+}
+
+/// Seconds of processor time that a running process has taken, of all its threads.
+inline double processor_seconds(pid_t child) {
+  timespec time{};
+  clockid_t clock{};
+  if (clock_getcpuclockid(child, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 /// The child's exit code; -1 for a signal, -2 for a child that had to be ended.

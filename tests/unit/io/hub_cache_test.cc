@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(HubCache, NamesAreAnOrganisationAndAModel) {
+TEST(HubCacheName, NamesAreAnOrganisationAndAModel) {
   for (const char* name :
        {"a/b", "HuggingFaceTB/SmolVLM-256M-Instruct", "a_b/c.d-1", "a/b@main", "a/b@0123abcd"})
     EXPECT_TRUE(is_hub_name(name)) << name;

@@ -122,7 +122,8 @@ TEST(JsonField, TakesNullForAbsent) {
 }
 
 TEST(Json, NumbersThatPythonWritesAreTextsThatNoNumberIs) {
-  const Json document = parse_json(R"({"a": NaN, "b": [-Infinity, Infinity], "c": "a \" NaN", "NaN": 1})", "c");
+  const Json document =
+      parse_json(R"({"a": NaN, "b": [-Infinity, Infinity], "c": "a \" NaN", "NaN": 1})", "c");
   EXPECT_EQ(document["a"], "NaN");
   EXPECT_EQ(document["b"], Json::parse(R"(["-Infinity", "Infinity"])"));
   EXPECT_EQ(document["c"], "a \" NaN");

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 
+#include "galago/galago.h"
 #include "models/gguf_parts.h"
 #include "models/registry.h"
 #include "support/gguf_models.h"
@@ -183,18 +184,6 @@ const ModelCase kCases[] = {
        b.text("general.architecture", "llama");
      },
      kInvalid, "token_embd.weight: got nothing"},
-    {"UnknownTensor", [](GgufBuilder& b) { b.zeros("blk.0.surprise.weight", {8}); }, kInvalid,
-     "blk.0.surprise.weight"},
-    {"TensorOfALayerTooMany",
-     [](GgufBuilder& b) {
-       b.zeros("blk.7.ffn_up.weight", {8, 6});
-     },
-     kInvalid, "model.layers.7.mlp.up_proj.weight"},
-    {"LayerNumberIsNone",
-     [](GgufBuilder& b) {
-       b.zeros("blk.x.attn_q.weight", {8, 8});
-     },
-     kInvalid, "blk.x.attn_q.weight"},
     {"OddRowsOfAHead",
      [](GgufBuilder& b) {
        b.zeros("blk.1.attn_k.weight", {8, 3});
@@ -266,6 +255,24 @@ TEST_P(HostileGgufModel, IsRefused) {
   const Error error = load_error(directory.add("model.gguf", builder.bytes()));
   EXPECT_STREQ(to_string(error.code()), to_string(GetParam().code)) << error.what();
   EXPECT_THAT(error.what(), HasSubstr(GetParam().names));
+}
+
+TEST(GgufModels, TensorsOfNoUseAreAWarningOrAnErrorAsAsked) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"blk.0.surprise.weight", "blk.0.surprise.weight"},
+      {"blk.7.ffn_up.weight", "model.layers.7.mlp.up_proj.weight"},
+      {"blk.x.attn_q.weight", "blk.x.attn_q.weight"},
+  };
+  for (const auto& [name, named] : cases) {
+    GgufBuilder builder = tiny_text();
+    builder.zeros(name, {8, 6});
+    const TempDir directory;
+    const std::filesystem::path file = directory.add("model.gguf", builder.bytes());
+    EXPECT_THAT(Model::load(file).warnings(), ElementsAre(HasSubstr(named)));
+    const Error error = test::error_of([&] { Model::load(file, {.strict = true}); });
+    EXPECT_EQ(error.code(), ErrorCode::model_invalid) << error.what();
+    EXPECT_THAT(error.what(), HasSubstr(named));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, HostileGgufModel, testing::ValuesIn(kCases),
