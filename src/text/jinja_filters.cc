@@ -374,6 +374,7 @@ bool apply_test(const std::string& name, const Value& value, const Values& argum
   if (name == "false") return value.get<bool>() && !value.truth();
   if (name == "lower" || name == "upper") {
     const MarkedText text = to_text(value, meter);
+    meter.read(text.size());
     return form_method(name == "lower" ? "islower" : "isupper", text, {}, meter)->truth();
   }
   if (name == "callable") return value.get<Value::Function>() != nullptr;

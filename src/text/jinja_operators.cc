@@ -131,6 +131,7 @@ bool contains(const Value& container, const Value& item, Meter& meter) {
   if (const MarkedText* text = container.text()) {
     if (!item.text()) meter.invalid(item.kind() + " looked for in a string", "a string");
     meter.scan(text->size());
+    meter.read(item.text()->size());  // what is looked for is prepared character by character
     return find_part(text->text(), item.text()->text()) != std::string::npos;
   }
   if (const Mapping* dict = container.dict()) {
