@@ -81,7 +81,7 @@ const ConfigCase kModelCases[] = {
     {"EpsNegative", text(R"("rms_norm_eps":-1e-5)"), kInvalid, "text_config.rms_norm_eps: got -1e-05"},
     {"EpsText", text(R"("rms_norm_eps":"1e-5")"), kInvalid, "text_config.rms_norm_eps"},
     {"EpsInfinite", text(R"("rms_norm_eps":1e999)"), kInvalid, "line 1"},
-    {"EpsNan", text(R"("rms_norm_eps":NaN)"), kInvalid, "rms_norm_eps: got \"NaN\""},
+    {"EpsNan", text(R"("rms_norm_eps":NaN)"), kInvalid, "text_config.rms_norm_eps: got \"NaN\""},
     {"ActivationUnknown", text(R"("hidden_act":"mish")"), kUnsupported,
      "text_config.hidden_act: got \"mish\""},
     {"ActivationNumber", text(R"("hidden_act":1)"), kInvalid, "text_config.hidden_act: got 1"},

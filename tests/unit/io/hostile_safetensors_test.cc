@@ -114,7 +114,7 @@ const FileCase kFileCases[] = {
     {"DtypeEmpty", dtype("\"\""), kInvalid, "a.dtype"},
     {"DtypeLowerCase", dtype("\"float32\""), kInvalid, "a.dtype: got \"float32\""},
     {"DtypeFloat8Scale", dtype("\"F8_E8M0\""), kUnsupported, "a.dtype: got \"F8_E8M0\", expected F64, F32"},
-    {"DtypeUnsigned64", dtype("\"U64\""), kUnsupported, "a.dtype: got \"U64\""},
+    {"DtypeComplex64", dtype("\"C64\""), kUnsupported, "a.dtype: got \"C64\""},
     {"DtypeWithTerminalEscape", dtype(R"("F\u001b[31m")"), kInvalid, "a.dtype: got \"F\\x1b[31m\""},
     {"ShapeMissing", entry(R"("dtype":"F32","data_offsets":[0,8])"), kInvalid, "a.shape"},
     {"ShapeIsANumber", shape("2"), kInvalid, "a.shape: got 2, expected a list"},
