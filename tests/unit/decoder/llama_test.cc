@@ -254,8 +254,8 @@ TEST_F(Decoder, BiasesAreUsedWhereTheConfigHasThem) {
   EXPECT_GT(test::max_difference(with.matrix(), alone({1, 2, 3}).matrix()), 1e-2);
 }
 
-TEST_F(Decoder, RefusesAnActivationThatIsNotGated) {
-  tiny_.config.hidden_act = "gelu";
+TEST_F(Decoder, RefusesAnUnknownActivation) {
+  tiny_.config.hidden_act = "mish";
   const Error error = test::error_of([&] { tiny_.load(); });
   EXPECT_EQ(error.code(), ErrorCode::model_unsupported);
   EXPECT_THAT(error.what(), HasSubstr("hidden_act"));

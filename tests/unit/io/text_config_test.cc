@@ -138,7 +138,8 @@ TEST(TextModelConfig, AWindowOfLlamaIsOfRowsBehindThePrompt) {
 
 TEST(TextModelConfig, WhatScalingImplies) {
   const auto rope = [](const std::string& members) {
-    return text_model("llama", R"("max_position_embeddings":1024,"rope_scaling":{)" + members + "}")
+    return text_model("llama",
+                      R"("head_dim":4,"max_position_embeddings":1024,"rope_scaling":{)" + members + "}")
         .text.rope;
   };
   EXPECT_EQ(rope(R"("type":"dynamic","factor":2)").rope_type, "default");
@@ -153,7 +154,8 @@ TEST(TextModelConfig, WhatScalingImplies) {
   EXPECT_FLOAT_EQ(rope(lists + R"(,"original_max_position_embeddings":256)").attention_scaling, 1.118034F);
   EXPECT_EQ(rope(lists + R"(,"attention_factor":1.5)").attention_scaling, 1.5F);
   EXPECT_EQ(rope(lists).long_divisors, (std::vector<float>{1, 3}));
-  EXPECT_TRUE(rope(R"("rope_type":"longrope","short_factor":[2],"long_factor":[2])").long_divisors.empty());
+  EXPECT_TRUE(
+      rope(R"("rope_type":"longrope","short_factor":[2,2],"long_factor":[2,2])").long_divisors.empty());
 }
 
 TEST(TextModelConfig, LayerTypesThatSayWhatTheClassDoesAnyway) {

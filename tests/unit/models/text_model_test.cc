@@ -218,9 +218,9 @@ TEST(TextModel, PickledWeightsAreRefusedWithAWayOut) {
   EXPECT_THAT(error.what(), HasSubstr("safetensors"));
 }
 
-TEST(TextModel, AnActivationThatIsNotGatedWithSiluIsRefused) {
+TEST(TextModel, AnUnknownActivationIsRefused) {
   const test::ModelCopy model("text_llama3");
-  model.edit("config.json", R"("hidden_act": "silu")", R"("hidden_act": "gelu")");
+  model.edit("config.json", R"("hidden_act": "silu")", R"("hidden_act": "mish")");
   EXPECT_EQ(test::error_of([&] { test::Loaded loaded(model.path()); }).code(), ErrorCode::model_unsupported);
 }
 
