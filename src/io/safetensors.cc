@@ -178,8 +178,12 @@ TensorView Checkpoint::read(const std::string& name) const {
   TensorView view = tensors_.at(name);
   const auto maker = makers_.find(name);
   if (maker == makers_.end()) return view;
-  std::shared_ptr<const void>& owner = (*owners_)[name];
-  if (!owner) owner = maker->second();
+  const auto known = owners_->find(name);
+  std::shared_ptr<const void> owner = known == owners_->end() ? nullptr : known->second;
+  if (!owner) {
+    owner = maker->second();  // reads other tensors and gives them back: no place in the map outlives it
+    (*owners_)[name] = owner;
+  }
   view.data = static_cast<const std::byte*>(owner.get());
   return view;
 }
