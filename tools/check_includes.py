@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Holds the house rules that a compiler does not: which station may include which, where third-party headers may
+# Holds the house rules that a compiler does not: which room may include which, where third-party headers may
 # appear, and that the library neither prints nor ends the process.
 # In: a source tree. Out: one line "file:line: what is wrong" for each offence; exit 1 when there is any.
 # Usage: python3 tools/check_includes.py [ROOT]
@@ -8,27 +8,36 @@ import pathlib
 import re
 import sys
 
-# What each folder of src/ may include besides itself: a folder name, or one header. Every folder may include the
-# public headers, galago/*.
-STATION = {"core", "io", "kernels/kernels.h"}
+# The rooms of src/, and what each may include besides itself: a room, or one header. Every room may include the public
+# headers, galago/*. A room's name is the longest that its path begins with: src/text/jinja is one of its own, and
+# "text" are the files that lie in src/text itself.
+FILES = {"core", "io", "formats"}
+MODULE = FILES | {"kernels/kernels.h"}
+TEXT = {"core", "text", "text/unicode"}
+FAMILIES = MODULE | TEXT | {"image", "text/tokenizer", "text/prompt", "nn/vision", "nn/connector", "nn/decoder"}
 EDGES = {
     "core": set(),
     "io": {"core"},
+    "formats": {"core", "io"},
     "kernels": {"core"},
-    "image": STATION,
+    "image": MODULE,
     "ffmpeg": {"core", "io", "image"},
-    "text": STATION,
-    "vision": STATION,
-    "connector": STATION,
-    "pack": STATION,
-    "decoder": STATION,
-    "generate": STATION,
-    "models": STATION | {"image", "ffmpeg", "text", "vision", "connector", "pack", "decoder", "generate"},
+    "text": {"core", "text/unicode"},
+    "text/unicode": {"core", "text"},
+    "text/jinja": TEXT | {"formats"},
+    "text/tokenizer": TEXT | {"formats"},
+    "text/prompt": TEXT | {"formats", "text/jinja", "text/tokenizer"},
+    "nn/vision": MODULE,
+    "nn/connector": MODULE,
+    "nn/decoder": MODULE,
+    "models": FAMILIES,
+    "runtime": FAMILIES | {"ffmpeg", "models"},
+    "inspect": FAMILIES | {"models", "runtime"},
 }
 
-# The folders in which a third-party header may appear; others are the standard library's and the system's.
+# The rooms in which a third-party header may appear; others are the standard library's and the system's.
 THIRD_PARTY = {
-    r"nlohmann/": {"io"},
+    r"nlohmann/": {"formats"},
     r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|zlib\.h|tiffio\.h|libheif/": {"image"},
     r"openssl/": {"core"},
     r"hwy/|omp\.h|immintrin\.h": {"kernels"},
@@ -48,34 +57,40 @@ def without_comments_and_texts(source):
     return pattern.sub(lambda match: "\n" * match.group().count("\n"), source)
 
 
-def include_offence(folder, own, system):
-    """What is wrong with one include of a file in src/FOLDER, or of a public header (folder None)."""
+def room_of(path):
+    """The room of a path relative to src/, or None."""
+    rooms = [room for room in EDGES if path.startswith(room + "/")]
+    return max(rooms, key=len, default=None)
+
+
+def include_offence(room, own, system):
+    """What is wrong with one include of a file in a room, or of a public header (room None)."""
     if system:
         for pattern, allowed in THIRD_PARTY.items():
-            if re.match(pattern, system) and folder not in allowed:
+            if re.match(pattern, system) and room not in allowed:
                 return f"<{system}> belongs to {', '.join(sorted(allowed)) or 'apps and tests'} only"
         return None
-    target = own.split("/")[0]
-    if target == "galago":
+    if own.startswith("galago/"):
         return None
-    if folder is None:
+    if room is None:
         return f'public headers include galago/ only, not "{own}"'
-    if target == folder or target in EDGES[folder] or own in EDGES[folder]:
+    target = room_of(own)
+    if target == room or target in EDGES[room] or own in EDGES[room]:
         return None
-    return f'{folder} must not include "{own}"'
+    return f'{room} must not include "{own}"'
 
 
 def offences_of(path, root):
     """-> [(line, text)]"""
     relative = path.relative_to(root)
-    folder = relative.parts[1] if relative.parts[0] == "src" else None
-    if folder is not None and folder not in EDGES:
-        return [(1, f"src/{folder} is not a known station")]
+    room = room_of("/".join(relative.parts[1:])) if relative.parts[0] == "src" else None
+    if room is None and relative.parts[0] == "src":
+        return [(1, f"{relative.parent} is not a known room")]
     source = path.read_text(encoding="utf-8")
     found = []
     for number, line in enumerate(source.splitlines(), 1):
         match = INCLUDE.match(line)
-        offence = include_offence(folder, *match.groups()) if match else None
+        offence = include_offence(room, *match.groups()) if match else None
         if offence:
             found.append((number, offence))
     for number, line in enumerate(without_comments_and_texts(source).splitlines(), 1):

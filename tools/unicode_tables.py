@@ -1,4 +1,4 @@
-# Writes src/text/unicode_tables.cc and unicode_decompositions.cc: the Unicode tables that ids depend on, so that a build
+# Writes src/text/unicode/unicode_tables.cc and unicode_decompositions.cc: the Unicode tables that ids depend on, so that a build
 # on another distribution gives the same ids.
 # In: tokenizers 0.23.3, where the reference's own parts are of different versions (Rust's standard library is of Unicode
 # 17, its normal forms of 9, the categories of its BERT parts of 8: they are asked, code point by code point);
@@ -27,7 +27,7 @@ POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 HEAD = """// Made by tools/unicode_tables.py: do not edit.
 // {what}
-#include "text/unicode_tables.h"
+#include "text/unicode/unicode_tables.h"
 
 // clang-format off
 namespace galago::unicode::tables {{

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "console.h"
-#include "core/process_memory.h"
+#include "io/process_memory.h"
 
 namespace galago::cli {
 namespace {

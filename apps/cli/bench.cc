@@ -12,10 +12,10 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "flags.h"
+#include "inspect/bench_stages.h"
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
 #include "model_path.h"
-#include "models/bench_stages.h"
 #include "models/registry.h"
 #include "pictures.h"
 

@@ -5,8 +5,8 @@
 #include "commands.h"
 #include "console.h"
 #include "flags.h"
+#include "inspect/export_tower.h"
 #include "model_path.h"
-#include "models/export_tower.h"
 #include "models/registry.h"
 
 namespace galago::cli {

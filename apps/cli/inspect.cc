@@ -5,15 +5,15 @@
 #include "commands.h"
 #include "console.h"
 #include "flags.h"
-#include "generate/options.h"
 #include "image/image.h"
+#include "inspect/inspect.h"
+#include "inspect/memory_plan.h"
 #include "kernels/kernels.h"
 #include "model_path.h"
-#include "models/inspect.h"
-#include "models/memory_plan.h"
-#include "models/pipeline.h"
 #include "models/registry.h"
 #include "pictures.h"
+#include "runtime/options.h"
+#include "runtime/pipeline.h"
 
 namespace galago::cli {
 namespace {

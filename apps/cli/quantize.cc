@@ -1,5 +1,5 @@
 // galago quantize: a model directory with smaller weights, which loads by itself.
-#include "models/quantise.h"
+#include "inspect/quantise.h"
 
 #include <memory>
 

@@ -7,13 +7,13 @@
 #include "console.h"
 #include "ffmpeg/ffmpeg_video.h"
 #include "flags.h"
+#include "formats/weights.h"
 #include "image/image.h"
-#include "io/weights.h"
+#include "inspect/trace.h"
+#include "inspect/verify.h"
 #include "kernels/kernels.h"
 #include "model_path.h"
 #include "models/registry.h"
-#include "models/trace.h"
-#include "models/verify.h"
 #include "pictures.h"
 
 namespace galago::cli {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "formats/model_files.h"
 #include "galago/error.h"
-#include "io/model_files.h"
 
 namespace galago::fuzz {
 

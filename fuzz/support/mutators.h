@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace galago::fuzz {
 

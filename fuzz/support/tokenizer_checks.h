@@ -1,7 +1,7 @@
 // What must hold of any tokenizer that could be made.
 #pragma once
 
-#include "text/tokenizer.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace galago::fuzz {
 

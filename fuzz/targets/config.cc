@@ -1,16 +1,16 @@
 // One document as every settings file of a model directory: config.json of each family, the processors'
 // files.
-#include "io/config.h"
+#include "formats/config/config.h"
 
 #include <optional>
 #include <string>
 
-#include "io/llava_config.h"
-#include "io/siglip_config.h"
+#include "formats/config/llava_config.h"
+#include "formats/config/siglip_config.h"
 #include "support/fuzz.h"
 #include "support/memory_files.h"
 #include "support/mutators.h"
-#include "text/chat_template.h"
+#include "text/prompt/chat_template.h"
 
 using namespace galago;
 

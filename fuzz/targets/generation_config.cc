@@ -1,7 +1,7 @@
 // generation_config.json, and config.json in its place.
 #include <string>
 
-#include "io/config.h"
+#include "formats/config/config.h"
 #include "support/fuzz.h"
 #include "support/mutators.h"
 

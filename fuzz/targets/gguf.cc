@@ -1,14 +1,14 @@
 // A GGUF file: its header, every typed read of every key, the first blocks of every tensor, and the texts and
 // tensors that a model is made of.
-#include "io/gguf.h"
+#include "formats/gguf/gguf.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "models/gguf_files.h"
+#include "models/gguf/files.h"
 #include "support/fuzz.h"
 #include "support/mutators.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer/tokenizer.h"
 
 using namespace galago;
 

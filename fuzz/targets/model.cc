@@ -6,9 +6,9 @@
 #include <system_error>
 #include <vector>
 
+#include "formats/json.h"
 #include "galago/embedding.h"
 #include "galago/galago.h"
-#include "io/json.h"
 #include "support/fuzz.h"
 #include "support/mutators.h"
 

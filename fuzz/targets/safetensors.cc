@@ -1,5 +1,5 @@
 // A safetensors file: its header, and that every view lies within the file.
-#include "io/safetensors.h"
+#include "formats/safetensors/safetensors.h"
 
 #include "support/fuzz.h"
 #include "support/mutators.h"

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "support/fuzz.h"
-#include "text/chat_template.h"
+#include "text/prompt/chat_template.h"
 
 using namespace galago;
 

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <span>
 
+#include "formats/config/llava_config.h"
 #include "image/image.h"
 #include "image/preprocess.h"
-#include "io/llava_config.h"
 
 namespace galago {
 

@@ -5,9 +5,9 @@
 
 #include <span>
 
+#include "formats/config/siglip_config.h"
 #include "image/image.h"
 #include "image/preprocess.h"
-#include "io/siglip_config.h"
 
 namespace galago {
 

@@ -9,8 +9,8 @@
 
 #include "core/tensor.h"
 #include "core/tile_grid.h"
+#include "formats/config/config.h"
 #include "image/image.h"
-#include "io/config.h"
 
 namespace galago {
 

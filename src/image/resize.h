@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/picture.h"
+#include "formats/config/config.h"
 #include "image/image.h"
-#include "io/config.h"
 #include "kernels/kernels.h"
 
 namespace galago {

@@ -9,10 +9,10 @@
 #include <span>
 #include <vector>
 
+#include "formats/config/config.h"
 #include "image/animation.h"
 #include "image/image.h"
 #include "image/preprocess.h"
-#include "io/config.h"
 
 namespace galago {
 

@@ -12,10 +12,10 @@
 #include <utility>
 
 #include "core/printable.h"
+#include "formats/lora_adapter.h"
+#include "formats/weights.h"
 #include "galago/error.h"
 #include "io/hub_cache.h"
-#include "io/lora_adapter.h"
-#include "io/weights.h"
 #include "kernels/kernels.h"
 #include "models/weight_formats.h"
 

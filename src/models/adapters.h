@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "formats/model_files.h"
 #include "galago/galago.h"
-#include "io/model_files.h"
 
 namespace galago {
 

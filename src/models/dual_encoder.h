@@ -10,8 +10,8 @@
 
 #include "core/tensor.h"
 #include "core/workspace.h"
+#include "formats/model_files.h"
 #include "image/image.h"
-#include "io/model_files.h"
 
 namespace galago {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/workspace.h"
-#include "decoder/llama.h"
-#include "vision/adapter.h"
+#include "nn/decoder/llama.h"
+#include "nn/vision/adapter.h"
 
 namespace galago {
 

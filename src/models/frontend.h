@@ -10,15 +10,15 @@
 #include <vector>
 
 #include "core/tile_grid.h"
+#include "formats/config/config.h"
+#include "formats/model_files.h"
 #include "galago/options.h"
 #include "image/image.h"
 #include "image/preprocess.h"
-#include "io/config.h"
-#include "io/model_files.h"
 #include "models/engine.h"
 #include "models/video_frontend.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "text/prompt/chat_template.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace galago {
 

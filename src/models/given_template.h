@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "io/model_files.h"
+#include "formats/model_files.h"
 
 namespace galago {
 

@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "connector/connector.h"
 #include "core/limits.h"
+#include "formats/json.h"
 #include "galago/error.h"
-#include "io/json.h"
 #include "models/smolvlm_video.h"
 #include "models/towers.h"
-#include "text/image_prompt.h"
+#include "nn/connector/connector.h"
+#include "text/prompt/image_prompt.h"
 
 namespace galago {
 namespace {

@@ -4,14 +4,14 @@
 #include <numeric>
 #include <string>
 
-#include "connector/any_resolution_rows.h"
-#include "connector/mlp_projector.h"
+#include "formats/config/llava_config.h"
 #include "galago/error.h"
 #include "image/any_resolution.h"
-#include "io/llava_config.h"
 #include "models/towers.h"
-#include "text/image_prompt.h"
-#include "vision/encoder.h"
+#include "nn/connector/any_resolution_rows.h"
+#include "nn/connector/mlp_projector.h"
+#include "nn/vision/encoder.h"
+#include "text/prompt/image_prompt.h"
 
 namespace galago {
 namespace {

@@ -3,8 +3,8 @@
 // 8-bit images.
 #pragma once
 
-#include "io/config.h"
-#include "vision/adapter.h"
+#include "formats/config/config.h"
+#include "nn/vision/adapter.h"
 
 namespace galago {
 

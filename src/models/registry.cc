@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "formats/config/config.h"
+#include "formats/config/config_fields.h"
+#include "formats/json.h"
+#include "formats/lora_adapter.h"
 #include "galago/error.h"
-#include "io/config.h"
-#include "io/config_fields.h"
-#include "io/json.h"
-#include "io/lora_adapter.h"
 #include "models/adapters.h"
-#include "models/gguf_files.h"
+#include "models/gguf/files.h"
 #include "models/given_template.h"
 #include "models/idefics3.h"
 #include "models/llava_next.h"

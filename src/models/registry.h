@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "io/config.h"
-#include "io/model_files.h"
+#include "formats/config/config.h"
+#include "formats/model_files.h"
 #include "models/dual_encoder.h"
 #include "models/frontend.h"
 #include "models/weight_formats.h"

@@ -3,14 +3,14 @@
 
 #include <cmath>
 
+#include "formats/config/siglip_config.h"
 #include "galago/error.h"
 #include "image/fixed_size.h"
-#include "io/siglip_config.h"
 #include "models/towers.h"
-#include "text/padded_text.h"
-#include "text/tokenizer.h"
-#include "vision/siglip.h"
-#include "vision/siglip_text.h"
+#include "nn/vision/siglip.h"
+#include "nn/vision/siglip_text.h"
+#include "text/tokenizer/padded_text.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace galago {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "io/config.h"
+#include "formats/config/config.h"
 #include "models/dual_encoder.h"
 
 namespace galago {

@@ -3,11 +3,11 @@
 
 #include <string>
 
-#include "connector/connector.h"
+#include "formats/config/config.h"
+#include "formats/json.h"
 #include "galago/error.h"
-#include "io/config.h"
-#include "io/json.h"
-#include "text/video_prompt.h"
+#include "nn/connector/connector.h"
+#include "text/prompt/video_prompt.h"
 
 namespace galago {
 namespace {

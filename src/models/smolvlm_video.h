@@ -4,10 +4,10 @@
 
 #include <memory>
 
-#include "io/config.h"
-#include "io/model_files.h"
+#include "formats/config/config.h"
+#include "formats/model_files.h"
 #include "models/video_frontend.h"
-#include "text/image_prompt.h"
+#include "text/prompt/image_prompt.h"
 
 namespace galago {
 

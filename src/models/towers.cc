@@ -6,8 +6,8 @@
 #include <string>
 
 #include "galago/error.h"
-#include "vision/clip.h"
-#include "vision/siglip.h"
+#include "nn/vision/clip.h"
+#include "nn/vision/siglip.h"
 
 namespace galago {
 namespace {

@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "io/config.h"
-#include "io/weights.h"
-#include "vision/siglip.h"
-#include "vision/tower.h"
+#include "formats/config/config.h"
+#include "formats/weights.h"
+#include "nn/vision/siglip.h"
+#include "nn/vision/tower.h"
 
 namespace galago {
 

@@ -8,9 +8,9 @@
 
 #include "image/preprocess.h"
 #include "image/video.h"
-#include "text/chat_template.h"
+#include "nn/vision/adapter.h"
+#include "text/prompt/chat_template.h"
 #include "text/segment.h"
-#include "vision/adapter.h"
 
 namespace galago {
 

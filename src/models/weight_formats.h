@@ -11,8 +11,8 @@
 
 #include "core/tensor.h"
 #include "core/weight.h"
+#include "formats/model_files.h"
 #include "galago/galago.h"
-#include "io/model_files.h"
 
 namespace galago {
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "models/verify.h"
+#include "inspect/verify.h"
 #include "program.h"
 
 namespace galago::test {

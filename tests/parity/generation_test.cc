@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "galago/galago.h"
-#include "models/sequence.h"
+#include "runtime/sequence.h"
 #include "unit/models/model_files.h"
 
 namespace galago {

@@ -5,9 +5,9 @@
 
 #include <string>
 
+#include "inspect/verify.h"
 #include "kernels/kernels.h"
 #include "models/registry.h"
-#include "models/verify.h"
 
 namespace galago::test {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "inspect/verify.h"
 #include "kernels/kernels.h"
 #include "models/registry.h"
-#include "models/verify.h"
 
 namespace galago {
 namespace {

@@ -4,16 +4,16 @@
 
 #include <cstring>
 
+#include "formats/config/config_fields.h"
+#include "formats/config/siglip_config.h"
 #include "galago/embedding.h"
 #include "image/fixed_size.h"
-#include "io/config_fields.h"
-#include "io/siglip_config.h"
 #include "kernels/kernels.h"
+#include "nn/vision/clip.h"
+#include "nn/vision/siglip.h"
+#include "nn/vision/siglip_text.h"
 #include "support/fixtures.h"
-#include "text/padded_text.h"
-#include "vision/clip.h"
-#include "vision/siglip.h"
-#include "vision/siglip_text.h"
+#include "text/tokenizer/padded_text.h"
 
 namespace galago {
 namespace {

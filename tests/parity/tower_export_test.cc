@@ -5,9 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "io/config_fields.h"
+#include "formats/config/config_fields.h"
+#include "inspect/export_tower.h"
 #include "kernels/kernels.h"
-#include "models/export_tower.h"
 #include "models/towers.h"
 #include "support/fixtures.h"
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <map>
 
-#include "io/json.h"
+#include "formats/json.h"
 #include "kernels/kernels.h"
 #include "models/registry.h"
-#include "models/sequence.h"
+#include "runtime/sequence.h"
 #include "support/fixtures.h"
 
 namespace galago {

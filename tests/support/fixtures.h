@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "formats/safetensors/safetensors.h"
 #include "galago/error.h"
-#include "io/safetensors.h"
 
 namespace galago::test {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "decoder/kv_cache.h"
+#include "nn/decoder/kv_cache.h"
 
 namespace galago::test {
 

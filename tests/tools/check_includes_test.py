@@ -40,26 +40,29 @@ class CheckIncludes(unittest.TestCase):
         self.assertEqual(self.check({"src/image/good.cc": GOOD}), [])
 
     def test_every_offence_of_a_bad_file_has_its_line(self):
-        bad = '#include "decoder/llama.h"\n#include <png.h>\n/* a\nb */\nvoid f() { std::cerr << 1; }\n'
-        lines = self.check({"src/vision/bad.cc": bad})
-        self.assertEqual([line.split(": ")[0] for line in lines], [f"src/vision/bad.cc:{n}" for n in (1, 2, 5)])
+        bad = '#include "nn/decoder/llama.h"\n#include <png.h>\n/* a\nb */\nvoid f() { std::cerr << 1; }\n'
+        lines = self.check({"src/nn/vision/bad.cc": bad})
+        self.assertEqual([line.split(": ")[0] for line in lines], [f"src/nn/vision/bad.cc:{n}" for n in (1, 2, 5)])
 
-    def test_stations_do_not_know_each_other(self):
+    def test_rooms_include_one_way(self):
         self.assertIn("text must not include", self.only("src/text/a.h", '#include "image/image.h"\n'))
-        self.assertIn("io must not include", self.only("src/io/a.h", '#include "text/tokenizer.h"\n'))
-        self.assertIn("core must not include", self.only("src/core/a.h", '#include "io/json.h"\n'))
-        self.assertEqual(self.check({"src/models/a.h": '#include "image/image.h"\n#include "text/bpe.h"\n'}), [])
+        self.assertIn("vision must not include", self.only("src/nn/vision/a.h", '#include "nn/decoder/llama.h"\n'))
+        self.assertIn("tokenizer must not include", self.only("src/text/tokenizer/a.h", '#include "text/jinja/ast.h"\n'))
+        self.assertIn("models must not include", self.only("src/models/a.h", '#include "runtime/model.h"\n'))
+        self.assertIn("io must not include", self.only("src/io/a.h", '#include "text/tokenizer/tokenizer.h"\n'))
+        self.assertIn("core must not include", self.only("src/core/a.h", '#include "formats/json.h"\n'))
+        self.assertEqual(self.check({"src/models/a.h": '#include "image/image.h"\n#include "text/tokenizer/bpe.h"\n'}), [])
 
     def test_only_the_seam_of_the_kernels_is_seen(self):
-        self.assertIn("kernels/cpu", self.only("src/decoder/a.cc", '#include "kernels/cpu/cpu.h"\n'))
+        self.assertIn("kernels/cpu", self.only("src/nn/decoder/a.cc", '#include "kernels/cpu/cpu.h"\n'))
         self.assertIn("kernels/cpu", self.only("src/models/a.cc", '#include "kernels/cpu/cpu.h"\n'))
 
     def test_nothing_includes_the_applications(self):
         self.assertIn("apps", self.only("src/models/a.cc", '#include "apps/cli/main.h"\n'))
 
     def test_third_party_headers_stay_at_home(self):
-        self.assertIn("io only", self.only("src/text/a.cc", "#include <nlohmann/json.hpp>\n"))
-        self.assertIn("kernels only", self.only("src/decoder/a.cc", "#include <hwy/highway.h>\n"))
+        self.assertIn("formats only", self.only("src/text/a.cc", "#include <nlohmann/json.hpp>\n"))
+        self.assertIn("kernels only", self.only("src/nn/decoder/a.cc", "#include <hwy/highway.h>\n"))
         self.assertIn("image only", self.only("include/galago/a.h", "#include <png.h>\n"))
         self.assertIn("apps and tests only", self.only("src/core/a.cc", "#include <gtest/gtest.h>\n"))
 
@@ -73,7 +76,7 @@ class CheckIncludes(unittest.TestCase):
         self.assertEqual(self.check({"src/core/a.cc": "int n = snprintf(b, 2, f);\n"}), [])
 
     def test_unknown_folders_are_offences(self):
-        self.assertIn("not a known station", self.only("src/extra/a.cc", "\n"))
+        self.assertIn("not a known room", self.only("src/extra/a.cc", "\n"))
 
     def test_an_empty_tree_is_an_offence(self):
         self.assertEqual(len(self.check({})), 1)

@@ -1,6 +1,6 @@
-# Writes src/io/gguf_grids.cc: the codebooks of ggml's IQ types, packed. They are part of the format; the `gguf` package
+# Writes src/formats/gguf/grids.cc: the codebooks of ggml's IQ types, packed. They are part of the format; the `gguf` package
 # (0.19.0) holds them. In: the package. Out: the file, the same bytes on every run (tools/check_format --fix lays it out).
-# Usage: python tools/oracle/make_gguf_grids.py -o src/io/gguf_grids.cc
+# Usage: python tools/oracle/make_gguf_grids.py -o src/formats/gguf/grids.cc
 
 import argparse
 import pathlib
@@ -13,7 +13,7 @@ GRIDS = [("kIq2Xxs", gguf.quants.IQ2_XXS, 2), ("kIq2Xs", gguf.quants.IQ2_XS, 2),
 
 HEAD = """// Codebooks of ggml's IQ types, written by tools/oracle/make_gguf_grids.py. An entry holds 8 (IQ1, IQ2: 2 bits each) or 4
 // (IQ3: 3 bits each) elements, the first in the lowest bits; a code stands for a size that gguf_blocks_iq.cc knows.
-#include "io/gguf_grids.h"
+#include "formats/gguf/grids.h"
 
 namespace galago::gguf_grids {
 

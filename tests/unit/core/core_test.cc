@@ -6,10 +6,10 @@
 #include <limits>
 
 #include "core/checked.h"
-#include "core/process_memory.h"
 #include "core/tensor.h"
 #include "core/workspace.h"
 #include "galago/error.h"
+#include "io/process_memory.h"
 
 namespace galago {
 namespace {

@@ -12,12 +12,12 @@
 #include <utility>
 
 #include "core/limits.h"
-#include "core/process_memory.h"
 #include "galago/error.h"
 #include "hostile_cases.h"
 #include "image/animation.h"
 #include "image/image.h"
 #include "image_test_support.h"
+#include "io/process_memory.h"
 
 namespace galago {
 namespace {

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "formats/config/config.h"
 #include "image/image.h"
-#include "io/config.h"
 
 namespace galago::image_test {
 

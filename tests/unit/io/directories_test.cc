@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
+#include "formats/config/config.h"
+#include "formats/safetensors/safetensors.h"
 #include "galago/error.h"
-#include "io/config.h"
-#include "io/safetensors.h"
 
 namespace galago {
 namespace {

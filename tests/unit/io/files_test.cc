@@ -11,7 +11,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "support.h"
+#include "support/temporary_files.h"
 
 namespace galago {
 namespace {

@@ -5,10 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "io/lora_adapter.h"
-#include "io/weights.h"
-#include "models/image_key.h"
+#include "formats/lora_adapter.h"
+#include "formats/weights.h"
 #include "models/registry.h"
+#include "runtime/image_key.h"
 #include "support/fixtures.h"
 
 namespace galago {

@@ -1,6 +1,6 @@
 // GGUF files as models: what the generated texts say, and files that are well-formed containers and still no
 // model, one case a line with its exact code.
-#include "models/gguf_files.h"
+#include "models/gguf/files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "galago/galago.h"
-#include "models/gguf_parts.h"
+#include "models/gguf/parts.h"
 #include "models/registry.h"
 #include "support/gguf_models.h"
 

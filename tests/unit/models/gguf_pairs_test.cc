@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "models/gguf_files.h"
+#include "models/gguf/files.h"
 #include "models/registry.h"
 #include "support/gguf_models.h"
 

@@ -6,7 +6,7 @@
 #include <ostream>
 
 #include "galago/embedding.h"
-#include "model_files.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {

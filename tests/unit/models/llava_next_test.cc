@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "model_files.h"
 #include "models/towers.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model_files.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {

@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "galago/galago.h"
-#include "model_files.h"
-#include "models/inspect.h"
-#include "models/verify.h"
+#include "inspect/inspect.h"
+#include "inspect/verify.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "galago/galago.h"
 #include "image/video.h"
-#include "model_files.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {

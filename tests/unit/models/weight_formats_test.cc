@@ -12,8 +12,8 @@
 #include "core/cancelled.h"
 #include "galago/embedding.h"
 #include "galago/galago.h"
-#include "model_files.h"
-#include "models/quantise.h"
+#include "inspect/quantise.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {

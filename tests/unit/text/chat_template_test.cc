@@ -1,6 +1,6 @@
 // Chat templates against transformers' own environment, the marks of user text, and where a template is
 // looked for. Goldens: tools/oracle/text_templates.py.
-#include "text/chat_template.h"
+#include "text/prompt/chat_template.h"
 
 #include <gtest/gtest.h>
 

@@ -8,11 +8,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "formats/model_files.h"
 #include "galago/error.h"
-#include "io/model_files.h"
-#include "text/chat_template.h"
-#include "text/padded_text.h"
-#include "text/tokenizer.h"
+#include "text/prompt/chat_template.h"
+#include "text/tokenizer/padded_text.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace galago {
 namespace {

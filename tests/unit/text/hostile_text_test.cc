@@ -9,9 +9,9 @@
 #include "core/limits.h"
 #include "galago/error.h"
 #include "support/allocation.h"
-#include "text/chat_template.h"
-#include "text/image_prompt.h"
-#include "text/tokenizer.h"
+#include "text/prompt/chat_template.h"
+#include "text/prompt/image_prompt.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace galago {
 namespace {

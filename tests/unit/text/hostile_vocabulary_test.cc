@@ -8,13 +8,13 @@
 #include <map>
 
 #include "core/limits.h"
+#include "formats/model_files.h"
 #include "galago/error.h"
-#include "io/model_files.h"
 #include "support/allocation.h"
-#include "text/charsmap.h"
-#include "text/padded_text.h"
-#include "text/sentencepiece.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer/charsmap.h"
+#include "text/tokenizer/padded_text.h"
+#include "text/tokenizer/sentencepiece.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace galago {
 namespace {

@@ -1,6 +1,6 @@
 // Image placeholders written out as tiles. Reference: Idefics3Processor's image prompt, worked out by hand
 // here and compared with the reference's prompts in model_directory_test.cc.
-#include "text/image_prompt.h"
+#include "text/prompt/image_prompt.h"
 
 #include <gtest/gtest.h>
 

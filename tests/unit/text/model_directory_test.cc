@@ -8,9 +8,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "text/chat_template.h"
-#include "text/image_prompt.h"
-#include "text/tokenizer.h"
+#include "text/prompt/chat_template.h"
+#include "text/prompt/image_prompt.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace galago {
 namespace {

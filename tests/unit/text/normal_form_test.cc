@@ -1,6 +1,6 @@
 // Normalization forms by hand: compositions that are allowed and not, the order of marks, long runs of them.
 // Expected values are Unicode's own examples (UAX #15) and, for runs, the definition of the canonical order.
-#include "text/normal_form.h"
+#include "text/unicode/normal_form.h"
 
 #include <gtest/gtest.h>
 

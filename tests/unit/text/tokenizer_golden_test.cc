@@ -9,8 +9,8 @@
 #include <random>
 #include <sstream>
 
-#include "text/tokenizer.h"
-#include "text/unicode.h"
+#include "text/tokenizer/tokenizer.h"
+#include "text/unicode/unicode.h"
 
 namespace galago {
 namespace {

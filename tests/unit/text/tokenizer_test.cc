@@ -1,6 +1,6 @@
 // Mixed prompts: control text with special tokens beside user text that only looks like them, and the token
 // table.
-#include "text/tokenizer.h"
+#include "text/tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,17 +1,17 @@
 // Every code point through every step whose result hangs on Unicode's tables, against hashes of what the
 // reference makes of them (tools/oracle/unicode_goldens.py): ids must not depend on the distribution.
-#include "text/unicode.h"
+#include "text/unicode/unicode.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
-#include "io/json.h"
+#include "formats/json.h"
 #include "support/fixtures.h"
 #include "text/growth.h"
-#include "text/letter_case.h"
-#include "text/normalizer.h"
-#include "text/pretokenizer.h"
+#include "text/tokenizer/normalizer.h"
+#include "text/tokenizer/pretokenizer.h"
+#include "text/unicode/letter_case.h"
 
 namespace galago {
 namespace {

@@ -1,12 +1,12 @@
 // The parts of Unigram tokenizers by hand: the best cut, what an unknown character costs, the two ways of
 // using a character map, plain text. Expected values were taken once from `tokenizers` 0.23.3, sentencepiece
 // 0.2.3 and Python's str.lower.
-#include "text/unigram.h"
+#include "text/tokenizer/unigram.h"
 
 #include <gtest/gtest.h>
 
-#include "text/charsmap.h"
-#include "text/plain_text.h"
+#include "text/tokenizer/charsmap.h"
+#include "text/tokenizer/plain_text.h"
 
 namespace galago {
 namespace {

@@ -1,6 +1,6 @@
 // The words around frames, against num2words and Python's timedelta (tools/oracle/make_idefics.py); which
 // placeholders count; and the limits.
-#include "text/video_prompt.h"
+#include "text/prompt/video_prompt.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,26 @@
+// What a checkpoint is made of, without touching its weights.
+// In: a frontend and the checkpoint's header. Out: one row for each station with shapes, parameters and
+// bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "formats/safetensors/safetensors.h"
+#include "models/frontend.h"
+
+namespace galago {
+
+/// One line of `galago inspect`.
+struct StationSize {
+  StationShape shape;
+  int64_t tensors = 0;
+  int64_t parameters = 0;
+  int64_t bytes = 0;  ///< in the file
+};
+
+/// The stations with the tensors under their prefixes; tensors of no station make a last row "other", if any.
+std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint);
+
+}  // namespace galago

@@ -1,0 +1,232 @@
+// Loading the model tells which tensors are matrices of weights; each is converted when its turn to be
+// written comes, so that memory holds one at a time.
+#include "inspect/quantise.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "core/cancelled.h"
+#include "core/limits.h"
+#include "formats/json.h"
+#include "formats/weights.h"
+#include "galago/error.h"
+#include "io/atomic_directory.h"
+#include "io/files.h"
+#include "models/gguf/files.h"
+#include "models/registry.h"
+
+namespace galago {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A matrix of weights: how it is stored and how it is to be. The view has sizes only: a matrix may be made
+/// when it is read.
+struct Plan {
+  WeightView stored;
+  WeightFormat format = WeightFormat::f32;
+};
+using Plans = std::map<std::string, Plan>;
+
+/// The matrices that a load of the files asks for, by name.
+Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightChoice choice) {
+  auto plans = std::make_shared<Plans>();
+  load_once(with_converter(files, [plans, choice] {
+    return [plans, choice](const std::string& name, const WeightView& stored) {
+      (*plans)[name] = {stored, chosen_format(choice, name, stored).value_or(stored.format)};
+      return stored;
+    };
+  }));
+  return std::move(*plans);
+}
+
+/// Lets go of a tensor that read() made; those of a file stay.
+void forget_made(const Checkpoint& checkpoint, const std::string& name) {
+  if (const TensorView* view = checkpoint.find(name); view && !view->data) checkpoint.forget(name);
+}
+
+/// A tensor as it is.
+NamedTensor copy_of(const Checkpoint& checkpoint, const std::string& name, const TensorView& view) {
+  if (view.data || view.count() == 0) return {.name = name, .view = view, .make = {}};
+  return {.name = name, .view = view, .make = [&checkpoint, name] {
+            const TensorView made = checkpoint.read(name);
+            std::vector<std::byte> bytes(made.data, made.data + made.count() * size_of(made.dtype));
+            checkpoint.forget(name);
+            return bytes;
+          }};
+}
+
+DType value_type(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::f32:
+      return DType::f32;
+    case WeightFormat::f16:
+      return DType::f16;
+    case WeightFormat::bf16:
+      return DType::bf16;
+    case WeightFormat::q8:
+      return DType::i8;
+    case WeightFormat::q4:
+      return DType::u8;
+  }
+  return DType::f32;
+}
+
+/// A matrix that is written: where it is read, and as what.
+struct Source {
+  const Checkpoint& checkpoint;
+  std::string name;
+  Plan plan;
+
+  /// Its numbers, as stored; forget() lets go of them.
+  WeightView read() const {
+    Binder binder(checkpoint);
+    return binder.root().weight(name, {.out = plan.stored.rows, .in = plan.stored.cols});
+  }
+};
+
+/// One plane of a converted matrix; all of it is converted for each, which costs less than keeping it.
+NamedTensor plane_of(const std::string& suffix, const Source& source, const TensorView& view,
+                     const std::byte* WeightView::*plane) {
+  const int64_t bytes = view.count() * size_of(view.dtype);
+  return {.name = source.name + suffix, .view = view, .make = [source, plane, bytes] {
+            WeightMemory memory;
+            const std::byte* from = convert_weights(source.read(), source.plan.format, memory).*plane;
+            std::vector<std::byte> made(from, from + bytes);
+            forget_made(source.checkpoint, source.name);
+            return made;
+          }};
+}
+
+void add_matrix(const Source& source, std::vector<NamedTensor>& tensors) {
+  const Plan& plan = source.plan;
+  const int64_t rows = plan.stored.rows, cols = plan.stored.cols;
+  const bool q4 = plan.format == WeightFormat::q4;
+  const TensorView values{.dtype = value_type(plan.format), .shape = {rows, q4 ? cols / 2 : cols}};
+  tensors.push_back(plane_of("", source, values, &WeightView::values));
+  if (!is_quantised(plan.format)) return;
+  const TensorView groups{.dtype = DType::f16, .shape = {rows, cols / kWeightGroup}};
+  tensors.push_back(plane_of(kScaleSuffix, source, groups, &WeightView::scales));
+  if (q4) tensors.push_back(plane_of(kMinimumSuffix, source, groups, &WeightView::minimums));
+}
+
+/// A head that the load did not ask for: a copy of the table, in every plane of it. Written as it is, beside
+/// a table in another format, it would be a head of its own.
+bool is_unused_head(const std::string& name, const Plans& plans) {
+  for (const std::string head : {"lm_head.weight", "language_model.lm_head.weight"})
+    if (name == head || name == head + kScaleSuffix || name == head + kMinimumSuffix)
+      return !plans.contains(head);
+  return false;
+}
+
+std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Plans& plans) {
+  std::set<std::string> replaced;
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, plan] : plans) {
+    if (plan.format == plan.stored.format) continue;
+    replaced.insert({name, name + kScaleSuffix, name + kMinimumSuffix});
+    add_matrix({checkpoint, name, plan}, tensors);
+  }
+  for (const auto& [name, view] : checkpoint.tensors())
+    if (!replaced.contains(name) && !is_unused_head(name, plans))
+      tensors.push_back(copy_of(checkpoint, name, view));
+  return tensors;
+}
+
+const char* name_of(WeightChoice choice) {
+  return choice == WeightChoice::q4 ? "q4" : choice == WeightChoice::q8 ? "q8" : "bf16";
+}
+
+std::map<std::string, std::string> metadata_for(WeightChoice choice, const Plans& plans) {
+  std::map<std::string, std::string> metadata = {{"format", "pt"}, {"galago.dtype", name_of(choice)}};
+  for (const auto& [name, plan] : plans) {
+    if (plan.format == WeightFormat::q8)
+      metadata["galago.q8"] =
+          "NAME I8 [out, in], NAME_scale F16 [out, in/32]: w[o, i] = NAME_scale[o, i/32] * NAME[o, i]";
+    if (plan.format == WeightFormat::q4)
+      metadata["galago.q4"] =
+          "NAME U8 [out, in/2], NAME_scale and NAME_min F16 [out, in/32]; byte 16 g + j holds weight 32 g + "
+          "j "
+          "in its low and 32 g + j + 16 in its high 4 bits: w = NAME_scale * q + NAME_min";
+  }
+  return metadata;
+}
+
+bool is_weights(const std::string& name) {
+  static constexpr std::array<std::string_view, 9> kEnds = {
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".onnx",
+      ".h5"};
+  return std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) { return name.ends_with(end); });
+}
+
+void copy_small_files(const fs::path& from, AtomicDirectory& to) {
+  std::error_code error;
+  for (fs::directory_iterator it(from, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    std::error_code fault;
+    if (name.starts_with('.') || is_weights(name) || !fs::is_regular_file(it->path(), fault)) continue;
+    write_file_atomically(to.file(name), MappedFile(it->path()).bytes());
+  }
+  if (error) throw Error(ErrorCode::not_found, {.where = from.string(), .got = error.message()});
+}
+
+/// Where config.json says how another tool stored the weights, that is over: it is written without.
+void write_config(const ModelFiles& files, AtomicDirectory& to) {
+  const auto text = files.find("config.json", limits::kConfigBytes);
+  if (!text) return;
+  auto config = nlohmann::ordered_json::parse(*text, nullptr, false);
+  if (!config.is_object()) return;
+  size_t dropped = 0;
+  for (auto* object : {&config, config.contains("text_config") ? &config["text_config"] : nullptr})
+    for (const char* key : {"quantization_config", "quantization"})
+      if (object && object->is_object()) dropped += object->erase(key);
+  if (dropped == 0) return;
+  const std::string plain = config.dump(2) + "\n";
+  write_file_atomically(to.file("config.json"), std::as_bytes(std::span(plain)));
+}
+
+}  // namespace
+
+QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightChoice choice,
+                              const QuantiseProgress& on_progress, const std::vector<Lora>& lora) {
+  if (is_gguf_model(from))
+    throw Error(ErrorCode::model_unsupported,
+                {.where = from.string(),
+                 .got = "GGUF",
+                 .expected = "a Hugging Face directory",
+                 .hint = "Q8_0, Q4_0 and Q4_1 of a GGUF file are used as they are"});
+  std::error_code error;
+  if (fs::is_directory(to, error) && !fs::is_empty(to, error))
+    throw Error(ErrorCode::output_io, {.where = to.string(),
+                                       .got = "a folder that is not empty",
+                                       .expected = "a new or empty folder to write",
+                                       .hint = "name another one"});
+  const std::shared_ptr<const ModelFiles> files =
+      open_model(from, {.numbers = {}, .mmproj = {}, .lora = lora});
+  AtomicDirectory out(to, Existing::refuse);  // before the work that a refusal would waste
+  const Checkpoint checkpoint = files->checkpoint();
+  const Plans plans = plans_for(files, choice);
+  const std::vector<NamedTensor> tensors = tensors_to_write(checkpoint, plans);
+
+  QuantisedModel done{.matrices = {}, .bytes_before = checkpoint.bytes(), .bytes_after = 0};
+  for (const auto& [name, plan] : plans) ++done.matrices[plan.format];
+  for (const NamedTensor& tensor : tensors)
+    done.bytes_after += tensor.view.count() * size_of(tensor.view.dtype);
+
+  copy_small_files(files->path(), out);  // the base, where `from` is an adapter
+  write_config(*files, out);
+  int64_t written = 0;
+  const auto total = static_cast<int64_t>(tensors.size());
+  write_safetensors(out.file("model.safetensors"), tensors, metadata_for(choice, plans),
+                    [&] { return !on_progress || on_progress(written++, total); });
+  out.commit();
+  return done;
+}
+
+}  // namespace galago

@@ -1,0 +1,67 @@
+// The pooling head's forward pass; shapes at the right edge. See the header for sources.
+#include "nn/vision/pooling_head.h"
+
+#include <cmath>
+#include <vector>
+
+namespace galago {
+namespace {
+
+// Elements [begin, begin + count) of a vector; a view without data stays one.
+TensorView part_of(const TensorView& view, int64_t begin, int64_t count) {
+  TensorView part = view;
+  part.shape = {count};
+  if (view.data) part.data += begin * size_of(view.dtype);
+  return part;
+}
+
+}  // namespace
+
+PoolingHead::PoolingHead(const EncoderShape& shape, const Scope& scope)
+    : layernorm_(scope.norm("layernorm", shape.hidden_size), shape.layer_norm_eps),
+      mlp_(shape, scope.sub("mlp")) {
+  const int64_t c = shape.hidden_size;
+  const int64_t head_dim = c / shape.num_attention_heads;
+  layout_ = {.heads = shape.num_attention_heads,
+             .kv_heads = shape.num_attention_heads,
+             .head_dim = head_dim,
+             .scale = 1.0F / std::sqrt(static_cast<float>(head_dim))};
+  probe_ = to_tensor(scope.tensor("probe", {1, 1, c}));
+  const Scope attention = scope.sub("attention");
+  const WeightView weight = attention.weight("in_proj_weight", {3 * c, c});
+  const TensorView bias = attention.tensor("in_proj_bias", {3 * c});
+  const auto third = [&](int64_t i) {
+    return kernels::Linear({.weight = weight.slice_rows(i * c, c),
+                            .bias = part_of(bias, i * c, c),
+                            .arithmetic = scope.arithmetic()});
+  };
+  q_proj_ = third(0);
+  k_proj_ = third(1);
+  v_proj_ = third(2);
+  out_proj_ = kernels::Linear(attention.linear("out_proj", {c, c}, Bias::yes));
+}
+
+void PoolingHead::forward(ConstMatrix x, int64_t count, Matrix pooled, Workspace& workspace) const {
+  Workspace::Frame frame(workspace);
+  const int64_t patches = x.rows / count;
+  const Matrix query = workspace.matrix(1, x.cols);   // [1, C], the same for every image
+  const Matrix k = workspace.matrix(x.rows, x.cols);  // [count*P, C]
+  const Matrix v = workspace.matrix(x.rows, x.cols);
+  kernels::linear(probe_.matrix(), q_proj_, query);
+  kernels::linear(x, k_proj_, k);
+  kernels::linear(x, v_proj_, v);
+
+  const Matrix mixed = workspace.matrix(count, x.cols);  // [count, C]
+  for (int64_t t = 0; t < count; ++t) {
+    const kernels::CausalRow all_patches{
+        .cache = {.keys = k.row(t * patches), .values = v.row(t * patches), .stride = x.cols},
+        .first = 0,
+        .last = patches - 1};
+    kernels::attention_cached(query, {&all_patches, 1}, layout_, mixed.slice_rows(t, 1));
+  }
+  kernels::linear(mixed, out_proj_, pooled);
+  layernorm_.forward(pooled, mixed);
+  mlp_.forward(mixed, pooled, pooled, workspace);
+}
+
+}  // namespace galago

@@ -1,0 +1,89 @@
+// Lengths and sizes go in before what they measure, so that no two contents run into the same bytes.
+#include "runtime/image_key.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "core/limits.h"
+#include "galago/galago.h"
+#include "kernels/kernels.h"
+
+namespace galago {
+namespace {
+
+// The texts that say how pictures become tiles, pixels and rows. Whole texts instead of single numbers: no
+// setting can be forgotten, and one that does not matter costs a miss at most.
+constexpr std::array<const char*, 4> kSettings = {"config.json", "preprocessor_config.json",
+                                                  "processor_config.json", "video_preprocessor_config.json"};
+std::vector<std::string> vision_prefixes(const Frontend& frontend) {
+  std::vector<std::string> prefixes;
+  for (const StationShape& station : frontend.stations())
+    if (station.stage == Stage::image)
+      prefixes.insert(prefixes.end(), station.prefixes.begin(), station.prefixes.end());
+  return prefixes;
+}
+
+int64_t number_of(std::optional<bool> split) { return split ? (*split ? 1 : 0) : -1; }
+
+}  // namespace
+
+Digest picture_key(const RgbImage& image, PictureKind kind, std::optional<bool> split) {
+  Sha256 hash;
+  hash.add_text("picture");
+  hash.add_number(static_cast<int64_t>(kind));
+  hash.add_number(number_of(split));
+  hash.add_number(image.width);
+  hash.add_number(image.height);
+  hash.add(std::as_bytes(std::span(image.pixels)));
+  return hash.finish();
+}
+
+std::vector<Digest> tile_keys(const Tiles& tiles, PictureKind kind) {
+  std::vector<Digest> keys;
+  const std::span<const uint8_t> pixels(tiles.pixels);
+  const size_t bytes = pixels.size() / static_cast<size_t>(std::max<int64_t>(tiles.count, 1));
+  for (size_t i = 0; std::cmp_less(i, tiles.count); ++i) {
+    Sha256 hash;
+    hash.add_text("tile");
+    hash.add_number(static_cast<int64_t>(kind));
+    hash.add_number(tiles.height);
+    hash.add_number(tiles.width);
+    hash.add(std::as_bytes(pixels.subspan(i * bytes, bytes)));
+    keys.push_back(hash.finish());
+  }
+  return keys;
+}
+
+Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& options) {
+  Sha256 hash;
+  for (const std::string& text :
+       {std::string("model"), std::string(version()), options, std::string(kernels::backend_name())})
+    hash.add_text(text);
+  for (const char* name : kSettings) {
+    const auto text = frontend.files().find(name, limits::kConfigBytes);
+    hash.add_number(text ? 1 : 0);
+    hash.add_text(text.value_or(""));
+  }
+  const std::vector<std::string> prefixes = vision_prefixes(frontend);
+  for (const auto& tensor : checkpoint.tensors()) {
+    const std::string& name = tensor.first;
+    const TensorView& view = tensor.second;
+    if (std::none_of(prefixes.begin(), prefixes.end(),
+                     [&](const std::string& prefix) { return name.starts_with(prefix); }))
+      continue;
+    hash.add_text(name);
+    hash.add_text(to_string(view.dtype));
+    hash.add_text(to_string(view.shape));
+    hash.add({checkpoint.read(name).data, static_cast<size_t>(view.count() * size_of(view.dtype))});
+    // A picture that is found needs none of them.
+    if (view.data)
+      checkpoint.release({&name, 1});
+    else
+      checkpoint.forget(name);
+  }
+  return hash.finish();
+}
+
+}  // namespace galago

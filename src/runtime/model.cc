@@ -1,0 +1,119 @@
+// The public API's pictures, videos and loading; answering.cc has the questions.
+#include <string>
+
+#include "core/clock.h"
+#include "ffmpeg/ffmpeg_video.h"
+#include "formats/weights.h"
+#include "io/process_memory.h"
+#include "kernels/kernels.h"
+#include "models/registry.h"
+#include "runtime/guarded.h"
+#include "runtime/image_key.h"
+#include "runtime/model_state.h"
+
+namespace galago {
+
+const char* version() noexcept { return GALAGO_VERSION; }
+
+Image Image::open(const std::filesystem::path& file) {
+  return guarded([&] {
+    const Clock clock;
+    auto data = std::make_shared<Data>();
+    data->rgb = load_image(file);
+    data->decode_ms = clock.ms();
+    return Image(std::move(data));
+  });
+}
+
+Image Image::from_bytes(std::span<const std::byte> bytes, const std::string& name) {
+  return guarded([&] {
+    const Clock clock;
+    auto data = std::make_shared<Data>();
+    data->rgb = decode_image(bytes, name);
+    data->decode_ms = clock.ms();
+    return Image(std::move(data));
+  });
+}
+
+Image Image::from_rgb(int64_t width, int64_t height, std::span<const uint8_t> pixels) {
+  const auto count = element_count({height, width, 3});
+  if (width < 1 || height < 1 || count != static_cast<int64_t>(pixels.size()))
+    throw Error(ErrorCode::input_invalid,
+                {.where = "image from RGB",
+                 .got = std::to_string(pixels.size()) + " bytes",
+                 .expected = std::to_string(width) + " x " + std::to_string(height) + " x 3"});
+  auto data = std::make_shared<Data>();
+  data->rgb = {.width = width, .height = height, .pixels = {pixels.begin(), pixels.end()}};
+  return Image(std::move(data));
+}
+
+int64_t Image::width() const { return data_->rgb.width; }
+int64_t Image::height() const { return data_->rgb.height; }
+std::span<const uint8_t> Image::pixels() const { return data_->rgb.pixels; }
+
+Video Video::open(const std::filesystem::path& path, std::optional<double> fps) {
+  return guarded([&] { return Video(std::make_shared<Data>(Data{open_video(path, fps)})); });
+}
+
+Video Video::open_with_ffmpeg(const std::filesystem::path& path, const FfmpegOptions& options) {
+  return guarded([&] { return Video(std::make_shared<Data>(Data{open_ffmpeg_video(path, options)})); });
+}
+
+bool Video::needs_ffmpeg(const std::filesystem::path& path) {
+  return guarded([&] {
+    std::error_code none;
+    return !std::filesystem::is_directory(path, none) && video_container(path).has_value();
+  });
+}
+
+Video Video::from_frames(std::span<const Image> frames, double fps) {
+  return guarded([&] {
+    std::vector<std::shared_ptr<const RgbImage>> pictures;
+    for (const Image& frame : frames) pictures.emplace_back(frame.data_, &frame.data_->rgb);
+    return Video(std::make_shared<Data>(Data{video_of_frames(std::move(pictures), fps)}));
+  });
+}
+
+int64_t Video::frames() const { return data_->source->facts().frames; }
+double Video::fps() const { return data_->source->facts().fps; }
+double Video::seconds() const { return data_->source->facts().duration; }
+
+Model Model::load(const std::filesystem::path& directory, const LoadOptions& options) {
+  const Clock clock;
+  if (options.kv_cache_dtype != "f32" && options.kv_cache_dtype != "f16")
+    throw Error(ErrorCode::usage,
+                {.where = "kv_cache_dtype", .got = options.kv_cache_dtype, .expected = "f32 or f16"});
+  if (options.prefix_cache_bytes < 0)
+    throw Error(ErrorCode::usage, {.where = "prefix_cache_bytes",
+                                   .got = std::to_string(options.prefix_cache_bytes),
+                                   .expected = "0 (off) or more"});
+  kernels::set_threads(options.threads);
+  return guarded([&] {
+    auto state = std::make_shared<State>();
+    state->image_cache = std::make_unique<FeatureCache>(options.image_cache, [model = state.get(), options] {
+      // Files anew: of weights that were converted, memory that was theirs alone is gone.
+      return model_key(*model->frontend, model->frontend->files().checkpoint(),
+                       options.dtype + " " + options.compute + " pillow " + std::to_string(options.pillow));
+    });
+    state->frontend = load_frontend(directory, model_options(options));
+    state->checkpoint = state->frontend->files().checkpoint();
+    state->engine = state->frontend->load_engine(state->checkpoint);
+    state->warnings = unused_warnings(state->engine->unused, options.strict, directory.string());
+    state->options = options;
+    if (options.prefix_cache_bytes > 0)
+      state->prefixes = std::make_unique<PrefixCache>(options.prefix_cache_bytes);
+    state->load_ms = clock.ms();
+    return Model(std::move(state));
+  });
+}
+
+const std::vector<std::string>& Model::warnings() const { return state_->warnings; }
+
+void Model::State::done_with_pictures() const {
+  if (!options.low_memory) return;
+  for (const StationShape& station : frontend->stations())
+    if (station.stage == Stage::image) checkpoint.release(station.prefixes);
+  give_back_free_memory();  // tiles and scratch of the tower, which the allocator may keep
+}
+
+}  // namespace galago

@@ -1,0 +1,40 @@
+// What stands behind the public API's handles: a decoded picture, a video's source, a loaded model.
+#pragma once
+
+#include <memory>
+
+#include "galago/galago.h"
+#include "image/video.h"
+#include "models/engine.h"
+#include "models/frontend.h"
+#include "runtime/feature_cache.h"
+#include "runtime/prefix_cache.h"
+
+namespace galago {
+
+struct Image::Data {
+  RgbImage rgb;
+  double decode_ms = 0;
+};
+
+struct Video::Data {
+  std::shared_ptr<const VideoSource> source;
+};
+
+struct Model::State {
+  Checkpoint checkpoint;  // first: the engine reads its memory maps
+  std::unique_ptr<const Frontend> frontend;
+  std::unique_ptr<const Engine> engine;
+  std::unique_ptr<FeatureCache> image_cache;  // its own locks
+  LoadOptions options;
+  std::unique_ptr<PrefixCache> prefixes;  // null: off
+  std::vector<std::string> warnings;
+  double load_ms = 0;
+
+  /// The element type of the decoder's cache.
+  DType cache_dtype() const { return options.kv_cache_dtype == "f16" ? DType::f16 : DType::f32; }
+  /// A request's pictures are rows now: what LoadOptions::low_memory does.
+  void done_with_pictures() const;
+};
+
+}  // namespace galago

@@ -1,0 +1,194 @@
+// A template is tried out once when it is loaded, to learn whether it takes a message's content as a list of
+// parts or as a text: templates of processors want the one, templates of text models the other, some take
+// both.
+#include "text/prompt/chat_template.h"
+
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "formats/json.h"
+#include "galago/error.h"
+#include "text/jinja/interpreter.h"
+#include "text/tokenizer/token_names.h"
+#include "text/unicode/unicode.h"
+
+namespace galago {
+namespace {
+
+using jinja::Value;
+
+/// What a template expects message['content'] to be.
+enum class ContentForm { parts, text };
+
+/// A value of a message: lists and dicts of a few levels, which no budget need count.
+Value list_of(std::vector<Value> items, int depth) {
+  return Value(std::make_shared<const jinja::Sequence>(jinja::Sequence{std::move(items), false, depth}));
+}
+Value dict_of(std::vector<std::pair<Value, Value>> entries, int depth) {
+  return Value(std::make_shared<const jinja::Mapping>(jinja::Mapping{std::move(entries), depth}));
+}
+Value user_text(const MarkedText& text) { return Value(std::make_shared<const MarkedText>(text)); }
+
+Value content_parts(const ChatMessage& message) {
+  std::vector<Value> parts;
+  for (const ContentPart& part : message.content) {
+    if (part.type != ContentPart::Type::text) {
+      const bool video = part.type == ContentPart::Type::video;
+      parts.push_back(dict_of({{Value::text("type"), Value::text(video ? "video" : "image")}}, 1));
+    } else {
+      parts.push_back(dict_of({{Value::text("type"), Value::text("text")},
+                               {Value::text("text"), user_text(MarkedText(part.text, true))}},
+                              1));
+    }
+  }
+  return list_of(std::move(parts), 2);
+}
+
+Value content_text(const ChatMessage& message, const std::string& where) {
+  MarkedText text;
+  for (const ContentPart& part : message.content) {
+    if (part.type != ContentPart::Type::text)
+      throw Error(ErrorCode::input_invalid, {.where = where,
+                                             .got = "a picture in a message",
+                                             .expected = "text: this template takes messages as plain text"});
+    text.append(part.text, true);
+  }
+  return user_text(text);
+}
+
+int64_t message_bytes(const std::vector<ChatMessage>& messages) {
+  int64_t bytes = 0;
+  for (const ChatMessage& message : messages) {
+    bytes += static_cast<int64_t>(message.role.size());
+    unicode::require_well_formed(message.role, "role of a message");
+    for (const ContentPart& part : message.content) {
+      bytes += static_cast<int64_t>(part.text.size());
+      unicode::require_well_formed(part.text, "text of a message");
+    }
+  }
+  if (bytes > limits::kPromptBytes)
+    throw Error(ErrorCode::input_too_large, {.where = "messages",
+                                             .got = std::to_string(bytes) + " bytes",
+                                             .expected = "at most " + std::to_string(limits::kPromptBytes)});
+  return bytes;
+}
+
+MarkedText render_as(const jinja::Block& block, const std::string& where, ContentForm form,
+                     const std::vector<ChatMessage>& messages, const TemplateContext& context) {
+  jinja::Meter meter(where, message_bytes(messages));
+  std::vector<Value> list;
+  for (const ChatMessage& message : messages)
+    list.push_back(
+        dict_of({{Value::text("role"), Value::text(message.role)},
+                 {Value::text("content"),
+                  form == ContentForm::parts ? content_parts(message) : content_text(message, where)}},
+                3));
+  jinja::Interpreter::Variables variables;
+  variables["messages"] = list_of(std::move(list), 4);
+  variables["add_generation_prompt"] = Value(context.add_generation_prompt);
+  variables["tools"] = Value();
+  variables["documents"] = Value();
+  if (!context.bos_token.empty()) variables["bos_token"] = Value::text(context.bos_token);
+  if (!context.eos_token.empty()) variables["eos_token"] = Value::text(context.eos_token);
+  return jinja::Interpreter(std::move(variables), context.now, meter).render(block);
+}
+
+/// Whether the form makes the template write a message's text as it is, not as the repr of a list of parts.
+bool writes_content(const jinja::Block& block, ContentForm form, bool with_system) {
+  constexpr std::string_view kProbe = "galago";
+  std::vector<ChatMessage> messages;
+  if (with_system) messages.push_back({"system", {{ContentPart::Type::text, "a"}}});
+  messages.push_back({"user", {{ContentPart::Type::text, std::string(kProbe)}}});
+  try {
+    const std::string text = render_as(block, "", form, messages, {}).text();
+    const size_t at = text.find(kProbe);
+    return at != std::string::npos && !(at >= 9 && text.compare(at - 9, 7, "'text':") == 0) &&
+           !(at >= 9 && text.compare(at - 9, 7, "\"text\":") == 0);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+ContentForm find_form(const jinja::Block& block, TemplateOwner owner) {
+  const bool parts_first = owner == TemplateOwner::processor;
+  const ContentForm first = parts_first ? ContentForm::parts : ContentForm::text;
+  const ContentForm second = parts_first ? ContentForm::text : ContentForm::parts;
+  for (const bool with_system : {false, true})
+    for (const ContentForm form : {first, second})
+      if (writes_content(block, form, with_system)) return form;
+  return first;
+}
+
+/// The template of a JSON file: a string, or a list of named templates of which "default" counts.
+std::optional<std::string> template_of(const ModelFiles& files, const std::string& name) {
+  const auto text = files.find(name, limits::kConfigBytes);
+  if (!text) return std::nullopt;
+  const Json document = parse_json(*text, files.where(name));
+  const auto field = JsonField(document, files.where(name)).find("chat_template");
+  if (!field) return std::nullopt;
+  if (!field->value().is_array()) return field->string();
+  for (size_t i = 0; i < field->size(); ++i)
+    if (field->at(i).at("name").string() == "default") return field->at(i).at("template").string();
+  field->fail("a template named \"default\"");
+}
+
+}  // namespace
+
+struct ChatTemplate::Impl {
+  std::string where;
+  jinja::Block block;
+  ContentForm form = ContentForm::parts;
+};
+
+std::optional<ChatTemplate> ChatTemplate::find(const ModelFiles& files, TemplateOwner owner) {
+  if (const auto given = files.given_template()) return from_source(given->text, given->where, owner);
+  if (owner == TemplateOwner::processor)
+    for (const char* name : {"processor_config.json", "chat_template.json"})
+      if (const auto source = template_of(files, name)) return from_source(*source, files.where(name), owner);
+  const std::string jinja_file = "chat_template.jinja";
+  if (const auto source = files.find(jinja_file, limits::kTemplateBytes))
+    return from_source(*source, files.where(jinja_file), owner);
+  const std::string config = "tokenizer_config.json";
+  if (const auto source = template_of(files, config)) return from_source(*source, files.where(config), owner);
+  return std::nullopt;
+}
+
+ChatTemplate ChatTemplate::from_files(const ModelFiles& files, TemplateOwner owner) {
+  if (auto found = find(files, owner)) return *std::move(found);
+  throw Error(
+      ErrorCode::not_found,
+      {.where = files.path().string(),
+       .got = "no chat template",
+       .expected = "chat_template.jinja, or chat_template in chat_template.json or tokenizer_config.json",
+       .hint = "--chat-template names a file with one; with --raw the text is the prompt"});
+}
+
+ChatTemplate ChatTemplate::from_source(std::string_view source, const std::string& where,
+                                       TemplateOwner owner) {
+  if (const size_t offset = unicode::find_malformed(source); offset != std::string_view::npos)
+    throw Error(ErrorCode::model_invalid,
+                {.where = where, .got = "a byte that is not UTF-8 at offset " + std::to_string(offset)});
+  auto impl = std::make_shared<Impl>();
+  impl->where = where;
+  impl->block = jinja::parse(source, where);
+  impl->form = find_form(impl->block, owner);
+  ChatTemplate made;
+  made.impl_ = std::move(impl);
+  return made;
+}
+
+Segments ChatTemplate::render(const std::vector<ChatMessage>& messages,
+                              const TemplateContext& context) const {
+  return render_as(impl_->block, impl_->where, impl_->form, messages, context).segments();
+}
+
+TemplateContext read_template_context(const ModelFiles& files) {
+  const TokenNames names = read_token_names(files);
+  TemplateContext context;
+  context.bos_token = names.bos;
+  context.eos_token = names.eos;
+  return context;
+}
+
+}  // namespace galago

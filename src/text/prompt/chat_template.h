@@ -1,0 +1,73 @@
+// Chat templates: the subset of Jinja that the supported models' templates use, with a step and depth budget.
+// In: a template's source and messages. Out: prompt segments; text that a user typed stays marked as the
+// user's. Reference: transformers 5.18 utils/chat_template_utils.py (trim_blocks, lstrip_blocks,
+// raise_exception), Jinja 3.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/model_files.h"
+#include "text/segment.h"
+
+namespace galago {
+
+/// One part of a message: the placeholder of an image or a video, or a text.
+struct ContentPart {
+  enum class Type { text, image, video } type = Type::text;
+  std::string text{};
+};
+
+/// One message of a conversation.
+struct ChatMessage {
+  std::string role;  ///< "system", "user", "assistant"
+  std::vector<ContentPart> content;
+};
+
+/// What a template sees beside the messages.
+struct TemplateContext {
+  bool add_generation_prompt = true;
+  std::string bos_token;         ///< empty: the template finds it undefined
+  std::string eos_token;         ///< empty: the template finds it undefined
+  std::optional<int64_t> now{};  ///< the time for strftime_now, seconds since 1970 (UTC); nothing: the clock
+};
+
+/// What reads a model's template in the reference: where it looks, and what it gives as a message's content.
+enum class TemplateOwner {
+  processor,  ///< all files; a list of parts, if the template can take one
+  tokenizer,  ///< the tokenizer's files; a text, if the template can take one
+};
+
+/// A parsed template; immutable, cheap to copy. Whether it takes a message's content as a list of parts or as
+/// a text is found out when it is made; where both are possible, the owner decides.
+class ChatTemplate {
+ public:
+  /// The first that is there: the one that the user gave; for a processor, chat_template in
+  /// processor_config.json, then in chat_template.json; for both, chat_template.jinja, then chat_template in
+  /// tokenizer_config.json (of several named templates, "default"). Error{not_found} when none has one.
+  static ChatTemplate from_files(const ModelFiles& files, TemplateOwner owner = TemplateOwner::processor);
+  /// The same, or nothing when none has one.
+  static std::optional<ChatTemplate> find(const ModelFiles& files,
+                                          TemplateOwner owner = TemplateOwner::processor);
+  /// Error{model_invalid} with line and what was expected when the source is malformed;
+  /// Error{model_unsupported} names a construct outside the subset.
+  static ChatTemplate from_source(std::string_view source, const std::string& where,
+                                  TemplateOwner owner = TemplateOwner::processor);
+
+  /// The prompt. Error{model_invalid} when the budget is exceeded or an operation fails; Error{input_invalid}
+  /// with the template's own words when it calls raise_exception.
+  Segments render(const std::vector<ChatMessage>& messages, const TemplateContext& context) const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// bos_token and eos_token as tokenizer_config.json / special_tokens_map.json name them; empty when absent.
+TemplateContext read_template_context(const ModelFiles& files);
+
+}  // namespace galago

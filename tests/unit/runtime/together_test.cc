@@ -1,0 +1,260 @@
+// Every family's decoder with several sequences: logits and tokens of each are those it has alone, bit for
+// bit, whoever shares its calls; and prompts that begin as an earlier one did.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <numeric>
+#include <random>
+
+#include "runtime/batch.h"
+#include "runtime/sequence.h"
+#include "support/model_files.h"
+
+namespace galago {
+namespace {
+
+struct Case {
+  const char* model;
+  kernels::Backend backend;
+};
+
+// Logits [n, V] of every step of one sequence: after its prompt, then after each given token.
+using Steps = std::vector<std::vector<float>>;
+
+std::vector<float> copied(const float* row, int64_t count) { return {row, row + count}; }
+
+class Together : public testing::TestWithParam<Case> {
+ protected:
+  Together() : model_(GetParam().model) { kernels::set_backend(GetParam().backend); }
+  ~Together() override { kernels::set_backend(kernels::Backend::cpu); }
+
+  const LlamaDecoder& decoder() const { return model_.engine->decoder(); }
+  int64_t vocabulary() const { return decoder().config().vocab_size; }
+
+  std::vector<int32_t> some_ids(int64_t count, unsigned seed) const {
+    std::mt19937 random(seed);
+    std::vector<int32_t> ids(static_cast<size_t>(count));
+    for (int32_t& id : ids) id = static_cast<int32_t>(random() % static_cast<unsigned>(vocabulary()));
+    return ids;
+  }
+  Tensor embedded(const std::vector<int32_t>& ids) const {
+    Tensor rows({std::ssize(ids), decoder().config().hidden_size});
+    decoder().embed(ids, rows.matrix());
+    return rows;
+  }
+
+  Steps alone(const std::vector<int32_t>& prompt, const std::vector<int32_t>& tokens) const {
+    DecoderSequences sequences(decoder());
+    const int32_t number = sequences.open({prompt, {}}, std::ssize(prompt) + std::ssize(tokens)).number;
+    const Tensor rows = embedded(prompt);
+    Steps steps;
+    const auto first = sequences.prefill(number, rows.matrix());
+    steps.emplace_back(first.begin(), first.end());
+    for (const int32_t id : tokens) {
+      const NextToken next{.sequence = number, .id = id};
+      steps.push_back(copied(sequences.decode({&next, 1}).data, vocabulary()));
+    }
+    return steps;
+  }
+
+  test::Loaded model_;
+};
+
+// One of several sequences that come and go.
+struct Visitor {
+  std::vector<int32_t> prompt, tokens;
+  int64_t joins = 0;  // at that step
+  OpenSequence open;
+  Steps steps;
+  bool done() const { return steps.size() == tokens.size() + 1; }
+};
+
+TEST_P(Together, LogitsAreThoseOfEachAloneBitForBit) {
+  std::mt19937 random(7);
+  std::vector<Visitor> visitors;
+  for (unsigned i = 0; i < 40; ++i)
+    visitors.push_back({.prompt = some_ids(1 + random() % 45, i),
+                        .tokens = some_ids(random() % 12, 100 + i),
+                        .joins = static_cast<int64_t>(random() % 6)});
+  DecoderSequences sequences(decoder());
+  size_t most = 0, left = visitors.size();
+  for (int64_t step = 0; left > 0; ++step) {
+    std::vector<NextToken> next;
+    std::vector<Visitor*> deciding;
+    for (Visitor& one : visitors) {
+      if (one.joins == step) {
+        one.open = sequences.open({one.prompt, {}}, std::ssize(one.prompt) + std::ssize(one.tokens));
+        const Tensor rows = embedded(one.prompt);
+        const auto first = sequences.prefill(one.open.number, rows.matrix());
+        one.steps.emplace_back(first.begin(), first.end());
+      } else if (one.joins < step && !one.done()) {
+        next.push_back({.sequence = one.open.number, .id = one.tokens[one.steps.size() - 1]});
+        deciding.push_back(&one);
+      }
+    }
+    std::shuffle(next.begin(), next.end(), std::mt19937(static_cast<unsigned>(step)));
+    std::shuffle(deciding.begin(), deciding.end(), std::mt19937(static_cast<unsigned>(step)));
+    most = std::max(most, next.size());
+    if (!next.empty()) {
+      const ConstMatrix logits = sequences.decode(next);
+      for (size_t i = 0; i < next.size(); ++i)
+        deciding[i]->steps.push_back(copied(logits.row(static_cast<int64_t>(i)), vocabulary()));
+    }
+    for (Visitor& one : visitors)
+      if (one.joins <= step && one.open.number >= 0 && one.done()) {
+        sequences.close(std::exchange(one.open.number, -1));
+        --left;
+      }
+  }
+  EXPECT_GT(most, 16U);
+  for (const Visitor& one : visitors) EXPECT_EQ(one.steps, alone(one.prompt, one.tokens));
+}
+
+TEST_P(Together, MoreThanOneCallHoldsAreStillEachAlone) {
+  const int64_t count = 2 * kernels::kFewRows + 3;
+  DecoderSequences sequences(decoder());
+  std::vector<NextToken> next;
+  std::vector<Steps> expected;
+  for (unsigned i = 0; i < count; ++i) {
+    const std::vector<int32_t> prompt = some_ids(1 + i % 5, i), token = some_ids(1, 500 + i);
+    const Tensor rows = embedded(prompt);
+    next.push_back({.sequence = sequences.open({prompt, {}}, 10).number, .id = token[0]});
+    sequences.prefill(next.back().sequence, rows.matrix());
+    expected.push_back(alone(prompt, token));
+  }
+  const ConstMatrix logits = sequences.decode(next);
+  ASSERT_EQ(logits.rows, count);
+  for (int64_t i = 0; i < count; ++i)
+    EXPECT_EQ(copied(logits.row(i), vocabulary()), expected[static_cast<size_t>(i)][1]) << i;
+}
+
+struct Text final : TokenText {
+  std::string push(int32_t id) override { return std::to_string(id) + " "; }
+  std::string finish() override { return {}; }
+};
+
+// What BatchGenerator makes of some prompts with these options.
+std::map<int64_t, Generation> generated(CausalModel& sequences, const std::vector<std::vector<int32_t>>& ids,
+                                        const std::vector<Tensor>& rows, int64_t places) {
+  BatchGenerator batch(sequences, {.sequences = places});
+  std::vector<Text> texts(ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    GenerateOptions options{.max_new_tokens = 3 + static_cast<int64_t>(i) % 9};
+    if (i % 2 == 1) options = {.max_new_tokens = 9, .temperature = 1.5, .seed = i};
+    batch.add({.request = {rows[i].matrix(), ids[i], {}, 0, options, {}}, .text = &texts[i]});
+  }
+  std::map<int64_t, Generation> done;
+  while (batch.running() + batch.waiting() > 0)
+    for (BatchEnd& end : batch.step()) {
+      EXPECT_FALSE(end.error);
+      done[end.id] = std::move(end.generation);
+    }
+  return done;
+}
+
+TEST_P(Together, TokensAreThoseOfEachAloneGreedyAndSampled) {
+  std::vector<std::vector<int32_t>> prompts;
+  std::vector<Tensor> rows;
+  for (unsigned i = 0; i < 12; ++i) {
+    prompts.push_back(some_ids(2 + 3 * i, i));
+    rows.push_back(embedded(prompts.back()));
+  }
+  DecoderSequences one(decoder()), five(decoder()), all(decoder());
+  auto expected = generated(one, prompts, rows, 1);
+  for (auto& [sequences, places] : std::map<DecoderSequences*, int64_t>{{&five, 5}, {&all, 12}}) {
+    auto got = generated(*sequences, prompts, rows, places);
+    for (auto& [id, generation] : got) {
+      EXPECT_EQ(generation.token_ids, expected.at(id).token_ids) << id << " of " << places;
+      EXPECT_EQ(generation.text, expected.at(id).text);
+    }
+  }
+}
+
+// Prompts with a common beginning, one after the other and all at once: greedy tokens as without a cache.
+TEST_P(Together, ABeginningThatIsKeptGivesTheSameTokens) {
+  const std::vector<int32_t> head = some_ids(40, 1);
+  std::vector<std::vector<int32_t>> prompts;
+  std::vector<Tensor> rows;
+  for (unsigned i = 0; i < 6; ++i) {
+    prompts.push_back(head);
+    const std::vector<int32_t> tail = some_ids(1 + 9 * i, 50 + i);
+    prompts.back().insert(prompts.back().end(), tail.begin(), tail.end());
+    rows.push_back(embedded(prompts.back()));
+  }
+  prompts.push_back(prompts[0]);  // the same again
+  rows.push_back(embedded(prompts[0]));
+  DecoderSequences plain(decoder());
+  auto expected = generated(plain, prompts, rows, 1);
+  for (const int64_t places : {1, 7}) {
+    PrefixCache kept(64 << 20);
+    DecoderSequences sequences(decoder(), DType::f32, &kept);
+    auto got = generated(sequences, prompts, rows, places);
+    for (const auto& [id, generation] : got) {
+      EXPECT_EQ(generation.token_ids, expected.at(id).token_ids) << id << " of " << places;
+      if (id == 0)
+        EXPECT_EQ(generation.usage.cached_tokens, 0);
+      else if (id == 6)
+        EXPECT_EQ(generation.usage.cached_tokens, 40) << "one row is always read";
+      else
+        EXPECT_GE(generation.usage.cached_tokens, 40);
+    }
+  }
+}
+
+// The logits that follow a kept beginning are those of a prompt read anew, but for rounding.
+TEST_P(Together, LogitsAfterAKeptBeginningAgree) {
+  const std::vector<int32_t> first = some_ids(60, 3);
+  std::vector<int32_t> second(first.begin(), first.begin() + 50);
+  for (const int32_t id : some_ids(45, 4)) second.push_back(id);
+  PrefixCache kept(64 << 20);
+  DecoderSequences sequences(decoder(), DType::f32, &kept);
+  const OpenSequence one = sequences.open({first, {}}, 60);
+  const Tensor first_rows = embedded(first), rows = embedded(second);
+  sequences.prefill(one.number, first_rows.matrix());
+  sequences.close(one.number);
+  const OpenSequence two = sequences.open({second, {}}, 95);
+  ASSERT_EQ(two.cached, 50 + (first[50] == second[50]));
+  const auto got =
+      sequences.prefill(two.number, rows.matrix().slice_rows(two.cached, rows.shape()[0] - two.cached));
+  const std::vector<float> expected = alone(second, {})[0];
+  double largest = 1, difference = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
+    difference = std::max(difference, std::abs(static_cast<double>(expected[i]) - got[i]));
+  }
+  EXPECT_LT(difference, 1e-5 * largest);
+}
+
+TEST_P(Together, AShortBeginningIsReadAnew) {
+  PrefixCache kept(64 << 20);
+  DecoderSequences sequences(decoder(), DType::f32, &kept);
+  std::vector<int32_t> ids = some_ids(30, 3);
+  const Tensor rows = embedded(ids);
+  const OpenSequence one = sequences.open({ids, {}}, 30);
+  sequences.prefill(one.number, rows.matrix());
+  sequences.close(one.number);
+  ids[15] = (ids[15] + 1) % static_cast<int32_t>(vocabulary());
+  EXPECT_EQ(sequences.open({ids, {}}, 30).cached, 0);
+  ids[15] = (ids[15] + static_cast<int32_t>(vocabulary()) - 1) % static_cast<int32_t>(vocabulary());
+  ids[16] = (ids[16] + 1) % static_cast<int32_t>(vocabulary());
+  EXPECT_EQ(sequences.open({ids, {}}, 30).cached, 16);
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const char* model : {"smolvlm_tiles", "tied_head", "grid25_llama3", "idefics3_granite",
+                            "idefics3_mistral", "llava_granite", "llava_mistral", "smolvlm2_video",
+                            "text_llama2", "text_llama3", "text_smollm2", "text_granite", "text_mistral"})
+    for (const auto backend : {kernels::Backend::cpu, kernels::Backend::reference})
+      all.push_back({model, backend});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Together, testing::ValuesIn(cases()), [](const auto& param) {
+  return std::string(param.param.model) +
+         (param.param.backend == kernels::Backend::cpu ? "_cpu" : "_reference");
+});
+
+}  // namespace
+}  // namespace galago
