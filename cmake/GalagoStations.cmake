@@ -13,6 +13,7 @@ add_compile_options(-fno-semantic-interposition)
 if(GALAGO_SANITIZE)
   add_compile_options(-fsanitize=${GALAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${GALAGO_SANITIZE})
+  add_compile_definitions(GALAGO_SANITIZED)  # for tests that measure memory or time
 endif()
 if(GALAGO_BUILD_FUZZ AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   message(WARNING "no fuzz targets: libFuzzer is a part of clang, and the compiler is ${CMAKE_CXX_COMPILER_ID} "

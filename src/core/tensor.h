@@ -67,7 +67,9 @@ struct ConstMatrix {
   /// Rows [begin, begin + count).
   ConstMatrix slice_rows(int64_t begin, int64_t count) const { return {row(begin), count, cols, stride}; }
   /// Columns [begin, begin + count) of every row.
-  ConstMatrix slice_cols(int64_t begin, int64_t count) const { return {data + begin, rows, count, stride}; }
+  ConstMatrix slice_cols(int64_t begin, int64_t count) const {
+    return {rows > 0 ? data + begin : data, rows, count, stride};
+  }
 };
 
 /// A writable view of rows of floats.
@@ -83,7 +85,9 @@ struct Matrix {
   operator ConstMatrix() const { return {data, rows, cols, stride}; }
   float* row(int64_t i) const { return data + i * stride; }
   Matrix slice_rows(int64_t begin, int64_t count) const { return {row(begin), count, cols, stride}; }
-  Matrix slice_cols(int64_t begin, int64_t count) const { return {data + begin, rows, count, stride}; }
+  Matrix slice_cols(int64_t begin, int64_t count) const {
+    return {rows > 0 ? data + begin : data, rows, count, stride};
+  }
 };
 
 /// Floats that own their memory, 64-byte aligned, uninitialised; allocation failure is Error{resource}.

@@ -62,6 +62,9 @@ bool next_gif_frame(GifFileType& gif, const GifSource& source, GifControl& contr
     if (record == EXTENSION_RECORD_TYPE) read_extension(gif, where, control);
     if (record == IMAGE_DESC_RECORD_TYPE) break;
   }
+  // giflib would keep a record of every frame, in an array that it copies for each.
+  GifFreeSavedImages(&gif);
+  gif.ImageCount = 0;
   if (DGifGetImageDesc(&gif) == GIF_ERROR) throw_gif_fault(gif.Error, where);
   check_image_size({gif.Image.Width, gif.Image.Height}, where);
   return true;

@@ -6,7 +6,7 @@
 
 #include "galago/galago.h"
 #include "runtime/sequence.h"
-#include "unit/models/model_files.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {

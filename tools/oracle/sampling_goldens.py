@@ -1,6 +1,6 @@
 # Makes the sampling goldens: which tokens transformers' logits processors leave, and how likely each is.
 # In: nothing (the cases are listed here; random ones have fixed seeds). Out: tests/data/generate/sampling.json,
-# read by tests/unit/generate. The processors are picked and ordered by GenerationMixin._get_logits_processor.
+# read by tests/unit/runtime. The processors are picked and ordered by GenerationMixin._get_logits_processor.
 # Usage: python tools/oracle/sampling_goldens.py -o tests/data/generate/sampling.json
 
 import argparse

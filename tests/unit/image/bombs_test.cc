@@ -26,6 +26,11 @@ using namespace image_test;
 
 constexpr int kDecoded = -1;
 constexpr int64_t kMegabyte = 1 << 20;
+#ifdef GALAGO_SANITIZED
+constexpr bool kMeasured = false;  // what a sanitizer takes is no measure
+#else
+constexpr bool kMeasured = true;
+#endif
 
 /// What decoding did in a child process.
 struct Outcome {
@@ -49,8 +54,10 @@ Outcome in_child(const std::function<void()>& decode) {
       outcome.code = static_cast<int>(error.code());
       std::snprintf(outcome.message, sizeof outcome.message, "%s", error.what());
     }
-    outcome.seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-    outcome.grown = peak_memory() - before;
+    if (kMeasured) {
+      outcome.seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+      outcome.grown = peak_memory() - before;
+    }
     _exit(write(ends[1], &outcome, sizeof outcome) == sizeof outcome ? 0 : 1);
   }
   Outcome outcome;
@@ -161,7 +168,7 @@ TEST(Bombs, MemoryGrowsWithTheRowsThatCome) {
   const Bytes whole = png_of(kSide, kSide, {"\x08\0\0\0\0", 5}, rows);
   const Outcome cut = decoded(whole.substr(0, whole.size() / 2));
   EXPECT_EQ(cut.code, static_cast<int>(kInvalid)) << cut.message;
-  EXPECT_GT(cut.grown, static_cast<int64_t>(kSide * kSide * 3 / 3));
+  if (kMeasured) EXPECT_GT(cut.grown, static_cast<int64_t>(kSide * kSide * 3 / 3));
   EXPECT_LT(cut.grown, static_cast<int64_t>(kSide * kSide * 3 * 2 / 3));
 }
 

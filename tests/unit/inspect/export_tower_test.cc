@@ -12,7 +12,7 @@
 #include "core/cancelled.h"
 #include "nn/vision/position_ids.h"
 #include "support/fixtures.h"
-#include "unit/vision/named_shapes.h"
+#include "unit/nn/vision/named_shapes.h"
 
 namespace galago {
 namespace {

@@ -59,7 +59,7 @@ TEST(GgufParts, AreOneModelWhicheverIsNamed) {
 }
 
 TEST(GgufParts, AllMustBeThereAndBeWhatTheirNamesSay) {
-  const auto error = [](const GgufBuilder& first, const GgufBuilder& second) {
+  const auto error_of_parts = [](const GgufBuilder& first, const GgufBuilder& second) {
     const TempDir directory;
     const auto file = directory.add(kFirst, first.bytes());
     directory.add(kSecond, second.bytes());
@@ -70,14 +70,14 @@ TEST(GgufParts, AllMustBeThereAndBeWhatTheirNamesSay) {
     EXPECT_THAT(error.what(), HasSubstr(text));
   };
   GgufBuilder bad = second_part().without("split.no").raw("split.no", 2, little<uint16_t>(0));
-  says(error(first_part(), bad), "split.no: got 0, expected 1");
+  says(error_of_parts(first_part(), bad), "split.no: got 0, expected 1");
   bad = second_part().without("split.count").raw("split.count", 2, little<uint16_t>(3));
-  says(error(first_part(), bad), "split.count: got 3, expected 2");
-  says(error(first_part(), second_part().zeros("blk.0.attn_q.weight", {8, 8})), "another part holds");
-  says(error(first_part(), second_part().zeros("more", {8})),
+  says(error_of_parts(first_part(), bad), "split.count: got 3, expected 2");
+  says(error_of_parts(first_part(), second_part().zeros("blk.0.attn_q.weight", {8, 8})), "another part holds");
+  says(error_of_parts(first_part(), second_part().zeros("more", {8})),
        "split.tensors.count: got 21 in all parts, expected 20");
   GgufBuilder none;
-  says(error(first_part(), none), "no split.no");
+  says(error_of_parts(first_part(), none), "no split.no");
 
   const TempDir directory;
   const auto alone = directory.add(kFirst, first_part().bytes());
