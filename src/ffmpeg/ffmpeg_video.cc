@@ -227,12 +227,15 @@ class FfmpegVideo final : public VideoSource {
 
   void decode(std::span<const int64_t> wanted, const TakeFrame& take) const override {
     if (wanted.empty()) return;
-    Program program(decoding_arguments(wanted),
+    std::vector<int64_t> once(wanted.begin(), wanted.end());  // ffmpeg writes a frame once
+    once.erase(std::unique(once.begin(), once.end()), once.end());
+    Program program(decoding_arguments(once),
                     {.seconds = options_.seconds, .keep_going = options_.keep_going});
     PpmReader frames(program, facts_.size, where_);
     RgbImage image;
-    for (const int64_t index : wanted) {
-      if (!frames.next(image)) {
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const int64_t index = wanted[i];
+      if ((i == 0 || index != wanted[i - 1]) && !frames.next(image)) {
         const std::string complaint = program.succeeded() ? "" : program.complaint();
         throw Error(ErrorCode::input_invalid,
                     {.where = where_ + ": frame " + std::to_string(index),
@@ -246,8 +249,8 @@ class FfmpegVideo final : public VideoSource {
  private:
   std::vector<std::string> decoding_arguments(std::span<const int64_t> wanted) const {
     std::string select = "select=";
-    for (const int64_t index : wanted)
-      select += (index == wanted.front() ? "eq(n\\," : "+eq(n\\,") + std::to_string(index) + ")";
+    for (size_t i = 0; i < wanted.size(); ++i)
+      select += (i == 0 ? "eq(n\\," : "+eq(n\\,") + std::to_string(wanted[i]) + ")";
     std::vector<std::string> arguments = {options_.ffmpeg, "-nostdin", "-v", "error", "-xerror"};
     const std::vector<std::string> input = input_arguments(path_, container_);
     arguments.insert(arguments.end(), input.begin(), input.end());

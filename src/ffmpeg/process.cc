@@ -23,6 +23,7 @@ namespace galago {
 namespace {
 
 constexpr int kLookMs = 100;              // between two looks at the clock and at keep_going
+constexpr int kLastReads = 32;            // of the error stream, once the program has ended: a full pipe
 constexpr size_t kComplaintBytes = 2000;  // kept of the error stream
 constexpr size_t kShownBytes = 300;       // of them, in a message
 constexpr size_t kLineBytes = 64 << 10;
@@ -89,7 +90,8 @@ class Setting {
   posix_spawnattr_t attributes_;
 };
 
-// It may not write files, leave a core or take all memory. Where that cannot be said, it runs without.
+// It may not write files, leave a core or take all memory. This is said to the running program, so it does
+// not hold for its first moments, and where it cannot be said, the program runs without.
 void restrain(pid_t pid) {
   const rlimit nothing{0, 0};
   const rlimit memory{kMemoryBytes, kMemoryBytes};
@@ -136,12 +138,34 @@ Program::~Program() {
   if (errors_ >= 0) close(errors_);
 }
 
+Program::End Program::look_for_end() {
+  if (pid_ < 0) return end_of_it_;
+  int status = 0;
+  const pid_t ended = waitpid(pid_, &status, WNOHANG);
+  if (ended == 0 || (ended < 0 && errno == EINTR)) return End::none;
+  pid_ = -1;
+  if (ended < 0)
+    end_of_it_ = End::unknown;
+  else
+    end_of_it_ = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? End::good : End::bad;
+  return end_of_it_;
+}
+
 void Program::stop() {
-  if (pid_ < 0) return;
+  if (look_for_end() != End::none) return;  // its number may be another's by now
   kill(pid_, SIGKILL);
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
+}
+
+void Program::check_going() const {
+  if (limits_.keep_going && !limits_.keep_going()) throw Cancelled{};
+  if (std::chrono::steady_clock::now() > end_)
+    throw Error(ErrorCode::timeout,
+                {.where = name_,
+                 .got = "no end after " + std::to_string(std::lround(limits_.seconds)) + " s",
+                 .hint = "cut a shorter part of the video"});
 }
 
 void Program::read_complaint() {
@@ -158,12 +182,7 @@ void Program::read_complaint() {
 
 void Program::wait_for_output() {
   for (;;) {
-    if (limits_.keep_going && !limits_.keep_going()) throw Cancelled{};
-    if (std::chrono::steady_clock::now() > end_)
-      throw Error(ErrorCode::timeout,
-                  {.where = name_,
-                   .got = "no end after " + std::to_string(std::lround(limits_.seconds)) + " s",
-                   .hint = "cut a shorter part of the video"});
+    check_going();
     std::array<pollfd, 2> streams = {{{output_, POLLIN, 0}, {errors_, POLLIN, 0}}};
     const int ready = poll(streams.data(), errors_ >= 0 ? 2 : 1, kLookMs);
     if (ready < 0 && errno != EINTR) throw_system("reading from " + name_, errno);
@@ -186,18 +205,20 @@ bool Program::succeeded() {
   std::array<char, 4096> rest;
   while (read(rest) > 0) {
   }
-  while (errors_ >= 0) {  // it has closed its output: what is left to read is short
+  // It has closed its output, which need not be its end.
+  for (int wait_ms = 1; look_for_end() == End::none; wait_ms = std::min(2 * wait_ms, kLookMs)) {
+    check_going();
     pollfd stream{errors_, POLLIN, 0};
-    if (poll(&stream, 1, kLookMs) <= 0) break;
+    if (poll(&stream, errors_ >= 0 ? 1 : 0, wait_ms) > 0) read_complaint();
+  }
+  for (int i = 0; i < kLastReads && errors_ >= 0; ++i) {  // others may hold the stream open
+    pollfd stream{errors_, POLLIN, 0};
+    if (poll(&stream, 1, 0) <= 0) break;
     read_complaint();
   }
-  int status = 0;
-  pid_t ended = 0;
-  while ((ended = waitpid(pid_, &status, 0)) < 0 && errno == EINTR) {
-  }
-  pid_ = -1;
   if (limits_.keep_going && !limits_.keep_going()) throw Cancelled{};
-  return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (end_of_it_ == End::unknown) return complaint_.empty();
+  return end_of_it_ == End::good;
 }
 
 std::string Program::complaint() const {

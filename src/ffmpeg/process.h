@@ -31,20 +31,27 @@ class Program {
 
   /// Waits for some output: its length, or 0 at its end. Error{timeout}; Cancelled.
   size_t read(std::span<char> out);
-  /// Waits for its end: true when it ended by itself with status 0.
+  /// Waits for its end: true when it ended by itself with status 0. Where the status cannot be had, since the
+  /// process ignores SIGCHLD or waits for every child, true when nothing came on its error stream.
+  /// Error{timeout}; Cancelled.
   bool succeeded();
   /// What it wrote to its error stream, in one line of at most some hundred characters.
   std::string complaint() const;
 
  private:
+  enum class End { none, good, bad, unknown };
+
+  void check_going() const;
   void wait_for_output();
   void read_complaint();
+  End look_for_end();
   void stop();
 
   std::string name_;
   ProgramLimits limits_;
   std::chrono::steady_clock::time_point end_;
-  pid_t pid_ = -1;
+  pid_t pid_ = -1;  // -1 once it has ended
+  End end_of_it_ = End::none;
   int output_ = -1;
   int errors_ = -1;
   std::string complaint_;

@@ -12,7 +12,8 @@ namespace galago {
 namespace {
 
 constexpr size_t kMostTransforms = 16;
-constexpr size_t kColorBytes = 11;  // of a colr box that holds a profile of numbers
+constexpr size_t kMostProperties = 0x7FFF;  // that an association can name
+constexpr size_t kColorBytes = 11;          // of a colr box that holds a profile of numbers
 
 [[noreturn]] void throw_boxes(const std::string& where, const std::string& got) {
   throw_invalid_image(where, got, "a HEIC or AVIF image");
@@ -186,7 +187,8 @@ HeifPicture read_heif_boxes(const EncodedImage& file) {
   const Bytes properties = find_box(meta, "iprp");
   const Bytes associations = find_box(properties, "ipma");
   std::vector<Box> boxes;
-  for (Bytes container = find_box(properties, "ipco"); !container.empty();) {
+  for (Bytes container = find_box(properties, "ipco");
+       !container.empty() && boxes.size() < kMostProperties;) {
     boxes.push_back(next_box(container));
     const Bytes& body = boxes.back().body;
     if (boxes.back().name == "colr" && body.size() >= kColorBytes)

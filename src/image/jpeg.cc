@@ -156,11 +156,14 @@ void open(JpegReader& reader, const EncodedImage& file) {
 
 int64_t rounded_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-// The image, a band of it, and the coefficients of all of it where several scans make it.
+// The image, a band of it, the saved markers with those that are joined, and the coefficients of all of it
+// where several scans make it.
 int64_t memory_of(JpegReader& reader) {
   const jpeg_decompress_struct& info = reader.info;
   const int64_t row = int64_t{info.image_width} * (3 + info.num_components);
   int64_t bytes = int64_t{info.image_width} * info.image_height * 3 + row * kRowsAtOnce;
+  for (jpeg_saved_marker_ptr marker = info.marker_list; marker != nullptr; marker = marker->next)
+    bytes += 2 * int64_t{marker->data_length};
   if (jpeg_has_multiple_scans(&reader.info) == FALSE) return bytes;
   for (int i = 0; i < info.num_components; ++i) {
     const jpeg_component_info& part = info.comp_info[i];

@@ -19,6 +19,11 @@ constexpr int kMostSamples = 6;            // of one pixel, as Pillow
 constexpr uint16_t kCorelAlpha = 999;      // ExtraSamples of Corel Draw
 constexpr int64_t kSpareBytes = 64 << 20;  // that a file may make libtiff hold besides its pixels
 constexpr uint32_t kReducedPicture = 1;    // a bit of NewSubfileType
+// Blocks are decoded whole, edges beyond the picture too, and several may share bytes of the file. So many
+// pixels may they have for each of the picture besides limits::kCanvasPixels, and so many bytes for each of
+// the file besides kSpareBytes.
+constexpr int64_t kMostPixelsForOne = 4;
+constexpr int64_t kMostBytesForOne = 4;
 
 TiffMemory& memory_of(thandle_t handle) { return *static_cast<TiffMemory*>(handle); }
 
@@ -307,6 +312,48 @@ RgbImage decode_blocks(TIFF* tiff, const TiffLayout& layout, const TiffMemory& m
   return image;
 }
 
+int64_t rounded_up(int64_t length, int64_t step) { return (length + step - 1) / step * step; }
+
+void check_tiles(TIFF* tiff, ImageSize picture, const EncodedImage& file) {
+  constexpr int64_t longest = int64_t{1} << 31;  // the product of two stays in range
+  const ImageSize tile{field<uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0),
+                       field<uint32_t>(tiff, TIFFTAG_TILELENGTH, 0)};
+  if (tile.width < 1 || tile.height < 1) throw_invalid_image(file.where, "empty TIFF tiles", "tiles");
+  const int64_t covered = rounded_up(picture.width, std::min(tile.width, longest)) *
+                          rounded_up(picture.height, std::min(tile.height, longest));
+  const int64_t most = kMostPixelsForOne * picture.width * picture.height + limits::kCanvasPixels;
+  if (covered > most)
+    throw Error(ErrorCode::input_too_large,
+                {.where = file.where,
+                 .got = "TIFF tiles of " + std::to_string(covered) + " pixels around a picture of " +
+                        std::to_string(picture.width) + "x" + std::to_string(picture.height),
+                 .expected = "at most " + std::to_string(most)});
+}
+
+// Blocks that lie outside the file cannot be read, and do not count.
+void check_shared_bytes(TIFF* tiff, const EncodedImage& file) {
+  const uint32_t blocks = TIFFIsTiled(tiff) != 0 ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
+  const int64_t most = kMostBytesForOne * file.size() + kSpareBytes;
+  const auto size = static_cast<uint64_t>(file.size());
+  int64_t bytes = 0;
+  for (uint32_t i = 0; i < blocks; ++i) {
+    const uint64_t offset = TIFFGetStrileOffset(tiff, i);
+    const uint64_t count = TIFFGetStrileByteCount(tiff, i);
+    if (offset <= size && count <= size - offset) bytes += static_cast<int64_t>(count);
+    if (bytes > most)
+      throw Error(ErrorCode::input_too_large, {.where = file.where,
+                                               .got = "TIFF blocks that share the bytes of the file, over " +
+                                                      std::to_string(most) + " in all of them",
+                                               .expected = "blocks with bytes of their own"});
+  }
+}
+
+// Before anything is decoded: a small file must not stand for hours of work.
+void check_work(TIFF* tiff, const TiffLayout& layout, const EncodedImage& file) {
+  if (TIFFIsTiled(tiff) != 0) check_tiles(tiff, layout.size, file);
+  check_shared_bytes(tiff, file);
+}
+
 // What decoding holds at its peak: the picture, and rows or blocks of samples.
 int64_t peak_of(TIFF* tiff, const TiffLayout& layout, const EncodedImage& file) {
   constexpr int64_t most = int64_t{1} << 40;  // far above every limit, and far from overflow
@@ -359,6 +406,7 @@ ImageHeader read_tiff_header(const EncodedImage& file) {
   TiffMemory memory;
   const TiffHandle tiff = open_tiff(memory, file);
   const TiffLayout layout = layout_of(tiff.get(), file);
+  check_work(tiff.get(), layout, file);
   return {layout.size, orientation_of(tiff.get()), peak_of(tiff.get(), layout, file)};
 }
 

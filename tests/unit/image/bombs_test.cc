@@ -15,6 +15,7 @@
 #include "galago/error.h"
 #include "hostile_cases.h"
 #include "image/animation.h"
+#include "image/decoders.h"
 #include "image/image.h"
 #include "image_test_support.h"
 #include "io/process_memory.h"
@@ -178,6 +179,24 @@ TEST(Bombs, WhatIsDecodedStaysWithinTheBudget) {
     EXPECT_EQ(black.code, kDecoded) << black.message;
     EXPECT_LT(black.grown, 4LL * 6000 * 6000 + 64 * kMegabyte);
   }
+}
+
+// libjpeg keeps the segments that may hold EXIF or XMP, and EXIF is joined of them.
+TEST(Bombs, SegmentsOfAJpegCountAsMemory) {
+  const Bytes plain = good("jpeg_420.jpg");
+  constexpr int64_t segment = 65533;
+  Bytes bytes = plain.substr(0, 2);
+  for (int i = 0; i < 100; ++i)
+    bytes += Bytes(
+                 "\xff\xe1\xff\xff"
+                 "Exif\0\0",
+                 10) +
+             Bytes(segment - 6, 'x');
+  bytes += plain.substr(2);
+  const auto memory = [](const Bytes& file) {
+    return read_jpeg_header({std::as_bytes(std::span(file)), "segments"}).memory;
+  };
+  EXPECT_GE(memory(bytes) - memory(plain), 2 * 100 * segment);
 }
 
 // Photos of 50 million pixels: their headers pass. The data are those of a small picture.

@@ -2,9 +2,13 @@
 // (WebP) and the Windows bitmap headers.
 #include "hostile_cases.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <initializer_list>
+#include <span>
 
+#include "image/image.h"
 #include "image_test_support.h"
 
 namespace galago::image_test {
@@ -20,6 +24,48 @@ Bytes patched_after(const std::string& name, std::string_view mark, size_t offse
   return patched(bytes, bytes.find(mark) + offset, with);
 }
 
+Bytes big32(uint32_t value) {
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+          static_cast<char>(value)};
+}
+Bytes little32(uint32_t value) {
+  Bytes bytes = big32(value);
+  std::reverse(bytes.begin(), bytes.end());
+  return bytes;
+}
+
+ErrorCode refusal(const Bytes& bytes, const char* name) {
+  try {
+    decode_image(std::as_bytes(std::span(bytes)), name);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.where(), name);
+    return error.code();
+  }
+  ADD_FAILURE() << name << " was decoded";
+  return ErrorCode::internal;
+}
+
+int answer_damage(const char* name, size_t prefixes, int rounds, std::mt19937& random) {
+  const Bytes whole = good(name);
+  int refused = 0;
+  const auto answer = [&](const Bytes& bytes) {
+    try {
+      decode_image(std::as_bytes(std::span(bytes)), name);
+    } catch (const Error& error) {
+      EXPECT_NE(error.code(), ErrorCode::internal) << error.what();
+      ++refused;
+    }
+  };
+  for (size_t keep = 0; keep < whole.size(); keep += 1 + whole.size() / prefixes)
+    answer(whole.substr(0, keep));
+  for (int round = 0; round < rounds; ++round) {
+    Bytes bytes = whole;
+    for (int i = 0; i < 1 + round % 4; ++i) bytes[random() % bytes.size()] = static_cast<char>(random());
+    answer(bytes);
+  }
+  return refused;
+}
+
 namespace {
 
 Bytes cut(const std::string& name, size_t keep) { return good(name).substr(0, keep); }
@@ -28,16 +74,6 @@ Bytes half(const std::string& name) { return cut(name, good(name).size() / 2); }
 Bytes join(std::initializer_list<std::string_view> parts) {
   Bytes bytes;
   for (const std::string_view part : parts) bytes.append(part);
-  return bytes;
-}
-
-Bytes big32(uint32_t value) {
-  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
-          static_cast<char>(value)};
-}
-Bytes little32(uint32_t value) {
-  Bytes bytes = big32(value);
-  std::reverse(bytes.begin(), bytes.end());
   return bytes;
 }
 

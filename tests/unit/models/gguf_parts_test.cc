@@ -73,7 +73,8 @@ TEST(GgufParts, AllMustBeThereAndBeWhatTheirNamesSay) {
   says(error_of_parts(first_part(), bad), "split.no: got 0, expected 1");
   bad = second_part().without("split.count").raw("split.count", 2, little<uint16_t>(3));
   says(error_of_parts(first_part(), bad), "split.count: got 3, expected 2");
-  says(error_of_parts(first_part(), second_part().zeros("blk.0.attn_q.weight", {8, 8})), "another part holds");
+  says(error_of_parts(first_part(), second_part().zeros("blk.0.attn_q.weight", {8, 8})),
+       "another part holds");
   says(error_of_parts(first_part(), second_part().zeros("more", {8})),
        "split.tensors.count: got 21 in all parts, expected 20");
   GgufBuilder none;
