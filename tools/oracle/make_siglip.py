@@ -1,12 +1,13 @@
 # Writes tiny SigLIP models and what transformers makes of pictures and texts with them; and a tiny CLIP tower.
 # In: the test data folder, whose text/families/ holds small tokenizers as the hub has them. Out: models/<name> and
-# goldens/<name> in it, for every entry of MODELS: input ids, pixel values, every hidden state of the vision tower,
-# embeddings as they leave the heads, logits_per_image and the sigmoid of them, text embeddings and logits with padding
-# masked, and of a text with special tokens; and the same of clip_tower's tower.
-# Reference: transformers 5.18.0 SiglipModel and CLIPVisionModel in float32, PIL image processor, AutoTokenizer (needs
-# sentencepiece and protobuf).
+# goldens/<name> in it, for every entry of MODELS: input ids, pixel values (of NaFlex with mask and grids), every hidden
+# state of the vision tower, embeddings as they leave the heads, logits_per_image and the sigmoid of them, text embeddings
+# and logits with padding masked, and of a text with special tokens; and the same of clip_tower's tower.
+# Reference: transformers 5.18.0 SiglipModel, Siglip2Model and CLIPVisionModel in float32, PIL image processor,
+# AutoTokenizer (needs sentencepiece and protobuf).
 # Usage: python tools/oracle/make_siglip.py -d tests/data [--only NAME]
 #        python tools/oracle/make_siglip.py -d tests/data --true-size 224 -o OUT    (OUT/model and OUT/golden)
+#        python tools/oracle/make_siglip.py -d tests/data --true-size naflex -o OUT
 
 import argparse
 import json
@@ -22,10 +23,13 @@ from transformers import (
     AutoTokenizer,
     CLIPVisionConfig,
     CLIPVisionModel,
+    Siglip2Config,
+    Siglip2Model,
     SiglipConfig,
     SiglipModel,
 )
 from transformers.image_utils import load_image
+from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from reference import check_versions, write_golden
@@ -43,6 +47,7 @@ TEXTS = [
 # In transformers the end tokens in it are control tokens.
 SPECIAL = "a photo of</s> a cat <eos> and a dog"
 PICTURES = ["shapes_100x80.png", "shapes_37x90.png", "shapes_300x60.jpg"]
+NAFLEX_PICTURES = [*PICTURES, "shapes_3x5.png"]
 
 MODELS = {
     # google/siglip-base-patch16-224 in small: SentencePiece file, bicubic, float32.
@@ -59,6 +64,22 @@ MODELS = {
         "seed": 22, "tokenizer": "siglip2_gemma", "resample": 2, "dtype": torch.bfloat16,
         "vision": dict(hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=3,
                        image_size=75, patch_size=10),
+        "text": dict(hidden_size=40, intermediate_size=96, num_hidden_layers=2,
+                     num_attention_heads=4, max_position_embeddings=64, projection_size=48),
+    },
+    # google/siglip2-base-patch16-naflex in small: pictures of any shape, a 4x4 table stretched and shrunk, float32.
+    "naflex": {
+        "seed": 25, "tokenizer": "siglip2_gemma", "resample": 2, "dtype": torch.float32, "max_num_patches": 24,
+        "vision": dict(hidden_size=24, intermediate_size=56, num_hidden_layers=3, num_attention_heads=3,
+                       num_patches=16, patch_size=8),
+        "text": dict(hidden_size=24, intermediate_size=52, num_hidden_layers=2, num_attention_heads=2,
+                     max_position_embeddings=64),
+    },
+    # The same in bfloat16, with fewer patches than the 7x7 table has places, bicubic, a text tower of another width.
+    "naflex_bf16": {
+        "seed": 26, "tokenizer": "siglip2", "resample": 3, "dtype": torch.bfloat16, "max_num_patches": 30,
+        "vision": dict(hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+                       num_patches=49, patch_size=5),
         "text": dict(hidden_size=40, intermediate_size=96, num_hidden_layers=2,
                      num_attention_heads=4, max_position_embeddings=64, projection_size=48),
     },
@@ -93,20 +114,26 @@ def write_model(spec, folder, families):
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     settings["model_input_names"] = ["input_ids"]  # as on the hub: the text tower sees its padding
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
-    config = SiglipConfig(text_config=spec["text"], vision_config=spec["vision"])
+    naflex = "max_num_patches" in spec
+    config = (Siglip2Config if naflex else SiglipConfig)(text_config=spec["text"], vision_config=spec["vision"])
     config.save_pretrained(folder)  # AutoTokenizer asks for the model's type
     config.text_config.vocab_size = spec.get("vocab") or len(AutoTokenizer.from_pretrained(folder))
     config._attn_implementation = "eager"
-    model = SiglipModel(config)
+    model = (Siglip2Model if naflex else SiglipModel)(config)
     fill(model, spec["seed"])
     model.to(spec["dtype"])
     model.save_pretrained(folder)
     for path in folder.glob("*.safetensors"):
         path.chmod(0o644)
-    side = spec["vision"]["image_size"]
-    SiglipImageProcessorPil(
-        size={"height": side, "width": side}, resample=spec["resample"], image_mean=[0.5] * 3, image_std=[0.5] * 3
-    ).save_pretrained(folder)
+    scaling = dict(resample=spec["resample"], image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    if naflex:
+        processor = Siglip2ImageProcessorPil(
+            patch_size=config.vision_config.patch_size, max_num_patches=spec["max_num_patches"], **scaling
+        )
+    else:
+        side = spec["vision"]["image_size"]
+        processor = SiglipImageProcessorPil(size={"height": side, "width": side}, **scaling)
+    processor.save_pretrained(folder)
 
 
 def masked_inputs(folder, arguments):
@@ -124,8 +151,11 @@ def masked_inputs(folder, arguments):
 
 
 def write_siglip_golden(folder, golden, pictures):
-    """Runs one model on PICTURES and TEXTS."""
-    model = SiglipModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    """Runs one model on its pictures and TEXTS."""
+    naflex = json.loads((folder / "config.json").read_text())["model_type"] == "siglip2"
+    names = NAFLEX_PICTURES if naflex else PICTURES
+    kind = Siglip2Model if naflex else SiglipModel
+    model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     if not type(processor).__name__.endswith("Pil"):
         raise SystemExit(f"expected the PIL image processor, got {type(processor).__name__}")
@@ -137,10 +167,10 @@ def write_siglip_golden(folder, golden, pictures):
     special = tokenizer([SPECIAL], **arguments)
     if list(inputs.keys()) != ["input_ids"]:
         raise SystemExit(f"expected input_ids alone, got {list(inputs.keys())}")
-    pixels = processor([load_image(str(pictures / name)) for name in PICTURES], return_tensors="pt")["pixel_values"]
+    pixels = processor([load_image(str(pictures / name)) for name in names], return_tensors="pt")
     with torch.no_grad():
-        out = model(input_ids=inputs["input_ids"], pixel_values=pixels, output_hidden_states=True)
-        out_masked = model(**masked, pixel_values=pixels)
+        out = model(input_ids=inputs["input_ids"], **pixels, output_hidden_states=True)
+        out_masked = model(**masked, **pixels)
         special_features = model.get_text_features(**special).pooler_output
     logits = out.logits_per_image
     tensors = {
@@ -153,13 +183,13 @@ def write_siglip_golden(folder, golden, pictures):
         "text_embeds": out.text_embeds,
         "logits_per_image": logits,
         "probabilities": torch.sigmoid(logits),
-        "pixel_values": pixels,
+        **pixels,
         "attention_mask": masked["attention_mask"],
         "masked_text_features": out_masked.text_model_output.pooler_output,
         "masked_logits_per_image": out_masked.logits_per_image,
         "special_text_features": special_features,
     }
-    facts = {"images": PICTURES, "texts": TEXTS, "special_text": SPECIAL, "tokenizer": type(tokenizer).__name__}
+    facts = {"images": names, "texts": TEXTS, "special_text": SPECIAL, "tokenizer": type(tokenizer).__name__}
     write_golden(golden, tensors, facts, keep_pixels=True)
     (golden / "trace.safetensors").chmod(0o644)
     probabilities = torch.sigmoid(logits)
@@ -196,7 +226,7 @@ def main():
     parser = argparse.ArgumentParser(description="Write tiny SigLIP models and their goldens.")
     parser.add_argument("-d", "--data", type=pathlib.Path, required=True, help="tests/data")
     parser.add_argument("--only", choices=[*sorted(MODELS), "clip_tower"], help="make this one only")
-    parser.add_argument("--true-size", type=int, choices=(224, 512), help="the base-patch16 shape, random weights")
+    parser.add_argument("--true-size", choices=("224", "512", "naflex"), help="the base-patch16 shape, random weights")
     parser.add_argument("-o", "--output", type=pathlib.Path, help="with --true-size: where to")
     versions.add_arguments(parser)
     arguments = parser.parse_args()
@@ -205,7 +235,11 @@ def main():
         if not arguments.output:
             parser.error("--true-size needs --output")
         spec = {"seed": 5, "vocab": 32000, "tokenizer": "siglip", "resample": 3, "dtype": torch.float32,
-                "vision": dict(image_size=arguments.true_size, patch_size=16), "text": dict()}
+                "vision": dict(patch_size=16), "text": dict()}
+        if arguments.true_size == "naflex":
+            spec |= {"max_num_patches": 256, "tokenizer": "siglip2_gemma", "resample": 2}
+        else:
+            spec["vision"]["image_size"] = int(arguments.true_size)
         write_model(spec, arguments.output / "model", arguments.data / "text" / "families")
         write_siglip_golden(arguments.output / "model", arguments.output / "golden", arguments.data / "pictures")
         return
