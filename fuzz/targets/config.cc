@@ -29,6 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::accept([&] { parse_llava_next_processor_config(text, where); });
   fuzz::accept([&] { parse_siglip_config(text, where); });
   fuzz::accept([&] { parse_fixed_size_config(text, where); });
+  fuzz::accept([&] { parse_siglip2_config(text, where); });
+  fuzz::accept([&] { parse_naflex_config(text, where); });
   const fuzz::MemoryFiles files({{"config.json", text},
                                  {"preprocessor_config.json", text},
                                  {"processor_config.json", text},
@@ -41,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::accept([&] { read_idefics3_settings(files); });
   fuzz::accept([&] { read_llava_next_settings(files); });
   fuzz::accept([&] { read_siglip_settings(files); });
+  fuzz::accept([&] { read_naflex_settings(files); });
   fuzz::accept([&] { read_template_context(files); });
   return 0;
 }

@@ -46,6 +46,8 @@ inline constexpr int64_t kImageSide = 65535;
 /// Tiles that one image may be cut into, and the pixels in all of them.
 inline constexpr int64_t kImageTiles = 8192;
 inline constexpr int64_t kTilePixels = 2 * kImagePixels;
+/// Patches that a picture of any shape may become (NaFlex); every one of them looks at every other.
+inline constexpr int64_t kImagePatches = 1 << 16;
 /// Sizes that a model may allow for a picture cut into tiles.
 inline constexpr int64_t kGridPinpoints = 4096;
 /// Images in one prompt.

@@ -169,12 +169,16 @@ Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
   return tiles;
 }
 
-Tensor normalise(const Tiles& tiles, const PixelScaling& scaling) {
-  Tensor floats({tiles.count, kChannels, tiles.height, tiles.width});
+std::array<float, 3 * 256> float_tables(const PixelScaling& scaling) {
   std::array<float, kChannels * 256> tables;
   for (int64_t channel = 0; channel < kChannels; ++channel)
     float_of_byte(scaling, channel, tables.data() + channel * 256);
-  kernels::look_up(tiles.pixels, tiles.height * tiles.width, tables, floats.data());
+  return tables;
+}
+
+Tensor normalise(const Tiles& tiles, const PixelScaling& scaling) {
+  Tensor floats({tiles.count, kChannels, tiles.height, tiles.width});
+  kernels::look_up(tiles.pixels, tiles.height * tiles.width, float_tables(scaling), floats.data());
   return floats;
 }
 

@@ -4,6 +4,7 @@
 // the same algorithm.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -41,7 +42,11 @@ TileGrid plan_tiles(ImageSize size, const PreprocessorConfig& config);
 /// Resizes and cuts as plan_stages says.
 Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config);
 
-/// Rescales and normalises to floats [count, 3, height, width], rounding as numpy does in the reference.
+/// The float of every byte of the three colours, one table of 256 behind the other: rescaled and normalised,
+/// rounding as numpy does in the reference.
+std::array<float, 3 * 256> float_tables(const PixelScaling& scaling);
+
+/// Rescales and normalises to floats [count, 3, height, width] by float_tables.
 Tensor normalise(const Tiles& tiles, const PixelScaling& scaling);
 
 }  // namespace galago

@@ -58,7 +58,7 @@ void check_divides(const JsonField& object, const std::string& key, int64_t valu
                                          .expected = "a multiple of " + of + " " + std::to_string(divisor)});
 }
 
-VisionConfig read_vision_config(const JsonField& object, const VisionConfig& defaults) {
+VisionConfig read_vision_encoder(const JsonField& object, const VisionConfig& defaults) {
   object.expect_object();
   VisionConfig config = defaults;
   config.model_type = string_or(object, "model_type", defaults.model_type);
@@ -68,11 +68,16 @@ VisionConfig read_vision_config(const JsonField& object, const VisionConfig& def
   config.num_attention_heads =
       integer_or(object, "num_attention_heads", kWidths, defaults.num_attention_heads);
   config.num_channels = integer_or(object, "num_channels", {1, 16}, defaults.num_channels);
-  config.image_size = square_side(object, "image_size", defaults.image_size);
   config.patch_size = square_side(object, "patch_size", defaults.patch_size);
   config.layer_norm_eps = read_epsilon(object, "layer_norm_eps", defaults.layer_norm_eps);
   config.hidden_act = read_activation(object, defaults.hidden_act);
   check_divides(object, "hidden_size", config.hidden_size, "num_attention_heads", config.num_attention_heads);
+  return config;
+}
+
+VisionConfig read_vision_config(const JsonField& object, const VisionConfig& defaults) {
+  VisionConfig config = read_vision_encoder(object, defaults);
+  config.image_size = square_side(object, "image_size", defaults.image_size);
   if (config.patch_size > config.image_size)
     throw Error(ErrorCode::model_invalid,
                 {.where = object.where() + ".patch_size",

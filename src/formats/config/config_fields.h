@@ -51,6 +51,8 @@ void read_common(const JsonField& root, ModelConfig& config);
 
 /// A vision_config; `defaults` are its transformers class's.
 VisionConfig read_vision_config(const JsonField& object, const VisionConfig& defaults);
+/// The same without image_size, which stays the default's: for towers that take pictures of any shape.
+VisionConfig read_vision_encoder(const JsonField& object, const VisionConfig& defaults);
 
 /// The defaults of SiglipVisionConfig and CLIPVisionConfig.
 VisionConfig siglip_vision_defaults();

@@ -1,6 +1,9 @@
-// config.json and preprocessor_config.json of model_type siglip. The defaults are those of transformers 5.18
-// SiglipTextConfig, SiglipVisionConfig and SiglipImageProcessorPil.
+// config.json and preprocessor_config.json of model_type siglip and siglip2. The defaults are those of
+// transformers 5.18 SiglipTextConfig, SiglipVisionConfig and SiglipImageProcessorPil; Siglip2's differ where
+// a function says so.
 #include "formats/config/siglip_config.h"
+
+#include <cmath>
 
 #include "core/limits.h"
 #include "formats/config/config_fields.h"
@@ -37,6 +40,37 @@ void check_one_width(const SiglipConfig& config, const std::string& where) {
                .expected = std::to_string(config.vision.hidden_size) + ", the width of an image embedding"});
 }
 
+/// The tower of a siglip2: its table of positions is a square of num_patches.
+VisionConfig read_naflex_tower(const JsonField& object) {
+  VisionConfig defaults = siglip_vision_defaults();
+  defaults.model_type = "siglip2_vision_model";
+  VisionConfig config = read_vision_encoder(object, defaults);
+  const int64_t positions = integer_or(object, "num_patches", {1, limits::kConfigPositions}, 256);
+  const int64_t side = std::llround(std::sqrt(static_cast<double>(positions)));
+  if (side * side != positions) object.at("num_patches").fail("a square number");
+  config.image_size = side * config.patch_size;
+  return config;
+}
+
+/// Both halves; `read_tower` makes a VisionConfig of vision_config.
+template <class ReadTower>
+SiglipConfig parse_halves(std::string_view json, const std::string& where, const ReadTower& read_tower) {
+  const Json document = parse_json(json, where);
+  const JsonField root(document, where);
+  ModelConfig common;
+  read_common(root, common);
+  SiglipConfig config{.model_type = common.model_type, .dtype = common.dtype, .vision = {}, .text = {}};
+  const Json absent = Json::object();
+  const auto vision = root.find("vision_config");
+  config.vision = read_tower(vision ? *vision : JsonField(absent, where + ": vision_config"));
+  if (vision && !boolean_or(*vision, "vision_use_head", true))
+    vision->at("vision_use_head").unsupported("true");
+  const auto text = root.find("text_config");
+  config.text = read_siglip_text_config(text ? *text : JsonField(absent, where + ": text_config"));
+  check_one_width(config, where);
+  return config;
+}
+
 /// Whether the tokenizer tells the text tower what is padding. Every tokenizer class of the reference does
 /// where the file does not say.
 bool read_attention_mask(const ModelFiles& files) {
@@ -53,21 +87,13 @@ bool read_attention_mask(const ModelFiles& files) {
 }  // namespace
 
 SiglipConfig parse_siglip_config(std::string_view json, const std::string& where) {
-  const Json document = parse_json(json, where);
-  const JsonField root(document, where);
-  ModelConfig common;
-  read_common(root, common);
-  SiglipConfig config{.model_type = common.model_type, .dtype = common.dtype, .vision = {}, .text = {}};
-  const Json absent = Json::object();
-  const auto vision = root.find("vision_config");
-  config.vision = read_vision_config(vision ? *vision : JsonField(absent, where + ": vision_config"),
-                                     siglip_vision_defaults());
-  if (vision && !boolean_or(*vision, "vision_use_head", true))
-    vision->at("vision_use_head").unsupported("true");
-  const auto text = root.find("text_config");
-  config.text = read_siglip_text_config(text ? *text : JsonField(absent, where + ": text_config"));
-  check_one_width(config, where);
-  return config;
+  return parse_halves(json, where, [](const JsonField& object) {
+    return read_vision_config(object, siglip_vision_defaults());
+  });
+}
+
+SiglipConfig parse_siglip2_config(std::string_view json, const std::string& where) {
+  return parse_halves(json, where, read_naflex_tower);
 }
 
 FixedSizeConfig parse_fixed_size_config(std::string_view json, const std::string& where) {
@@ -101,6 +127,28 @@ FixedSizeConfig parse_fixed_size_config(std::string_view json, const std::string
   return config;
 }
 
+NaflexConfig parse_naflex_config(std::string_view json, const std::string& where) {
+  const Json document = parse_json(json, where);
+  const JsonField root(document, where);
+  const JsonField object = root.find("image_processor").value_or(root);
+  object.expect_object();
+  NaflexConfig config;
+  read_pixel_scaling(object, config);
+  config.do_resize = switch_or(object, "do_resize", true);
+  refuse_null(object, {"patch_size", "max_num_patches"});
+  config.resample = read_resample(object, Resample::bilinear);  // null too, unlike in the other processors
+  config.patch_size = integer_or(object, "patch_size", {1, limits::kImageSide}, 16);
+  config.max_num_patches = integer_or(object, "max_num_patches", {1, limits::kImagePatches}, 256);
+  const int64_t patch_pixels = config.patch_size * config.patch_size;
+  if (config.max_num_patches > limits::kTilePixels / patch_pixels)
+    throw Error(ErrorCode::model_invalid,
+                {.where = object.where() + ": max_num_patches, patch_size",
+                 .got = std::to_string(config.max_num_patches) + " patches of " +
+                        std::to_string(patch_pixels) + " pixels",
+                 .expected = "at most " + std::to_string(limits::kTilePixels) + " pixels in all"});
+  return config;
+}
+
 SiglipSettings read_siglip_settings(const ModelFiles& files) {
   SiglipSettings settings;
   settings.model =
@@ -114,6 +162,21 @@ SiglipSettings read_siglip_settings(const ModelFiles& files) {
                                                   std::to_string(settings.preprocessor.width),
                                            .expected = std::to_string(side) + " x " + std::to_string(side) +
                                                        ", the tower's image_size"});
+  settings.attention_mask = read_attention_mask(files);
+  return settings;
+}
+
+NaflexSettings read_naflex_settings(const ModelFiles& files) {
+  NaflexSettings settings;
+  settings.model =
+      parse_siglip2_config(files.read("config.json", limits::kConfigBytes), files.where("config.json"));
+  const ImageProcessorText preprocessor = read_image_processor(files);
+  settings.preprocessor = parse_naflex_config(preprocessor.json, preprocessor.where);
+  const int64_t patch = settings.model.vision.patch_size;
+  if (settings.preprocessor.patch_size != patch)
+    throw Error(ErrorCode::model_invalid, {.where = preprocessor.where + ": patch_size",
+                                           .got = std::to_string(settings.preprocessor.patch_size),
+                                           .expected = std::to_string(patch) + ", the tower's patch_size"});
   settings.attention_mask = read_attention_mask(files);
   return settings;
 }
