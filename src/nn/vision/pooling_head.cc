@@ -42,8 +42,15 @@ PoolingHead::PoolingHead(const EncoderShape& shape, const Scope& scope)
 }
 
 void PoolingHead::forward(ConstMatrix x, int64_t count, Matrix pooled, Workspace& workspace) const {
+  const std::vector<int64_t> all_rows(static_cast<size_t>(count), x.rows / count);
+  forward(x, all_rows, pooled, workspace);
+}
+
+void PoolingHead::forward(ConstMatrix x, std::span<const int64_t> patches, Matrix pooled,
+                          Workspace& workspace) const {
   Workspace::Frame frame(workspace);
-  const int64_t patches = x.rows / count;
+  const int64_t count = std::ssize(patches);
+  const int64_t rows = x.rows / count;
   const Matrix query = workspace.matrix(1, x.cols);   // [1, C], the same for every image
   const Matrix k = workspace.matrix(x.rows, x.cols);  // [count*P, C]
   const Matrix v = workspace.matrix(x.rows, x.cols);
@@ -53,11 +60,11 @@ void PoolingHead::forward(ConstMatrix x, int64_t count, Matrix pooled, Workspace
 
   const Matrix mixed = workspace.matrix(count, x.cols);  // [count, C]
   for (int64_t t = 0; t < count; ++t) {
-    const kernels::CausalRow all_patches{
-        .cache = {.keys = k.row(t * patches), .values = v.row(t * patches), .stride = x.cols},
+    const kernels::CausalRow own_patches{
+        .cache = {.keys = k.row(t * rows), .values = v.row(t * rows), .stride = x.cols},
         .first = 0,
-        .last = patches - 1};
-    kernels::attention_cached(query, {&all_patches, 1}, layout_, mixed.slice_rows(t, 1));
+        .last = patches[static_cast<size_t>(t)] - 1};
+    kernels::attention_cached(query, {&own_patches, 1}, layout_, mixed.slice_rows(t, 1));
   }
   kernels::linear(mixed, out_proj_, pooled);
   layernorm_.forward(pooled, mixed);

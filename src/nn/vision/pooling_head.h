@@ -1,7 +1,11 @@
 // SigLIP's attention-pooling head: one learned query looks over all patches and becomes the image's vector.
 // In: [count * P, C], the tower's output. Out: [count, C], one vector per image.
-// Reference: transformers 5.18 SiglipMultiheadAttentionPoolingHead (torch.nn.MultiheadAttention inside).
+// Reference: transformers 5.18 SiglipMultiheadAttentionPoolingHead (torch.nn.MultiheadAttention inside) and
+// Siglip2MultiheadAttentionPoolingHead, which hides padding.
 #pragma once
+
+#include <cstdint>
+#include <span>
 
 #include "core/workspace.h"
 #include "formats/weights.h"
@@ -16,6 +20,8 @@ class PoolingHead {
   PoolingHead(const EncoderShape& shape, const Scope& scope);
   /// x [count * P, C] -> pooled [count, C].
   void forward(ConstMatrix x, int64_t count, Matrix pooled, Workspace& workspace) const;
+  /// The same for images that have patches[n] of P rows each, 1 to P; those behind them are padding.
+  void forward(ConstMatrix x, std::span<const int64_t> patches, Matrix pooled, Workspace& workspace) const;
 
  private:
   kernels::HeadLayout layout_;

@@ -176,6 +176,16 @@ TEST(PoolingHead, OfOneHeadByHand) {
   // Mixed (1.5, 0.5) + (0.5, 0) = (2, 0.5); its norm is (1, -1); relu(1) * 10 is added to the second.
   EXPECT_NEAR(pooled.data()[0], 2, 1e-5);
   EXPECT_NEAR(pooled.data()[1], 10.5, 1e-4);
+
+  // With the second patch hidden, and another image behind: (2, 0) + (0.5, 0), whose norm is (1, -1) again.
+  const Tensor padded = test::tensor_of({4, 2}, {1, 0, 0, 1, 1, 0, 0, 1});
+  const std::vector<int64_t> patches{1, 2};
+  Tensor two({2, 2});
+  head.forward(padded.matrix(), patches, two.matrix(), workspace);
+  EXPECT_NEAR(two.data()[0], 2.5, 1e-5);
+  EXPECT_NEAR(two.data()[1], 10, 1e-4);
+  EXPECT_NEAR(two.data()[2], 2, 1e-5);
+  EXPECT_NEAR(two.data()[3], 10.5, 1e-4);
 }
 
 TEST(SiglipTextTower, RefusesIdsThatHaveNoRowAndHidesMaskedOnes) {
