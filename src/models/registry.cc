@@ -42,19 +42,9 @@ struct EncoderFile {
   std::unique_ptr<const DualEncoder> (*make)(std::shared_ptr<const ModelFiles> files, Resizer resizer);
 };
 
-constexpr std::array<EncoderFile, 1> kDualEncoders = {{{"siglip", "siglip_vision_model", make_siglip}}};
-
-// SigLIP2's files for pictures of any shape; the fixed-resolution ones say "siglip".
-constexpr std::string_view kPatchPacked = "siglip2";
-
-void refuse_patch_packed(const std::string& model_type) {
-  if (model_type == kPatchPacked)
-    throw Error(ErrorCode::model_unsupported,
-                {.where = "config.json: model_type",
-                 .got = model_type + " (NaFlex: pictures packed as patches)",
-                 .expected = "siglip",
-                 .hint = "the fixed-resolution SigLIP2 models, such as siglip2-base-patch16-224, run"});
-}
+// SigLIP2's files for pictures of one size say "siglip" too.
+constexpr std::array<EncoderFile, 2> kDualEncoders = {
+    {{"siglip", "siglip_vision_model", make_siglip}, {"siglip2", "siglip2_vision_model", make_siglip2}}};
 
 const ModelFile& model_file(const std::string& model_type) {
   std::string known;
@@ -64,7 +54,6 @@ const ModelFile& model_file(const std::string& model_type) {
                                                  .got = model_type + ", which answers no questions",
                                                  .expected = "a model with a text decoder",
                                                  .hint = "galago embed and galago classify run this model"});
-  refuse_patch_packed(model_type);
   for (const ModelFile& file : kModels) {
     if (model_type == file.model_type) return file;
     known += (known.empty() ? "" : ", ") + std::string(file.model_type);
@@ -79,7 +68,6 @@ const EncoderFile& encoder_file(const std::string& model_type) {
     if (model_type == file.model_type) return file;
     known += (known.empty() ? "" : ", ") + std::string(file.model_type);
   }
-  refuse_patch_packed(model_type);
   throw Error(ErrorCode::model_unsupported, {.where = "config.json: model_type",
                                              .got = model_type,
                                              .expected = known + ", a model that embeds pictures and texts",

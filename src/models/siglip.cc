@@ -2,11 +2,14 @@
 #include "models/siglip.h"
 
 #include <cmath>
+#include <functional>
 
 #include "formats/config/siglip_config.h"
 #include "galago/error.h"
 #include "image/fixed_size.h"
+#include "image/naflex.h"
 #include "models/towers.h"
+#include "nn/vision/naflex.h"
 #include "nn/vision/siglip.h"
 #include "nn/vision/siglip_text.h"
 #include "text/tokenizer/padded_text.h"
@@ -15,17 +18,68 @@
 namespace galago {
 namespace {
 
+// The half that sees: pictures in, [n, D] out.
+class PictureHalf {
+ public:
+  virtual ~PictureHalf() = default;
+  virtual int64_t images_per_call() const = 0;
+  virtual Tensor encode(std::span<const RgbImage> images, Workspace& workspace) const = 0;
+};
+
+// Every picture is squeezed into the tower's size.
+class FixedSizeHalf final : public PictureHalf {
+ public:
+  FixedSizeHalf(const SiglipSettings& settings, const Scope& scope)
+      : preprocessor_(settings.preprocessor),
+        patches_per_side_(settings.model.vision.patches_per_side()),
+        tower_(settings.model.vision, scope,
+               {.positions = PatchPositions::in_order, .taps = {}, .pooling_head = true}) {}
+
+  int64_t images_per_call() const override { return tiles_per_call(patches_per_side_ * patches_per_side_); }
+  Tensor encode(std::span<const RgbImage> images, Workspace& workspace) const override {
+    const Tiles tiles = make_fixed_size_tiles(images, preprocessor_);
+    const PixelBatch batch{.pixels = normalise(tiles, preprocessor_), .patch_mask = {}};
+    return std::move(*tower_.forward(batch, 0, tiles.count, workspace).pooler_output);  // [n, D]
+  }
+
+ private:
+  FixedSizeConfig preprocessor_;
+  int64_t patches_per_side_;
+  SiglipTower tower_;
+};
+
+// Every picture becomes as many patches of its own shape as the settings allow.
+class NaflexHalf final : public PictureHalf {
+ public:
+  NaflexHalf(const NaflexSettings& settings, const Scope& scope)
+      : preprocessor_(settings.preprocessor), tower_(settings.model.vision, scope) {}
+
+  int64_t images_per_call() const override { return tiles_per_call(preprocessor_.max_num_patches); }
+  Tensor encode(std::span<const RgbImage> images, Workspace& workspace) const override {
+    const PatchBatch batch = make_patches(images, preprocessor_);
+    return std::move(*tower_.forward(batch, workspace).pooler_output);  // [n, D]
+  }
+
+ private:
+  NaflexConfig preprocessor_;
+  NaflexTower tower_;
+};
+
+// Binds the half that sees to the weights under a prefix.
+using MakePictureHalf = std::function<std::unique_ptr<const PictureHalf>(const Scope& scope)>;
+
 class Siglip final : public DualEncoder {
  public:
-  Siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer)
-      : settings_(read_siglip_settings(*files)),
+  /// attention_mask: whether padding is hidden from a text's other ids.
+  Siglip(const std::shared_ptr<const ModelFiles>& files, SiglipConfig config, bool attention_mask,
+         const MakePictureHalf& make_pictures)
+      : config_(std::move(config)),
+        attention_mask_(attention_mask),
         tokenizer_(Tokenizer::from_files(*files)),
         checkpoint_(files->checkpoint()),
         binder_(std::make_unique<Binder>(checkpoint_)),
-        vision_(settings_.model.vision, binder_->root().sub("vision_model"),
-                {.positions = PatchPositions::in_order, .taps = {}, .pooling_head = true}),
-        text_(settings_.model.text, binder_->root().sub("text_model")) {
-    settings_.preprocessor.resizer = resizer;
+        pictures_(make_pictures(binder_->root().sub("vision_model"))),
+        text_(config_.text, binder_->root().sub("text_model")) {
     const Tensor scale = to_tensor(binder_->root().tensor("logit_scale", {1}));
     const Tensor bias = to_tensor(binder_->root().tensor("logit_bias", {1}));
     unused = binder_->finish(files->path().string());
@@ -40,21 +94,14 @@ class Siglip final : public DualEncoder {
     check_vocabulary(*files);
   }
 
-  int64_t dimension() const override { return settings_.model.vision.hidden_size; }
+  int64_t dimension() const override { return config_.vision.hidden_size; }
   float logit_scale() const override { return logit_scale_; }
   float logit_bias() const override { return logit_bias_; }
-  int64_t images_per_call() const override {
-    const int64_t side = settings_.model.vision.patches_per_side();
-    return tiles_per_call(side * side);
-  }
-  int64_t texts_per_call() const override {
-    return tiles_per_call(settings_.model.text.max_position_embeddings);
-  }
+  int64_t images_per_call() const override { return pictures_->images_per_call(); }
+  int64_t texts_per_call() const override { return tiles_per_call(config_.text.max_position_embeddings); }
 
   Tensor encode_images(std::span<const RgbImage> images, Workspace& workspace) const override {
-    const Tiles tiles = make_fixed_size_tiles(images, settings_.preprocessor);
-    const PixelBatch batch{.pixels = normalise(tiles, settings_.preprocessor), .patch_mask = {}};
-    return std::move(*vision_.forward(batch, 0, tiles.count, workspace).pooler_output);  // [n, D]
+    return pictures_->encode(images, workspace);
   }
 
   Tensor encode_texts(std::span<const std::string> texts, bool parse_special,
@@ -62,27 +109,28 @@ class Siglip final : public DualEncoder {
     PaddedIds all;
     for (const std::string& text : texts) {
       const PaddedIds own =
-          encode_padded(tokenizer_, text, settings_.model.text.max_position_embeddings, parse_special);
+          encode_padded(tokenizer_, text, config_.text.max_position_embeddings, parse_special);
       all.ids.insert(all.ids.end(), own.ids.begin(), own.ids.end());
-      if (settings_.attention_mask) all.mask.insert(all.mask.end(), own.mask.begin(), own.mask.end());
+      if (attention_mask_) all.mask.insert(all.mask.end(), own.mask.begin(), own.mask.end());
     }
     return text_.forward(all.ids, static_cast<int64_t>(texts.size()), all.mask, workspace);  // [n, D]
   }
 
  private:
   void check_vocabulary(const ModelFiles& files) const {
-    if (tokenizer_.vocab_size() <= settings_.model.text.vocab_size) return;
+    if (tokenizer_.vocab_size() <= config_.text.vocab_size) return;
     throw Error(ErrorCode::model_invalid,
                 {.where = files.where("config.json") + ": text_config.vocab_size",
-                 .got = std::to_string(settings_.model.text.vocab_size),
+                 .got = std::to_string(config_.text.vocab_size),
                  .expected = std::to_string(tokenizer_.vocab_size()) + " or more, as the tokenizer has"});
   }
 
-  SiglipSettings settings_;
+  SiglipConfig config_;
+  bool attention_mask_;
   Tokenizer tokenizer_;
   Checkpoint checkpoint_;           // before the towers: they read its memory maps
   std::unique_ptr<Binder> binder_;  // while the towers are being made
-  SiglipTower vision_;
+  std::unique_ptr<const PictureHalf> pictures_;
   SiglipTextTower text_;
   float logit_scale_ = 0;
   float logit_bias_ = 0;
@@ -91,7 +139,19 @@ class Siglip final : public DualEncoder {
 }  // namespace
 
 std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer) {
-  return std::make_unique<const Siglip>(std::move(files), resizer);
+  SiglipSettings settings = read_siglip_settings(*files);
+  settings.preprocessor.resizer = resizer;
+  return std::make_unique<const Siglip>(
+      files, settings.model, settings.attention_mask,
+      [&](const Scope& scope) { return std::make_unique<const FixedSizeHalf>(settings, scope); });
+}
+
+std::unique_ptr<const DualEncoder> make_siglip2(std::shared_ptr<const ModelFiles> files, Resizer resizer) {
+  NaflexSettings settings = read_naflex_settings(*files);
+  settings.preprocessor.resizer = resizer;
+  return std::make_unique<const Siglip>(
+      files, settings.model, settings.attention_mask,
+      [&](const Scope& scope) { return std::make_unique<const NaflexHalf>(settings, scope); });
 }
 
 }  // namespace galago

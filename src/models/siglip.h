@@ -1,5 +1,5 @@
-// SigLIP and SigLIP2 at a fixed resolution, alone: two towers, compared by a dot product.
-// Reference: transformers 5.18 SiglipModel, SiglipProcessor.
+// SigLIP and SigLIP2, alone: two towers, compared by a dot product.
+// Reference: transformers 5.18 SiglipModel, Siglip2Model and their processors.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,9 @@
 
 namespace galago {
 
-/// Reads settings, tokenizer and weights.
+/// Reads settings, tokenizer and weights of a model for pictures of one size.
 std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer);
+/// The same of a model for pictures of any shape (NaFlex).
+std::unique_ptr<const DualEncoder> make_siglip2(std::shared_ptr<const ModelFiles> files, Resizer resizer);
 
 }  // namespace galago

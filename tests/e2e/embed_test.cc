@@ -90,7 +90,7 @@ TEST_P(EmbedGolden, ProbabilitiesAreThoseOfTransformers) {
                   expected[i * texts + (score["label"] == "a cat" ? 0 : 1)], 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Goldens, EmbedGolden, testing::Values("siglip", "siglip2"),
+INSTANTIATE_TEST_SUITE_P(Goldens, EmbedGolden, testing::Values("siglip", "siglip2", "naflex", "naflex_bf16"),
                          [](const auto& param) { return param.param; });
 
 TEST(Embed, PlainLinesHoldTheSameNumbers) {

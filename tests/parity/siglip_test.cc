@@ -1,4 +1,4 @@
-// SigLIP alone and CLIP's tower against transformers: pixels, every hidden state, embeddings, logits,
+// SigLIP alone, NaFlex and CLIP's tower against transformers: pixels, every hidden state, embeddings, logits,
 // probabilities, with the scalar kernels and the fast ones.
 #include <gtest/gtest.h>
 
@@ -8,8 +8,10 @@
 #include "formats/config/siglip_config.h"
 #include "galago/embedding.h"
 #include "image/fixed_size.h"
+#include "image/naflex.h"
 #include "kernels/kernels.h"
 #include "nn/vision/clip.h"
+#include "nn/vision/naflex.h"
 #include "nn/vision/siglip.h"
 #include "nn/vision/siglip_text.h"
 #include "support/fixtures.h"
@@ -107,6 +109,31 @@ class Siglip : public Parity {
   Checkpoint checkpoint_ = files_.checkpoint();
 };
 
+class Naflex : public Parity {
+ protected:
+  // The reference's rows of pixels, all max_num_patches of them.
+  PatchBatch patches() const {
+    PatchBatch batch{.patches = reference("pixel_values"), .grids = {}};
+    const std::vector<int64_t> shapes = integers("spatial_shapes");
+    for (size_t i = 0; i < shapes.size(); i += 2)
+      batch.grids.push_back({.rows = shapes[i], .cols = shapes[i + 1]});
+    return batch;
+  }
+
+  NaflexSettings settings_ = read_naflex_settings(files_);
+  Checkpoint checkpoint_ = files_.checkpoint();
+};
+
+// What the two kinds of models have in common: the text half and the public API.
+class DualModel : public Parity {
+ protected:
+  SiglipTextConfig text_config() const {
+    const std::string config = files_.read("config.json", limits::kConfigBytes);
+    return read_model_type(files_) == "siglip2" ? parse_siglip2_config(config, "config.json").text
+                                                : parse_siglip_config(config, "config.json").text;
+  }
+};
+
 TEST_P(Siglip, PixelsAreTheImageProcessors) {
   const Tensor pixels =
       normalise(make_fixed_size_tiles(pictures(), settings_.preprocessor), settings_.preprocessor);
@@ -136,9 +163,43 @@ TEST_P(Siglip, PatchesAndPooledVectors) {
   EXPECT_LT(relative(output.pooler_output->matrix(), reference("image_features").matrix()), kTower);
 }
 
-TEST_P(Siglip, TextTowerOnTheReferencesIds) {
+TEST_P(Naflex, PatchesAreTheImageProcessors) {
+  const PatchBatch batch = make_patches(pictures(), settings_.preprocessor);
+  const PatchBatch expected = patches();
+  EXPECT_EQ(batch.grids, expected.grids);
+  const int64_t length = batch.patches.shape()[1];
+  const int64_t padded = expected.patches.shape()[1];
+  EXPECT_EQ(padded, settings_.preprocessor.max_num_patches);
+  for (int64_t n = 0; n < expected.patches.shape()[0]; ++n)
+    EXPECT_LT(test::max_difference(batch.patches.matrix().slice_rows(n * length, length),
+                                   expected.patches.matrix().slice_rows(n * padded, length)),
+              1e-6)
+        << "picture " << n;
+}
+
+TEST_P(Naflex, ResizedPositionsEnterTheFirstLayer) {
   Binder binder(checkpoint_);
-  const SiglipTextTower tower(settings_.model.text, binder.root().sub("text_model"));
+  const NaflexTower tower(settings_.model.vision, binder.root().sub("vision_model"));
+  Workspace workspace;
+  const Tensor states = reference("hidden_states");
+  EXPECT_LT(relative(tower.embed(patches(), workspace).matrix(), hidden_state(states, 0)), kTower);
+}
+
+// Padding too is compared: what it sees is hidden from nobody but itself.
+TEST_P(Naflex, PatchesAndPooledVectors) {
+  Binder binder(checkpoint_);
+  const NaflexTower tower(settings_.model.vision, binder.root().sub("vision_model"));
+  Workspace workspace;
+  const TowerOutput output = tower.forward(patches(), workspace);
+  EXPECT_LT(relative(output.last_hidden_state->matrix(), reference("vision_last_hidden_state").matrix()),
+            kTower);
+  EXPECT_LT(relative(output.pooler_output->matrix(), reference("image_features").matrix()), kTower);
+}
+
+TEST_P(DualModel, TextTowerOnTheReferencesIds) {
+  const Checkpoint checkpoint = files_.checkpoint();
+  Binder binder(checkpoint);
+  const SiglipTextTower tower(text_config(), binder.root().sub("text_model"));
   const std::vector<int64_t> ids = integers("input_ids");
   Workspace workspace;
   const Tensor pooled =
@@ -146,7 +207,7 @@ TEST_P(Siglip, TextTowerOnTheReferencesIds) {
   EXPECT_LT(relative(pooled.matrix(), reference("text_features").matrix()), kTower);
 }
 
-TEST_P(Siglip, IdsOfTexts) {
+TEST_P(DualModel, IdsOfTexts) {
   const Tokenizer tokenizer = Tokenizer::from_files(files_);
   const int64_t length = trace_.find("input_ids")->shape[1];
   const std::vector<int64_t> expected = integers("input_ids");
@@ -163,7 +224,7 @@ TEST_P(Siglip, IdsOfTexts) {
   }
 }
 
-TEST_P(Siglip, EmbeddingsThroughTheApi) {
+TEST_P(DualModel, EmbeddingsThroughTheApi) {
   const EmbeddingModel model = EmbeddingModel::load(files_.path());
   const auto pictures = images();
   const auto texts = names("texts");
@@ -178,7 +239,7 @@ TEST_P(Siglip, EmbeddingsThroughTheApi) {
 }
 
 // Another model_input_names in tokenizer_config.json: the key absent, or the mask in its list.
-TEST_P(Siglip, PaddingIsMaskedWhereTheTokenizerSaysSo) {
+TEST_P(DualModel, PaddingIsMaskedWhereTheTokenizerSaysSo) {
   const std::pair<const char*, const char*> edits[] = {
       {"\"model_input_names\"", "\"other_names\""}, {"\"input_ids\"", "\"input_ids\", \"attention_mask\""}};
   const auto texts = names("texts");
@@ -199,7 +260,7 @@ TEST_P(Siglip, PaddingIsMaskedWhereTheTokenizerSaysSo) {
   }
 }
 
-TEST_P(Siglip, SpecialTokensAreControlTokensWhenAsked) {
+TEST_P(DualModel, SpecialTokensAreControlTokensWhenAsked) {
   const EmbeddingModel model = EmbeddingModel::load(files_.path());
   const std::vector<std::string> text{facts_.at("special_text")};
   const Tensor expected = reference("special_text_features");
@@ -212,7 +273,7 @@ TEST_P(Siglip, SpecialTokensAreControlTokensWhenAsked) {
   EXPECT_NE(logit(true), logit(false));
 }
 
-TEST_P(Siglip, LogitsAndProbabilitiesOfLabels) {
+TEST_P(DualModel, LogitsAndProbabilitiesOfLabels) {
   const EmbeddingModel model = EmbeddingModel::load(files_.path());
   const auto texts = names("texts");
   const Classification result = model.classify(images(), texts, {.template_text = "{}", .on_progress = {}});
@@ -271,6 +332,20 @@ INSTANTIATE_TEST_SUITE_P(Goldens, Siglip,
                                          Case{"siglip2", kernels::Backend::reference},
                                          Case{"siglip2", kernels::Backend::cpu}),
                          case_name);
+INSTANTIATE_TEST_SUITE_P(Goldens, Naflex,
+                         testing::Values(Case{"naflex", kernels::Backend::reference},
+                                         Case{"naflex", kernels::Backend::cpu},
+                                         Case{"naflex_bf16", kernels::Backend::reference},
+                                         Case{"naflex_bf16", kernels::Backend::cpu}),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(
+    Goldens, DualModel,
+    testing::Values(Case{"siglip", kernels::Backend::reference}, Case{"siglip", kernels::Backend::cpu},
+                    Case{"siglip2", kernels::Backend::reference}, Case{"siglip2", kernels::Backend::cpu},
+                    Case{"naflex", kernels::Backend::reference}, Case{"naflex", kernels::Backend::cpu},
+                    Case{"naflex_bf16", kernels::Backend::reference},
+                    Case{"naflex_bf16", kernels::Backend::cpu}),
+    case_name);
 INSTANTIATE_TEST_SUITE_P(Goldens, Clip,
                          testing::Values(Case{"clip_tower", kernels::Backend::reference},
                                          Case{"clip_tower", kernels::Backend::cpu}),

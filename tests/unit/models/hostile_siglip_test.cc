@@ -36,8 +36,8 @@ const std::string kVision = "\"vision_config\": {";
 std::string vision(const std::string& member) { return kVision + member + ","; }
 
 const EditCase kCases[] = {
-    {"PatchPacked", kConfig, "\"model_type\": \"siglip\"", "\"model_type\": \"siglip2\"", kUnsupported,
-     "NaFlex"},
+    {"CalledNaflex", kConfig, "\"model_type\": \"siglip\"", "\"model_type\": \"siglip2\"", kInvalid,
+     "patch_size: got 16, expected 8, the tower's patch_size"},
     {"ChatModel", kConfig, "\"model_type\": \"siglip\"", "\"model_type\": \"llama\"", kUnsupported,
      "galago run"},
     {"UnknownModel", kConfig, "\"model_type\": \"siglip\"", "\"model_type\": \"clip\"", kUnsupported,
