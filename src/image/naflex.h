@@ -1,4 +1,4 @@
-// A picture of any shape cut into patches, its shape kept (NaFlex: native resolution, flexible length). In:
+// A picture of any shape cut into patches, its shape kept (NaFlex: native aspect ratio, flexible length). In:
 // RGB8 and the image processor's settings. Out: rows of normalised pixels, one for each patch, and the grid
 // of patches. Reference: transformers 5.18 Siglip2ImageProcessorPil.
 #pragma once
