@@ -1,3 +1,4 @@
+// See the header.
 #include "numbers.h"
 
 #include <cerrno>

@@ -14,6 +14,7 @@
 #include "core/limits.h"
 #include "ffmpeg/process.h"
 #include "galago/error.h"
+#include "image/heif_brands.h"
 #include "io/files.h"
 
 namespace galago {
@@ -25,19 +26,10 @@ using namespace std::string_view_literals;
 constexpr size_t kMagicBytes = 512;
 constexpr size_t kSyncStep = 188;  // of MPEG transport streams
 
-bool is_picture_brand(std::string_view brand) {
-  constexpr std::array<std::string_view, 10> pictures = {"heic", "heix", "heim", "heis", "hevc",
-                                                         "mif1", "msf1", "mif2", "avif", "avis"};
-  return std::find(pictures.begin(), pictures.end(), brand) != pictures.end();
-}
-
 std::optional<std::string> container_of(std::string_view bytes) {
   const std::string_view box = bytes.substr(std::min<size_t>(bytes.size(), 4), 4);
-  if (box == "ftyp") {
-    if (bytes.size() >= 12 && is_picture_brand(bytes.substr(8, 4))) return std::nullopt;
-    return "mov";
-  }
-  if (box == "moov" || box == "mdat" || box == "wide") return "mov";
+  if (starts_like_heif(bytes)) return std::nullopt;
+  if (box == "ftyp" || box == "moov" || box == "mdat" || box == "wide") return "mov";
   if (bytes.starts_with("\x1a\x45\xdf\xa3"sv)) return "matroska";
   if (bytes.starts_with("RIFF"sv) && bytes.substr(0, 12).ends_with("AVI "sv)) return "avi";
   if (bytes.starts_with("\0\0\1\xba"sv)) return "mpeg";

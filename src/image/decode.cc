@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "galago/error.h"
 #include "image/decoders.h"
+#include "image/heif_brands.h"
 #include "image/image.h"
 #include "image/orientation.h"
 #include "io/files.h"
@@ -51,13 +52,6 @@ bool starts_like_tiff(std::string_view b) {
   if (b.substr(0, 11).ends_with("CR\2"sv)) return false;  // a camera's raw file in a TIFF's clothes
   return b.starts_with("II*\0"sv) || b.starts_with("MM\0*"sv) || b.starts_with("II+\0"sv) ||
          b.starts_with("MM\0+"sv);
-}
-
-bool starts_like_heif(std::string_view b) {
-  constexpr std::array<std::string_view, 12> brands = {"heic", "heix", "heim", "heis", "hevc", "hevx",
-                                                       "mif1", "msf1", "mif2", "avif", "avis", "hevm"};
-  return b.size() >= 12 && b.substr(4, 4) == "ftyp" &&
-         std::find(brands.begin(), brands.end(), b.substr(8, 4)) != brands.end();
 }
 
 const std::array<Decoder, 7> kDecoders = {{

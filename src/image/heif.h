@@ -42,6 +42,8 @@ struct HeifColorBox {
 struct HeifPicture {
   bool is_avif = false;
   HeifChroma chroma = HeifChroma::half_both;
+  int bits = 8;                        ///< of a coded sample
+  bool auxiliary = false;              ///< other pictures belong to it, such as its alpha
   std::optional<HeifProfile> profile;  ///< as the file states it; else it is in the coded data
   std::vector<HeifColorBox> color_boxes;
   ImageSize size;                         ///< before the transforms

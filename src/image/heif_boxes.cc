@@ -137,19 +137,40 @@ uint64_t first_tile(const Bytes& meta, uint64_t item) {
   return item;
 }
 
-std::optional<HeifChroma> chroma_of(Box box) {
+// Whether another item, such as the alpha, says that it belongs to this one.
+bool has_auxiliary(const Bytes& meta, uint64_t item) {
+  std::optional<Bytes> references = look_for_box(meta, "iref");
+  if (!references) return false;
+  const int bytes = references->number(4) >> 24 == 0 ? 2 : 4;
+  while (!references->empty()) {
+    Box reference = next_box(*references);
+    if (reference.name != "auxl") continue;
+    reference.body.number(bytes);
+    for (uint64_t left = reference.body.number(2); left > 0; --left)
+      if (reference.body.number(bytes) == item) return true;
+  }
+  return false;
+}
+
+// How the samples are coded; other boxes say nothing of it.
+void add_coding(Box box, HeifPicture& picture) {
   if (box.name == "hvcC") {
     constexpr std::array<HeifChroma, 4> formats = {HeifChroma::none, HeifChroma::half_both,
                                                    HeifChroma::half_width, HeifChroma::whole};
     box.body.take(16);
-    return formats[box.body.number(1) & 3];
+    picture.chroma = formats[box.body.number(1) & 3];
+    picture.bits = 8 + static_cast<int>(box.body.number(1) & 7);
   }
-  if (box.name != "av1C") return std::nullopt;
+  if (box.name != "av1C") return;
   box.body.take(2);
   const uint64_t flags = box.body.number(1);
-  if ((flags & 16) != 0) return HeifChroma::none;
-  if ((flags & 8) == 0) return HeifChroma::whole;
-  return (flags & 4) == 0 ? HeifChroma::half_width : HeifChroma::half_both;
+  picture.bits = (flags & 64) == 0 ? 8 : (flags & 32) == 0 ? 10 : 12;
+  if ((flags & 16) != 0)
+    picture.chroma = HeifChroma::none;
+  else if ((flags & 8) == 0)
+    picture.chroma = HeifChroma::whole;
+  else
+    picture.chroma = (flags & 4) == 0 ? HeifChroma::half_width : HeifChroma::half_both;
 }
 
 void add_property(Box box, HeifPicture& picture) {
@@ -200,9 +221,10 @@ HeifPicture read_heif_boxes(const EncodedImage& file) {
   };
   for_each_property(item, [&](const Box& box) { add_property(box, picture); });
   for_each_property(first_tile(meta, item), [&](const Box& box) {
-    if (const std::optional<HeifChroma> chroma = chroma_of(box)) picture.chroma = *chroma;
+    add_coding(box, picture);
     if (!picture.profile && box.name == "colr") add_property(box, picture);
   });
+  picture.auxiliary = has_auxiliary(meta, item);
   check_image_size(picture.size, file.where);
   return picture;
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "image/bytes.h"
 #include "image/heif.h"
 
 namespace galago {
@@ -59,8 +60,6 @@ void read_repeated(const HeifPlanes& planes, int channel, int64_t y, int keep, R
   if (!planes.half_width()) return;
   for (int64_t x = planes.size.width - 1; x > 0; --x) out[x] = out[x / 2];
 }
-
-uint8_t clip_byte(int32_t value) { return static_cast<uint8_t>(std::clamp(value, 0, 255)); }
 
 // Calls put(x, rows, out) for every pixel, with rows from read_row(y, rows).
 template <typename ReadRow, typename Put>

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "galago/error.h"
+#include "image/bytes.h"
 #include "image/decoders.h"
 #include "image/orientation.h"
 
@@ -201,12 +202,6 @@ int orientation_of(const JpegReader& reader) {
   return read_orientation(exif, xmp);
 }
 
-// round(a * b / 255) for bytes.
-int32_t multiply_bytes(int32_t a, int32_t b) {
-  const int32_t product = a * b + 128;
-  return ((product >> 8) + product) >> 8;
-}
-
 void gray_to_rgb(const uint8_t* in, int64_t pixels, uint8_t* out) {
   for (int64_t x = 0; x < pixels; ++x) std::memset(out + x * 3, in[x], 3);
 }
@@ -217,7 +212,7 @@ void inverted_cmyk_to_rgb(const uint8_t* in, int64_t pixels, uint8_t* out) {
     const int32_t light = in[x * 4 + 3];
     for (int64_t c = 0; c < 3; ++c) {
       const int32_t ink = 255 - in[x * 4 + c];
-      out[x * 3 + c] = static_cast<uint8_t>(std::clamp(light - multiply_bytes(ink, light), 0, 255));
+      out[x * 3 + c] = clip_byte(light - multiply_bytes(ink, light));
     }
   }
 }

@@ -10,6 +10,8 @@
 #include <optional>
 #include <string_view>
 
+#include "core/base64.h"
+
 namespace galago {
 namespace {
 
@@ -53,12 +55,6 @@ std::optional<std::string> inflate_text(std::string_view data, int64_t most) {
   return text;
 }
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /// The bytes of a raw profile's digits: line breaks may stand anywhere, other white space between bytes.
 /// Nothing when anything else does.
 std::string bytes_of_profile(std::string_view text) {
@@ -71,7 +67,7 @@ std::string bytes_of_profile(std::string_view text) {
   int high = -1;
   for (const char c : text) {
     if (c == '\n' || (high < 0 && " \t\v\f\r"sv.find(c) != std::string_view::npos)) continue;
-    const int digit = digit_of(c);
+    const int digit = hex_digit(c);
     if (digit < 0) return {};
     if (high >= 0) bytes.push_back(static_cast<char>(high * 16 + digit));
     high = high < 0 ? digit : -1;

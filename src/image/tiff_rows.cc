@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "image/bytes.h"
 #include "image/tiff.h"
 
 namespace galago {
@@ -26,8 +27,6 @@ int32_t packed_12_bits(const uint8_t* row, int64_t index) {
   return index % 2 == 0 ? pair[0] << 4 | pair[1] >> 4 : (pair[1] & 15) << 8 | pair[2];
 }
 
-uint8_t clip_byte(int32_t value) { return static_cast<uint8_t>(std::clamp(value, 0, 255)); }
-
 // Floats are cut to whole numbers; what is no number is black.
 uint8_t byte_of(float value) {
   if (value >= 255) return 255;
@@ -40,12 +39,6 @@ uint8_t unscaled_gray(const TiffLayout& layout, const uint8_t* row, int64_t x) {
   if (layout.bits == 16)
     return layout.form == 2 ? clip_byte(sample_at<int16_t>(row, x)) : clip_byte(sample_at<uint16_t>(row, x));
   return layout.form == 3 ? byte_of(sample_at<float>(row, x)) : clip_byte(sample_at<int32_t>(row, x));
-}
-
-// round(a * b / 255) for bytes.
-int32_t multiply_bytes(int32_t a, int32_t b) {
-  const int32_t product = a * b + 128;
-  return ((product >> 8) + product) >> 8;
 }
 
 // Four samples to three: ink and black, or a colour and the alpha that it was multiplied by.

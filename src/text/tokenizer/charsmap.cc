@@ -195,47 +195,4 @@ MarkedText Charsmap::replace_graphemes(const MarkedText& text) const {
   return out;
 }
 
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// The value of each digit; 64 for a byte that is none.
-constexpr std::array<uint8_t, 256> kBase64Values = [] {
-  std::array<uint8_t, 256> values{};
-  values.fill(64);
-  for (size_t i = 0; i < kBase64.size(); ++i)
-    values[static_cast<uint8_t>(kBase64[i])] = static_cast<uint8_t>(i);
-  return values;
-}();
-
-std::optional<std::string> from_base64(std::string_view text) {
-  while (text.ends_with('=')) text.remove_suffix(1);
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3 + 2);
-  uint32_t held = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const uint32_t digit = kBase64Values[static_cast<uint8_t>(c)];
-    if (digit == 64) return std::nullopt;
-    held = held << 6 | digit;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push_back(static_cast<char>(held >> bits));
-  }
-  return bytes;
-}
-
-std::string to_base64(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    const size_t count = std::min<size_t>(3, bytes.size() - at);
-    uint32_t group = 0;
-    for (size_t i = 0; i < 3; ++i)
-      group = group << 8 | (i < count ? static_cast<uint8_t>(bytes[at + i]) : 0U);
-    for (size_t i = 0; i < 4; ++i) text += i <= count ? kBase64[group >> (18 - 6 * i) & 63U] : '=';
-  }
-  return text;
-}
-
 }  // namespace galago

@@ -40,9 +40,4 @@ class Charsmap {
   std::string where_;
 };
 
-/// The bytes of base64 text; nothing when it is malformed.
-std::optional<std::string> from_base64(std::string_view text);
-/// Bytes as base64.
-std::string to_base64(std::string_view bytes);
-
 }  // namespace galago

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base64.h"
 #include "core/printable.h"
 #include "galago/error.h"
 #include "text/growth.h"

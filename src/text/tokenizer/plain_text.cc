@@ -2,6 +2,7 @@
 // rest.
 #include "text/tokenizer/plain_text.h"
 
+#include "core/base64.h"
 #include "core/limits.h"
 #include "text/unicode/letter_case.h"
 #include "text/unicode/unicode.h"

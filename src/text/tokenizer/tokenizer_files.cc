@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base64.h"
 #include "galago/error.h"
 #include "text/tokenizer/added_token_list.h"
 #include "text/tokenizer/charsmap.h"

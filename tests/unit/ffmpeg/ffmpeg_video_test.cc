@@ -97,6 +97,15 @@ TEST(FfmpegVideo, ContainersAreToldByTheirBytes) {
   EXPECT_EQ(video_container(data_path("containers.json")), std::nullopt);
   EXPECT_EQ(video_container(data_path("../images/heic_420.heic")), std::nullopt);
   EXPECT_EQ(video_container(data_path("../images/webp_animated.webp")), std::nullopt);
+  for (const char* brand : {"heic", "hevx", "hevm", "avis"}) {
+    const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / "brand";
+    std::ofstream(file) << std::string(
+                               "\0\0\0\x18"
+                               "ftyp",
+                               8)
+                        << brand << std::string(12, '\0');
+    EXPECT_EQ(video_container(file), std::nullopt) << brand;
+  }
   EXPECT_EQ(refusal([] { video_container(data_path("no_such.mp4")); }), ErrorCode::not_found);
   EXPECT_EQ(refusal([] { open_ffmpeg_video(data_path("containers.json"), {}); }),
             ErrorCode::unsupported_media);

@@ -6,6 +6,7 @@
 
 #include "galago/error.h"
 #include "hostile_cases.h"
+#include "image/heif.h"
 #include "image/image.h"
 #include "image_test_support.h"
 #include "support/allocation.h"
@@ -69,6 +70,31 @@ TEST(HostileHeif, MillionsOfPropertiesTakeNoMemory) {
   const test::AllocationWatch watch;
   EXPECT_EQ(refusal(file, "properties"), ErrorCode::input_invalid);
   EXPECT_LT(watch.peak(), 8 << 20);
+}
+
+// Bytes a pixel that a process grew by for large pictures of these kinds.
+TEST(HostileHeif, MemoryIsWhatWasMeasured) {
+  struct Measured {
+    const char* name;
+    double bytes;
+  };
+  for (const auto& [name, bytes] : {Measured{"avif_gray.avif", 4.5},
+                                    {"avif_420.avif", 6.8},
+                                    {"avif_420_alpha.avif", 8.3},
+                                    {"avif_444.avif", 13.3},
+                                    {"avif_10_bit.avif", 13.1},
+                                    {"avif_10_bit_444_alpha.avif", 25.7},
+                                    {"heic_420.heic", 7.4},
+                                    {"heic_alpha.heic", 8.6},
+                                    {"heic_10_bit.heic", 14.8}}) {
+    const Bytes file = good(name);
+    const EncodedImage encoded{std::as_bytes(std::span(file)), name};
+    const ImageSize coded = read_heif_boxes(encoded).size;
+    const auto planes = static_cast<double>(read_heif_header(encoded).memory - 2 * encoded.size());
+    const double said = planes / static_cast<double>(coded.width * coded.height);
+    EXPECT_GE(said, bytes) << name;
+    EXPECT_LE(said, bytes * 1.7) << name;
+  }
 }
 
 TEST(HostileHeif, DamageIsAnswered) {

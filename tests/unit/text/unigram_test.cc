@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base64.h"
 #include "text/tokenizer/charsmap.h"
 #include "text/tokenizer/plain_text.h"
 
