@@ -18,6 +18,8 @@ constexpr const char* kTexts[] = {
     "\xe4\xb8\xad\xe6\x96\x87 \xd0\xaf\xd0\xb7 \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
     "<s></s><unk><image><|im_start|>user<0x0A>"};
 
+constexpr size_t kLongText = 20'000;
+
 void check_ids(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, bool skip_special) {
   std::string streamed;
   StreamDecoder decoder(tokenizer, skip_special);
@@ -38,6 +40,8 @@ void check_tokenizer(const Tokenizer& tokenizer) {
       tokenizer.encode({{.text = text, .user = true}});
       tokenizer.fit(ids, 16);
     });
+  // Patterns and long words may take a time that grows with the square of a text.
+  accept([&] { tokenizer.encode(std::string(kLongText, 'a')); });
   accept([&] {
     std::vector<int32_t> ids;
     for (int32_t id = 0; id < 64; ++id) ids.push_back(id);

@@ -2,6 +2,7 @@
 // users.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace galago::limits {
@@ -64,6 +65,8 @@ inline constexpr double kVideoFps = 1000;
 /// Videos in one prompt, and the frames that one of them may be sampled to.
 inline constexpr int kVideosPerPrompt = 64;
 inline constexpr int64_t kSampledFrames = 4096;
+/// Steps of a tokenizer's normalizer, pre-tokenizer or decoder; models in use have up to six.
+inline constexpr size_t kTokenizerSteps = 64;
 /// A prompt's text and a chat template's source and output.
 inline constexpr int64_t kPromptBytes = 16 << 20;
 inline constexpr int64_t kTemplateBytes = 1 << 20;

@@ -10,13 +10,13 @@
 #include "galago/error.h"
 #include "text/growth.h"
 #include "text/tokenizer/byte_alphabet.h"
+#include "text/tokenizer/metaspace.h"
 #include "text/tokenizer/pattern.h"
+#include "text/tokenizer/steps.h"
 #include "text/unicode/unicode.h"
 
 namespace galago {
 namespace {
-
-constexpr int kSequenceDepth = 8;
 
 /// Bytes of all tokens as one text; bytes that are no UTF-8 become U+FFFD.
 class ByteLevelStep final : public DecodeStep {
@@ -229,19 +229,15 @@ Detokenizer::Detokenizer() {
 Detokenizer Detokenizer::from_json(const JsonField& field) {
   Detokenizer made;
   made.makers_.clear();
-  made.add(field, 0);
+  for (const JsonField& step : steps_of(field, "decoders")) made.add(step);
   return made;
 }
 
-void Detokenizer::add(const JsonField& field, int depth) {
+void Detokenizer::add(const JsonField& field) {
   const std::string& type = field.at("type").string();
   if (joined_ && (type == "ByteLevel" || type == "ByteFallback" || type == "Replace"))
     unsupported(field, in_quotes(type) + " behind a decoder that joins the tokens", "it before that one");
-  if (type == "Sequence") {
-    const JsonField list = field.at("decoders");
-    if (depth >= kSequenceDepth) list.fail("at most " + std::to_string(kSequenceDepth) + " nested sequences");
-    for (size_t i = 0; i < list.size(); ++i) add(list.at(i), depth + 1);
-  } else if (type == "ByteLevel") {
+  if (type == "ByteLevel") {
     makers_.emplace_back([] { return std::make_unique<ByteLevelStep>(); });
     token_bytes_.emplace_back(from_byte_alphabet);
     joined_ = true;
@@ -266,10 +262,8 @@ void Detokenizer::add(const JsonField& field, int depth) {
     makers_.emplace_back([=] { return std::make_unique<StripStep>(content, start, stop); });
   } else if (type == "Metaspace") {
     const std::string replacement = one_character(field.at("replacement"));
-    const auto scheme = field.find("prepend_scheme");  // absent: "always"
-    const auto add_space = field.find("add_prefix_space");
-    const bool never = (scheme && scheme->string() == "never") || (add_space && !add_space->boolean());
-    makers_.emplace_back([=] { return std::make_unique<MetaspaceStep>(replacement, !never); });
+    const bool prepends = metaspace_scheme(field) != MetaspaceScheme::never;
+    makers_.emplace_back([=] { return std::make_unique<MetaspaceStep>(replacement, prepends); });
     token_bytes_.emplace_back(
         [=](std::string_view token) { return replace_all(token, Pattern::literal(replacement), " "); });
   } else {

@@ -59,7 +59,7 @@ class Detokenizer {
 
  private:
   using Maker = std::function<std::unique_ptr<DecodeStep>()>;
-  void add(const JsonField& field, int depth);
+  void add(const JsonField& field);
 
   std::vector<Maker> makers_;
   std::vector<std::function<std::string(std::string_view)>> token_bytes_;

@@ -12,14 +12,13 @@
 #include "text/tokenizer/byte_alphabet.h"
 #include "text/tokenizer/charsmap.h"
 #include "text/tokenizer/pattern.h"
+#include "text/tokenizer/steps.h"
 #include "text/unicode/letter_case.h"
 #include "text/unicode/normal_form.h"
 #include "text/unicode/unicode.h"
 
 namespace galago {
 namespace {
-
-constexpr int kSequenceDepth = 8;
 
 /// Run by run where that equals the whole; where characters combine across a border, the whole counts as the
 /// user's, so that nothing a user typed can become a control token.
@@ -151,17 +150,13 @@ std::optional<NormalForm> form_named(const std::string& type) {
 
 Normalizer Normalizer::from_json(const JsonField& field) {
   Normalizer normalizer;
-  normalizer.add(field, 0);
+  for (const JsonField& step : steps_of(field, "normalizers")) normalizer.add(step);
   return normalizer;
 }
 
-void Normalizer::add(const JsonField& field, int depth) {
+void Normalizer::add(const JsonField& field) {
   const std::string& type = field.at("type").string();
-  if (type == "Sequence") {
-    const JsonField list = field.at("normalizers");
-    if (depth >= kSequenceDepth) list.fail("at most " + std::to_string(kSequenceDepth) + " nested sequences");
-    for (size_t i = 0; i < list.size(); ++i) add(list.at(i), depth + 1);
-  } else if (const auto form = form_named(type)) {
+  if (const auto form = form_named(type)) {
     steps_.push_back(
         [form = *form](const MarkedText& text, size_t most) { return normalized(text, form, most); });
   } else if (type == "Lowercase") {

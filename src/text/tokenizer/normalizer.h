@@ -26,7 +26,7 @@ class Normalizer {
 
  private:
   using Step = std::function<MarkedText(MarkedText, size_t most)>;
-  void add(const JsonField& field, int depth);
+  void add(const JsonField& field);
 
   std::vector<Step> steps_;
 };

@@ -7,16 +7,17 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
+#include "text/growth.h"
 #include "text/tokenizer/byte_alphabet.h"
+#include "text/tokenizer/metaspace.h"
 #include "text/tokenizer/pattern.h"
 #include "text/tokenizer/plain_text.h"
 #include "text/tokenizer/scanners.h"
+#include "text/tokenizer/steps.h"
 #include "text/unicode/unicode.h"
 
 namespace galago {
 namespace {
-
-constexpr int kSequenceDepth = 8;
 
 enum class Behavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 
@@ -145,7 +146,7 @@ void byte_level(const Piece& piece, bool add_prefix_space, bool use_regex, const
 }
 
 struct Metaspace {
-  enum class Prepend { never, first, always } prepend = Prepend::always;
+  MetaspaceScheme prepend = MetaspaceScheme::always;
   std::string replacement;
   bool split = true;
 
@@ -157,13 +158,7 @@ Metaspace Metaspace::from_json(const JsonField& field) {
   Metaspace m;
   m.replacement = field.at("replacement").string();
   if (unicode::count(m.replacement) != 1) field.at("replacement").fail("one character");
-  if (const auto scheme = field.find("prepend_scheme")) {
-    const std::string& name = scheme->string();
-    if (name != "always" && name != "first" && name != "never") scheme->fail("always, first or never");
-    m.prepend = name == "always" ? Prepend::always : name == "first" ? Prepend::first : Prepend::never;
-  }
-  // The older spelling of prepend_scheme.
-  if (const auto add = field.find("add_prefix_space"); add && !add->boolean()) m.prepend = Prepend::never;
+  m.prepend = metaspace_scheme(field);
   if (const auto cut = field.find("split")) m.split = cut->boolean();
   return m;
 }
@@ -177,7 +172,8 @@ void Metaspace::operator()(const Piece& piece, const PieceSink& out) const {
       text += c;
     }
   }
-  const bool wanted = prepend == Prepend::always || (prepend == Prepend::first && piece.at_start);
+  const bool wanted =
+      prepend == MetaspaceScheme::always || (prepend == MetaspaceScheme::first && piece.at_start);
   if (wanted && !text.starts_with(replacement)) text.insert(0, replacement);
   const Piece changed{std::move(text), piece.at_start};
   if (!split) {
@@ -219,9 +215,8 @@ Step byte_level_step(const JsonField& field) {
 }
 
 Step digits_step(const JsonField& field) {
-  const auto individual = field.find("individual_digits");  // absent: false
-  return splits_at(unicode::is_rust_numeric,
-                   individual && individual->boolean() ? Behavior::isolated : Behavior::contiguous);
+  const bool individual = field.at("individual_digits").boolean();
+  return splits_at(unicode::is_rust_numeric, individual ? Behavior::isolated : Behavior::contiguous);
 }
 
 Step punctuation_step(const JsonField& field) {
@@ -244,7 +239,8 @@ void bert_words(const Piece& piece, const PieceSink& out) {
 }
 
 Step fixed_length_step(const JsonField& field) {
-  const auto length = static_cast<size_t>(field.at("length").integer(1, limits::kPromptBytes));
+  const auto given = field.find("length");
+  const auto length = static_cast<size_t>(given ? given->integer(1, limits::kPromptBytes) : 5);  // absent: 5
   return [length](const Piece& p, const PieceSink& out) { split_lengths(p, length, out); };
 }
 
@@ -270,19 +266,14 @@ std::optional<Step> step_of(const std::string& type, const JsonField& field) {
 
 PreTokenizer PreTokenizer::from_json(const JsonField& field) {
   PreTokenizer made;
-  made.add(field, 0);
+  for (const JsonField& step : steps_of(field, "pretokenizers")) made.add(step);
   return made;
 }
 
-void PreTokenizer::add(const JsonField& field, int depth) {
+void PreTokenizer::add(const JsonField& field) {
   const std::string& type = field.at("type").string();
-  if (type == "Sequence") {
-    const JsonField list = field.at("pretokenizers");
-    if (depth >= kSequenceDepth) list.fail("at most " + std::to_string(kSequenceDepth) + " nested sequences");
-    for (size_t i = 0; i < list.size(); ++i) add(list.at(i), depth + 1);
-  } else if (auto step = step_of(type, field)) {
-    steps_.push_back(*std::move(step));
-  } else {
+  auto step = step_of(type, field);
+  if (!step)
     throw Error(
         ErrorCode::model_unsupported,
         {.where = field.where() + ".type",
@@ -290,17 +281,26 @@ void PreTokenizer::add(const JsonField& field, int depth) {
          .expected =
              "ByteLevel, Digits, Split, Punctuation, CharDelimiterSplit, Whitespace, WhitespaceSplit, "
              "BertPreTokenizer, FixedLength, Metaspace or Sequence"});
-  }
+  steps_.push_back(*std::move(step));
 }
 
-void PreTokenizer::operator()(Piece text, const PieceSink& out) const {
-  if (!text.text.empty()) run(0, std::move(text), out);
+PreTokenizer::Run::Run(const PreTokenizer& owner, size_t most)
+    : steps_(owner.steps_), most_(most), made_(owner.steps_.size()) {}
+
+void PreTokenizer::Run::operator()(Piece text, const PieceSink& out) {
+  if (!text.text.empty()) from(0, std::move(text), out);
 }
 
-void PreTokenizer::run(size_t step, Piece piece, const PieceSink& out) const {
+void PreTokenizer::Run::from(size_t step, Piece piece, const PieceSink& out) {
   if (step == steps_.size()) return out(std::move(piece));
-  if (step + 1 == steps_.size()) return steps_[step](std::move(piece), out);
-  steps_[step](std::move(piece), [&, step](Piece part) { run(step + 1, std::move(part), out); });
+  // A step keeps its piece while those behind it work on the parts.
+  const size_t kept = piece.text.size();
+  check_grown(kept_ += kept, kKept * most_, "pre-tokenizer");
+  steps_[step](std::move(piece), [&, step](Piece part) {
+    check_grown(made_[step] += part.text.size(), most_, "pre-tokenizer");
+    from(step + 1, std::move(part), out);
+  });
+  kept_ -= kept;
 }
 
 }  // namespace galago

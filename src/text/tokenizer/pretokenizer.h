@@ -31,13 +31,30 @@ class PreTokenizer {
   /// Error{model_invalid} on a malformed field, Error{model_unsupported} for another type.
   static PreTokenizer from_json(const JsonField& field);
 
-  /// Gives the pieces of a text to `out`, in order; none of them is empty.
-  void operator()(Piece text, const PieceSink& out) const;
+  using Step = std::function<void(Piece, const PieceSink&)>;
+
+  /// The work on one prompt, text by text. Refers to the pre-tokenizer.
+  class Run {
+   public:
+    /// `most`: bytes that a step may make of all texts together.
+    Run(const PreTokenizer& owner, size_t most);
+    /// Gives the pieces of a text to `out`, in order; none of them is empty. Error{input_too_large} when a
+    /// step makes more than `most` bytes or the steps together hold four times as many.
+    void operator()(Piece text, const PieceSink& out);
+
+   private:
+    void from(size_t step, Piece piece, const PieceSink& out);
+
+    static constexpr size_t kKept = 4;
+
+    const std::vector<Step>& steps_;
+    size_t most_;
+    std::vector<size_t> made_;  // bytes that each step gave out so far
+    size_t kept_ = 0;           // bytes of the pieces that are being worked on, one of each step
+  };
 
  private:
-  using Step = std::function<void(Piece, const PieceSink&)>;
-  void add(const JsonField& field, int depth);
-  void run(size_t step, Piece piece, const PieceSink& out) const;
+  void add(const JsonField& field);
 
   std::vector<Step> steps_;
 };

@@ -1,5 +1,6 @@
 // Matching with a stack of places to go back to, which lies on the heap: no text makes the program recurse.
-// Only what is written within a look or an atomic group is run by a call of its own. Every step is counted.
+// Only what is written within a look or an atomic group is run by a call of its own. What a search costs
+// is counted: its steps, and the characters that a step walks over.
 #include "text/tokenizer/regex.h"
 
 #include <algorithm>
@@ -14,10 +15,12 @@ namespace {
 using unicode::decode_at;
 using unicode::decode_before;
 
-/// Steps of one search: so many, and so many more for each byte of the text.
-constexpr uint64_t kSteps = 10'000'000;
-constexpr uint64_t kStepsPerByte = 100;
-/// Steps of a match from one place, beside those that a character each takes.
+/// What one search may cost: so much, and so much more for each byte of the text. A step costs more than a
+/// character that it walks over.
+constexpr uint64_t kCost = 100'000'000;
+constexpr uint64_t kCostPerByte = 1000;
+constexpr uint64_t kStepCost = 10;
+/// Steps of a match from one place.
 constexpr uint64_t kMatchSteps = 1'000'000;
 /// Places to go back to.
 constexpr size_t kMostFrames = 1'000'000;
@@ -25,7 +28,7 @@ constexpr size_t kMostFrames = 1'000'000;
 /// \b asks for Oniguruma's \w.
 bool is_word(char32_t c) {
   static const Set word = [] {
-    Set made = Set::word();
+    Set made = Set::word(false);
     made.finish();
     return made;
   }();
@@ -37,7 +40,7 @@ bool is_word(char32_t c) {
 class Regex::Matcher {
  public:
   Matcher(const Regex& regex, std::string_view text)
-      : regex_(regex), text_(text), steps_(kSteps + kStepsPerByte * text.size()), marks_(regex.marks_, 0) {}
+      : regex_(regex), text_(text), cost_left_(kCost + kCostPerByte * text.size()), marks_(regex.marks_, 0) {}
 
   /// The end of the match that begins at `at`.
   std::optional<size_t> match(size_t at) {
@@ -66,11 +69,18 @@ class Regex::Matcher {
     throw Error(ErrorCode::model_invalid,
                 {.where = regex_.where_,
                  .got = "a pattern that takes too many steps",
-                 .expected = "a match within " + std::to_string(kMatchSteps) + " steps"});
+                 .expected = "a match within " + std::to_string(kMatchSteps) +
+                             " steps, and all that walk over each byte at most some hundred times"});
+  }
+
+  void pay(uint64_t cost) {
+    if (cost_left_ < cost) give_up();
+    cost_left_ -= cost;
   }
 
   void step() {
-    if (steps_-- == 0 || match_steps_-- == 0) give_up();
+    pay(kStepCost);
+    if (match_steps_-- == 0) give_up();
   }
 
   void push(Frame frame) {
@@ -150,6 +160,7 @@ class Regex::Matcher {
       at += static_cast<size_t>(c.length);
       if (count + 1 == now.least) least_end = at;
     }
+    pay(count);
     if (count < now.least) return false;
     if (now.mode == Node::Mode::greedy && at > least_end) push({Frame::Kind::shorten, pc, at, least_end});
     if (now.mode == Node::Mode::lazy && now.most > count)
@@ -158,6 +169,7 @@ class Regex::Matcher {
   }
 
   bool matches_behind(const Instruction& now, size_t pc, size_t at) {
+    pay(now.least);
     size_t begin = at;
     for (uint32_t i = 0; i < now.least; ++i) {
       const auto c = decode_before(text_, begin);
@@ -232,7 +244,7 @@ class Regex::Matcher {
 
   const Regex& regex_;
   std::string_view text_;
-  uint64_t steps_;
+  uint64_t cost_left_;
   uint64_t match_steps_ = 0;
   std::vector<size_t> marks_;
   std::vector<Frame> stack_;

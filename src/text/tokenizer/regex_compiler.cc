@@ -10,54 +10,8 @@ namespace {
 
 /// Longest compiled form.
 constexpr size_t kMostInstructions = 20'000;
-
-/// Characters of a match where all have as many; nothing otherwise.
-std::optional<uint32_t> length_of(const Node& node) {
-  using Kind = Node::Kind;
-  switch (node.kind) {
-    case Kind::character:
-      return 1;
-    case Kind::atomic:
-    case Kind::sequence: {
-      uint32_t sum = 0;
-      for (const Node& kid : node.kids) {
-        const auto length = length_of(kid);
-        if (!length || *length > kMostInstructions) return std::nullopt;
-        sum += *length;
-      }
-      return sum;
-    }
-    case Kind::alternatives: {
-      const auto first = length_of(node.kids[0]);
-      for (const Node& kid : node.kids)
-        if (length_of(kid) != first) return std::nullopt;
-      return first;
-    }
-    case Kind::repeat: {
-      const auto length = length_of(node.kids[0]);
-      if (!length || node.least != node.most || node.most > kMostInstructions) return std::nullopt;
-      return *length * node.most;
-    }
-    default:
-      return 0;
-  }
-}
-
-/// Whether it can match nothing.
-bool can_be_empty(const Node& node) {
-  using Kind = Node::Kind;
-  if (node.kind == Kind::character) return false;
-  if (node.kind == Kind::repeat) return node.least == 0 || can_be_empty(node.kids[0]);
-  if (node.kind == Kind::alternatives) {
-    for (const Node& kid : node.kids)
-      if (can_be_empty(kid)) return true;
-    return false;
-  }
-  if (node.kind == Kind::sequence || node.kind == Kind::atomic)
-    for (const Node& kid : node.kids)
-      if (!can_be_empty(kid)) return false;
-  return true;
-}
+/// Visits of nodes: what repeats nothing makes no instruction, but takes its time.
+constexpr size_t kMostVisits = 1'000'000;
 
 }  // namespace
 
@@ -74,19 +28,78 @@ class Regex::Compiler {
   using Op = Instruction::Op;
   using Kind = Node::Kind;
 
+  void visit() {
+    if (visits_++ >= kMostVisits) too_long();
+  }
+
+  [[noreturn]] void too_long() const {
+    throw Error(ErrorCode::model_invalid,
+                {.where = regex_.where_,
+                 .got = "a pattern that becomes too long",
+                 .expected = "at most " + std::to_string(kMostInstructions) + " steps"});
+  }
+
+  /// Characters of a match where all have as many; nothing otherwise.
+  std::optional<uint32_t> length_of(const Node& node) {
+    visit();
+    switch (node.kind) {
+      case Kind::character:
+        return 1;
+      case Kind::atomic:
+      case Kind::sequence: {
+        uint32_t sum = 0;
+        for (const Node& kid : node.kids) {
+          const auto length = length_of(kid);
+          if (!length) return std::nullopt;
+          sum += *length;
+          if (sum > kMostInstructions) return std::nullopt;
+        }
+        return sum;
+      }
+      case Kind::alternatives: {
+        const auto first = length_of(node.kids[0]);
+        for (size_t i = 1; i < node.kids.size(); ++i)
+          if (length_of(node.kids[i]) != first) return std::nullopt;
+        return first;
+      }
+      case Kind::repeat: {
+        const auto length = length_of(node.kids[0]);
+        if (!length || node.least != node.most) return std::nullopt;
+        const uint64_t all = uint64_t{*length} * node.most;
+        if (all > kMostInstructions) return std::nullopt;
+        return static_cast<uint32_t>(all);
+      }
+      default:
+        return 0;
+    }
+  }
+
+  /// Whether it can match nothing.
+  bool can_be_empty(const Node& node) {
+    visit();
+    if (node.kind == Kind::character) return false;
+    if (node.kind == Kind::repeat) return node.least == 0 || can_be_empty(node.kids[0]);
+    if (node.kind == Kind::alternatives) {
+      for (const Node& kid : node.kids)
+        if (can_be_empty(kid)) return true;
+      return false;
+    }
+    if (node.kind == Kind::sequence || node.kind == Kind::atomic)
+      for (const Node& kid : node.kids)
+        if (!can_be_empty(kid)) return false;
+    return true;
+  }
+
   std::vector<Instruction>& program() { return regex_.program_; }
 
   size_t add(Op op) {
-    if (program().size() >= kMostInstructions)
-      throw Error(ErrorCode::model_invalid,
-                  {.where = regex_.where_,
-                   .got = "a pattern that becomes too long",
-                   .expected = "at most " + std::to_string(kMostInstructions) + " steps"});
+    if (program().size() >= kMostInstructions) too_long();
     program().push_back({.op = op});
     return program().size() - 1;
   }
 
   void write(const Node& node) {
+    visit();
     switch (node.kind) {
       case Kind::character:
         program()[add(Op::character)].set = node.set;
@@ -95,13 +108,14 @@ class Regex::Compiler {
         for (const Node& kid : node.kids) write(kid);
         return;
       case Kind::alternatives:
-        return write_alternatives(node);
+        return write_alternatives(node.kids, [&](const Node& kid) { write(kid); });
       case Kind::repeat:
         return write_repeat(node);
       case Kind::look:
-        return node.behind ? write_look_behind(node) : write_part(Op::look, node.kids[0], node.negated, 0);
+        if (node.behind) return write_look_behind(node);
+        return write_part(Op::look, node.negated, 0, [&] { write(node.kids[0]); });
       case Kind::atomic:
-        return write_part(Op::atomic, node.kids[0], false, 0);
+        return write_part(Op::atomic, false, 0, [&] { write(node.kids[0]); });
       default: {
         Instruction& assertion = program()[add(Op::assertion)];
         assertion.kind = node.kind;
@@ -110,13 +124,14 @@ class Regex::Compiler {
     }
   }
 
-  void write_alternatives(const Node& node) {
+  template <typename Write>
+  void write_alternatives(const std::vector<Node>& kids, const Write& write_one) {
     std::vector<size_t> jumps;
-    for (size_t i = 0; i < node.kids.size(); ++i) {
-      const bool last = i + 1 == node.kids.size();
+    for (size_t i = 0; i < kids.size(); ++i) {
+      const bool last = i + 1 == kids.size();
       const size_t split = last ? 0 : add(Op::split);
       if (!last) program()[split].a = program().size();
-      write(node.kids[i]);
+      write_one(kids[i]);
       if (last) break;
       jumps.push_back(add(Op::jump));
       program()[split].b = program().size();
@@ -134,26 +149,28 @@ class Regex::Compiler {
       run.mode = node.mode;
       return;
     }
-    if (node.mode == Node::Mode::possessive) {
-      Node greedy = node;
-      greedy.mode = Node::Mode::greedy;
-      return write_part(Op::atomic, greedy, false, 0);
-    }
+    if (node.mode == Node::Mode::possessive)
+      return write_part(Op::atomic, false, 0, [&] { write_times(node, Node::Mode::greedy); });
+    write_times(node, node.mode);
+  }
+
+  void write_times(const Node& node, Node::Mode mode) {
+    const Node& kid = node.kids[0];
     for (uint32_t i = 0; i < node.least; ++i) write(kid);
-    if (node.most == kUnlimited) return write_loop(node);
+    if (node.most == kUnlimited) return write_loop(node, mode);
     std::vector<size_t> splits;
     for (uint32_t i = node.least; i < node.most; ++i) {
       splits.push_back(add(Op::split));
-      set_first(splits.back(), node.mode, program().size());
+      set_first(splits.back(), mode, program().size());
       write(kid);
     }
-    for (const size_t split : splits) set_second(split, node.mode, program().size());
+    for (const size_t split : splits) set_second(split, mode, program().size());
   }
 
-  void write_loop(const Node& node) {
+  void write_loop(const Node& node, Node::Mode mode) {
     const bool empty = can_be_empty(node.kids[0]);
     const size_t split = add(Op::split);
-    set_first(split, node.mode, program().size());
+    set_first(split, mode, program().size());
     const size_t mark = regex_.marks_;
     if (empty) {
       ++regex_.marks_;
@@ -167,7 +184,7 @@ class Regex::Compiler {
     }
     program()[add(Op::jump)].a = split;
     if (empty) program()[moved].a = program().size();
-    set_second(split, node.mode, program().size());
+    set_second(split, mode, program().size());
   }
 
   /// Where a repetition goes on, and where it ends.
@@ -178,11 +195,12 @@ class Regex::Compiler {
     (mode == Node::Mode::lazy ? program()[split].a : program()[split].b) = to;
   }
 
-  void write_part(Op op, const Node& node, bool negated, uint32_t characters) {
+  template <typename Write>
+  void write_part(Op op, bool negated, uint32_t characters, const Write& write_body) {
     const size_t at = add(op);
     program()[at].negated = negated;
     program()[at].least = characters;
-    write(node);
+    write_body();
     add(Op::accept);
     program()[at].a = program().size();
   }
@@ -197,27 +215,18 @@ class Regex::Compiler {
         throw Error(ErrorCode::model_unsupported, {.where = regex_.where_,
                                                    .got = "a look-behind of no fixed length",
                                                    .expected = "alternatives of a fixed length each"});
-      write_part(Op::look_behind, part, node.negated, *length);
+      write_part(Op::look_behind, node.negated, *length, [&] { write(part); });
     };
     if (!several) return write_one(body);
     if (node.negated) {
       for (const Node& kid : body.kids) write_one(kid);
       return;
     }
-    std::vector<size_t> jumps;
-    for (size_t i = 0; i < body.kids.size(); ++i) {
-      const bool last = i + 1 == body.kids.size();
-      const size_t split = last ? 0 : add(Op::split);
-      if (!last) program()[split].a = program().size();
-      write_one(body.kids[i]);
-      if (last) break;
-      jumps.push_back(add(Op::jump));
-      program()[split].b = program().size();
-    }
-    for (const size_t jump : jumps) program()[jump].a = program().size();
+    write_alternatives(body.kids, write_one);
   }
 
   Regex& regex_;
+  size_t visits_ = 0;
 };
 
 Regex::Regex(std::string_view expression, const std::string& where) : where_(where) {

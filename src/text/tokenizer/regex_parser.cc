@@ -14,6 +14,8 @@ namespace galago::regex {
 namespace {
 
 constexpr int kDepth = 64;
+constexpr int kChained = 16;              // repetitions of repetitions, as in a*+*+
+constexpr size_t kSetParts = 128;         // sets within a set
 constexpr uint32_t kMostTimes = 100'000;  // as in Oniguruma
 
 struct Options {
@@ -101,7 +103,7 @@ class Parser {
   }
 
   Node repeated(Node node) {
-    for (;;) {
+    for (int chained = 0;; ++chained) {
       const size_t begin = at_;
       uint32_t least = 0;
       uint32_t most = kUnlimited;
@@ -115,6 +117,8 @@ class Parser {
         at_ = begin;
         return node;
       }
+      if (chained >= kChained)
+        invalid("more than " + std::to_string(kChained) + " repetitions of each other");
       Node repeat{.kind = Node::Kind::repeat};
       repeat.least = least;
       repeat.most = most;
@@ -158,8 +162,11 @@ class Parser {
     switch (c) {
       case '(':
         return group(depth);
-      case '[':
-        return character(bracket(depth));
+      case '[': {
+        Set set = bracket(depth);
+        if (set.parts() > kSetParts) invalid("more than " + std::to_string(kSetParts) + " sets in a set");
+        return character(std::move(set));
+      }
       case '.':
         return options_.dot_all ? character(Set::of(0, 0x10FFFF)) : character(Set::of('\n', '\n'), true);
       case '^':
@@ -269,7 +276,7 @@ class Parser {
       --at_;
       unsupported("this escape");
     }
-    if (auto set = class_escape(c)) return character(*std::move(set));
+    if (auto set = class_escape(c, false)) return character(*std::move(set));
     const char32_t literal = character_escape(c);
     return character(Set::of(literal, literal));
   }
@@ -286,12 +293,12 @@ class Parser {
   }
 
   /// The set of an escape that stands for one.
-  std::optional<Set> class_escape(char32_t c) {
+  std::optional<Set> class_escape(char32_t c, bool in_brackets) {
     std::optional<Set> set;
     const char32_t lower = c | 0x20U;
     if (lower == 's') set = Set::space();
     if (lower == 'd') set = Set::digit();
-    if (lower == 'w') set = Set::word();
+    if (lower == 'w') set = Set::word(in_brackets);
     if (lower == 'h') set = Set::hexadecimal();
     bool negated = c != lower;
     if (lower == 'p' && accept("{")) {
@@ -299,7 +306,7 @@ class Parser {
       const size_t end = text_.find('}', at_);
       if (end == std::string_view::npos) invalid("a property without \"}\"");
       const std::string_view name = text_.substr(at_, end - at_);
-      set = Set::named(name);
+      set = Set::named(name, in_brackets);
       if (!set) unsupported("the property " + in_quotes(name));
       at_ = end + 1;
     }
@@ -379,9 +386,9 @@ class Parser {
     std::string_view name = text_.substr(at_ + 2, end - at_ - 2);
     const bool negated = name.starts_with('^');
     if (negated) name.remove_prefix(1);
-    auto named = Set::named(name);
+    auto named = Set::named(name, true);
     if (!named) unsupported("the class " + in_quotes(name));
-    if (name == "punct") named->add(*Set::named("symbol"));  // as a bracket it has the symbols too
+    if (name == "punct") named->add(*Set::named("symbol", true));  // as a bracket it has the symbols too
     if (negated) named->negate();
     set.add(*std::move(named));
     at_ = end + 2;
@@ -392,7 +399,7 @@ class Parser {
     char32_t c = take();
     if (c == '\\') {
       const char32_t escaped = take();
-      if (auto other = class_escape(escaped)) return set.add(*std::move(other));
+      if (auto other = class_escape(escaped, true)) return set.add(*std::move(other));
       c = escaped == 'b' ? '\b' : character_escape(escaped);
     }
     const bool range = next_is("-") && !next_is("-]") && !next_is("-&&") && !next_is("-[");
@@ -401,7 +408,7 @@ class Parser {
     char32_t last = take();
     if (last == '\\') {
       const char32_t escaped = take();
-      if (class_escape(escaped)) {  // [a-\d]: the dash stands for itself
+      if (class_escape(escaped, true)) {  // [a-\d]: the dash stands for itself
         at_ = dash + 1;
         set.add('-', '-');
         return set.add(c, c);

@@ -3,6 +3,7 @@
 #include "text/tokenizer/regex_set.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "text/unicode/letter_case.h"
@@ -124,13 +125,14 @@ uint32_t script_of(char32_t c) {
   return *std::prev(next) & 31U;
 }
 
-/// \w of Oniguruma: without the joiners, but with the superscripts and fractions of Latin-1.
+/// \w of Oniguruma: without the joiners, but (not within brackets) with the superscripts and fractions of
+/// Latin-1.
 bool is_word(char32_t c) {
   if (c == 0x200C || c == 0x200D) return false;
   return unicode::is_word(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);
 }
 
-bool is_word_class(char32_t c) { return c != 0x200C && c != 0x200D && unicode::is_word(c); }
+bool is_word_in_brackets(char32_t c) { return c != 0x200C && c != 0x200D && unicode::is_word(c); }
 
 bool is_alphanumeric(char32_t c) { return unicode::is_alphabetic(c) || unicode::category(c) == Category::nd; }
 
@@ -139,19 +141,19 @@ Set::Property property_named(std::string_view name) {
   if (name == "lowercase" || name == "lower") return unicode::is_lowercase;
   if (name == "uppercase" || name == "upper") return unicode::is_uppercase;
   if (name == "whitespace" || name == "space") return unicode::is_space;
-  if (name == "word") return is_word_class;
   if (name == "alnum") return is_alphanumeric;
   return nullptr;
 }
 
 }  // namespace
 
-std::optional<Set> Set::named(std::string_view given) {
+std::optional<Set> Set::named(std::string_view given, bool in_brackets) {
   std::string name;
   for (const char c : given)
     if (c != ' ' && c != '_' && c != '-') name += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
   Set set;
   const auto same = [&](const auto& entry) { return entry.name == name; };
+  if (name == "word") return word(in_brackets);
   if (const auto found = std::find_if(kCategories.begin(), kCategories.end(), same);
       found != kCategories.end()) {
     set.categories_ = found->bits;
@@ -185,9 +187,9 @@ Set Set::space() {
   return set;
 }
 
-Set Set::word() {
+Set Set::word(bool in_brackets) {
   Set set;
-  set.property_ = is_word;
+  set.property_ = in_brackets ? is_word_in_brackets : is_word;
   return set;
 }
 
@@ -224,18 +226,44 @@ bool Set::ignore_case() {
   return std::all_of(parts_.begin(), parts_.end(), ignore) && std::all_of(also_.begin(), also_.end(), ignore);
 }
 
+size_t Set::parts() const {
+  size_t count = 1;
+  for (const Set& part : parts_) count += part.parts();
+  for (const Set& other : also_) count += other.parts();
+  return count;
+}
+
+/// Sorts the ranges and makes one of those that overlap, so that one search finds the range of a character.
+void Set::join_ranges() {
+  std::sort(ranges_.begin(), ranges_.end());
+  size_t kept = 0;
+  for (const auto& range : ranges_) {
+    if (kept > 0 && range.first <= ranges_[kept - 1].second) {
+      ranges_[kept - 1].second = std::max(ranges_[kept - 1].second, range.second);
+    } else {
+      ranges_[kept++] = range;
+    }
+  }
+  ranges_.resize(kept);
+}
+
+bool Set::in_ranges(char32_t c) const {
+  const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), c,
+                                     [](char32_t value, const auto& range) { return value < range.first; });
+  return next != ranges_.begin() && c <= std::prev(next)->second;
+}
+
 void Set::finish() {
   for (Set& part : parts_) part.finish();
   for (Set& other : also_) other.finish();
-  std::sort(ranges_.begin(), ranges_.end());
+  join_ranges();
   for (char32_t c = 0; c < 0x80; ++c) ascii_[c] = evaluate(c);
 }
 
 bool Set::evaluate(char32_t c) const {
   bool found = categories_ != 0 && unicode::in_categories(c, categories_);
-  for (size_t i = 0; !found && i < ranges_.size() && ranges_[i].first <= c; ++i)
-    found = c <= ranges_[i].second;
-  found = found || (property_ != nullptr && property_(c)) || (script_ != 0 && script_of(c) == script_);
+  found = found || in_ranges(c) || (property_ != nullptr && property_(c)) ||
+          (script_ != 0 && script_of(c) == script_);
   const auto holds = [c](const Set& set) { return set.has(c); };
   found = found || std::any_of(parts_.begin(), parts_.end(), holds);
   found = found && std::all_of(also_.begin(), also_.end(), holds);

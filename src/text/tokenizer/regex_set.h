@@ -17,11 +17,12 @@ class Set {
  public:
   using Property = bool (*)(char32_t);
 
-  /// The set of a name as in \p{Name} and [:name:]; nothing when it is unknown.
-  static std::optional<Set> named(std::string_view name);
+  /// The set of a name as in \p{Name} and [:name:]; nothing when it is unknown. Words have fewer characters
+  /// within brackets than outside.
+  static std::optional<Set> named(std::string_view name, bool in_brackets);
   static Set of(char32_t first, char32_t last);
   static Set space();
-  static Set word();
+  static Set word(bool in_brackets);
   static Set digit();
   static Set hexadecimal();
   static Set line_break();
@@ -34,6 +35,8 @@ class Set {
   /// Adds what differs from a member in case only; properties stay as they are, as in the reference. False
   /// for a range of too many characters.
   bool ignore_case();
+  /// Sets within this one, itself included: what asking about a character may cost.
+  size_t parts() const;
   /// To be called when the set is complete.
   void finish();
 
@@ -41,6 +44,8 @@ class Set {
 
  private:
   bool evaluate(char32_t c) const;
+  bool in_ranges(char32_t c) const;
+  void join_ranges();
 
   std::bitset<128> ascii_;
   uint32_t categories_ = 0;

@@ -10,6 +10,7 @@
 #include "core/printable.h"
 #include "formats/json.h"
 #include "galago/error.h"
+#include "text/growth.h"
 #include "text/marked_text.h"
 #include "text/tokenizer/added_tokens.h"
 #include "text/tokenizer/detokenizer.h"
@@ -138,14 +139,18 @@ std::vector<int32_t> Tokenizer::encode(const Segments& segments, bool parse_spec
                                              .got = std::to_string(bytes) + " bytes",
                                              .expected = "at most " + std::to_string(limits::kPromptBytes)});
   for (const Segment& segment : segments) unicode::require_well_formed(segment.text, "prompt");
+  std::vector<PromptPart> parts = impl_->added.cut(MarkedText(segments), impl_->normalizer, parse_special);
+  size_t normalized = 0;
+  for (const PromptPart& part : parts) normalized += part.text.size();
+  PreTokenizer::Run pre_tokenizer(impl_->pre_tokenizer, most_grown(normalized));
   std::vector<int32_t> ids;
-  for (PromptPart& part : impl_->added.cut(MarkedText(segments), impl_->normalizer, parse_special)) {
+  for (PromptPart& part : parts) {
     if (part.token) {
       ids.push_back(*part.token);
       continue;
     }
-    impl_->pre_tokenizer({std::move(part.text), part.at_start},
-                         [&](const Piece& piece) { impl_->encode(piece, ids); });
+    pre_tokenizer({std::move(part.text), part.at_start},
+                  [&](const Piece& piece) { impl_->encode(piece, ids); });
   }
   return ids;
 }

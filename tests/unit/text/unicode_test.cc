@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <sstream>
 
 #include "formats/json.h"
 #include "support/fixtures.h"
@@ -34,22 +35,32 @@ std::string in_contexts(const std::string& c) {
 
 using Outcome = std::function<std::string(const std::string&)>;
 
-std::string hashes(const Outcome& outcome, uint32_t block) {
+/// A sanitizer takes minutes over all of them; every so manieth block, others in each case, asks the same
+/// code.
+#ifdef GALAGO_SANITIZED
+constexpr size_t kBlocksOfEach = 16;
+#else
+constexpr size_t kBlocksOfEach = 1;
+#endif
+
+/// The hash of each block of code points that has tested ones; nothing for those that `wanted` leaves out.
+template <typename Wanted>
+std::vector<std::string> hashes(const Outcome& outcome, uint32_t block, const Wanted& wanted) {
   std::map<uint32_t, uint32_t> blocks;
   for (uint32_t c = 0; c < 0x110000; ++c) {
     if (!is_tested(c)) continue;
     uint32_t& state = blocks.emplace(c / block, 0x811C9DC5).first->second;
+    if (!wanted(blocks.size() - 1)) continue;
     for (const char byte : outcome(in_contexts(utf8(c))))
       state = (state ^ static_cast<uint8_t>(byte)) * 0x01000193;
   }
-  std::string text;
+  std::vector<std::string> texts;
   for (const auto& [index, value] : blocks) {
     char buffer[16];
     std::snprintf(buffer, sizeof buffer, "%08x", value);
-    if (!text.empty()) text += ' ';
-    text += buffer;
+    texts.emplace_back(wanted(texts.size()) ? buffer : "");
   }
-  return text;
+  return texts;
 }
 
 Outcome outcome_of(const JsonField& field) {
@@ -59,19 +70,13 @@ Outcome outcome_of(const JsonField& field) {
     };
   return [step = PreTokenizer::from_json(field.at("pre_tokenizer"))](const std::string& text) {
     std::string pieces;
-    step({.text = text}, [&pieces](const Piece& piece) {
+    PreTokenizer::Run run(step, most_grown(text.size()));
+    run({.text = text}, [&pieces](const Piece& piece) {
       if (!pieces.empty()) pieces += '\x1f';
       pieces += piece.text;
     });
     return pieces;
   };
-}
-
-/// The block where two lists of hashes part.
-std::string first_difference(const std::string& a, const std::string& b, uint32_t block) {
-  size_t at = 0;
-  while (at < a.size() && at < b.size() && a.compare(at, 9, b, at, 9) == 0) at += 9;
-  return "the block number " + std::to_string(at / 9) + " of " + std::to_string(block) + " code points";
 }
 
 TEST(Unicode, EveryCodePointAsTheReference) {
@@ -80,10 +85,18 @@ TEST(Unicode, EveryCodePointAsTheReference) {
   const auto block = static_cast<uint32_t>(root.at("block").integer(1, 1 << 20));
   for (size_t i = 0; i < root.at("cases").size(); ++i) {
     const JsonField entry = root.at("cases").at(i);
-    const std::string found = hashes(outcome_of(entry), block);
-    const std::string& expected = entry.at("hashes").string();
-    EXPECT_TRUE(found == expected) << entry.value().dump().substr(0, 200) << "\n differs in "
-                                   << first_difference(found, expected, block);
+    const auto wanted = [&](size_t number) { return (number + i) % kBlocksOfEach == 0; };
+    const std::vector<std::string> found = hashes(outcome_of(entry), block, wanted);
+    std::istringstream expected(entry.at("hashes").string());
+    for (size_t number = 0; number < found.size(); ++number) {
+      std::string hash;
+      expected >> hash;
+      if (!wanted(number)) continue;
+      ASSERT_EQ(found[number], hash) << entry.value().dump().substr(0, 200)
+                                     << "\n differs in the block number " << number << " of " << block
+                                     << " code points";
+    }
+    EXPECT_TRUE((expected >> std::ws).eof());
   }
 }
 
