@@ -325,6 +325,49 @@ SNIPPETS = [
     "{{ 'abcabc'.find('c', 3) }} {{ 'abcabc'.find('a', -3, -1) }} {{ 'abc'.find('', 2) }} {{ 'abc'.find('', 4) }} {{ 'abcabc'.rfind('a', 0, 3) }} {{ 'aaa'.count('a', 1) }} {{ 'abc'.count('') }} {{ 'ab'.replace('', '-') }} {{ 'ab'.replace('', '-', 1) }}",
     "{{ 'abc'.index('z') }}",
     "{{ 'abc'.partition('') }}",
+    # numbers, as Python reads, compares and rounds them
+    "{{ '+-5' | int }} {{ '1_000' | int }} {{ '1__0' | int }} {{ '_1' | int }} {{ ' 12\n' | int }} {{ '1F' | int(0, 16) }} {{ '0x_1F' | int(0, 16) }} {{ '0b11' | int(0, 0) }} {{ '017' | int(7, 0) }} {{ '0_0' | int(7, 0) }} {{ '12' | int(0, 1) }} {{ 'zz' | int(base=36) }} {{ '\u0663\u0664' | int }} {{ '-9223372036854775808' | int }} {{ '1e400' | int(3) }} {{ 'nan' | int(4) }} {{ '-1_0.9' | int }} {{ none | int }} {{ [] | int(7) }}",
+    "{{ '+1.5' | float }} {{ '+-1.5' | float }} {{ '1_0.5' | float }} {{ '1._5' | float }} {{ '\u0663.\u0665' | float }} {{ '.5' | float }} {{ '5.' | float }} {{ '.' | float }} {{ '1e' | float }} {{ '1e1_0' | float }} {{ '1E-400' | float }} {{ '0x10' | float }} {{ 'nan(1)' | float }}",
+    "{% set e = u[:0] %}{{ (e ~ '1e400') | float }} {{ (e ~ '-0.001e999999999999999999') | float }} {{ (e ~ '-Infinity') | float }} {{ (e ~ 'NaN') | float }} {{ (e ~ '1e-999999999999999999') | float }} {{ [(e ~ 'nan') | float, (e ~ '-inf') | float] | tojson }}",
+    "{{ ((u[:0] ~ 'inf') | float) | int }}",
+    "{% set n = (u[:0] ~ 'nan') | float %}{{ n <= 1 }} {{ n >= 1 }} {{ 1 <= n }} {{ n < 1 }} {{ n == n }} {{ n is le 2 }} {{ n is ge 2 }} {{ [1, n] <= [1, 2] }} {{ [1] <= [1, 2] }} {{ [1, 2] >= [1, 2] }} {{ 'a' <= 'a' }} {{ 2 is le 2 }}",
+    "{% set i = 9007199254740993 %}{{ i == 9007199254740992 }} {{ i == 9007199254740992.0 }} {{ i > 9007199254740992.0 }} {{ 9007199254740992.0 < i }} {{ i <= 9007199254740992 }} {{ 9223372036854775807 < 9223372036854775808.0 }} {{ 3 < 3.5 }} {{ -3 > -3.5 }} {{ true == 1.0 }} {{ i in [9007199254740992] }} {{ [i, i - 1] | max }}",
+    "{{ 1.0 // 0.1 }} {{ 6.0 % 0.2 }} {{ -6.0 % 0.2 }} {{ 6.0 % -0.2 }} {{ -1.0 // 0.1 }} {{ -0.0 // 5.0 }} {{ 0.0 % -5 }} {{ 2.0 ** 0.5 }} {{ 2 ** -1 }} {{ (-2) ** -1 }} {{ 10 ** -400 }} {{ 7.5 // -2 }} {{ 7.5 % -2 }}",
+    "{{ 0 ** -1 }}",
+    "{{ 0.0 ** -1 }}",
+    "{{ 2.0 ** 2000 }}",
+    "{{ 15 | round(-1) }} {{ 25 | round(-1) }} {{ -25 | round(-1) }} {{ 1250 | round(-2) }} {{ 7 | round(-19) }} {{ 7 | round(-30) }} {{ 5000000000000000000 | round(-19) }} {{ 9223372036854775804 | round(-1) }} {{ (-9223372036854770001) | round(-4) }} {{ true | round }} {{ 5 | round(40) }}",
+    "{{ 15.0 | round(-1) }} {{ 25.0 | round(-1) }} {{ 5.0 | round(-1) }} {{ 7.0 | round(-1) }} {{ -0.3 | round(-1) }} {{ 501.0 | round(-3) }} {{ 500.0 | round(-3) }} {{ 99.0 | round(-3) }} {{ 1e23 | round(-22) }} {{ 2.5e22 | round(-22) }} {{ 5e15 | round(-15) }} {{ 1.5 | round(400) }} {{ 2.5 | round(100) }}",
+    # attributes of filters
+    "{{ [{'a': 1}] | map(attribute='99999999999999999999') | list }} {{ [[1, 2]] | map(attribute='-1') | list }} {{ [[1, 2]] | map(attribute='1') | list }} {{ [[1, 2]] | map(attribute=1) | list }} {{ [[1, 2]] | map(attribute=-1) | list }} {{ [[1, 2]] | map(attribute=1.5) | list }} {{ [{1: 2}] | map(attribute='1') | list }} {{ [{'1': 2}] | map(attribute='1') | list }} {{ [[1, 2]] | map(attribute='\u0660') | list }} {{ ['a'] | map(attribute=none) | list }}",
+    "{{ [{}] | map(attribute='a.b', default='x') | list }} {{ [{'a': {}}] | map(attribute='a.b', default='x') | list }} {{ [{'a': {'b': 1}}] | map(attribute='a.b', default='x') | list }} {{ [{}] | map(attribute='a.b', default={'b': 3}) | list }} {{ [{}] | map(attribute='', default='x') | list }} {{ [{}] | groupby('a.b', default='x') }}",
+    "{{ [{}] | map(attribute='a.b') | list }}",
+    "{{ [[1]] | map(attribute='\u00b2') | list }}",
+    "{{ ['a'] | map(attribute='x', other=1) | list }}",
+    "{{ [[3, 4], [1, 0]] | sort(attribute=1) }} {{ [[3, 4], [1, 2]] | sum(attribute=1) }} {{ [[3, 4], [1, 0]] | sort(attribute='1,0') }} {{ [[3, 4], [1, 0]] | max(attribute=1) }} {{ [[3, 4], [1, 0]] | selectattr(1) | list }} {{ [[3, 4], [1, 0]] | rejectattr(1, 'eq', 0) | list }} {{ [[3, 4], [1, 0]] | join(',', attribute=1) }} {{ ['x', 'y'] | join(attribute=none) }} {{ {'b': 1, 'A': 2, 'c': 0} | dictsort }}",
+    # indentation and lines
+    "{{ 'a\nb' | indent('  ') }}|{{ 'a\nb' | indent('> ', true) }}|{{ 'a\nb' | indent(100) | length }}|{{ 'a\nb' | indent(-1) }}|{{ 'a\n\nb\n' | indent }}|{{ 'a\n\n' | indent(1, true, true) }}|{{ '' | indent(1, true, true) }}|{{ 'a\n   \nb' | indent(1) }}",
+    "{{ ['a\r\nb\r\n\r\nc' | indent(1), 'a\\x0bb\\rc\\x85d\u2028e' | indent(1), 'a\\x0c' | indent(2, blank=true)] }}",
+    "{{ {'a': [1]} | tojson(indent=70) | length }} {{ {'a': [1]} | tojson(indent=0) }} {{ {'a': [1]} | tojson(indent=-1) }} {{ {'a': [1]} | tojson(indent=true) }} {{ {'a': []} | tojson(indent='--') }}",
+    "{{ 'a\r\nb\n'.splitlines(true) }} {{ 'a\\x0cb\\x85c\\x1cd\\x1de\\x1ef\u2028g\u2029h\\x0bi\\rj'.splitlines() }} {{ 'a\n'.splitlines(keepends=true) }} {{ 'a\n\n'.splitlines() }} {{ '\n'.splitlines(1) }} {{ ''.splitlines() }}",
+    "{{ 'abc'.center(-9223372036854775807) }} {{ 'abc'.ljust(-9223372036854775807) }} {{ 'abc'.zfill(-9223372036854775807) }}",
+    # formatting, again
+    "{{ '%ld|%hd|%Ld|%lf|%ls' % (5, 6, 7, 1.5, 'a') }} {{ 'a%%b%%' % () }} {{ '%E %G %g' % (1.5, 1e20, 0.00001) }} {{ '%.0g|%.3g|%.0f|%.0f' % (123.4, 0.00012345, 0.5, 1.5) }}",
+    "{% set e = u[:0] %}{{ '%F %f %5.1f|%G' % ((e ~ 'nan') | float, (e ~ '-inf') | float, (e ~ 'inf') | float, (e ~ 'inf') | float) }}",
+    "{{ '%5%' % () }}",
+    "{{ '%5%' % (1,) }}",
+    "{{ '%lld' % 5 }}",
+    # ranges, again
+    "{{ range(5)[1:3] }} {{ range(5)[1:3] | list }} {{ range(10)[::-2] }} {{ range(10)[8:2] }} {{ range(0, 10, 3)[1:] }} {{ range(5)[1:3] == range(1, 3) }} {{ range(5)[-1] }} {{ range(5)[:] }} {{ range(9, 0, -2)[1:-1] }}",
+    # macros with more arguments
+    "{% macro f(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ f(1, 2, 3, x=4) }} {{ f(1) }} {{ f(1, a=2) }} {{ f(x=1) }}",
+    "{% macro f() %}{{ kwargs }}{{ kwargs.items() | list }}{% endmacro %}{{ f(x=1, y=2) }}|{{ f() }}",
+    "{% macro f(a) %}{{ a }}{{ varargs | length }}{{ caller() }}{% endmacro %}{% call f(1, 2, 3) %}x{% endcall %}",
+    "{% macro f(varargs, kwargs=3) %}{{ varargs }}{{ kwargs }}{% endmacro %}{{ f(1) }}{{ varargs }}",
+    "{% macro f(a) %}{{ a }}{% endmacro %}{{ f(1, 2) }}",
+    "{% macro f(a) %}{{ a }}{% endmacro %}{{ f(1, a=2) }}",
+    "{% macro f(a) %}{{ a }}{{ varargs }}{% endmacro %}{{ f(1, x=3) }}",
+    "{% macro f(varargs) %}{{ varargs }}{% endmacro %}{{ f(1, 2) }}",
 ]
 
 

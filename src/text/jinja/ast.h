@@ -76,7 +76,9 @@ struct Statement {
   Kind kind = Kind::data;
   int line = 0;
   bool recursive = false;
-  bool wants_caller = false;  // a macro whose body names its caller
+  bool wants_caller = false;  // a macro whose body names its caller,
+  bool takes_more = false;    // varargs
+  bool takes_names = false;   // or kwargs, and has no parameter of that name
   std::string text;
   std::vector<std::string> names;
   std::string attribute;

@@ -43,8 +43,6 @@ std::optional<Value> form_method(const std::string& name, const MarkedText& text
 /// Filters that order, group or add up items; nothing for another name.
 std::optional<Value> ordering_filter(const std::string& name, const Value& value, const Values& arguments,
                                      Meter& meter);
-/// value.a.b of a dotted path, as attribute= arguments have it.
-Value path_of(const Value& value, const std::string& path, Meter& meter);
 /// "format" % values
 Value percent_format(const MarkedText& format, const Value& values, Meter& meter);
 Value call_method(const Callable& method, const Values& arguments, Meter& meter);

@@ -1,10 +1,10 @@
 // Filters and tests.
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include "core/printable.h"
+#include "text/jinja/attribute_path.h"
 #include "text/jinja/builtins.h"
+#include "text/jinja/numbers.h"
 #include "text/jinja/text.h"
 #include "text/unicode/unicode.h"
 
@@ -26,12 +26,13 @@ Value join_filter(const Value& value, const Values& arguments, Meter& meter) {
   const Value* separator = arguments.find(0, "d");
   const Value* attribute = arguments.find(1, "attribute");
   const MarkedText between = separator ? to_text(*separator, meter) : MarkedText();
+  meter.scan(between.size());
+  const AttributePath path(attribute ? *attribute : Value(), nullptr, meter);
   MarkedText out;
   bool first = true;
   const Value::List visited = to_items(value, meter);
   for (const Value& item : visited->items) {
-    const MarkedText text =
-        to_text(attribute ? path_of(item, arguments.text(1, "attribute", meter).text(), meter) : item, meter);
+    const MarkedText text = to_text(path(item), meter);
     meter.text(static_cast<int64_t>(text.size() + between.size()));
     if (!first) out.append(between);
     out.append(text);
@@ -58,6 +59,17 @@ Value default_filter(const Value& value, const Values& arguments, Meter& meter) 
   return otherwise ? *otherwise : Value::text("");
 }
 
+/// An indentation: a text as it is, or so many spaces.
+std::string indentation(const Value& given, Meter& meter) {
+  if (const MarkedText* text = given.text()) {
+    meter.scan(text->size());
+    return text->text();
+  }
+  const int64_t spaces = std::max<int64_t>(0, as_integer(given, meter));
+  meter.text(spaces);
+  return std::string(static_cast<size_t>(spaces), ' ');
+}
+
 Value json_filter(const Value& value, const Values& arguments, Meter& meter) {
   JsonStyle style;
   const Value* ascii = arguments.find(0, "ensure_ascii");
@@ -68,54 +80,17 @@ Value json_filter(const Value& value, const Values& arguments, Meter& meter) {
   style.sort_keys = sort && sort->truth();
   if (indent && !indent->is_none()) {
     style.item_separator.assign(1, ',');
-    const int64_t spaces =
-        indent->text() ? 0 : std::clamp(as_integer(*indent, meter), int64_t{0}, int64_t{64});
-    style.indent = indent->text() ? indent->text()->text() : std::string(static_cast<size_t>(spaces), ' ');
+    style.indent = indentation(*indent, meter);
   }
   if (separators && !separators->is_none()) {
     const Sequence* pair = separators->list();
     if (!pair || pair->items.size() != 2 || !pair->items[0].text() || !pair->items[1].text())
       meter.invalid("separators that are no pair of strings");
+    meter.scan(pair->items[0].text()->size() + pair->items[1].text()->size());
     style.item_separator = pair->items[0].text()->text();
     style.key_separator = pair->items[1].text()->text();
   }
   return make_text(to_json(value, style, meter), meter);
-}
-
-Value to_integer(const Value& value, const Values& arguments, Meter& meter) {
-  const Value* otherwise = arguments.find(0, "default");
-  if (value.is_undefined()) meter.invalid(value.kind(), "a value to make an integer of");
-  if (const double* d = value.get<double>(); d && std::fabs(*d) < 9e18)
-    return Value(static_cast<int64_t>(*d));
-  if (value.get<int64_t>() || value.get<bool>()) return Value(as_integer(value, meter));
-  if (const MarkedText* text = value.text()) {
-    const std::string digits = strip(*text, std::nullopt, Side::both, meter).text();
-    const char* begin = digits.data() + (digits.starts_with('+') ? 1 : 0);
-    const char* end = digits.data() + digits.size();
-    int64_t number = 0;
-    if (const auto [stop, error] = std::from_chars(begin, end, number); error == std::errc{} && stop == end)
-      return Value(number);
-    double fraction = 0;
-    if (const auto [stop, error] = std::from_chars(begin, end, fraction);
-        error == std::errc{} && stop == end && std::fabs(fraction) < 9e18)
-      return Value(static_cast<int64_t>(fraction));
-  }
-  return otherwise ? *otherwise : Value(int64_t{0});
-}
-
-Value to_float(const Value& value, const Values& arguments, Meter& meter) {
-  const Value* otherwise = arguments.find(0, "default");
-  if (value.is_undefined()) meter.invalid(value.kind(), "a value to make a float of");
-  if (value.is_number()) return Value(as_double(value, meter));
-  if (const MarkedText* text = value.text()) {
-    const std::string digits = strip(*text, std::nullopt, Side::both, meter).text();
-    double number = 0;
-    const char* end = digits.data() + digits.size();
-    if (const auto [stop, error] = std::from_chars(digits.data(), end, number);
-        error == std::errc{} && stop == end)
-      return Value(number);
-  }
-  return otherwise ? *otherwise : Value(0.0);
 }
 
 Value items_filter(const Value& value, Meter& meter) {
@@ -128,32 +103,36 @@ Value items_filter(const Value& value, Meter& meter) {
 
 Value dictsort(const Value& value, const Values& arguments, Meter& meter) {
   if (!arguments.positional.empty() || !arguments.named.empty()) meter.unsupported("dictsort with arguments");
-  std::vector<Value> items = items_filter(value, meter).list()->items;
-  const auto key = [&](const Value& item) {
-    const Value& name = item.list()->items[0];
-    return name.text() ? Value::text(lower(*name.text()).text()) : name;
-  };
-  std::stable_sort(items.begin(), items.end(),
-                   [&](const Value& a, const Value& b) { return less(key(a), key(b), meter); });
-  return make_list(std::move(items), false, meter);
+  Values by_key;
+  by_key.named.emplace_back("attribute", Value(int64_t{0}));
+  return *ordering_filter("sort", items_filter(value, meter), by_key, meter);
+}
+
+/// map(attribute="name")
+Value map_attribute(const Value& value, const Values& arguments, Meter& meter) {
+  const Value* attribute = arguments.find(0, "attribute");
+  if (!attribute) meter.invalid("map() without a filter or an attribute", "one of them");
+  for (const auto& [name, given] : arguments.named)
+    if (name != "attribute" && name != "default")
+      meter.invalid("the argument " + in_quotes(name) + " of map()", "attribute or default");
+  const AttributePath path(*attribute, arguments.find(1, "default"), meter);
+  std::vector<Value> out;
+  const Value::List visited = to_items(value, meter);
+  for (const Value& item : visited->items) out.push_back(path(item));
+  return make_generator(std::move(out), meter);
 }
 
 /// map("filter"), map(attribute="name").
 Value map_filter(const Value& value, const Values& arguments, Meter& meter) {
   if (!value.truth()) return make_generator({}, meter);  // also none
-  std::vector<Value> out;
-  const bool by_attribute = arguments.positional.empty();
-  const std::string name =
-      by_attribute ? arguments.text(0, "attribute", meter).text() : arguments.text(0, "", meter).text();
-  const Value* otherwise = by_attribute ? arguments.find(1, "default") : nullptr;
+  if (arguments.positional.empty()) return map_attribute(value, arguments, meter);
+  const std::string& name = arguments.text(0, "", meter).text();
   if (name == "map" || name.starts_with("select") || name.starts_with("reject"))
-    if (!by_attribute) meter.unsupported("map() of the filter " + in_quotes(name));
-  const Values rest = by_attribute ? Values() : arguments.from(1);
+    meter.unsupported("map() of the filter " + in_quotes(name));
+  const Values rest = arguments.from(1);
+  std::vector<Value> out;
   const Value::List visited = to_items(value, meter);
-  for (const Value& item : visited->items) {
-    Value mapped = by_attribute ? path_of(item, name, meter) : apply_filter(name, item, rest, meter);
-    out.push_back(mapped.is_undefined() && otherwise ? *otherwise : std::move(mapped));
-  }
+  for (const Value& item : visited->items) out.push_back(apply_filter(name, item, rest, meter));
   return make_generator(std::move(out), meter);
 }
 
@@ -163,14 +142,16 @@ Value select_filter(const std::string& name, const Value& value, const Values& a
   const bool by_attribute = name.ends_with("attr");
   const bool keep = name.starts_with("select");
   const size_t test_at = by_attribute ? 1 : 0;
-  const std::string attribute = by_attribute ? arguments.text(0, "attribute", meter).text() : "";
+  const Value* attribute = by_attribute ? arguments.find(0, "attribute") : nullptr;
+  if (by_attribute && !attribute) meter.invalid(name + " without an attribute", "an attribute");
+  const AttributePath path(attribute ? *attribute : Value(), nullptr, meter);
   const bool has_test = arguments.positional.size() > test_at;
   const std::string test = has_test ? arguments.text(test_at, "", meter).text() : "";
   const Values rest = arguments.from(std::min(test_at + 1, arguments.positional.size()));
   std::vector<Value> out;
   const Value::List visited = to_items(value, meter);
   for (const Value& item : visited->items) {
-    const Value subject = by_attribute ? path_of(item, attribute, meter) : item;
+    const Value subject = path(item);
     const bool holds = has_test ? apply_test(test, subject, rest, meter) : subject.truth();
     if (holds == keep) out.push_back(item);
   }
@@ -190,26 +171,23 @@ Value indent_filter(const MarkedText& text, const Values& arguments, Meter& mete
   const Value* width = arguments.find(0, "width");
   const Value* first = arguments.find(1, "first");
   const Value* blank = arguments.find(2, "blank");
-  const auto spaces =
-      static_cast<size_t>(std::clamp(width ? as_integer(*width, meter) : 4, int64_t{0}, int64_t{64}));
+  const MarkedText indent = !width          ? MarkedText("    ")
+                            : width->text() ? *width->text()
+                                            : MarkedText(indentation(*width, meter));
+  meter.scan(indent.size());
+  MarkedText whole = text;
+  whole.append("\n", false);  // as in the reference: a line break at the end begins one more line
   MarkedText out;
-  std::vector<MarkedText> lines = split(text, "\n", -1, meter);
+  const std::vector<MarkedText> lines = split_lines(whole, false, meter);
   for (size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) out.append("\n", false);
     const bool wanted = i == 0 ? first && first->truth() : !lines[i].empty() || (blank && blank->truth());
-    meter.text(static_cast<int64_t>(lines[i].size() + spaces));
-    if (wanted) out.append(std::string(spaces, ' '), false);
+    meter.text(static_cast<int64_t>(lines[i].size() + (wanted ? indent.size() : 0)));
+    if (wanted) out.append(indent);
     out.append(lines[i]);
     meter.length(static_cast<int64_t>(out.size()));
   }
   return make_text(std::move(out), meter);
-}
-
-Value absolute(const Value& value, Meter& meter) {
-  if (const double* d = value.get<double>()) return Value(std::fabs(*d));
-  const int64_t number = as_integer(value, meter);
-  if (number == INT64_MIN) meter.invalid("an integer over 64 bits");
-  return Value(number < 0 ? -number : number);
 }
 
 Value trim_filter(const MarkedText& text, const Values& arguments, Meter& meter) {
@@ -261,35 +239,38 @@ Value format_filter(const MarkedText& text, const Values& arguments, Meter& mete
   return percent_format(text, make_dict(std::move(entries), meter), meter);
 }
 
+Value center_filter(const MarkedText& text, const Values& arguments, Meter& meter) {
+  Values width = arguments;
+  if (width.positional.empty() && width.named.empty()) width.positional.push_back(Value(int64_t{80}));
+  return *form_method("center", text, width, meter);
+}
+
 /// What getattr finds: methods, and the attributes of a namespace or loop; no keys.
 Value attribute_filter(const Value& value, const Values& arguments, Meter& meter) {
   const std::string& name = arguments.text(0, "name", meter).text();
+  meter.scan(name.size());
   if (value.dict() && !has_method(value, name)) return Value::undefined(name);
   return get_attribute(value, name, meter);
 }
 
-/// Filters that first make a string of their value; nothing when the name is not one of them.
-std::optional<Value> text_filter(const std::string& name, const Value& value, const Values& arguments,
-                                 Meter& meter) {
-  if (name == "escape" || name == "e") return escape_filter(to_text(value, meter), meter);
-  if (name == "format") return format_filter(to_text(value, meter), arguments, meter);
-  if (name == "center") {
-    Values width = arguments;
-    if (width.positional.empty() && width.named.empty()) width.positional.push_back(Value(int64_t{80}));
-    return form_method(name, to_text(value, meter), width, meter);
-  }
-  if (name == "trim") return trim_filter(to_text(value, meter), arguments, meter);
-  if (name == "upper") return make_text(upper(to_text(value, meter)), meter);
-  if (name == "lower") return make_text(lower(to_text(value, meter)), meter);
-  if (name == "capitalize") return make_text(capitalize(to_text(value, meter)), meter);
-  if (name == "title") return make_text(title_words(to_text(value, meter)), meter);
-  if (name == "string" || name == "safe") return make_text(to_text(value, meter), meter);
-  if (name == "replace") return replace_filter(to_text(value, meter), arguments, meter);
-  if (name == "indent") return indent_filter(to_text(value, meter), arguments, meter);
-  return std::nullopt;
-}
+using TextFilter = Value (*)(const MarkedText&, const Values&, Meter&);
 
-bool is_whole(const Value& value) { return value.get<int64_t>() && !value.get<bool>(); }
+/// Filters that first make a string of their value.
+TextFilter text_filter(const std::string& name) {
+  using Text = const MarkedText&;
+  using Given = const Values&;
+  if (name == "escape" || name == "e") return [](Text t, Given, Meter& m) { return escape_filter(t, m); };
+  if (name == "format") return format_filter;
+  if (name == "center") return center_filter;
+  if (name == "trim") return trim_filter;
+  if (name == "upper") return [](Text t, Given, Meter& m) { return make_text(upper(t), m); };
+  if (name == "lower") return [](Text t, Given, Meter& m) { return make_text(lower(t), m); };
+  if (name == "capitalize") return [](Text t, Given, Meter& m) { return make_text(capitalize(t), m); };
+  if (name == "title") return [](Text t, Given, Meter& m) { return make_text(title_words(t), m); };
+  if (name == "replace") return replace_filter;
+  if (name == "indent") return indent_filter;
+  return nullptr;
+}
 
 const Value& other_side(const std::string& name, const Values& arguments, Meter& meter) {
   if (arguments.positional.size() != 1)
@@ -305,8 +286,8 @@ std::optional<bool> comparing_test(const std::string& name, const Value& value, 
   if (name == "ne" || name == "!=") return !equal(value, other(), meter);
   if (name == "lt" || name == "lessthan" || name == "<") return less(value, other(), meter);
   if (name == "gt" || name == "greaterthan" || name == ">") return less(other(), value, meter);
-  if (name == "le" || name == "<=") return !less(other(), value, meter);
-  if (name == "ge" || name == ">=") return !less(value, other(), meter);
+  if (name == "le" || name == "<=") return less_or_equal(value, other(), meter);
+  if (name == "ge" || name == ">=") return less_or_equal(other(), value, meter);
   if (name == "in") return contains(other(), value, meter);
   if (name == "sameas") return value.kind() == other().kind() && equal(value, other(), meter);
   if (name == "divisibleby") {
@@ -319,23 +300,15 @@ std::optional<bool> comparing_test(const std::string& name, const Value& value, 
 
 }  // namespace
 
-Value path_of(const Value& value, const std::string& path, Meter& meter) {
-  Value at = value;
-  for (size_t begin = 0; begin <= path.size();) {
-    const size_t end = std::min(path.find('.', begin), path.size());
-    const std::string name = path.substr(begin, end - begin);
-    int64_t index = 0;
-    const bool number =
-        std::from_chars(name.data(), name.data() + name.size(), index).ptr == name.data() + name.size();
-    at = get_item(at, number && !name.empty() ? Value(index) : Value::text(name), meter);
-    begin = end + 1;
-  }
-  return at;
-}
-
 Value apply_filter(const std::string& name, const Value& value, const Values& arguments, Meter& meter) {
   meter.step();
-  if (const auto text = text_filter(name, value, arguments, meter)) return *text;
+  if (const TextFilter filter = text_filter(name)) {
+    const MarkedText text = to_text(value, meter);
+    meter.read(text.size());
+    return filter(text, arguments, meter);
+  }
+  if (name == "string" || name == "safe") return make_text(to_text(value, meter), meter);
+  if (const auto number = number_filter(name, value, arguments, meter)) return *number;
   if (auto ordered = ordering_filter(name, value, arguments, meter)) return *std::move(ordered);
   if (name == "attr") return attribute_filter(value, arguments, meter);
   if (name == "length" || name == "count") return length_of(value, meter);
@@ -344,15 +317,12 @@ Value apply_filter(const std::string& name, const Value& value, const Values& ar
   if (name == "default" || name == "d") return default_filter(value, arguments, meter);
   if (name == "tojson") return json_filter(value, arguments, meter);
   if (name == "list") return make_list(to_items(value, meter)->items, false, meter);
-  if (name == "int") return to_integer(value, arguments, meter);
-  if (name == "float") return to_float(value, arguments, meter);
   if (name == "items") return items_filter(value, meter);
   if (name == "dictsort") return dictsort(value, arguments, meter);
   if (name == "map") return map_filter(value, arguments, meter);
   if (name == "select" || name == "reject" || name == "selectattr" || name == "rejectattr")
     return select_filter(name, value, arguments, meter);
   if (name == "reverse") return reversed(value, meter);
-  if (name == "abs") return absolute(value, meter);
   meter.unsupported("the filter " + in_quotes(name));
 }
 
@@ -367,7 +337,7 @@ bool apply_test(const std::string& name, const Value& value, const Values& argum
   if (name == "sequence" || name == "iterable")
     return value.text() || value.list() || value.dict() || value.is_undefined();
   if (name == "number") return value.is_number();
-  if (name == "integer") return is_whole(value);
+  if (name == "integer") return value.get<int64_t>() != nullptr;
   if (name == "float") return value.get<double>() != nullptr;
   if (name == "boolean") return value.get<bool>() != nullptr;
   if (name == "true") return value.get<bool>() && value.truth();

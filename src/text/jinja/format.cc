@@ -2,6 +2,7 @@
 // In: a text with fields, a value, a tuple of them or a dict. Out: a text; what a user wrote stays the
 // user's. Reference: Python 3 printf-style string formatting.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "core/printable.h"
@@ -77,7 +78,7 @@ class Formatter {
     at_ = end + 1;
     const Mapping* dict = values_.dict();
     if (!dict) meter_.invalid("a field with a name and " + values_.kind(), "a dict");
-    const Value* found = dict->find(name);
+    const Value* found = dict->find(name, meter_);
     if (!found) meter_.invalid("a field named " + in_quotes(name), "a key of the dict");
     return found;
   }
@@ -87,6 +88,10 @@ class Formatter {
     if (at_ < format_.size() && format_.text()[at_] == '(') {
       ++at_;
       value = named();
+    }
+    if (!value && at_ < format_.size() && format_.text()[at_] == '%') {
+      ++at_;
+      return out_.append("%", false);
     }
     Field field;
     for (;; ++at_) {
@@ -103,8 +108,8 @@ class Formatter {
       ++at_;
       field.precision = number(kPrecision);
     }
-    const char letter = take();
-    if (letter == '%') return out_.append("%", false);
+    char letter = take();
+    if (letter == 'h' || letter == 'l' || letter == 'L') letter = take();  // C's sizes, which mean nothing
     write(field, letter, value ? *value : next());
   }
 
@@ -171,10 +176,16 @@ class Formatter {
   void write_float(const Field& field, char letter, const Value& value) {
     const double number = as_double(value, meter_);
     char buffer[512];
-    const char form[] = {'%', '.', '*', letter, '\0'};
+    const char lower = static_cast<char>(letter | 0x20);
+    const auto form = lower == 'e'   ? std::chars_format::scientific
+                      : lower == 'f' ? std::chars_format::fixed
+                                     : std::chars_format::general;
     const int digits = field.precision < 0 ? 6 : static_cast<int>(field.precision);
-    std::snprintf(buffer, sizeof buffer, form, digits, std::fabs(number));
-    write_number(field, std::signbit(number) && !std::isnan(number), buffer);
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number), form, digits).ptr;
+    std::string text(buffer, end);
+    if (letter != lower)
+      for (char& c : text) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+    write_number(field, std::signbit(number) && !std::isnan(number), text);
   }
 
   void write_number(const Field& field, bool negative, const std::string& digits) {

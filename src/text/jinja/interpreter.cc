@@ -4,10 +4,11 @@
 #include "text/jinja/interpreter.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
+#include "core/checked.h"
 #include "core/printable.h"
+#include "text/jinja/interpreter_scopes.h"
 #include "text/jinja/text.h"
 
 namespace galago::jinja {
@@ -15,59 +16,20 @@ namespace {
 
 using Kind = Expression::Kind;
 
+/// The range that a slice of a range is.
+Range slice_range(const Range& range, const SliceBounds& bounds, Meter& meter) {
+  const auto at = [&](int64_t index) {
+    const auto offset = checked_mul(index, range.step);
+    return offset ? checked_add(range.start, *offset) : std::nullopt;
+  };
+  const auto start = at(bounds.start);
+  const auto stop = at(bounds.stop);
+  const auto step = checked_mul(range.step, bounds.step);
+  if (!start || !stop || !step) meter.invalid("an integer over 64 bits");
+  return {*start, *stop, *step};
+}
+
 }  // namespace
-
-/// A scope of variables while it lives.
-class Interpreter::Scope {
- public:
-  explicit Scope(Interpreter& owner) : owner_(owner) { owner_.scopes_.emplace_back(); }
-  ~Scope() { owner_.scopes_.pop_back(); }
-  Scope(const Scope&) = delete;
-  Scope& operator=(const Scope&) = delete;
-
- private:
-  Interpreter& owner_;
-};
-
-/// Counts nested calls of macros while it lives; the tree itself is shallow enough.
-class Interpreter::Deeper {
- public:
-  explicit Deeper(Interpreter& owner) : owner_(owner) {
-    if (++owner_.depth_ > kMacroDepth) {
-      --owner_.depth_;
-      owner_.meter_.invalid("macros that call each other deeper than " + std::to_string(kMacroDepth));
-    }
-  }
-  ~Deeper() { --owner_.depth_; }
-  Deeper(const Deeper&) = delete;
-  Deeper& operator=(const Deeper&) = delete;
-
- private:
-  static constexpr int kMacroDepth = 8;
-  Interpreter& owner_;
-};
-
-/// The first `keep` scopes, then others, while it lives.
-class Interpreter::Frame {
- public:
-  Frame(Interpreter& owner, size_t keep, std::vector<Variables> inner) : scopes_(owner.scopes_), keep_(keep) {
-    const auto from = scopes_.begin() + static_cast<std::ptrdiff_t>(keep);
-    outer_.assign(std::make_move_iterator(from), std::make_move_iterator(scopes_.end()));
-    scopes_.resize(keep);
-    for (Variables& scope : inner) scopes_.push_back(std::move(scope));
-  }
-  ~Frame() {
-    scopes_.resize(keep_);
-    for (Variables& scope : outer_) scopes_.push_back(std::move(scope));
-  }
-  Frame(const Frame&) = delete;
-  Frame& operator=(const Frame&) = delete;
-
- private:
-  std::vector<Variables>& scopes_;
-  size_t keep_;
-  std::vector<Variables> outer_;
-};
 
 MarkedText Interpreter::render(const Block& block) {
   run(block);
@@ -175,22 +137,6 @@ Interpreter::Flow Interpreter::run_items(const Statement& statement, const Value
   return items->items.empty() ? run(statement.other) : Flow::on;
 }
 
-/// The macro sees `caller`, which sees what is around the block.
-void Interpreter::run_call_block(const Statement& statement) {
-  auto closure = std::make_shared<Closure>();
-  for (size_t i = 2; i < scopes_.size(); ++i) {
-    meter_.step(static_cast<int64_t>(scopes_[i].size()) + 1);
-    closure->scopes.push_back(scopes_[i]);
-  }
-  const Value caller(std::make_shared<const Callable>(
-      Callable{.name = "caller", .macro = &statement, .closure = std::move(closure)}));
-  const Expression& node = *statement.expression;
-  const Value callee = eval(*node.parts[0]);
-  Values arguments = eval_arguments(node.arguments);
-  arguments.named.emplace_back("caller", caller);
-  write(to_text(call(callee, arguments), meter_));
-}
-
 void Interpreter::bind(const std::vector<std::string>& names, const Value& value) {
   if (names.size() == 1) {
     scopes_.back()[names[0]] = value;
@@ -214,15 +160,7 @@ void Interpreter::run_assign(const Statement& statement) {
     meter_.unsupported("a namespace or caller within another value", "it as a variable");
   if (value.depth() >= limits::kTemplateDepth)
     meter_.invalid("values nested deeper than " + std::to_string(limits::kTemplateDepth));
-  (*space)->set(statement.attribute, std::move(value));
-}
-
-template <typename Run>
-MarkedText Interpreter::captured(const Run& run) {
-  const Scope scope(*this);
-  MarkedText before = std::exchange(out_, {});
-  run();
-  return std::exchange(out_, std::move(before));
+  (*space)->set(statement.attribute, std::move(value), meter_);
 }
 
 void Interpreter::run_capture(const Statement& statement) {
@@ -305,6 +243,7 @@ Value Interpreter::eval_slice(const Expression& node) {
   const int64_t step = bound(3).value_or(1);
   if (step == 0) meter_.invalid("a slice with step 0", "a step");
   if (!of.text() && !of.list()) meter_.invalid("a slice of " + of.kind(), "a string or list");
+  if (of.text()) meter_.read(of.text()->size());
   const auto offsets = of.text() ? code_point_offsets(of.text()->text()) : std::vector<size_t>();
   const size_t length = of.text() ? offsets.size() - 1 : of.list()->items.size();
   const SliceBounds bounds = slice_bounds(static_cast<int64_t>(length), start, stop, step);
@@ -319,85 +258,12 @@ Value Interpreter::eval_slice(const Expression& node) {
     }
     if (__builtin_add_overflow(i, step, &i)) break;
   }
-  if (of.text()) meter_.read(of.text()->size());
   meter_.step(static_cast<int64_t>(length) / 64);
-  return of.text() ? make_text(std::move(text), meter_)
-                   : make_list(std::move(items), of.list()->tuple, meter_);
-}
-
-Value Interpreter::eval_call(const Expression& node) {
-  const Value callee = eval(*node.parts[0]);
-  const Values arguments = eval_arguments(node.arguments);
-  meter_.at_line(node.line);
-  return call(callee, arguments);
-}
-
-Value Interpreter::call(const Value& callee, const Values& arguments) {
-  if (const auto* loop = callee.get<Value::LoopRef>()) return call_loop(**loop, arguments);
-  const auto* function = callee.get<Value::Function>();
-  if (!function) meter_.invalid("a call of " + callee.kind(), "a function");
-  if ((*function)->macro) return call_macro(**function, arguments);
-  if (!(*function)->method) return call_function((*function)->name, arguments, now_, meter_);
-  const auto* loop = (*function)->self.get<Value::LoopRef>();
-  if (loop && (*function)->name == "changed") return loop_changed(**loop, arguments);
-  return call_method(**function, arguments, meter_);
-}
-
-/// Whether the values differ from those of the last call.
-Value Interpreter::loop_changed(const Loop& loop, const Values& arguments) {
-  if (loop.id >= changed_.size()) meter_.unsupported("changed() of a loop that has ended");
-  auto& last = changed_[loop.id];
-  const bool same = last && last->size() == arguments.positional.size() &&
-                    std::equal(last->begin(), last->end(), arguments.positional.begin(),
-                               [this](const Value& a, const Value& b) { return equal(a, b, meter_); });
-  if (!same) last = arguments.positional;
-  return Value(!same);
-}
-
-/// The block of a recursive loop, for other items.
-Value Interpreter::call_loop(const Loop& loop, const Values& arguments) {
-  if (!loop.recursive) meter_.invalid("a call of a loop", "a loop that is recursive");
-  if (loop.id >= changed_.size() || loop.scopes > scopes_.size() || loop.calls != depth_)
-    meter_.unsupported("a loop that is called from elsewhere than its own block");
-  if (arguments.positional.size() != 1)
-    meter_.invalid("a loop called with other than one argument", "its items");
-  const Deeper deeper(*this);
-  const Frame frame(*this, loop.scopes, {});
-  return make_text(captured([&] { run_items(*loop.recursive, arguments.positional[0], loop.level + 1); }),
-                   meter_);
-}
-
-Value Interpreter::call_macro(const Callable& callable, const Values& arguments) {
-  const Deeper deeper(*this);
-  const Statement& macro = *callable.macro;
-  const auto is_parameter = [&](const std::string& name) {
-    return std::find(macro.names.begin(), macro.names.end(), name) != macro.names.end();
-  };
-  meter_.step(static_cast<int64_t>(arguments.named.size() * macro.names.size()) / 16 + 1);
-  arguments.at_most(macro.names.size(), callable.name, meter_);
-  Variables parameters;
-  for (const auto& [name, value] : arguments.named) {
-    const bool caller = name == "caller" && macro.wants_caller;
-    if (caller) parameters[name] = value;
-    if (!caller && !is_parameter(name))
-      meter_.invalid("the argument " + in_quotes(name) + " of " + callable.name, "one of its parameters");
-  }
-  const size_t required = macro.names.size() - macro.defaults.size();
-  for (size_t i = 0; i < macro.names.size(); ++i) {
-    const Value* given = arguments.find(i, macro.names[i]);
-    if (given) {
-      parameters[macro.names[i]] = *given;
-    } else {
-      parameters[macro.names[i]] =
-          i >= required ? eval(*macro.defaults[i - required]) : Value::undefined(macro.names[i]);
-    }
-  }
-  // A macro sees what the template is given and sets at its top, not the blocks around the call; the body of
-  // a call block sees what is around it.
-  std::vector<Variables> scopes = callable.closure ? callable.closure->scopes : std::vector<Variables>();
-  scopes.push_back(std::move(parameters));
-  const Frame frame(*this, 2, std::move(scopes));
-  return make_text(captured([&] { run(macro.body); }), meter_);
+  if (of.text()) return make_text(std::move(text), meter_);
+  const Value list = make_list(std::move(items), of.list()->tuple, meter_);
+  if (!of.list()->range) return list;
+  return Value(std::make_shared<const Sequence>(
+      Sequence{list.list()->items, false, 1, slice_range(*of.list()->range, bounds, meter_)}));
 }
 
 Value Interpreter::eval_filter(const Expression& node) {
@@ -442,7 +308,7 @@ bool Interpreter::compare(const std::string& op, const Value& a, const Value& b)
   if (op == "not in") return !contains(b, a, meter_);
   if (op == "<") return less(a, b, meter_);
   if (op == ">") return less(b, a, meter_);
-  return op == "<=" ? !less(b, a, meter_) : !less(a, b, meter_);
+  return op == "<=" ? less_or_equal(a, b, meter_) : less_or_equal(b, a, meter_);
 }
 
 std::vector<Value> Interpreter::eval_all(const std::vector<ExpressionPtr>& nodes) {

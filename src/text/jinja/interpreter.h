@@ -60,6 +60,7 @@ class Interpreter {
   bool compare(const std::string& op, const Value& a, const Value& b);
   Value call(const Value& callee, const Values& arguments);
   Value call_macro(const Callable& callable, const Values& arguments);
+  Variables bind_parameters(const Callable& callable, const Values& arguments);
   Value call_loop(const Loop& loop, const Values& arguments);
   Value loop_changed(const Loop& loop, const Values& arguments);
   std::vector<Value> eval_all(const std::vector<ExpressionPtr>& nodes);

@@ -1,5 +1,6 @@
 // tojson: a value as JSON, as Python's json.dumps writes it.
 #include <algorithm>
+#include <cmath>
 
 #include "text/jinja/builtins.h"
 #include "text/unicode/unicode.h"
@@ -35,6 +36,12 @@ std::string escaped(std::string_view text, bool ensure_ascii) {
     }
   }
   return out;
+}
+
+std::string number_text(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return float_text(value);
 }
 
 class JsonWriter {
@@ -88,7 +95,7 @@ class JsonWriter {
     if (value.is_none()) return "null";
     if (const bool* b = value.get<bool>()) return *b ? "true" : "false";
     if (const int64_t* i = value.get<int64_t>()) return std::to_string(*i);
-    if (const double* d = value.get<double>()) return float_text(*d);
+    if (const double* d = value.get<double>()) return number_text(*d);
     meter_.invalid(value.kind() + " as JSON", "a value that JSON has");
   }
 

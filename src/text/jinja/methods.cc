@@ -1,6 +1,7 @@
 // Methods of strings, dicts and lists, and the functions of the environment.
 #include <algorithm>
 #include <array>
+#include <clocale>
 #include <ctime>
 
 #include "core/printable.h"
@@ -52,6 +53,12 @@ Value split_text(const MarkedText& text, const Values& arguments, Meter& meter) 
   std::optional<std::string_view> at;
   if (separator && !separator->is_none()) at = arguments.text(0, "sep", meter).text();
   return list_of(split(text, at, most ? as_integer(*most, meter) : -1, meter), meter);
+}
+
+Value split_to_lines(const MarkedText& text, const Values& arguments, Meter& meter) {
+  arguments.at_most(1, "splitlines", meter);
+  const Value* keep = arguments.find(0, "keepends");
+  return list_of(split_lines(text, keep && keep->truth(), meter), meter);
 }
 
 /// startswith and endswith, which also take a tuple of texts.
@@ -140,7 +147,7 @@ Value text_method(const std::string& name, const MarkedText& text, const Values&
   meter.read(text.size());
   if (auto found = form_method(name, text, arguments, meter)) return *std::move(found);
   if (name == "split") return split_text(text, arguments, meter);
-  if (name == "splitlines") return list_of(split_lines(text, meter), meter);
+  if (name == "splitlines") return split_to_lines(text, arguments, meter);
   if (name == "startswith" || name == "endswith")
     return Value(affix(text, arguments, name == "startswith", meter));
   if (name == "upper") return make_text(upper(text), meter);
@@ -245,7 +252,7 @@ Value make_namespace(const Values& arguments, Meter& meter) {
   for (const auto& [name, value] : named_entries(arguments, meter)) {
     if (!name.text()) meter.invalid("namespace() with " + name.kind() + " as a name", "a string");
     if (value.get<Value::Space>()) meter.unsupported("a namespace within another value");
-    space->set(name.text()->text(), value);
+    space->set(name.text()->text(), value, meter);
   }
   return Value(space);
 }
@@ -263,7 +270,9 @@ Value format_time(const Values& arguments, std::optional<int64_t> now, Meter& me
   }
   char buffer[512];
   if (format.size() > 128) meter.invalid("a date format of " + std::to_string(format.size()) + " bytes");
-  const size_t length = std::strftime(buffer, sizeof buffer, format.c_str(), &parts);
+  // The host program may have set another locale.
+  static const locale_t kPlain = newlocale(LC_ALL_MASK, "C", nullptr);
+  const size_t length = strftime_l(buffer, sizeof buffer, format.c_str(), &parts, kPlain);
   return make_text(MarkedText(std::string_view(buffer, length)), meter);
 }
 

@@ -1,51 +1,13 @@
 // Operators and look-ups: arithmetic, "in", attributes and subscripts.
-#include <cmath>
-
 #include "core/checked.h"
 #include "core/printable.h"
 #include "text/jinja/builtins.h"
+#include "text/jinja/numbers.h"
 #include "text/jinja/text.h"
 #include "text/search.h"
 
 namespace galago::jinja {
 namespace {
-
-Value whole(std::optional<int64_t> number, Meter& meter) {
-  if (!number) meter.invalid("an integer over 64 bits");
-  return Value(*number);
-}
-
-/// Division rounded down, and the remainder that belongs to it.
-int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0); }
-
-Value integer_arithmetic(const std::string& op, int64_t a, int64_t b, Meter& meter) {
-  if (op == "+") return whole(checked_add(a, b), meter);
-  if (op == "-") return whole(b == INT64_MIN ? std::nullopt : checked_add(a, -b), meter);
-  if (op == "*") return whole(checked_mul(a, b), meter);
-  if (op == "**") {
-    if (b < 0) return Value(std::pow(static_cast<double>(a), static_cast<double>(b)));
-    std::optional<int64_t> power = 1;
-    for (int64_t i = 0; i < b && power && *power != 0 && !(a == 1 || a == -1); ++i)
-      power = checked_mul(*power, a);
-    if (a == -1) power = b % 2 == 0 ? 1 : -1;
-    return whole(power, meter);
-  }
-  if (b == 0) meter.invalid("a division by zero");
-  if (op == "/") return Value(static_cast<double>(a) / static_cast<double>(b));
-  if (b == -1) return op == "//" ? whole(checked_mul(a, b), meter) : Value(int64_t{0});
-  return op == "//" ? Value(floor_divide(a, b)) : Value(a - floor_divide(a, b) * b);
-}
-
-Value float_arithmetic(const std::string& op, double a, double b, Meter& meter) {
-  if (op == "+") return Value(a + b);
-  if (op == "-") return Value(a - b);
-  if (op == "*") return Value(a * b);
-  if (op == "**") return Value(std::pow(a, b));
-  if (b == 0) meter.invalid("a division by zero");
-  if (op == "/") return Value(a / b);
-  const double quotient = std::floor(a / b);
-  return op == "//" ? Value(quotient) : Value(a - quotient * b);
-}
 
 /// A text or list, repeated.
 Value repeat(const Value& value, int64_t times, Meter& meter) {
@@ -69,7 +31,10 @@ Value repeat(const Value& value, int64_t times, Meter& meter) {
 
 bool is_range(const Value& value) { return value.list() && value.list()->range; }
 bool is_sequence(const Value& value) { return value.text() != nullptr || (value.list() && !is_range(value)); }
-bool is_whole(const Value& value) { return value.get<int64_t>() != nullptr || value.get<bool>() != nullptr; }
+/// Also True and False, which are integers to Python.
+bool is_integer(const Value& value) {
+  return value.get<int64_t>() != nullptr || value.get<bool>() != nullptr;
+}
 
 Value join_texts(const MarkedText& a, const MarkedText& b, Meter& meter) {
   meter.text(static_cast<int64_t>(a.size() + b.size()));
@@ -109,7 +74,7 @@ std::optional<size_t> position(int64_t index, size_t length) {
 Value arithmetic(const std::string& op, const Value& a, const Value& b, Meter& meter) {
   meter.step();
   if (op == "~") return join_texts(to_text(a, meter), to_text(b, meter), meter);
-  if (is_whole(a) && is_whole(b))
+  if (is_integer(a) && is_integer(b))
     return integer_arithmetic(op, as_integer(a, meter), as_integer(b, meter), meter);
   if (a.is_number() && b.is_number())
     return float_arithmetic(op, as_double(a, meter), as_double(b, meter), meter);
@@ -121,8 +86,8 @@ Value arithmetic(const std::string& op, const Value& a, const Value& b, Meter& m
     items.insert(items.end(), b.list()->items.begin(), b.list()->items.end());
     return make_list(std::move(items), a.list()->tuple, meter);
   }
-  if (op == "*" && is_sequence(a) && is_whole(b)) return repeat(a, as_integer(b, meter), meter);
-  if (op == "*" && is_whole(a) && is_sequence(b)) return repeat(b, as_integer(a, meter), meter);
+  if (op == "*" && is_sequence(a) && is_integer(b)) return repeat(a, as_integer(b, meter), meter);
+  if (op == "*" && is_integer(a) && is_sequence(b)) return repeat(b, as_integer(a, meter), meter);
   if (op == "%" && a.text()) return percent_format(*a.text(), b, meter);
   meter.invalid(a.kind() + " " + op + " " + b.kind(), "values that the operator takes");
 }
@@ -147,17 +112,18 @@ bool contains(const Value& container, const Value& item, Meter& meter) {
 
 Value get_attribute(const Value& value, const std::string& name, Meter& meter) {
   meter.step();
+  meter.scan(name.size());
   if (value.is_undefined()) meter.invalid(value.kind(), "a value with the attribute " + in_quotes(name));
   if (has_method(value, name))
     return Value(std::make_shared<const Callable>(Callable{.name = name, .self = value, .method = true}));
   const Value* found = nullptr;
   if (const Mapping* dict = value.dict()) {
     meter.step(static_cast<int64_t>(dict->entries.size()) / 8);
-    found = dict->find(name);
+    found = dict->find(name, meter);
   }
   if (const auto* space = value.get<Value::Space>()) {
     meter.step(static_cast<int64_t>((*space)->entries.size()) / 8);
-    found = (*space)->find(name);
+    found = (*space)->find(name, meter);
   }
   if (const Sequence* list = value.list(); list && list->group && (name == "grouper" || name == "list"))
     found = &list->items[name == "list" ? 1 : 0];
@@ -171,7 +137,7 @@ Value get_item(const Value& value, const Value& key, Meter& meter) {
   if (const Mapping* dict = value.dict()) {
     for (const auto& entry : dict->entries)
       if (equal(entry.first, key, meter)) return entry.second;
-  } else if (is_whole(key)) {
+  } else if (is_integer(key)) {
     const int64_t index = as_integer(key, meter);
     if (const Sequence* list = value.list())
       if (const auto at = position(index, list->items.size())) return list->items[*at];

@@ -1,9 +1,7 @@
 // Filters that order, group and add up items. Reference: Jinja 3.1 filters.py.
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
-#include "core/printable.h"
+#include "text/jinja/attribute_path.h"
 #include "text/jinja/builtins.h"
 #include "text/jinja/text.h"
 
@@ -20,38 +18,36 @@ bool flag(const Values& arguments, size_t index, std::string_view name) {
 /// What items are compared by: an attribute, or several with commas between them; texts without their case.
 class KeyMaker {
  public:
-  KeyMaker(const Value* attribute, bool case_sensitive, bool several, Meter& meter)
+  KeyMaker(const Value* attribute, bool case_sensitive, Meter& meter, const Value* otherwise = nullptr)
       : case_sensitive_(case_sensitive), meter_(meter) {
-    if (!attribute || attribute->is_none()) return;
-    const std::string path = to_text(*attribute, meter).text();
-    for (size_t begin = 0; begin <= path.size();) {
-      const size_t end = several ? std::min(path.find(',', begin), path.size()) : path.size();
-      paths_.push_back(path.substr(begin, end - begin));
-      begin = end + 1;
-    }
+    paths_.emplace_back(attribute ? *attribute : Value(), otherwise, meter);
+  }
+  /// Of sort, whose attributes may be several.
+  static KeyMaker of_several(const Value* attribute, bool case_sensitive, Meter& meter) {
+    KeyMaker made(attribute, case_sensitive, meter);
+    const MarkedText* text = attribute ? attribute->text() : nullptr;
+    if (!text) return made;
+    made.paths_.clear();
+    for (const MarkedText& path : split(*text, ",", -1, meter))
+      made.paths_.emplace_back(make_text(path, meter), nullptr, meter);
+    return made;
   }
 
   Key operator()(const Value& item) const {
     Key key;
-    if (paths_.empty()) key.push_back(folded(item));
-    for (const std::string& path : paths_) {
-      const Value held = path_of(item, path, meter_);
-      key.push_back(folded(held.is_undefined() && otherwise_ ? *otherwise_ : held));
-    }
+    for (const AttributePath& path : paths_) key.push_back(folded(path(item)));
     return key;
   }
-
-  void set_default(const Value* value) { otherwise_ = value; }
 
  private:
   Value folded(const Value& value) const {
     if (case_sensitive_ || !value.text()) return value;
+    meter_.read(value.text()->size());
     return make_text(lower(*value.text()), meter_);
   }
 
-  std::vector<std::string> paths_;
+  std::vector<AttributePath> paths_;
   bool case_sensitive_;
-  const Value* otherwise_ = nullptr;
   Meter& meter_;
 };
 
@@ -84,7 +80,8 @@ void sort_keyed(std::vector<Keyed>& items, bool reverse, Meter& meter) {
 
 Value sorted(const Value& value, const Values& arguments, Meter& meter) {
   arguments.at_most(3, "sort", meter);
-  const KeyMaker key(arguments.find(2, "attribute"), flag(arguments, 1, "case_sensitive"), true, meter);
+  const KeyMaker key =
+      KeyMaker::of_several(arguments.find(2, "attribute"), flag(arguments, 1, "case_sensitive"), meter);
   std::vector<Keyed> items = keyed(value, key, meter);
   sort_keyed(items, flag(arguments, 0, "reverse"), meter);
   std::vector<Value> out;
@@ -94,7 +91,7 @@ Value sorted(const Value& value, const Values& arguments, Meter& meter) {
 
 Value extreme(const Value& value, const Values& arguments, bool largest, Meter& meter) {
   arguments.at_most(2, "max", meter);
-  const KeyMaker key(arguments.find(1, "attribute"), flag(arguments, 0, "case_sensitive"), false, meter);
+  const KeyMaker key(arguments.find(1, "attribute"), flag(arguments, 0, "case_sensitive"), meter);
   const std::vector<Keyed> items = keyed(value, key, meter);
   if (items.empty()) return Value::undefined("the largest or least of nothing");
   const Keyed* best = &items[0];
@@ -106,7 +103,7 @@ Value extreme(const Value& value, const Values& arguments, bool largest, Meter& 
 
 Value unique(const Value& value, const Values& arguments, Meter& meter) {
   arguments.at_most(2, "unique", meter);
-  const KeyMaker key(arguments.find(1, "attribute"), flag(arguments, 0, "case_sensitive"), false, meter);
+  const KeyMaker key(arguments.find(1, "attribute"), flag(arguments, 0, "case_sensitive"), meter);
   std::vector<Key> seen;
   std::vector<Value> out;
   for (Keyed& entry : keyed(value, key, meter)) {
@@ -124,11 +121,9 @@ Value sum(const Value& value, const Values& arguments, Meter& meter) {
   const Value* start = arguments.find(1, "start");
   Value total = start ? *start : Value(int64_t{0});
   if (total.text()) meter.invalid("a sum of strings", "numbers");
-  const bool whole = !attribute || attribute->is_none();
-  const std::string path = whole ? "" : to_text(*attribute, meter).text();
+  const AttributePath path(attribute ? *attribute : Value(), nullptr, meter);
   const Value::List visited = to_items(value, meter);
-  for (const Value& item : visited->items)
-    total = arithmetic("+", total, whole ? item : path_of(item, path, meter), meter);
+  for (const Value& item : visited->items) total = arithmetic("+", total, path(item), meter);
   return total;
 }
 
@@ -160,10 +155,8 @@ Value grouped(const Value& value, const Values& arguments, Meter& meter) {
   const Value* attribute = arguments.find(0, "attribute");
   if (!attribute) meter.invalid("groupby without an attribute", "an attribute");
   const bool case_sensitive = flag(arguments, 2, "case_sensitive");
-  KeyMaker key(attribute, case_sensitive, false, meter);
-  KeyMaker shown(attribute, true, false, meter);
-  key.set_default(arguments.find(1, "default"));
-  shown.set_default(arguments.find(1, "default"));
+  const KeyMaker key(attribute, case_sensitive, meter, arguments.find(1, "default"));
+  const KeyMaker shown(attribute, true, meter, arguments.find(1, "default"));
   std::vector<Keyed> items = keyed(value, key, meter);
   sort_keyed(items, false, meter);
   std::vector<Value> out;
@@ -182,43 +175,6 @@ Value grouped(const Value& value, const Values& arguments, Meter& meter) {
   return make_list(std::move(out), false, meter);
 }
 
-/// Python's round(): the nearest in decimal, halves to even.
-double rounded(double value, int64_t precision) {
-  if (!std::isfinite(value)) return value;
-  if (precision < 0) {
-    const double unit = std::pow(10.0, static_cast<double>(-precision));
-    return std::nearbyint(value / unit) * unit;
-  }
-  char buffer[512];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed,
-                                 static_cast<int>(precision))
-                       .ptr;
-  double out = 0;
-  std::from_chars(buffer, end, out);
-  return out;
-}
-
-Value round_filter(const Value& value, const Values& arguments, Meter& meter) {
-  arguments.at_most(2, "round", meter);
-  const Value* digits = arguments.find(0, "precision");
-  const std::string method =
-      arguments.find(1, "method") ? arguments.text(1, "method", meter).text() : "common";
-  if (method != "common" && method != "ceil" && method != "floor")
-    meter.invalid("the way to round " + in_quotes(method), "common, ceil or floor");
-  const int64_t precision = digits ? as_integer(*digits, meter) : 0;
-  if (precision < -15 || precision > 60)
-    meter.unsupported("rounding to " + std::to_string(precision) + " digits");
-  if (method == "common") {
-    if (value.get<double>()) return Value(rounded(as_double(value, meter), precision));
-    const int64_t whole = as_integer(value, meter);
-    return Value(precision >= 0 ? whole
-                                : static_cast<int64_t>(rounded(static_cast<double>(whole), precision)));
-  }
-  const double unit = std::pow(10.0, static_cast<double>(precision));
-  const double scaled = as_double(value, meter) * unit;
-  return Value((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / unit);
-}
-
 }  // namespace
 
 std::optional<Value> ordering_filter(const std::string& name, const Value& value, const Values& arguments,
@@ -229,7 +185,6 @@ std::optional<Value> ordering_filter(const std::string& name, const Value& value
   if (name == "sum") return sum(value, arguments, meter);
   if (name == "batch") return batch(value, arguments, meter);
   if (name == "groupby") return grouped(value, arguments, meter);
-  if (name == "round") return round_filter(value, arguments, meter);
   return std::nullopt;
 }
 

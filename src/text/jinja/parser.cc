@@ -1,4 +1,4 @@
-// Statements: the tags of a template. Expressions are read by jinja_expression_parser.cc.
+// Statements: the tags of a template. Expressions are read by expression_parser.cc.
 #include "text/jinja/parser.h"
 
 #include <algorithm>
@@ -221,7 +221,13 @@ class Parser : private ExpressionParser {
     const size_t begin = place();
     parse_parameters(*node);
     parse_body(*node, "endmacro");
+    const auto wants = [&](const char* name) {
+      const auto& names = node->names;
+      return named_since(begin, name) && std::find(names.begin(), names.end(), name) == names.end();
+    };
     node->wants_caller = named_since(begin, "caller");
+    node->takes_more = wants("varargs");
+    node->takes_names = wants("kwargs");
     if (now().kind == Token::Kind::name) take();  // its name may be repeated
     end_tag();
     return node;

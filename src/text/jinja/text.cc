@@ -46,6 +46,10 @@ class Dropped {
   std::unordered_set<char32_t> set_;
 };
 
+bool ends_line(char32_t c) {
+  return (c >= '\n' && c <= '\r') || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+
 std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Meter& meter) {
   std::vector<MarkedText> parts;
   const std::string& bytes = text.text();
@@ -98,6 +102,7 @@ std::vector<MarkedText> split(const MarkedText& text, std::optional<std::string_
                               Meter& meter) {
   if (!separator) return split_at_space(text, most, meter);
   if (separator->empty()) meter.invalid("an empty separator", "a separator of some characters");
+  meter.read(separator->size());
   std::vector<MarkedText> parts;
   size_t at = 0;
   for (; most != 0; --most) {
@@ -111,14 +116,22 @@ std::vector<MarkedText> split(const MarkedText& text, std::optional<std::string_
   return parts;
 }
 
-std::vector<MarkedText> split_lines(const MarkedText& text, Meter& meter) {
+std::vector<MarkedText> split_lines(const MarkedText& text, bool keep_ends, Meter& meter) {
   std::vector<MarkedText> lines;
-  const std::string& bytes = text.text();
+  const std::string_view bytes = text.text();
   for (size_t at = 0; at < bytes.size();) {
     meter.step();
-    const size_t end = std::min(bytes.find_first_of("\r\n", at), bytes.size());
-    lines.push_back(text.slice(at, end));
-    at = end + (bytes.compare(end, 2, "\r\n") == 0 ? 2 : 1);
+    size_t end = at;
+    size_t behind = at;
+    while (behind < bytes.size()) {
+      const auto c = unicode::decode_at(bytes, end = behind);
+      behind += static_cast<size_t>(c.length);
+      if (ends_line(c.value)) break;
+      end = behind;
+    }
+    if (bytes.substr(end, 2) == "\r\n") behind = end + 2;
+    lines.push_back(text.slice(at, keep_ends ? behind : end));
+    at = behind;
   }
   return lines;
 }
@@ -149,6 +162,7 @@ MarkedText replace_between(const MarkedText& text, const MarkedText& to, int64_t
 MarkedText replace(const MarkedText& text, std::string_view from, const MarkedText& to, int64_t most,
                    Meter& meter) {
   if (from.empty()) return replace_between(text, to, most, meter);
+  meter.read(from.size());
   MarkedText out;
   size_t at = 0;
   for (; most != 0; --most) {

@@ -20,8 +20,8 @@ MarkedText strip(const MarkedText& text, std::optional<std::string_view> charact
 /// Parts between separators (at most `most` cuts), or between runs of white space when there is no separator.
 std::vector<MarkedText> split(const MarkedText& text, std::optional<std::string_view> separator, int64_t most,
                               Meter& meter);
-/// Lines without their ends.
-std::vector<MarkedText> split_lines(const MarkedText& text, Meter& meter);
+/// Lines as Python's str.splitlines finds them, with or without their ends.
+std::vector<MarkedText> split_lines(const MarkedText& text, bool keep_ends, Meter& meter);
 /// The first `most` copies of `from` replaced.
 MarkedText replace(const MarkedText& text, std::string_view from, const MarkedText& to, int64_t most,
                    Meter& meter);

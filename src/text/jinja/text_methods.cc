@@ -53,7 +53,7 @@ Value position_of(const std::string& name, const MarkedText& text, const Values&
   arguments.at_most(3, name, meter);
   const std::string& part = arguments.text(0, "sub", meter).text();
   const auto window = window_of(text.text(), arguments, meter);
-  meter.read(text.size());
+  meter.read(text.size() + part.size());
   const size_t at = !window                 ? kNone
                     : name.starts_with('r') ? find_last(window->text, part)
                                             : find_part(window->text, part);
@@ -68,7 +68,7 @@ Value count_of(const MarkedText& text, const Values& arguments, Meter& meter) {
   const std::string& part = arguments.text(0, "sub", meter).text();
   const auto window = window_of(text.text(), arguments, meter);
   if (!window) return Value(int64_t{0});
-  meter.read(window->text.size());
+  meter.read(window->text.size() + part.size());
   if (part.empty()) return Value(static_cast<int64_t>(unicode::count(window->text)) + 1);
   int64_t count = 0;
   for (size_t at = find_part(window->text, part); at != kNone;
@@ -84,7 +84,7 @@ Value partition(const std::string& name, const MarkedText& text, const Values& a
   const std::string& separator = arguments.text(0, "sep", meter).text();
   if (separator.empty()) meter.invalid("an empty separator", "a separator of some characters");
   const bool last = name.starts_with('r');
-  meter.read(text.size());
+  meter.read(text.size() + separator.size());
   const size_t at = last ? find_last(text.text(), separator) : find_part(text.text(), separator);
   const auto part = [&](size_t begin, size_t end) { return make_text(text.slice(begin, end), meter); };
   const size_t size = text.size();
@@ -103,7 +103,8 @@ Value padded(const std::string& name, const MarkedText& text, const Values& argu
   const MarkedText fill = given ? arguments.text(1, "fillchar", meter) : MarkedText(" ");
   if (unicode::count(fill.text()) != 1) meter.invalid("a text to fill with", "one character");
   const int64_t wanted = as_integer(*width, meter);
-  const int64_t missing = std::max<int64_t>(0, wanted - static_cast<int64_t>(unicode::count(text.text())));
+  const auto count = static_cast<int64_t>(unicode::count(text.text()));
+  const int64_t missing = wanted > count ? wanted - count : 0;
   const int64_t left = name == "rjust" ? missing : name == "ljust" ? 0 : missing / 2 + (missing & wanted & 1);
   meter.text(missing > limits::kTemplateBytes ? INT64_MAX / 2 : 4 * missing);
   MarkedText out;
@@ -117,8 +118,9 @@ Value zero_filled(const MarkedText& text, const Values& arguments, Meter& meter)
   arguments.at_most(1, "zfill", meter);
   const Value* width = arguments.find(0, "width");
   if (!width) meter.invalid("zfill() without a width", "a width");
-  const int64_t missing =
-      std::max<int64_t>(0, as_integer(*width, meter) - static_cast<int64_t>(unicode::count(text.text())));
+  const int64_t wanted = as_integer(*width, meter);
+  const auto count = static_cast<int64_t>(unicode::count(text.text()));
+  const int64_t missing = wanted > count ? wanted - count : 0;
   meter.text(missing);
   const bool sign = text.text().starts_with('+') || text.text().starts_with('-');
   MarkedText out = text.slice(0, sign ? 1 : 0);

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <compare>
 
 #include "core/printable.h"
+#include "text/jinja/numbers.h"
 #include "text/unicode/unicode.h"
 
 namespace galago::jinja {
@@ -129,21 +129,33 @@ bool equal_dicts(const Mapping& a, const Mapping& b, Meter& meter) {
 
 }  // namespace
 
-const Value* Mapping::find(std::string_view key) const {
+namespace {
+
+/// Texts of different lengths are told apart at once; others cost by their length.
+bool same_name(const std::string& name, std::string_view key, Meter& meter) {
+  if (name.size() != key.size()) return false;
+  if (key.size() > 64) meter.scan(key.size());
+  return name == key;
+}
+
+}  // namespace
+
+const Value* Mapping::find(std::string_view key, Meter& meter) const {
   for (const auto& [name, value] : entries)
-    if (const MarkedText* text = name.text(); text && text->text() == key) return &value;
+    if (const MarkedText* text = name.text(); text && same_name(text->text(), key, meter)) return &value;
   return nullptr;
 }
 
-const Value* Namespace::find(std::string_view key) const {
+const Value* Namespace::find(std::string_view key, Meter& meter) const {
   for (const auto& [name, value] : entries)
-    if (name == key) return &value;
+    if (same_name(name, key, meter)) return &value;
   return nullptr;
 }
 
-void Namespace::set(const std::string& key, Value value) {
+void Namespace::set(const std::string& key, Value value, Meter& meter) {
+  meter.step(static_cast<int64_t>(entries.size()) / 8);
   for (auto& [name, held] : entries) {
-    if (name != key) continue;
+    if (!same_name(name, key, meter)) continue;
     held = std::move(value);
     return;
   }
@@ -251,7 +263,7 @@ void set_entry(std::vector<std::pair<Value, Value>>& entries, const Value& key, 
 
 bool equal(const Value& a, const Value& b, Meter& meter) {
   meter.step();
-  if (a.is_number() && b.is_number()) return as_double(a, meter) == as_double(b, meter);
+  if (a.is_number() && b.is_number()) return compare_numbers(a, b, meter) == 0;
   if (a.text() && b.text()) {
     if (a.text()->size() == b.text()->size()) meter.scan(a.text()->size());
     return a.text()->text() == b.text()->text();
@@ -264,26 +276,36 @@ bool equal(const Value& a, const Value& b, Meter& meter) {
 
 namespace {
 
-bool less_lists(const Sequence& a, const Sequence& b, Meter& meter) {
+/// a < b, or a <= b.
+bool ordered(const Value& a, const Value& b, bool or_equal, Meter& meter);
+
+bool ordered_lists(const Sequence& a, const Sequence& b, bool or_equal, Meter& meter) {
   for (size_t i = 0; i < std::min(a.items.size(), b.items.size()); ++i)
-    if (!equal(a.items[i], b.items[i], meter)) return less(a.items[i], b.items[i], meter);
-  return a.items.size() < b.items.size();
+    if (!equal(a.items[i], b.items[i], meter)) return ordered(a.items[i], b.items[i], or_equal, meter);
+  return or_equal ? a.items.size() <= b.items.size() : a.items.size() < b.items.size();
+}
+
+bool ordered(const Value& a, const Value& b, bool or_equal, Meter& meter) {
+  meter.step();
+  if (a.is_number() && b.is_number()) {
+    const auto order = compare_numbers(a, b, meter);
+    return or_equal ? order <= 0 : order < 0;
+  }
+  // UTF-8 sorts as its code points do.
+  if (a.text() && b.text()) {
+    meter.scan(std::min(a.text()->size(), b.text()->size()));
+    const int order = a.text()->text().compare(b.text()->text());
+    return or_equal ? order <= 0 : order < 0;
+  }
+  if (a.list() && b.list() && a.list()->tuple == b.list()->tuple)
+    return ordered_lists(*a.list(), *b.list(), or_equal, meter);
+  meter.invalid("a comparison of " + a.kind() + " with " + b.kind(), "two numbers or two strings");
 }
 
 }  // namespace
 
-bool less(const Value& a, const Value& b, Meter& meter) {
-  meter.step();
-  if (a.is_number() && b.is_number()) return as_double(a, meter) < as_double(b, meter);
-  // UTF-8 sorts as its code points do.
-  if (a.text() && b.text()) {
-    meter.scan(std::min(a.text()->size(), b.text()->size()));
-    return a.text()->text() < b.text()->text();
-  }
-  if (a.list() && b.list() && a.list()->tuple == b.list()->tuple)
-    return less_lists(*a.list(), *b.list(), meter);
-  meter.invalid("a comparison of " + a.kind() + " with " + b.kind(), "two numbers or two strings");
-}
+bool less(const Value& a, const Value& b, Meter& meter) { return ordered(a, b, false, meter); }
+bool less_or_equal(const Value& a, const Value& b, Meter& meter) { return ordered(a, b, true, meter); }
 
 double as_double(const Value& value, Meter& meter) {
   if (const double* d = value.get<double>()) return *d;

@@ -46,15 +46,15 @@ struct Mapping {
   std::vector<std::pair<Value, Value>> entries;
   int depth = 1;
 
-  const Value* find(std::string_view key) const;
+  const Value* find(std::string_view key, Meter& meter) const;
 };
 
 /// namespace(): the one value whose attributes can be set. It cannot be stored in another value.
 struct Namespace {
   std::vector<std::pair<std::string, Value>> entries;
 
-  const Value* find(std::string_view key) const;
-  void set(const std::string& key, Value value);
+  const Value* find(std::string_view key, Meter& meter) const;
+  void set(const std::string& key, Value value, Meter& meter);
 };
 
 /// What map, select and their kin make: items to visit, but nothing with a length, and true even when empty.
@@ -143,6 +143,8 @@ void set_entry(std::vector<std::pair<Value, Value>>& entries, const Value& key, 
 bool equal(const Value& a, const Value& b, Meter& meter);
 /// Python's < for numbers, texts, lists and tuples; an error for others.
 bool less(const Value& a, const Value& b, Meter& meter);
+/// Python's <=, which is not the contrary of > where there is NaN.
+bool less_or_equal(const Value& a, const Value& b, Meter& meter);
 /// Numbers, also True and False, as a double.
 double as_double(const Value& value, Meter& meter);
 /// An int (or bool); an error for other kinds.

@@ -1,4 +1,4 @@
-// A template is tried out once when it is loaded, to learn whether it takes a message's content as a list of
+// A template is tried out when it is loaded, to learn whether it takes a message's content as a list of
 // parts or as a text: templates of processors want the one, templates of text models the other, some take
 // both.
 #include "text/prompt/chat_template.h"
@@ -75,8 +75,8 @@ int64_t message_bytes(const std::vector<ChatMessage>& messages) {
 }
 
 MarkedText render_as(const jinja::Block& block, const std::string& where, ContentForm form,
-                     const std::vector<ChatMessage>& messages, const TemplateContext& context) {
-  jinja::Meter meter(where, message_bytes(messages));
+                     const std::vector<ChatMessage>& messages, const TemplateContext& context,
+                     jinja::Meter& meter) {
   std::vector<Value> list;
   for (const ChatMessage& message : messages)
     list.push_back(
@@ -95,13 +95,13 @@ MarkedText render_as(const jinja::Block& block, const std::string& where, Conten
 }
 
 /// Whether the form makes the template write a message's text as it is, not as the repr of a list of parts.
-bool writes_content(const jinja::Block& block, ContentForm form, bool with_system) {
+bool writes_content(const jinja::Block& block, ContentForm form, bool with_system, jinja::Meter& meter) {
   constexpr std::string_view kProbe = "galago";
   std::vector<ChatMessage> messages;
   if (with_system) messages.push_back({"system", {{ContentPart::Type::text, "a"}}});
   messages.push_back({"user", {{ContentPart::Type::text, std::string(kProbe)}}});
   try {
-    const std::string text = render_as(block, "", form, messages, {}).text();
+    const std::string text = render_as(block, "", form, messages, {}, meter).text();
     const size_t at = text.find(kProbe);
     return at != std::string::npos && !(at >= 9 && text.compare(at - 9, 7, "'text':") == 0) &&
            !(at >= 9 && text.compare(at - 9, 7, "\"text\":") == 0);
@@ -114,9 +114,10 @@ ContentForm find_form(const jinja::Block& block, TemplateOwner owner) {
   const bool parts_first = owner == TemplateOwner::processor;
   const ContentForm first = parts_first ? ContentForm::parts : ContentForm::text;
   const ContentForm second = parts_first ? ContentForm::text : ContentForm::parts;
+  jinja::Meter meter("", 0);  // one for all tries: a template that spends it takes its time once
   for (const bool with_system : {false, true})
     for (const ContentForm form : {first, second})
-      if (writes_content(block, form, with_system)) return form;
+      if (writes_content(block, form, with_system, meter)) return form;
   return first;
 }
 
@@ -180,7 +181,8 @@ ChatTemplate ChatTemplate::from_source(std::string_view source, const std::strin
 
 Segments ChatTemplate::render(const std::vector<ChatMessage>& messages,
                               const TemplateContext& context) const {
-  return render_as(impl_->block, impl_->where, impl_->form, messages, context).segments();
+  jinja::Meter meter(impl_->where, message_bytes(messages));
+  return render_as(impl_->block, impl_->where, impl_->form, messages, context, meter).segments();
 }
 
 TemplateContext read_template_context(const ModelFiles& files) {

@@ -10,7 +10,7 @@
 #include "core/limits.h"
 #include "formats/model_files.h"
 #include "galago/error.h"
-#include "support/allocation.h"
+#include "support/refusals.h"
 #include "text/tokenizer/charsmap.h"
 #include "text/tokenizer/padded_text.h"
 #include "text/tokenizer/sentencepiece.h"
@@ -75,26 +75,7 @@ class Files final : public ModelFiles {
   Texts texts_;
 };
 
-struct Row {
-  const char* name;
-  ErrorCode code;
-  std::function<void()> action;
-};
-
-void expect_errors(const std::vector<Row>& rows, int64_t most_bytes = 1 << 20) {
-  for (const Row& row : rows) {
-    SCOPED_TRACE(row.name);
-    const test::AllocationWatch watch;
-    try {
-      row.action();
-      ADD_FAILURE() << "no error";
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), row.code) << error.what();
-      EXPECT_LT(std::string(error.what()).size(), 2000U);
-    }
-    EXPECT_LT(watch.peak(), most_bytes);
-  }
-}
+using test::expect_errors;
 
 std::function<void()> load(const std::string& bytes) {
   return [bytes] { Tokenizer::from_files(Files(Texts{{"tokenizer.model", bytes}})); };
