@@ -50,13 +50,13 @@ bool flag(const JsonField& token, const std::string& key) {
   return field && field->boolean();  // absent: false
 }
 
-/// A token's text, normalized; one byte too long where it grows too far.
-std::string decoded(const std::string& content, const Normalizer& normalizer) {
+/// A token's text, normalized; nothing where it grows too far.
+std::optional<std::string> decoded(const std::string& content, const Normalizer& normalizer) {
   try {
     return normalizer(MarkedText(content), most_grown(content.size())).text();
   } catch (const Error& error) {
     if (error.code() != ErrorCode::input_too_large) throw;
-    return std::string(kContentBytes + 1, ' ');
+    return std::nullopt;
   }
 }
 
@@ -69,13 +69,12 @@ AddedToken read_token(const JsonField& field, const Vocabulary& vocabulary, cons
   token.rstrip = flag(field, "rstrip");
   token.special = flag(field, "special");
   token.normalized = flag(field, "normalized");
-  const auto require_length = [&](size_t bytes) {
-    if (token.content.empty() || bytes > kContentBytes)
-      field.at("content").fail("a text of 1 to " + std::to_string(kContentBytes) + " bytes");
-  };
-  require_length(token.content.size());
-  token.decoded = token.normalized ? decoded(token.content, normalizer) : token.content;
-  require_length(token.decoded.size());
+  const auto fits = [](const std::string& text) { return text.size() <= kContentBytes; };
+  const auto text =
+      token.normalized && fits(token.content) ? decoded(token.content, normalizer) : token.content;
+  if (token.content.empty() || !fits(token.content) || !text || !fits(*text))
+    field.at("content").fail("a text of 1 to " + std::to_string(kContentBytes) + " bytes");
+  token.decoded = *text;
   if (const auto known = id_in(vocabulary, token.content); known && *known != token.id)
     field.at("id").fail("the vocabulary's id " + std::to_string(*known));
   return token;

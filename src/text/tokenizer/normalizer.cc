@@ -29,7 +29,7 @@ MarkedText normalized(const MarkedText& text, NormalForm form, size_t most) {
   return MarkedText(whole, text.any_user());
 }
 
-/// A text whose characters are put by put(out, c), which writes three bytes at most.
+/// A text whose characters are put by put(out, c), which writes a few bytes at most.
 template <typename Put>
 MarkedText each_character(const MarkedText& text, const Put& put) {
   return text.map_runs([&put](std::string_view run) {

@@ -6,14 +6,12 @@
 #include <optional>
 #include <utility>
 
-#include "core/printable.h"
-#include "galago/error.h"
+#include "text/tokenizer/regex_set_parser.h"
 #include "text/unicode/unicode.h"
 
 namespace galago::regex {
 namespace {
 
-constexpr int kDepth = 64;
 constexpr int kChained = 16;              // repetitions of repetitions, as in a*+*+
 constexpr size_t kSetParts = 128;         // sets within a set
 constexpr uint32_t kMostTimes = 100'000;  // as in Oniguruma
@@ -24,9 +22,9 @@ struct Options {
   bool extended = false;
 };
 
-class Parser {
+class Parser : private SetParser {
  public:
-  Parser(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+  using SetParser::SetParser;
 
   Parsed run() {
     Parsed parsed;
@@ -38,29 +36,6 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void fail(ErrorCode code, const std::string& what) const {
-    throw Error(code,
-                {.where = where_,
-                 .got = "the pattern " + in_quotes(text_) + ": " + what + " at offset " + std::to_string(at_),
-                 .expected = "a regular expression"});
-  }
-  [[noreturn]] void invalid(const std::string& what) const { fail(ErrorCode::model_invalid, what); }
-  [[noreturn]] void unsupported(const std::string& what) const { fail(ErrorCode::model_unsupported, what); }
-
-  bool more() const { return at_ < text_.size(); }
-  bool next_is(std::string_view what) const { return text_.substr(at_).starts_with(what); }
-  bool accept(std::string_view what) {
-    if (!next_is(what)) return false;
-    at_ += what.size();
-    return true;
-  }
-  char32_t take() {
-    if (!more()) invalid("an expression that ends too early");
-    const auto c = unicode::decode_at(text_, at_);
-    at_ += static_cast<size_t>(c.length);
-    return c.value;
-  }
-
   Node character(Set set) {
     if (options_.ignore_case && !set.ignore_case()) unsupported("a long range whose case is ignored");
     Node node{.kind = Node::Kind::character};
@@ -91,7 +66,9 @@ class Parser {
       if (options_.extended && skip_extended()) continue;
       if (auto part = atom(depth)) node.kids.push_back(repeated(*std::move(part)));
     }
-    return node;
+    if (node.kids.size() != 1) return node;
+    Node only = std::move(node.kids[0]);
+    return only;
   }
 
   /// White space and comments of (?x).
@@ -100,6 +77,13 @@ class Parser {
     while (more() && unicode::is_space(static_cast<unsigned char>(text_[at_]))) ++at_;
     if (next_is("#")) at_ = std::min(text_.find('\n', at_), text_.size());
     return at_ != before;
+  }
+
+  /// What matches no characters, only a place; also where one alternative is that.
+  static bool is_anchor(const Node& node) {
+    using Kind = Node::Kind;
+    if (node.kind == Kind::alternatives) return std::any_of(node.kids.begin(), node.kids.end(), is_anchor);
+    return node.kind == Kind::look || node.kind >= Kind::line_begin;
   }
 
   Node repeated(Node node) {
@@ -117,13 +101,16 @@ class Parser {
         at_ = begin;
         return node;
       }
+      if (is_anchor(node)) invalid("a repetition of a place");
       if (chained >= kChained)
         invalid("more than " + std::to_string(kChained) + " repetitions of each other");
       Node repeat{.kind = Node::Kind::repeat};
       repeat.least = least;
       repeat.most = most;
-      // x{2,3}+ is no possessive repetition but a repetition of x{2,3}, as in Oniguruma.
-      if (accept("?")) {
+      // x{2,3}+ is no possessive repetition but a repetition of x{2,3}, and x{2}? no lazy one but an x{2}
+      // that may be absent, as in Oniguruma.
+      const bool fixed = braces && text_.substr(begin, at_ - begin).find(',') == std::string_view::npos;
+      if (!fixed && accept("?")) {
         repeat.mode = Node::Mode::lazy;
       } else if (!braces && accept("+")) {
         repeat.mode = Node::Mode::possessive;
@@ -205,7 +192,11 @@ class Parser {
       } else if (accept("<") || accept("'")) {
         at_ = text_.find(text_[at_ - 1] == '<' ? '>' : '\'', at_);
         if (at_++ == std::string_view::npos) invalid("a group's name without an end");
-      } else if (!accept(":")) {
+      } else if (accept(":")) {
+        Node inner = alternatives(depth + 1);
+        close();
+        return inner;
+      } else {
         return group_options(depth);
       }
     }
@@ -241,7 +232,8 @@ class Parser {
         unsupported("this kind of group");
       }
     }
-    Node node = alternatives(depth + 1);
+    Node node{.kind = Node::Kind::sequence};
+    node.kids.push_back(alternatives(depth + 1));
     options_ = before;
     close();
     return node;
@@ -292,136 +284,6 @@ class Parser {
     return node;
   }
 
-  /// The set of an escape that stands for one.
-  std::optional<Set> class_escape(char32_t c, bool in_brackets) {
-    std::optional<Set> set;
-    const char32_t lower = c | 0x20U;
-    if (lower == 's') set = Set::space();
-    if (lower == 'd') set = Set::digit();
-    if (lower == 'w') set = Set::word(in_brackets);
-    if (lower == 'h') set = Set::hexadecimal();
-    bool negated = c != lower;
-    if (lower == 'p' && accept("{")) {
-      negated ^= accept("^");
-      const size_t end = text_.find('}', at_);
-      if (end == std::string_view::npos) invalid("a property without \"}\"");
-      const std::string_view name = text_.substr(at_, end - at_);
-      set = Set::named(name, in_brackets);
-      if (!set) unsupported("the property " + in_quotes(name));
-      at_ = end + 1;
-    }
-    if (set && negated) set->negate();
-    return set;
-  }
-
-  char32_t character_escape(char32_t c) {
-    switch (c) {
-      case 't':
-        return '\t';
-      case 'n':
-        return '\n';
-      case 'r':
-        return '\r';
-      case 'f':
-        return '\f';
-      case 'v':
-        return '\v';
-      case 'a':
-        return '\a';
-      case 'e':
-        return 0x1B;
-      case '0':
-        return based(8, 2);
-      case 'u':
-        return based(16, 4);
-      case 'x': {
-        if (!accept("{")) return based(16, 2);
-        const char32_t value = based(16, 8);
-        if (!accept("}")) invalid("a code point without \"}\"");
-        return value;
-      }
-      default:
-        return c;
-    }
-  }
-
-  char32_t based(char32_t base, size_t most) {
-    char32_t value = 0;
-    for (; more() && most > 0; --most, ++at_) {
-      const char c = static_cast<char>(text_[at_] | 0x20);
-      const char32_t digit =
-          c >= 'a' ? static_cast<char32_t>(c - 'a') + 10 : static_cast<char32_t>(text_[at_] - '0');
-      if (digit >= base) break;
-      value = value * base + digit;
-    }
-    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) invalid("a number that is no code point");
-    return value;
-  }
-
-  /// What stands between [ and ].
-  Set bracket(int depth) {
-    if (depth > kDepth) invalid("sets nested deeper than " + std::to_string(kDepth));
-    const bool negated = accept("^");
-    Set set;
-    std::vector<Set> before;  // the sides of && so far
-    for (bool first = true;; first = false) {
-      if (!first && accept("]")) break;
-      if (accept("&&")) {
-        before.push_back(std::exchange(set, Set()));
-      } else if (next_is("[:") && accept_posix(set)) {
-      } else if (accept("[")) {
-        set.add(bracket(depth + 1));
-      } else {
-        element(set);
-      }
-    }
-    for (Set& side : before) set.intersect(std::move(side));
-    if (negated) set.negate();
-    return set;
-  }
-
-  bool accept_posix(Set& set) {
-    const size_t end = text_.find(":]", at_);
-    if (end == std::string_view::npos) return false;
-    std::string_view name = text_.substr(at_ + 2, end - at_ - 2);
-    const bool negated = name.starts_with('^');
-    if (negated) name.remove_prefix(1);
-    auto named = Set::named(name, true);
-    if (!named) unsupported("the class " + in_quotes(name));
-    if (name == "punct") named->add(*Set::named("symbol", true));  // as a bracket it has the symbols too
-    if (negated) named->negate();
-    set.add(*std::move(named));
-    at_ = end + 2;
-    return true;
-  }
-
-  void element(Set& set) {
-    char32_t c = take();
-    if (c == '\\') {
-      const char32_t escaped = take();
-      if (auto other = class_escape(escaped, true)) return set.add(*std::move(other));
-      c = escaped == 'b' ? '\b' : character_escape(escaped);
-    }
-    const bool range = next_is("-") && !next_is("-]") && !next_is("-&&") && !next_is("-[");
-    if (!range) return set.add(c, c);
-    const size_t dash = at_++;
-    char32_t last = take();
-    if (last == '\\') {
-      const char32_t escaped = take();
-      if (class_escape(escaped, true)) {  // [a-\d]: the dash stands for itself
-        at_ = dash + 1;
-        set.add('-', '-');
-        return set.add(c, c);
-      }
-      last = character_escape(escaped);
-    }
-    if (last < c) invalid("a range that ends before it begins");
-    set.add(c, last);
-  }
-
-  std::string_view text_;
-  const std::string& where_;
-  size_t at_ = 0;
   Options options_;
   std::vector<Set> sets_;
 };

@@ -30,7 +30,7 @@ struct LongCase {
 };
 
 /// Where a label changes: code point << 5 | label, of all code points. Labels are those of
-/// unicode::Category, of Grapheme in graphemes.cc and of the names in regex_classes.cc.
+/// unicode::Category, of Grapheme in graphemes.cc and of the names in tokenizer/regex_set.cc.
 extern const std::span<const uint32_t> kCategories;
 extern const std::span<const uint32_t> kBreaks;
 extern const std::span<const uint32_t> kScripts;

@@ -80,6 +80,22 @@ TEST(RegexLoading, SetsOfManySetsAreRefused) {
   EXPECT_EQ(matches("[" + repeated("\\p{Lu}\\d", 30) + "]+", "xAB1y"), (std::vector<std::string>{"AB1"}));
 }
 
+// As Oniguruma reads them.
+TEST(RegexLoading, RepetitionsOfPlacesAndOfCounts) {
+  for (const char* place : {"^*a", "$?", "\\b?a", "(?:^)*a", "(?:^|b)*a", "(?=a)?a", "(?<=b)?a", "\\A*a"})
+    expect_refused(place);
+  for (const char* other : {"(^)*a", "(?:^$)*a", "(?i:^)*a", "(?>^)*a", "(?:)*a"})
+    EXPECT_EQ(matches(other, "ab"), (std::vector<std::string>{"a"})) << other;
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(matches("a{2}?b", "b aab ab"), (Texts{"b", "aab", "b"}));
+  EXPECT_EQ(matches("a{2}??b", "b aab ab"), (Texts{"b", "aab", "b"}));
+  EXPECT_EQ(matches("a{2}?+b", "aaaab b ab"), (Texts{"aab", "b", "b"}));
+  EXPECT_EQ(matches("a{2}?{2}b", "aaaab aab b"), (Texts{"aaaab", "aab", "b"}));
+  EXPECT_EQ(matches("(?:ab){2}?c", "ababc c abc"), (Texts{"ababc", "c", "c"}));
+  EXPECT_EQ(matches("a{1,2}?b", "aab b"), (Texts{"aab"}));
+  EXPECT_EQ(matches("a{2,}??b", "aaab ab b"), (Texts{"aaab", "b", "b"}));
+}
+
 // One step may walk over a whole text, so steps alone bound nothing.
 TEST(RegexSearch, CharactersThatAStepWalksOverAreCounted) {
   const std::string text(100'000, 'a');
