@@ -48,7 +48,7 @@ Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightChoice cho
 
 /// Lets go of a tensor that read() made; those of a file stay.
 void forget_made(const Checkpoint& checkpoint, const std::string& name) {
-  if (const TensorView* view = checkpoint.find(name); view && !view->data) checkpoint.forget(name);
+  if (const TensorView* view = checkpoint.find(name); view && !view->data) checkpoint.unload(name);
 }
 
 /// A tensor as it is.

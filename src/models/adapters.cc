@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -137,7 +138,7 @@ class Sum {
     }
     for (const std::string& plane :
          {change_.base, change_.base + kScaleSuffix, change_.base + kMinimumSuffix})
-      if (base_->find(plane)) base_->forget(plane);
+      if (base_->find(plane)) base_->unload(plane);  // a tied head may read the table, too
   }
 
   std::shared_ptr<const Checkpoint> base_;
@@ -150,6 +151,12 @@ Shape shape_of(const TensorView& stored) {
   Shape shape = stored.shape;
   if (stored.dtype == DType::u8 && shape.size() == 2) shape[1] *= 2;
   return shape;
+}
+
+/// The fewest digits that read back as the same number.
+std::string shortest(double number) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
 }
 
 /// Finds each adapter's tensors in a checkpoint.
@@ -207,8 +214,16 @@ class Placer {
       faults_.push_back(one.source.directory.string() + ": unmatched " + printable(name));
       return nullptr;
     }
+    const std::string base = checkpoint_.find(place) ? place : table_;
+    const TensorView& stored = *checkpoint_.find(base);
+    const bool planes = stored.dtype == DType::i8 || stored.dtype == DType::u8;
+    if (!weight_format(stored.dtype) && !(planes && stored.shape.size() == 2)) {
+      faults_.push_back(one.source.directory.string() + ": " + printable(name) + ", which the model has as " +
+                        to_string(stored.dtype) + " " + to_string(stored.shape));
+      return nullptr;
+    }
     Change& change = changes_[place];
-    change.base = checkpoint_.find(place) ? place : table_;
+    change.base = base;
     return &change;
   }
 
@@ -217,13 +232,17 @@ class Placer {
     if (!change) return;
     const Shape shape = shape_of(*checkpoint_.find(change->base));
     if (view.shape != shape)
-      faults_.push_back(one.source.directory.string() + ": " + printable(name) + " " + to_string(view.shape) +
-                        ", the model has " + to_string(shape));
+      add_misfit(one, name, view.shape, shape);
     else if (change->replaced.data)
       faults_.push_back(one.source.directory.string() + ": " + printable(name) +
                         ", which another adapter replaces, too");
     change->replaced = view;
     change->keepers.push_back(one.adapter);
+  }
+
+  void add_misfit(const Loaded& one, const std::string& name, const Shape& got, const Shape& own) {
+    faults_.push_back(one.source.directory.string() + ": " + printable(name) + " " + to_string(got) +
+                      ", the model has " + to_string(own));
   }
 
   void add_matrix(const Loaded& one, const std::string& name, const LoraMatrix& matrix) {
@@ -249,7 +268,11 @@ class Placer {
                    .expected = "one of them"});
     if (!matrix.bias.data) return;
     const std::string bias = name.substr(0, name.rfind('.')) + ".bias";
-    if (Change* moved = change_of(one, bias)) {
+    Change* const moved = change_of(one, bias);
+    if (!moved) return;
+    if (const Shape own = shape_of(*checkpoint_.find(moved->base)); matrix.bias.shape != own) {
+      add_misfit(one, bias, matrix.bias.shape, own);
+    } else {
       moved->biases.emplace_back(matrix.bias, matrix.scale * one.source.scale);
       moved->keepers.push_back(one.adapter);
     }
@@ -266,8 +289,13 @@ class Placer {
 void apply(Checkpoint& checkpoint, const Adapters& adapters, const std::string& where) {
   Placer placer(checkpoint);
   for (const Loaded& one : adapters) placer.add(one);
-  const auto base = std::make_shared<const Checkpoint>(checkpoint);
-  for (auto& [name, change] : placer.finish(where)) {
+  const Changes changes = placer.finish(where);
+  std::set<std::string> bases;
+  for (const auto& [name, change] : changes)
+    bases.insert({change.base, change.base + kScaleSuffix, change.base + kMinimumSuffix});
+  // Its own memory: what is made of the base under a tensor's name is not what the model reads there.
+  const auto base = std::make_shared<const Checkpoint>(checkpoint.part(bases));
+  for (const auto& [name, change] : changes) {
     const Shape shape = shape_of(*base->find(change.base));
     for (const std::string& plane : {name, name + kScaleSuffix, name + kMinimumSuffix})
       checkpoint.remove(plane);
@@ -300,10 +328,10 @@ std::shared_ptr<const ModelFiles> with_adapters(std::shared_ptr<const ModelFiles
   for (const Lora& one : adapters) {
     if (!std::isfinite(one.scale))
       throw Error(ErrorCode::usage, {.where = one.directory.string(),
-                                     .got = "a scale of " + std::to_string(one.scale),
+                                     .got = "a scale of " + shortest(one.scale),
                                      .expected = "a finite number"});
     loaded.push_back({one, std::make_shared<const LoraAdapter>(read_lora_adapter(one.directory))});
-    notes.push_back("LoRA adapter " + one.directory.string() + ", scale " + std::to_string(one.scale));
+    notes.push_back("LoRA adapter " + one.directory.string() + ", scale " + shortest(one.scale));
   }
   const std::string where = files->path().string();
   return with_change(

@@ -77,11 +77,7 @@ Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const s
     hash.add_text(to_string(view.dtype));
     hash.add_text(to_string(view.shape));
     hash.add({checkpoint.read(name).data, static_cast<size_t>(view.count() * size_of(view.dtype))});
-    // A picture that is found needs none of them.
-    if (view.data)
-      checkpoint.release({&name, 1});
-    else
-      checkpoint.forget(name);
+    checkpoint.unload(name);  // a picture that is found needs none of them
   }
   return hash.finish();
 }

@@ -61,8 +61,8 @@ void turn_kernel(Checkpoint& checkpoint, const std::string& name, const TensorVi
   const Shape& s = view.shape;
   const int64_t out = s[0], area = s[1] * s[2], in = s[3], width = size_of(view.dtype);
   const TensorView outline{.dtype = view.dtype, .shape = {out, in, s[1], s[2]}, .data = nullptr};
-  checkpoint.remove(name);
-  checkpoint.add_made(name, outline, [view, out, area, in, width] {
+  const std::shared_ptr<const void> keeper = checkpoint.remove(name);
+  checkpoint.add_made(name, outline, [view, keeper, out, area, in, width] {
     const auto bytes = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(out * area * in * width));
     for (int64_t o = 0; o < out; ++o)
       for (int64_t p = 0; p < area; ++p)

@@ -75,7 +75,7 @@ std::optional<TensorView> PackedModule::find(const char* suffix, std::initialize
   if (std::find(types.begin(), types.end(), view.dtype) == types.end())
     fail(suffix, std::string("type ") + to_string(view.dtype), list_of(types));
   if (view.count() == 0 || !view.data) fail(suffix, "no numbers", "a tensor with data");
-  checkpoint_.remove(full);
+  keepers_.push_back(checkpoint_.remove(full));
   return view;
 }
 
@@ -100,17 +100,18 @@ void PackedModule::add(PackedMatrix matrix) const {
     fail("weight", std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols),
          "sizes whose bytes fit 63 bits");
   const TensorView outline{.dtype = matrix.dtype, .shape = {matrix.rows, matrix.cols}, .data = nullptr};
-  checkpoint_.add_made(name_ + ".weight", outline, [matrix = std::move(matrix), count = *count] {
-    const auto floats = std::make_shared<Tensor>(Shape{count});
-    matrix.read(floats->data());
-    if (matrix.dtype == DType::f32)
-      return std::shared_ptr<const std::byte>(floats, reinterpret_cast<const std::byte*>(floats->data()));
-    const auto halves = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(count));
-    for (int64_t i = 0; i < count; ++i)
-      (*halves)[static_cast<size_t>(i)] =
-          matrix.dtype == DType::f16 ? bits_of_f16(floats->data()[i]) : bits_of_bf16(floats->data()[i]);
-    return std::shared_ptr<const std::byte>(halves, reinterpret_cast<const std::byte*>(halves->data()));
-  });
+  checkpoint_.add_made(
+      name_ + ".weight", outline, [matrix = std::move(matrix), count = *count, keepers = keepers_] {
+        const auto floats = std::make_shared<Tensor>(Shape{count});
+        matrix.read(floats->data());
+        if (matrix.dtype == DType::f32)
+          return std::shared_ptr<const std::byte>(floats, reinterpret_cast<const std::byte*>(floats->data()));
+        const auto halves = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(count));
+        for (int64_t i = 0; i < count; ++i)
+          (*halves)[static_cast<size_t>(i)] =
+              matrix.dtype == DType::f16 ? bits_of_f16(floats->data()[i]) : bits_of_bf16(floats->data()[i]);
+        return std::shared_ptr<const std::byte>(halves, reinterpret_cast<const std::byte*>(halves->data()));
+      });
 }
 
 std::vector<std::string> modules_with(const Checkpoint& checkpoint, const std::string& suffix,

@@ -1,11 +1,12 @@
 // Checkpoints whose matrices were quantised before: what other tools store becomes floats when it is asked
 // for. In: a checkpoint as it lies in the files, and what config.json says of it. Out: the same checkpoint
-// with NAME.weight in place of the packed tensors, made on demand, so that nothing behind it knows. One file
-// for each tool (the other files here). docs/prequantised.md has the layouts. Internal to src/formats.
+// with NAME.weight in place of the packed tensors, made on demand, so that nothing behind it knows.
+// docs/prequantised.md has the layouts. Internal to src/formats.
 #pragma once
 
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,7 @@ class PackedModule {
  private:
   Checkpoint& checkpoint_;
   std::string name_;
+  std::vector<std::shared_ptr<const void>> keepers_;  ///< of the memory of what was taken
 };
 
 /// The modules that have a tensor NAME.suffix of one of the types (of any, when none is given).

@@ -153,38 +153,48 @@ void Checkpoint::add(const std::string& name, TensorView view, std::shared_ptr<c
     throw Error(
         ErrorCode::model_invalid,
         {.where = printable(name), .got = "a second tensor of that name", .expected = "each tensor once"});
-  if (owner) owners_->emplace(name, std::move(owner));
+  if (owner) memory_[name] = std::make_shared<Memory>(Memory{nullptr, std::move(owner)});
 }
 
 void Checkpoint::add_made(const std::string& name, TensorView outline, Maker make) {
   outline.data = nullptr;
   add(name, std::move(outline), nullptr);
-  makers_[name] = std::move(make);
+  memory_[name] = std::make_shared<Memory>(Memory{std::move(make), nullptr});
 }
 
 void Checkpoint::rename(const std::string& from, const std::string& to) {
   add(to, tensors_.at(from), nullptr);
-  if (const auto maker = makers_.find(from); maker != makers_.end()) makers_[to] = maker->second;
+  if (const auto memory = memory_.find(from); memory != memory_.end()) memory_[to] = memory->second;
   remove(from);
 }
 
-void Checkpoint::remove(const std::string& name) {
+std::shared_ptr<const void> Checkpoint::remove(const std::string& name) {
+  std::shared_ptr<const void> owner;
+  if (const auto memory = memory_.find(name); memory != memory_.end()) {
+    owner = memory->second->owner;
+    memory_.erase(memory);
+  }
   tensors_.erase(name);
-  makers_.erase(name);
   file_of_.erase(name);
+  return owner;
+}
+
+Checkpoint Checkpoint::part(const std::set<std::string>& names) const {
+  Checkpoint part = *this;
+  std::erase_if(part.tensors_, [&](const auto& tensor) { return !names.contains(tensor.first); });
+  std::erase_if(part.memory_, [&](const auto& memory) { return !names.contains(memory.first); });
+  for (auto& [name, memory] : part.memory_)
+    memory = std::make_shared<Memory>(Memory{memory->make, memory->make ? nullptr : memory->owner});
+  return part;
 }
 
 TensorView Checkpoint::read(const std::string& name) const {
   TensorView view = tensors_.at(name);
-  const auto maker = makers_.find(name);
-  if (maker == makers_.end()) return view;
-  const auto known = owners_->find(name);
-  std::shared_ptr<const void> owner = known == owners_->end() ? nullptr : known->second;
-  if (!owner) {
-    owner = maker->second();  // reads other tensors and gives them back: no place in the map outlives it
-    (*owners_)[name] = owner;
-  }
-  view.data = static_cast<const std::byte*>(owner.get());
+  const auto found = memory_.find(name);
+  if (found == memory_.end() || !found->second->make) return view;
+  Memory& memory = *found->second;
+  if (!memory.owner) memory.owner = memory.make();
+  view.data = static_cast<const std::byte*>(memory.owner.get());
   return view;
 }
 
@@ -205,10 +215,11 @@ Checkpoint Checkpoint::open_directory(const fs::path& directory) {
   checkpoint.unwrap();
   for (auto& [name, view] : checkpoint.tensors_)
     if (view.dtype == DType::f64) {
-      checkpoint.owners_->emplace(name, narrow(view));
-      checkpoint.release({&name, 1});
+      std::shared_ptr<const void> floats = narrow(view);
+      checkpoint.give_back(view);
       view.dtype = DType::f32;
-      view.data = static_cast<const std::byte*>(checkpoint.owners_->at(name).get());
+      view.data = static_cast<const std::byte*>(floats.get());
+      checkpoint.memory_[name] = std::make_shared<Memory>(Memory{nullptr, std::move(floats)});
     }
   return checkpoint;
 }
@@ -259,8 +270,8 @@ void Checkpoint::release(std::span<const std::string> prefixes) const {
   std::map<const std::byte*, int64_t> ranges;  // begin -> bytes
   for (const auto& tensor : tensors_) {
     const TensorView& view = tensor.second;
-    if (std::any_of(prefixes.begin(), prefixes.end(),
-                    [&](const std::string& p) { return tensor.first.starts_with(p); }))
+    if (view.data && std::any_of(prefixes.begin(), prefixes.end(),
+                                 [&](const std::string& p) { return tensor.first.starts_with(p); }))
       ranges[view.data] = std::max(ranges[view.data], bytes_of(view));
   }
   for (auto range = ranges.begin(); range != ranges.end();) {
@@ -272,8 +283,19 @@ void Checkpoint::release(std::span<const std::string> prefixes) const {
   }
 }
 
+void Checkpoint::give_back(const TensorView& view) const {
+  for (const MappedFile& map : maps_) map.release({view.data, static_cast<size_t>(bytes_of(view))});
+}
+
+void Checkpoint::unload(const std::string& name) const {
+  const auto memory = memory_.find(name);
+  if (memory == memory_.end()) return give_back(tensors_.at(name));
+  if (memory->second->make) memory->second->owner.reset();
+}
+
 void Checkpoint::forget(const std::string& name) const {
-  if (owners_->erase(name) == 0) release({&name, 1});
+  if (const auto memory = memory_.find(name); memory != memory_.end()) return memory->second->owner.reset();
+  give_back(tensors_.at(name));
 }
 
 std::vector<fs::path> Checkpoint::files() const {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,8 +46,12 @@ class Checkpoint {
   void add_made(const std::string& name, TensorView outline, Maker make);
   /// Gives a tensor another name. Error{model_invalid} when that is taken.
   void rename(const std::string& from, const std::string& to);
-  /// Takes a tensor out of the list; views that others hold stay.
-  void remove(const std::string& name);
+  /// Takes a tensor out of the list; the lists of copies stay. What is returned keeps the memory of its
+  /// views, of one in no file; null for a file's, which the files keep.
+  std::shared_ptr<const void> remove(const std::string& name);
+  /// The tensors of those names that are here, over the same files, apart from this object: what read() makes
+  /// of one is not the other's.
+  Checkpoint part(const std::set<std::string>& names) const;
 
   /// Every matrix of weights that a Binder finds passes through this; what it returns has the same shape, and
   /// memory that lives as long as the function, which copies of the checkpoint share.
@@ -74,6 +79,9 @@ class Checkpoint {
   /// MappedFile::release for every tensor whose name begins with one of the prefixes. Neighbours in a file
   /// are given back as one range. Tensors in memory that is owned keep it.
   void release(std::span<const std::string> prefixes) const;
+  /// For one tensor that may be read again: gives back its pages of a file, and frees what read() made, which
+  /// it makes anew. Memory that was added with a tensor stays.
+  void unload(const std::string& name) const;
   /// For a tensor whose numbers nobody will read again, neither of this object nor of a copy: releases it,
   /// and frees memory that is owned for it alone. read() makes a made one anew.
   void forget(const std::string& name) const;
@@ -85,10 +93,15 @@ class Checkpoint {
   static Checkpoint open_shards(const std::filesystem::path& directory);
   void unwrap();
 
+  /// Of a tensor that is in no file. Copies of the checkpoint share it, whatever they call the tensor.
+  struct Memory {
+    Maker make;                         ///< empty where the memory was added
+    std::shared_ptr<const void> owner;  ///< null until it is made, and when it is forgotten
+  };
+  void give_back(const TensorView& view) const;
+
   std::vector<MappedFile> maps_;
-  using Owners = std::map<std::string, std::shared_ptr<const void>>;
-  std::shared_ptr<Owners> owners_ = std::make_shared<Owners>();  ///< of tensors that are in no file; by name
-  std::map<std::string, Maker> makers_;
+  std::map<std::string, std::shared_ptr<Memory>> memory_;  ///< by the tensor's name
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;

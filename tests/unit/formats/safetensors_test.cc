@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <numeric>
 
@@ -96,6 +97,68 @@ TEST(Safetensors, ReleasesTheTensorsOfAPrefixOnly) {
   checkpoint.release(std::vector<std::string>{"a.one", "c."});
   EXPECT_EQ(present(start, 17), "#...#########...#");
   touch();
+}
+
+TEST(Safetensors, ManyTensorsInF64AreReadInOnePass) {
+  const TemporaryDirectory directory;
+  const std::vector<double> one{0.1};
+  std::vector<NamedTensor> tensors;
+  for (int i = 0; i < 50000; ++i) tensors.push_back({std::to_string(i), view_of(DType::f64, {1}, one)});
+  write_safetensors(directory.path() / "model.safetensors", tensors);
+  const auto begin = std::chrono::steady_clock::now();
+  const Checkpoint checkpoint = Checkpoint::open_directory(directory.path());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
+  EXPECT_EQ(element(*checkpoint.find("49999"), 0), 0.1F);
+}
+
+/// A maker of one number, which counts.
+Checkpoint::Maker counting(int& made, float number) {
+  return [&made, number] {
+    ++made;
+    const auto memory = std::make_shared<float>(number);
+    return std::shared_ptr<const std::byte>(memory, reinterpret_cast<const std::byte*>(memory.get()));
+  };
+}
+
+TEST(Checkpoints, WhatIsMadeBelongsToATensorNotToItsName) {
+  int first = 0, second = 0;
+  const TensorView outline{DType::f32, {1}, nullptr};
+  Checkpoint one;
+  one.add_made("a", outline, counting(first, 1));
+  Checkpoint other = one;
+  EXPECT_EQ(element(other.read("a"), 0), 1);
+  EXPECT_EQ(one.read("a").data, other.read("a").data);  // copies share it
+  other.remove("a");
+  other.add_made("a", outline, counting(second, 2));
+  EXPECT_EQ(element(other.read("a"), 0), 2);
+  other.unload("a");
+  EXPECT_EQ(element(one.read("a"), 0), 1);
+  one.rename("a", "b");
+  EXPECT_EQ(element(one.read("b"), 0), 1);
+  EXPECT_EQ(first, 1);
+  one.unload("b");
+  EXPECT_EQ(element(one.read("b"), 0), 1);
+  EXPECT_EQ(first, 2);
+  EXPECT_EQ(second, 1);
+}
+
+TEST(Checkpoints, APartMakesItsOwn) {
+  int made = 0;
+  Checkpoint whole;
+  whole.add_made("a", {DType::f32, {1}, nullptr}, counting(made, 1));
+  whole.add_made("b", {DType::f32, {1}, nullptr}, counting(made, 2));
+  const auto owned = std::make_shared<float>(3.0F);
+  whole.add("c", {DType::f32, {1}, reinterpret_cast<const std::byte*>(owned.get())}, owned);
+  const Checkpoint part = whole.part({"a", "c", "none"});
+  EXPECT_EQ(part.tensors().size(), 2U);
+  const TensorView view = whole.read("a");
+  EXPECT_NE(part.read("a").data, view.data);
+  part.unload("a");
+  part.unload("c");
+  EXPECT_EQ(whole.read("a").data, view.data);
+  EXPECT_EQ(made, 2);
+  EXPECT_EQ(owned.use_count(), 3);
+  whole.release(std::vector<std::string>{""});  // there are no files, and nothing is counted from null
 }
 
 TEST(Safetensors, AcceptsAFileWithoutTensors) {
