@@ -2,7 +2,7 @@
 # In: the test data folder. Out: prequantised/NAME/ with config.json (its quantization_config), model.safetensors and
 # expected.safetensors, and a text model by bitsandbytes with its golden, the same bytes on every run.
 # Needs bitsandbytes 0.50.2, compressed-tensors 0.20.1, mlx 0.32.4 beside the oracle's packages. AWQ and GPTQ have no
-# package for CPUs: they are packed here, and read back as AutoAWQ's dequantize_gemm and AutoGPTQ's qlinear_cuda_old do.
+# package for CPUs: they are packed here, and read back as AutoAWQ's dequantize_gemm and GPTQModel (convert_gptq_v1_to_v2_format_module, dequantize_weight) do.
 # Usage: python tools/oracle/make_prequantised.py -d tests/data
 
 import argparse
@@ -66,23 +66,44 @@ def awq(zero_point=True):
     return config, stored, {"a.weight": floats.T.contiguous(), "a.bias": stored["a.bias"]}
 
 
-def gptq(bits, version="gptq", desc_act=False, group=32):
+def gptq_v1_zeros(stored, bits, out):
+    """Zero points of version 1 as GPTQModel reads them: a one is added to every number of a whole word, so that sums
+    carry; to numbers of 3 bits, which cross words, one by one."""
+    raised = stored.numpy().view(np.uint32)
+    if bits != 3:
+        raised = raised + np.uint32(0xFFFFFFFF // (2**bits - 1))
+    stream = np.unpackbits(raised.view(np.uint8), axis=1, bitorder="little")[:, :out * bits]
+    numbers = (stream.reshape(len(stream), out, bits).astype(np.int64) << np.arange(bits)).sum(axis=2)
+    return torch.from_numpy(numbers if bits != 3 else (numbers + 1) & 7)
+
+
+def gptq(bits, version="gptq", desc_act=False, group=32, zeros=None):
     out, inputs = 32, 64
     size = inputs if group < 0 else group
     q = torch.randint(0, 2**bits, (inputs, out))
-    zeros = torch.randint(0, 2**bits, (inputs // size, out))  # as stored, so that the offset wraps where it does
+    if zeros is None:
+        zeros = torch.randint(0, 2**bits, (inputs // size, out))  # as stored, so that the offset carries where it does
     scales = (torch.rand(inputs // size, out) * 0.1).to(torch.float16)
     index = torch.arange(inputs) // size
     if desc_act:
         index = index[torch.randperm(inputs)]
     stored = {"a.qweight": words(q.T.contiguous().numpy(), bits).T.contiguous(), "a.qzeros": words(zeros.numpy(), bits),
               "a.scales": scales, "a.g_idx": index.to(torch.int32)}
-    real = (zeros + 1) & (2**bits - 1) if version == "gptq" else zeros
+    real = gptq_v1_zeros(stored["a.qzeros"], bits, out) if version == "gptq" else zeros
     floats = scales[index] * (q - real[index])
     config = {"quant_method": "gptq", "bits": bits, "group_size": group, "desc_act": desc_act, "sym": False}
     if version != "gptq":
         config["checkpoint_format"] = version
     return config, stored, {"a.weight": floats.T.contiguous()}
+
+
+def gptq_zeros():
+    """Zero points 0 among others, written as GPTQModel writes them: ones taken from whole words, which borrow."""
+    real = torch.tensor([[0, 5, 0, 0, 7, 0, 0, 0] * 4, [15, 0, 1, 0, 8, 15, 0, 3] * 4])
+    lowered = words(real.numpy(), 4).numpy().view(np.uint32) - np.uint32(0x11111111)
+    stored = torch.from_numpy(np.unpackbits(lowered.view(np.uint8), axis=1, bitorder="little").reshape(2, 32, 4)
+                              .astype(np.int64) << np.arange(4)).sum(dim=2)
+    return gptq(4, zeros=stored)
 
 
 def compressed(form, dtype=torch.bfloat16, shape=(32, 64), actorder=False, **arguments):
@@ -188,6 +209,7 @@ CASES = {
     "fp8_all": all_f8,
     "fbgemm": fbgemm,
     "mlx": mlx,
+    "gptq_4_zeros": gptq_zeros,
 }
 
 

@@ -1,8 +1,8 @@
 // GPTQ and AWQ: matrices stored transposed, [in, out], integers of a few bits in 32-bit words, with a scale
 // and a zero point for each group of inputs: w = scale (q - zero). GPTQ packs along the inputs and may assign
 // each input to any group (g_idx); AWQ packs along the outputs, eight in an order of their own. Reference:
-// AutoAWQ utils/packing_utils.py (dequantize_gemm), AutoGPTQ and GPTQModel qlinear (checkpoint_format gptq
-// and gptq_v2).
+// AutoAWQ utils/packing_utils.py (dequantize_gemm), GPTQModel qlinear and utils/model.py (checkpoint_format
+// gptq and gptq_v2).
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -64,6 +64,20 @@ std::vector<int32_t> groups_in_order(int64_t in, int64_t size) {
   return groups;
 }
 
+/// Zero point `o` of a group. Version 1 stores one less, and the reference (GPTQModel, through which
+/// transformers loads both) adds the ones to whole words, so that a zero, stored as all bits, carries into
+/// its neighbour as it borrowed from it. Numbers of 3 bits cross words and are raised one by one.
+uint32_t zero_point(const std::byte* words, int64_t o, int bits, bool v1) {
+  const uint32_t most = (1U << bits) - 1;
+  if (!v1) return bits_at(words, o, bits);
+  if (32 % bits != 0) return (bits_at(words, o, bits) + 1) & most;
+  const int64_t per_word = 32 / bits;
+  uint32_t word = 0;
+  std::memcpy(&word, words + 4 * (o / per_word), sizeof word);
+  word += ~0U / most;  // a one in each
+  return word >> (o % per_word * bits) & most;
+}
+
 void unpack_gptq_module(PackedModule& module, const JsonField& settings, int bits, bool v1) {
   const TensorView weight = module.take("qweight", {DType::i32});
   const TensorView zeros = module.take("qzeros", {DType::i32});
@@ -81,10 +95,9 @@ void unpack_gptq_module(PackedModule& module, const JsonField& settings, int bit
   auto grid = std::make_shared<Grid>();
   grid->scales = to_tensor(scales);
   for (int64_t g = 0; g < groups; ++g)
-    for (int64_t o = 0; o < out; ++o) {
-      const uint32_t zero = bits_at(zeros.data + 4 * g * zeros.shape[1], o, bits);
-      grid->zeros.push_back(static_cast<uint8_t>(v1 ? (zero + 1) & ((1U << bits) - 1) : zero));
-    }
+    for (int64_t o = 0; o < out; ++o)
+      grid->zeros.push_back(
+          static_cast<uint8_t>(zero_point(zeros.data + 4 * g * zeros.shape[1], o, bits, v1)));
   grid->groups = groups_in_order(in, size);
   if (index) {
     module.expect("g_idx", *index, {in});

@@ -51,7 +51,28 @@ TEST_P(Prequantised, EqualsTheToolsOwnFloats) {
 INSTANTIATE_TEST_SUITE_P(Tools, Prequantised, testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param; });
 
-TEST(PrequantisedCases, AreAllThere) { EXPECT_EQ(cases().size(), 24U); }
+TEST(PrequantisedCases, AreAllThere) { EXPECT_EQ(cases().size(), 25U); }
+
+// What is rounded when it is read is memory, which what is made of it keeps.
+TEST(Prequantised, ScalesAndKernelsInF64AreRead) {
+  const TempDir directory;
+  const std::vector<double> scales{0.5, 2}, biases{1, -1}, kernel{1, 2, 3, 4, 5, 6, 7, 8};
+  const std::vector<uint32_t> packed(8, 0x33333333);
+  const auto bytes = [](const auto& values) { return reinterpret_cast<const std::byte*>(values.data()); };
+  directory.add("config.json", R"({"quantization": {"bits": 4, "group_size": 32}})");
+  write_safetensors(directory.path() / "model.safetensors",
+                    {{"m.weight", {DType::u32, {2, 4}, bytes(packed)}, {}},
+                     {"m.scales", {DType::f64, {2, 1}, bytes(scales)}, {}},
+                     {"m.biases", {DType::f64, {2, 1}, bytes(biases)}, {}},
+                     {"patch_embedding.weight", {DType::f64, {1, 2, 2, 2}, bytes(kernel)}, {}}},
+                    {{"format", "mlx"}});
+  const Checkpoint checkpoint = DirectoryFiles(directory.path()).checkpoint();
+  const TensorView matrix = checkpoint.read("m.weight");
+  EXPECT_EQ(element(matrix, 0), 2.5F);
+  EXPECT_EQ(element(matrix, 63), 5);
+  const Tensor turned = to_tensor(checkpoint.read("patch_embedding.weight"));
+  EXPECT_THAT(test::values(turned), testing::ElementsAre(1, 3, 5, 7, 2, 4, 6, 8));
+}
 
 /// A case's tensors with some of them changed, as a directory.
 class Changed {
