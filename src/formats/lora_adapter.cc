@@ -175,11 +175,11 @@ class Reader {
         faults_.push_back(printable(stored) + ": type " + to_string(view.dtype) +
                           ", expected F32, F16 or BF16");
       else if (const auto parts = split_name(name))
-        place(adapter_.matrices[parts->first + ".weight"], parts->second, view);
+        place(adapter_.matrices[parts->first + ".weight"], parts->second, stored, view);
       else if (name.find(".lora_") != name.npos || name.find("trainable_tokens") != name.npos)
         faults_.push_back("unknown " + printable(stored) + " " + to_string(view.shape));
       else
-        adapter_.replaced[without(without(name, ".base_layer"), ".modules_to_save")] = view;
+        put(adapter_.replaced[without(without(name, ".base_layer"), ".modules_to_save")], stored, view);
     }
     for (auto& [name, matrix] : adapter_.matrices) check(name, matrix);
     if (adapter_.matrices.empty() && adapter_.replaced.empty()) faults_.emplace_back("no tensors");
@@ -187,14 +187,20 @@ class Reader {
   }
 
  private:
-  static void place(LoraMatrix& matrix, std::string_view end, const TensorView& view) {
+  void place(LoraMatrix& matrix, std::string_view end, const std::string& stored, const TensorView& view) {
     matrix.embedding |= end.starts_with(".lora_embedding");
     if (end == ".lora_B.bias")
-      matrix.bias = view;
+      put(matrix.bias, stored, view);
     else if (end.starts_with(".lora_magnitude"))
-      matrix.magnitude = view;
+      put(matrix.magnitude, stored, view);
     else
-      (end.find("_A") != end.npos ? matrix.a : matrix.b) = view;
+      put(end.find("_A") != end.npos ? matrix.a : matrix.b, stored, view);
+  }
+
+  /// Different names may mean one tensor: with a wrapper and without, say.
+  void put(TensorView& slot, const std::string& stored, const TensorView& view) {
+    if (slot.data) faults_.push_back(printable(stored) + ": another tensor of the file means the same");
+    slot = view;
   }
 
   void check(const std::string& name, LoraMatrix& matrix) {

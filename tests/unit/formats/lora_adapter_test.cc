@@ -106,6 +106,19 @@ TEST(LoraAdapter, TensorsThatDoNotFitAreListed) {
                     HasSubstr("d: lora_magnitude_vector [5], expected [6]")));
 }
 
+TEST(LoraAdapter, TwoTensorsOfOneMeaningAreListed) {
+  Weights weights = sound();
+  weights.add_random("model.layers.0.self_attn.q_proj.lora_B.weight", {6, 2});
+  weights.add_random(std::string(kQ) + "lora_magnitude_vector", {6});
+  weights.add_random(std::string(kQ) + "lora_magnitude_vector.weight", {6});
+  weights.add_random("base_model.model.score.bias", {4}).add_random("score.modules_to_save.bias", {4});
+  const Error error = test::error_of([&] { read("", weights); });
+  EXPECT_EQ(error.code(), kInvalid);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("3 faults"), HasSubstr("q_proj.lora_B.weight: another tensor"),
+                                  HasSubstr("lora_magnitude_vector.weight: another tensor"),
+                                  HasSubstr("score.modules_to_save.bias: another tensor")));
+}
+
 TEST(LoraAdapter, FilesThatAreMissingAreNamed) {
   const TempDir folder;
   EXPECT_EQ(test::error_of([&] { read_lora_adapter(folder.path()); }).code(), ErrorCode::not_found);
