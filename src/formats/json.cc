@@ -32,11 +32,55 @@ std::string reason(std::string_view what) {
   return printable(what, 160);
 }
 
+/// The length of a number that Python writes and JSON does not have, at the beginning of a text; 0: none.
+size_t python_number(std::string_view text) {
+  for (const std::string_view word : {"NaN", "Infinity", "-Infinity"})
+    if (text.starts_with(word)) return word.size();
+  return 0;
+}
+
+/// Hands out a text in pieces, and whether each is such a number. Texts of the document stay as they are.
+template <class Each>
+void for_each_piece(std::string_view text, const Each& each) {
+  bool in_text = false;
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = in_text ? 0 : python_number(text.substr(i));
+    const size_t bytes = length > 0 ? length : in_text && text[i] == '\\' && i + 1 < text.size() ? 2 : 1;
+    if (text[i] == '"') in_text = !in_text;
+    each(text.substr(i, bytes), length > 0);
+    i += bytes;
+  }
+}
+
+/// The text with such numbers between quotes, behind a mark: texts, which no read of a number takes.
+std::string with_quoted_numbers(std::string_view text, std::string_view mark = "") {
+  std::string out;
+  for_each_piece(text, [&](std::string_view piece, bool number) {
+    if (number)
+      out.append(1, '"').append(mark).append(piece).append(1, '"');
+    else
+      out.append(piece);
+  });
+  return out;
+}
+
+/// The byte of a text, counted from 1, that is byte `quoted` of it with its numbers between quotes.
+size_t byte_before_quotes(std::string_view text, size_t quoted) {
+  size_t byte = 0, there = 0;
+  for_each_piece(text, [&](std::string_view piece, bool number) {
+    if (there >= quoted) return;
+    byte += piece.size();
+    there += piece.size() + (number ? 2 : 0);
+  });
+  return byte + (quoted > there ? quoted - there : 0);  // the end of the text is a byte, too
+}
+
 /// Receives the parser's events and builds the document within the rules.
 class Builder : public Json::json_sax_t {
  public:
-  Builder(std::string_view text, const std::string& where, const JsonRules& rules)
-      : text_(text), where_(where), rules_(rules) {}
+  /// `quoted`: what is parsed is the text with Python's numbers between quotes.
+  Builder(std::string_view text, bool quoted, const std::string& where, const JsonRules& rules)
+      : text_(text), quoted_(quoted), where_(where), rules_(rules) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -62,9 +106,10 @@ class Builder : public Json::json_sax_t {
   }
 
   bool parse_error(size_t byte, const std::string&, const Json::exception& error) override {
-    throw Error(
-        ErrorCode::model_invalid,
-        {.where = where_ + ": " + position(text_, byte), .got = reason(error.what()), .expected = "JSON"});
+    throw Error(ErrorCode::model_invalid,
+                {.where = where_ + ": " + position(text_, quoted_ ? byte_before_quotes(text_, byte) : byte),
+                 .got = reason(error.what()),
+                 .expected = "JSON"});
   }
 
   Json take() { return std::move(document_); }
@@ -102,6 +147,7 @@ class Builder : public Json::json_sax_t {
   }
 
   std::string_view text_;
+  bool quoted_;
   const std::string& where_;
   const JsonRules& rules_;
   int64_t values_ = 0;
@@ -110,32 +156,6 @@ class Builder : public Json::json_sax_t {
   std::vector<Json*> open_;
   Json* member_ = nullptr;
 };
-
-/// The length of a number that Python writes and JSON does not have, at the beginning of a text; 0: none.
-size_t python_number(std::string_view text) {
-  for (const std::string_view word : {"NaN", "Infinity", "-Infinity"})
-    if (text.starts_with(word)) return word.size();
-  return 0;
-}
-
-/// The text with such numbers between quotes: texts, which no read of a number takes. Texts of the document
-/// stay as they are.
-std::string with_quoted_numbers(std::string_view text) {
-  std::string out;
-  bool in_text = false;
-  for (size_t i = 0; i < text.size();) {
-    if (const size_t length = in_text ? 0 : python_number(text.substr(i)); length > 0) {
-      out.append(1, '"').append(text.substr(i, length)).append(1, '"');
-      i += length;
-      continue;
-    }
-    const size_t bytes = in_text && text[i] == '\\' && i + 1 < text.size() ? 2 : 1;
-    if (text[i] == '"') in_text = !in_text;
-    out.append(text.substr(i, bytes));
-    i += bytes;
-  }
-  return out;
-}
 
 bool may_hold_python_numbers(std::string_view text) {
   return text.find("NaN") != std::string_view::npos || text.find("Infinity") != std::string_view::npos;
@@ -152,13 +172,29 @@ Json parse_json(std::string_view text, const std::string& where, const JsonRules
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
     throw Error(ErrorCode::model_invalid,
                 {.where = where, .got = "a NUL byte at offset " + std::to_string(nul), .expected = "JSON"});
-  std::string quoted;
   // No other reader of such a file takes them where equal keys are refused.
-  if (!rules.refuse_duplicate_keys && may_hold_python_numbers(text))
-    text = quoted = with_quoted_numbers(text);
-  Builder builder(text, where, rules);
-  Json::sax_parse(text, &builder);
+  const bool quoted = !rules.refuse_duplicate_keys && may_hold_python_numbers(text);
+  Builder builder(text, quoted, where, rules);
+  if (quoted)
+    Json::sax_parse(with_quoted_numbers(text), &builder);
+  else
+    Json::sax_parse(text, &builder);
   return builder.take();
+}
+
+std::string change_json(std::string_view text, const std::string& where,
+                        const std::function<void(nlohmann::ordered_json&)>& change) {
+  parse_json(text, where);  // its rules and its errors
+  constexpr std::string_view kMark = "\x7f";
+  auto document = nlohmann::ordered_json::parse(with_quoted_numbers(text, kMark));
+  change(document);
+  std::string changed = document.dump(2) + "\n";
+  for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
+    const std::string marked = '"' + std::string(kMark) + std::string(word) + '"';
+    for (size_t at = 0; (at = changed.find(marked, at)) != std::string::npos; at += word.size())
+      changed.replace(at, marked.size(), word);
+  }
+  return changed;
 }
 
 std::string describe(const Json& value) {

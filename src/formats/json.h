@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -29,6 +30,11 @@ struct JsonRules {
 /// max_bytes, max_depth or max_values; Error{model_invalid} for anything that is not JSON, with line and
 /// column.
 Json parse_json(std::string_view text, const std::string& where, const JsonRules& rules = {});
+
+/// The text of a document after a change, indented, members in their order; numbers that Python writes and
+/// JSON does not have stay. Errors as parse_json's.
+std::string change_json(std::string_view text, const std::string& where,
+                        const std::function<void(nlohmann::ordered_json&)>& change);
 
 /// A value of a parsed document and the way to it, for errors: "config.json: text_config.hidden_size".
 /// Refers to the document, which must outlive it. Every fault of a read is

@@ -180,14 +180,15 @@ void copy_small_files(const fs::path& from, AtomicDirectory& to) {
 void write_config(const ModelFiles& files, AtomicDirectory& to) {
   const auto text = files.find("config.json", limits::kConfigBytes);
   if (!text) return;
-  auto config = nlohmann::ordered_json::parse(*text, nullptr, false);
-  if (!config.is_object()) return;
   size_t dropped = 0;
-  for (auto* object : {&config, config.contains("text_config") ? &config["text_config"] : nullptr})
-    for (const char* key : {"quantization_config", "quantization"})
-      if (object && object->is_object()) dropped += object->erase(key);
+  const std::string plain =
+      change_json(*text, files.where("config.json"), [&dropped](nlohmann::ordered_json& config) {
+        if (!config.is_object()) return;
+        for (auto* object : {&config, config.contains("text_config") ? &config["text_config"] : nullptr})
+          for (const char* key : {"quantization_config", "quantization"})
+            if (object && object->is_object()) dropped += object->erase(key);
+      });
   if (dropped == 0) return;
-  const std::string plain = config.dump(2) + "\n";
   write_file_atomically(to.file("config.json"), std::as_bytes(std::span(plain)));
 }
 

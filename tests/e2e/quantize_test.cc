@@ -34,6 +34,20 @@ TEST(Quantize, WritesADirectoryThatRunsByItself) {
   }
 }
 
+TEST(Quantize, LeavesOutHowAnotherToolStoredTheWeights) {
+  const TempDir folder;
+  folder.add_copy_of(data_path("models/text_nf4"));
+  const std::string config = read_bytes(folder.file("config.json"));
+  folder.add("config.json", replaced(config, "{", "{\"unknown\": [NaN, -Infinity],"));
+  const std::string out = folder.file("q8");
+  const Finished done = galago({"quantize", folder.path().string(), out, "--dtype", "q8"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(read_bytes(out + "/config.json"), AllOf(HasSubstr("NaN"), HasSubstr("-Infinity"),
+                                                      testing::Not(HasSubstr("quantization_config"))));
+  const Finished run = galago({"run", "-m", out, "-p", "abc", "-n", "2"});
+  EXPECT_EQ(run.code, 0) << run.err;
+}
+
 TEST(Quantize, CountsInJson) {
   const TempDir folder;
   const Finished done = galago({"quantize", tiny(), folder.file("out"), "--dtype", "q4", "--json"});

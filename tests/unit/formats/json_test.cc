@@ -38,6 +38,20 @@ TEST(ParseJson, NamesLineAndColumn) {
   EXPECT_THAT(error.what(), HasSubstr("expected JSON"));
 }
 
+TEST(ParseJson, NamesTheColumnOfTheTextWithItsNumbers) {
+  EXPECT_EQ(parse_fault("[NaN, -Infinity, 1 2]").where(), "a.json: line 1, column 20");
+  EXPECT_EQ(parse_fault("[NaN,\n NaN x]").where(), "a.json: line 2, column 6");
+  EXPECT_EQ(parse_fault("[NaN").where(), "a.json: line 1, column 5");
+}
+
+TEST(ChangeJson, KeepsOrderAndNumbersOfPython) {
+  const std::string changed = change_json(R"({"z": NaN, "gone": 1, "a": [-Infinity, "NaN"]})", "a.json",
+                                          [](nlohmann::ordered_json& json) { json.erase("gone"); });
+  EXPECT_EQ(changed, "{\n  \"z\": NaN,\n  \"a\": [\n    -Infinity,\n    \"NaN\"\n  ]\n}\n");
+  EXPECT_EQ(fault_of([] { change_json("{", "a.json", [](nlohmann::ordered_json&) {}); }).where(),
+            "a.json: line 1, column 2");
+}
+
 TEST(ParseJson, RefusesWhatIsNotJson) {
   for (const std::string_view text :
        {"", "{", "[1,]", "{\"a\":}", "nul", "{} x", "\"\xff\"", "\"\xc0\xaf\"", "1e999", "{'a':1}",
