@@ -85,7 +85,8 @@ void read_yarn(const Scaling& scaling, RopeConfig& rope) {
   };
   rope.beta_fast = turns("beta_fast", rope.beta_fast);
   rope.beta_slow = turns("beta_slow", rope.beta_slow);
-  rope.truncate = boolean_or(scaling.object, "truncate", true);
+  const bool said = scaling.object.value().contains("truncate");  // null is false
+  rope.truncate = boolean_or(scaling.object, "truncate", !said);
 }
 
 void read_type(const Scaling& scaling, const JsonField& type, RopeConfig& rope) {
@@ -114,8 +115,8 @@ void read_type(const Scaling& scaling, const JsonField& type, RopeConfig& rope) 
 
 /// The default kind does not look at partial_rotary_factor; with the others the reference makes fewer angles
 /// than a head has, and stops.
-void check_whole_head(const JsonField& place, const RopeConfig& rope) {
-  if (rope.rope_type == "default" || rope.rope_type == "proportional") return;
+void check_whole_head(const JsonField& place, const std::string& type) {
+  if (type == "default" || type == "proportional") return;
   if (const auto part = place.find("partial_rotary_factor"); part && part->number(0, 1) != 1)
     part->unsupported("1, all of a head rotated");
 }
@@ -136,10 +137,11 @@ RopeConfig read_rope(const JsonField& text, int64_t max_positions) {
   const auto object = scaled ? scaling : text.find("rope_parameters");
   if (!object) return rope;
   theta(*object);
-  if (const auto type = first_of(*object, {"rope_type", "type"}))
-    read_type({.text = text, .object = *object, .max_positions = max_positions}, *type, rope);
-  check_whole_head(text, rope);
-  check_whole_head(*object, rope);
+  const auto type = first_of(*object, {"rope_type", "type"});
+  if (!type) return rope;
+  read_type({.text = text, .object = *object, .max_positions = max_positions}, *type, rope);
+  check_whole_head(text, type->string());
+  check_whole_head(*object, type->string());
   return rope;
 }
 

@@ -1,4 +1,4 @@
-// float32 where the reference uses it, so that angles at large positions agree.
+// float32 and the order of operations of the reference, so that angles at large positions agree.
 #include "nn/decoder/rope.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ double pair_of_turns(double turns, const RopeConfig& rope, double head_dim) {
 }
 
 // YaRN: from pair `low` on waves are blended, from `high` on stretched by `factor`.
-void yarn_frequencies(std::vector<float>& inv_freq, const RopeConfig& rope, int64_t head_dim) {
+std::vector<float> yarn_frequencies(std::vector<float> waves, const RopeConfig& rope, int64_t head_dim) {
   const auto width = static_cast<double>(head_dim);
   double low = pair_of_turns(rope.beta_fast, rope, width), high = pair_of_turns(rope.beta_slow, rope, width);
   if (rope.truncate) {
@@ -43,42 +43,44 @@ void yarn_frequencies(std::vector<float>& inv_freq, const RopeConfig& rope, int6
   low = std::max(low, 0.0);
   high = std::min(high, width - 1);
   if (low == high) high += 0.001;
-  for (size_t j = 0; j < inv_freq.size(); ++j) {
+  for (size_t j = 0; j < waves.size(); ++j) {
     const float at = (static_cast<float>(j) - static_cast<float>(low)) / static_cast<float>(high - low);
     const float kept = 1 - std::clamp(at, 0.0F, 1.0F);
-    const float stretched = 1 / (rope.factor * (1 / inv_freq[j]));
-    inv_freq[j] = stretched * (1 - kept) + inv_freq[j] * kept;
+    const float stretched = 1 / (rope.factor * waves[j]);
+    waves[j] = stretched * (1 - kept) + 1 / waves[j] * kept;
   }
+  return waves;
 }
 
-std::vector<float> divided(std::vector<float> inv_freq, const std::vector<float>& divisors) {
-  if (divisors.size() != inv_freq.size())
-    throw Error(ErrorCode::model_invalid,
-                {.where = "config.json: text_config longrope factors",
-                 .got = std::to_string(divisors.size()),
-                 .expected = std::to_string(inv_freq.size()) + ", one for each pair"});
-  for (size_t j = 0; j < inv_freq.size(); ++j) inv_freq[j] /= divisors[j];
-  return inv_freq;
+std::vector<float> divided(std::vector<float> waves, const std::vector<float>& divisors) {
+  if (divisors.size() != waves.size())
+    throw Error(ErrorCode::model_invalid, {.where = "config.json: text_config longrope factors",
+                                           .got = std::to_string(divisors.size()),
+                                           .expected = std::to_string(waves.size()) + ", one for each pair"});
+  for (size_t j = 0; j < waves.size(); ++j) waves[j] = 1 / (divisors[j] * waves[j]);
+  return waves;
 }
 
-std::vector<float> plain_frequencies(const RopeConfig& rope, int64_t head_dim) {
-  std::vector<float> inv_freq(static_cast<size_t>(head_dim / 2));
-  for (size_t j = 0; j < inv_freq.size(); ++j) {
+// What the frequencies are the inverses of.
+std::vector<float> wave_lengths(const RopeConfig& rope, int64_t head_dim) {
+  std::vector<float> waves(static_cast<size_t>(head_dim / 2));
+  for (size_t j = 0; j < waves.size(); ++j) {
     const float exponent = static_cast<float>(2 * j) / static_cast<float>(head_dim);
-    inv_freq[j] = 1.0F / std::pow(rope.rope_theta, exponent);
+    waves[j] = std::pow(rope.rope_theta, exponent);
   }
-  return inv_freq;
+  return waves;
 }
 
 }  // namespace
 
 std::vector<float> rope_inverse_frequencies(const RopeConfig& rope, int64_t head_dim) {
-  std::vector<float> inv_freq = plain_frequencies(rope, head_dim);
+  std::vector<float> waves = wave_lengths(rope, head_dim);
+  if (rope.rope_type == "longrope") return divided(std::move(waves), rope.divisors);
+  if (rope.rope_type == "yarn") return yarn_frequencies(std::move(waves), rope, head_dim);
+  std::vector<float> inv_freq;
+  for (const float wave : waves) inv_freq.push_back(1 / wave);
   if (rope.rope_type == "default") return inv_freq;
-  if (rope.rope_type == "longrope") return divided(std::move(inv_freq), rope.divisors);
-  if (rope.rope_type == "yarn") {
-    yarn_frequencies(inv_freq, rope, head_dim);
-  } else if (rope.rope_type == "linear") {
+  if (rope.rope_type == "linear") {
     for (float& f : inv_freq) f /= rope.factor;
   } else if (rope.rope_type == "llama3") {
     for (float& f : inv_freq) f = llama3_frequency(f, rope);
@@ -96,7 +98,7 @@ std::vector<float> rope_inverse_frequencies(const RopeConfig& rope, int64_t head
 
 std::vector<float> rope_long_frequencies(const RopeConfig& rope, int64_t head_dim) {
   if (rope.long_divisors.empty()) return {};
-  return divided(plain_frequencies(rope, head_dim), rope.long_divisors);
+  return divided(wave_lengths(rope, head_dim), rope.long_divisors);
 }
 
 }  // namespace galago

@@ -106,6 +106,8 @@ const ConfigCase kModelCases[] = {
      "text_config.rope_scaling.high_freq_factor: got 1, expected more than low_freq_factor"},
     {"RopePartial", text(R"("partial_rotary_factor":0.5,"rope_scaling":{"type":"linear","factor":2})"),
      kUnsupported, "text_config.partial_rotary_factor: got 0.5"},
+    {"RopePartialDynamic", rope(R"("rope_type":"dynamic","factor":2,"partial_rotary_factor":0.5)"),
+     kUnsupported, "text_config.rope_scaling.partial_rotary_factor: got 0.5"},
     {"VisionHeadsNotDivisible", vision(R"("hidden_size":30,"num_attention_heads":4)"), kInvalid,
      "vision_config.hidden_size: got 30"},
     {"PatchZero", vision(R"("patch_size":0)"), kInvalid, "vision_config.patch_size: got 0"},

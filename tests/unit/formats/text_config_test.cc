@@ -149,6 +149,8 @@ TEST(TextModelConfig, WhatScalingImplies) {
       rope(R"("rope_type":"yarn","factor":8,"mscale":0.7,"mscale_all_dim":0.4)").attention_scaling,
       1.0575928F);
   EXPECT_EQ(rope(R"("rope_type":"yarn","original_max_position_embeddings":256)").factor, 4);
+  EXPECT_TRUE(rope(R"("rope_type":"yarn","factor":8)").truncate);
+  EXPECT_FALSE(rope(R"("rope_type":"yarn","factor":8,"truncate":null)").truncate);
   const std::string lists = R"("rope_type":"longrope","short_factor":[1,2],"long_factor":[1,3])";
   // sqrt(1 + ln 4 / ln 256)
   EXPECT_FLOAT_EQ(rope(lists + R"(,"original_max_position_embeddings":256)").attention_scaling, 1.118034F);
