@@ -13,7 +13,8 @@ namespace galago {
 /// Whether the text has the form of a model's name on the hub, ORG/NAME or ORG/NAME@REVISION.
 bool is_hub_name(std::string_view text);
 
-/// The cache's folder: HF_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub.
+/// The cache's folder: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub or
+/// ~/.cache/huggingface/hub; a leading ~ and $NAME in them are expanded.
 std::filesystem::path hub_cache();
 
 /// The snapshot of that name and revision ("main" when none is said): one that a ref names, a commit, or the
