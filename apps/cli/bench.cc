@@ -13,6 +13,7 @@
 #include "core/limits.h"
 #include "flags.h"
 #include "inspect/bench_stages.h"
+#include "inspect/inspect.h"
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
 #include "model_path.h"
@@ -185,7 +186,7 @@ int run(const BenchFlags& flags) {
     print_json({{"galago", version()},
                 {"model", frontend->files().path().string()},
                 {"model_type", frontend->config().model_type},
-                {"dtype", frontend->config().dtype},
+                {"dtype", stored_types(checkpoint).name},
                 {"numbers",
                  {{"dtype", flags.load.dtype},
                   {"compute", flags.load.compute},

@@ -105,7 +105,20 @@ struct Inspected {
   const Frontend& frontend;
   const Checkpoint& checkpoint;
   const std::vector<StationSize>& stations;
+  StoredTypes types = stored_types(checkpoint);
 };
+
+/// "q4 (39 matrices q8, 35 q4)".
+std::string to_text(const StoredTypes& types) {
+  std::string text;
+  for (const auto& [type, count] : types.matrices)
+    text += (text.empty() ? "" : ", ") + std::to_string(count) +
+            (!text.empty() ? " "
+             : count == 1  ? " matrix "
+                           : " matrices ") +
+            type;
+  return types.name + (types.matrices.size() > 1 ? " (" + text + ")" : "");
+}
 
 nlohmann::ordered_json to_json(const Inspected& model, const std::vector<PlannedImage>& images,
                                const PlannedMemory& memory) {
@@ -126,9 +139,12 @@ nlohmann::ordered_json to_json(const Inspected& model, const std::vector<Planned
                         {"cols", i.plan.grid.cols},
                         {"tiles", i.plan.tiles},
                         {"tokens", i.plan.tokens}});
+  auto matrices = nlohmann::ordered_json::object();
+  for (const auto& [type, count] : model.types.matrices) matrices[type] = count;
   return {{"model", model.frontend.files().path().string()},
           {"model_type", model.frontend.config().model_type},
-          {"dtype", model.frontend.config().dtype},
+          {"dtype", model.types.name},
+          {"matrices", matrices},
           {"tensor_prefix", model.checkpoint.wrapper()},
           {"notes", model.frontend.files().notes()},
           {"stations", rows},
@@ -140,7 +156,7 @@ std::string to_text(const Inspected& inspected, const std::vector<PlannedImage>&
   const ModelConfig& model = inspected.frontend.config();
   std::string text =
       inspected.frontend.files().path().string() + ": " + model.model_type + ", " +
-      (model.dtype.empty() ? "" : model.dtype + ", ") +
+      (inspected.types.name.empty() ? "" : to_text(inspected.types) + ", ") +
       (model.vision.num_hidden_layers ? std::to_string(model.vision.num_hidden_layers) + " vision layers, "
                                       : std::string()) +
       std::to_string(model.text.num_hidden_layers) + " text layers, context " +

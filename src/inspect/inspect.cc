@@ -2,10 +2,51 @@
 #include "inspect/inspect.h"
 
 #include <algorithm>
+#include <map>
 
 #include "formats/weights.h"
 
 namespace galago {
+namespace {
+
+/// Scales and minimums of a quantised matrix.
+bool is_plane(const std::string& name) {
+  return name.ends_with(kScaleSuffix) || name.ends_with(kMinimumSuffix);
+}
+
+/// As config.json calls it; null for what is no type of weights.
+const char* type_name(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float32";
+    case DType::f16:
+      return "float16";
+    case DType::bf16:
+      return "bfloat16";
+    case DType::i8:
+      return "q8";
+    case DType::u8:
+      return "q4";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+StoredTypes stored_types(const Checkpoint& checkpoint) {
+  std::map<std::string, int64_t> counts;
+  for (const auto& [name, view] : checkpoint.tensors())
+    if (const char* type = type_name(view.dtype); type && view.shape.size() > 1 && !is_plane(name))
+      ++counts[type];
+  StoredTypes types{.name = {}, .matrices = {counts.begin(), counts.end()}};
+  std::stable_sort(types.matrices.begin(), types.matrices.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (!types.matrices.empty()) types.name = types.matrices.front().first;
+  for (const char* quantised : {"q8", "q4"})
+    if (counts.contains(quantised)) types.name = quantised;
+  return types;
+}
 
 std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint) {
   std::vector<StationSize> rows;
@@ -20,8 +61,7 @@ std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& che
     });
     owner->tensors += 1;
     // A quantised matrix has two weights in a byte of q4; its scales and minimums are none.
-    const bool plane = name.ends_with(kScaleSuffix) || name.ends_with(kMinimumSuffix);
-    if (!plane) owner->parameters += view.count() * (view.dtype == DType::u8 ? 2 : 1);
+    if (!is_plane(name)) owner->parameters += view.count() * (view.dtype == DType::u8 ? 2 : 1);
     owner->bytes += view.count() * size_of(view.dtype);
   }
   if (rows.back().tensors == 0) rows.pop_back();

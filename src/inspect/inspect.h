@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "formats/safetensors/safetensors.h"
@@ -19,6 +20,13 @@ struct StationSize {
   int64_t parameters = 0;
   int64_t bytes = 0;  ///< in the file
 };
+
+/// In which types a checkpoint's matrices (tensors of two and more dimensions) are stored.
+struct StoredTypes {
+  std::string name;  ///< q4 or q8 where a matrix is; else the type of most: float32, float16 or bfloat16
+  std::vector<std::pair<std::string, int64_t>> matrices;  ///< type and number, most first
+};
+StoredTypes stored_types(const Checkpoint& checkpoint);
 
 /// The stations with the tensors under their prefixes; tensors of no station make a last row "other", if any.
 std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint);

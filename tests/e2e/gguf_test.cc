@@ -101,8 +101,8 @@ TEST(Gguf, InspectShowsTheStationsOfBothFiles) {
   const Finished done =
       galago({"inspect", "-m", tiny("gguf_smolvlm_q8"), "--image", picture("shapes_100x80.png")});
   EXPECT_EQ(done.code, 0) << done.err;
-  EXPECT_THAT(done.out, AllOf(HasSubstr("idefics3, 2 vision layers, 3 text layers"), HasSubstr("238,336"),
-                              HasSubstr("17 tiles, 272 image tokens")));
+  EXPECT_THAT(done.out, AllOf(HasSubstr("idefics3, q8 ("), HasSubstr("), 2 vision layers, 3 text layers"),
+                              HasSubstr("238,336"), HasSubstr("17 tiles, 272 image tokens")));
 }
 
 TEST(Gguf, FaultsHaveTheirExitCodes) {

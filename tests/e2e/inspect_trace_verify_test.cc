@@ -20,6 +20,22 @@ TEST(Inspect, ShowsStationsAndTheGridOfAPicture) {
   EXPECT_THAT(text.err, IsEmpty());
 }
 
+TEST(Inspect, TellsTheTypesThatAreStored) {
+  const TempDir folder;
+  for (const std::string dtype : {"q8", "q4"}) {
+    const Json counts =
+        galago({"quantize", tiny(), folder.file(dtype), "--dtype", dtype, "--json"}).json()["matrices"];
+    const Json shown = galago({"inspect", "-m", folder.file(dtype), "--json"}).json();
+    EXPECT_EQ(shown["dtype"], dtype);
+    for (const char* type : {"q4", "q8"})
+      EXPECT_EQ(shown["matrices"].value(type, 0), counts.value(type, 0)) << type;
+    EXPECT_THAT(galago({"inspect", "-m", folder.file(dtype)}).out, HasSubstr(": idefics3, " + dtype + " ("));
+  }
+  const Json plain = galago({"inspect", "-m", tiny(), "--json"}).json();
+  EXPECT_EQ(plain["dtype"], "bfloat16");
+  EXPECT_EQ(plain["matrices"].size(), 1U);
+}
+
 TEST(Inspect, JsonAgreesWithARun) {
   const Finished done = galago({"inspect", "-m", tiny(), "--json", "-i", picture("shapes_300x60.jpg"), "-i",
                                 picture("shapes_37x90.png")});
