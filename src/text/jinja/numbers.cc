@@ -3,6 +3,7 @@
 #include "text/jinja/numbers.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 
@@ -226,7 +227,8 @@ Value round_filter(const Value& value, const Values& arguments, Meter& meter) {
   const double unit = std::pow(10.0, static_cast<double>(precision));
   const double scaled = as_double(value, meter) * unit;
   if (!std::isfinite(scaled)) meter.invalid("rounding of a number that is not finite");
-  return Value((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / unit);
+  const double to = method == "ceil" ? std::ceil(scaled) : std::floor(scaled);
+  return Value((to + 0.0) / unit);  // Python's are integers on the way, which have no zero below zero
 }
 
 Value whole(std::optional<int64_t> number, Meter& meter) {
@@ -236,6 +238,22 @@ Value whole(std::optional<int64_t> number, Meter& meter) {
 
 /// Division rounded down.
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0); }
+
+/// The double nearest to the quotient of two integers, also of those that no double equals.
+double quotient(int64_t a, int64_t b) {
+  constexpr int64_t kExact = int64_t{1} << 53;
+  if (a > -kExact && a < kExact && b > -kExact && b < kExact)
+    return static_cast<double>(a) / static_cast<double>(b);
+  if (a == 0) return b < 0 ? -0.0 : 0.0;
+  __extension__ using Wide = unsigned __int128;
+  const auto size = [](int64_t i) { return i < 0 ? 0 - static_cast<uint64_t>(i) : static_cast<uint64_t>(i); };
+  // At least 62 bits of the quotient; the last one says whether more follow, so that they are rounded once.
+  const int shift = std::countl_zero(size(a));
+  const Wide scaled = Wide{size(a) << shift} << 63;
+  const Wide bits = scaled / size(b) | (scaled % size(b) != 0 ? 1 : 0);
+  const double result = std::ldexp(static_cast<double>(bits), -63 - shift);
+  return (a < 0) != (b < 0) ? -result : result;
+}
 
 /// Python's ** of floats.
 double power(double a, double b, Meter& meter) {
@@ -331,7 +349,7 @@ Value integer_arithmetic(const std::string& op, int64_t a, int64_t b, Meter& met
     return whole(product, meter);
   }
   if (b == 0) meter.invalid("a division by zero");
-  if (op == "/") return Value(static_cast<double>(a) / static_cast<double>(b));
+  if (op == "/") return Value(quotient(a, b));
   if (b == -1) return op == "//" ? whole(checked_mul(a, b), meter) : Value(int64_t{0});
   return op == "//" ? Value(floor_divide(a, b)) : Value(a - floor_divide(a, b) * b);
 }
