@@ -13,6 +13,7 @@
 #include "formats/config/config_fields.h"
 #include "formats/json.h"
 #include "galago/error.h"
+#include "inspect/tensor_copy.h"
 #include "models/towers.h"
 #include "nn/vision/position_ids.h"
 
@@ -125,8 +126,8 @@ struct GatheredTable {
   std::vector<std::byte> bytes;
   int64_t changed = 0;
 };
-GatheredTable gather_positions(const ExtractedTower& tower) {
-  const TensorView& table = tower.tensors.at(kTable);
+GatheredTable gather_positions(const Checkpoint& checkpoint, const ExtractedTower& tower) {
+  const TensorView table = checkpoint.read(tower.prefix + kTable);
   const std::vector<uint8_t> all_picture(static_cast<size_t>(tower.positions), 1);
   const std::vector<int32_t> ids =
       vision_position_ids(all_picture, tower.grid_side, tower.grid_side, tower.grid_side);
@@ -138,6 +139,7 @@ GatheredTable gather_positions(const ExtractedTower& tower) {
     std::memcpy(gathered.bytes.data() + i * row_bytes, table.data + from * row_bytes, row_bytes);
     gathered.changed += from != i;
   }
+  checkpoint.unload(tower.prefix + kTable);
   return gathered;
 }
 
@@ -185,11 +187,13 @@ int64_t to_hf_api(const Checkpoint& checkpoint, const ExtractedTower& tower, con
   check(tower, settings);
   check_folder(checkpoint, folder);
   const bool gather = settings.positions == PatchPositions::bucketed;
-  const GatheredTable table = gather ? gather_positions(tower) : GatheredTable();
+  const GatheredTable table = gather ? gather_positions(checkpoint, tower) : GatheredTable();
   std::vector<NamedTensor> tensors;
   for (const auto& [name, view] : tower.tensors) {
-    tensors.push_back({.name = "vision_model." + name, .view = view});
-    if (gather && name == kTable) tensors.back().view.data = table.bytes.data();
+    tensors.push_back(copy_of(checkpoint, tower.prefix + name, "vision_model." + name));
+    if (!gather || name != kTable) continue;
+    tensors.back().view.data = table.bytes.data();
+    tensors.back().make = {};
   }
   AtomicDirectory out(folder, options.existing);
   write_safetensors(out.file("model.safetensors"), tensors, {{"format", "pt"}}, options.go_on);

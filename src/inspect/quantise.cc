@@ -16,6 +16,7 @@
 #include "formats/json.h"
 #include "formats/weights.h"
 #include "galago/error.h"
+#include "inspect/tensor_copy.h"
 #include "io/atomic_directory.h"
 #include "io/files.h"
 #include "models/gguf/files.h"
@@ -49,17 +50,6 @@ Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightChoice cho
 /// Lets go of a tensor that read() made; those of a file stay.
 void forget_made(const Checkpoint& checkpoint, const std::string& name) {
   if (const TensorView* view = checkpoint.find(name); view && !view->data) checkpoint.unload(name);
-}
-
-/// A tensor as it is.
-NamedTensor copy_of(const Checkpoint& checkpoint, const std::string& name, const TensorView& view) {
-  if (view.data || view.count() == 0) return {.name = name, .view = view, .make = {}};
-  return {.name = name, .view = view, .make = [&checkpoint, name] {
-            const TensorView made = checkpoint.read(name);
-            std::vector<std::byte> bytes(made.data, made.data + made.count() * size_of(made.dtype));
-            checkpoint.forget(name);
-            return bytes;
-          }};
 }
 
 DType value_type(WeightFormat format) {
@@ -135,7 +125,7 @@ std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Pl
   }
   for (const auto& [name, view] : checkpoint.tensors())
     if (!replaced.contains(name) && !is_unused_head(name, plans))
-      tensors.push_back(copy_of(checkpoint, name, view));
+      tensors.push_back(copy_of(checkpoint, name, name));
   return tensors;
 }
 

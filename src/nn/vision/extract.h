@@ -30,7 +30,7 @@ struct ExtractedTower {
   int64_t positions = 0;   ///< rows of the position table that belong to patches, a square number
   int64_t grid_side = 0;   ///< its root
   bool pooling_head = false;
-  /// "embeddings.patch_embedding.weight" and so on; views into the checkpoint, which must outlive them.
+  /// "embeddings.patch_embedding.weight" and so on, as the checkpoint lists them: what it makes has no data.
   std::map<std::string, TensorView> tensors;
 };
 

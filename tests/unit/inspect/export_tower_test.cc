@@ -137,6 +137,27 @@ TEST(ExportTower, BytesOfSixteenBitWeightsAreCopied) {
   }
 }
 
+TEST(ExportTower, WhatIsMadeIsMadeOnceAndWhenItIsWritten) {
+  Found found(tower_shapes({.hidden = 8, .inner = 12, .layers = 1, .patch = 4, .side = 5}));
+  const std::string name = found.tower.prefix + "encoder.layers.0.mlp.fc1.weight";
+  const TensorView stored = *found.checkpoint.find(name);
+  const std::vector<float> numbers(static_cast<size_t>(stored.count()), 1.5F);
+  int made = 0;
+  found.checkpoint.remove(name);
+  found.checkpoint.add_made(name, {DType::f32, stored.shape, nullptr}, [&] {
+    ++made;
+    return std::shared_ptr<const std::byte>(std::shared_ptr<const std::byte>(),
+                                            reinterpret_cast<const std::byte*>(numbers.data()));
+  });
+  const ExtractedTower tower = extract_vision_tower_from_checkpoint(found.checkpoint);
+  EXPECT_EQ(made, 0);
+  const TempDir parent;
+  to_hf_api(found.checkpoint, tower, two_heads(), parent.path() / "tower");
+  EXPECT_EQ(made, 1);
+  const Checkpoint written = Checkpoint::open_directory(parent.path() / "tower");
+  EXPECT_EQ(test::values(to_tensor(*written.find("vision_model.encoder.layers.0.mlp.fc1.weight"))), numbers);
+}
+
 TEST(ExportTower, BucketedRowsLieWherePatchesTakeThem) {
   const Checkpoint checkpoint = Checkpoint::open_directory(data_path("models/grid25_llama3"));
   const ExtractedTower tower = extract_vision_tower_from_checkpoint(checkpoint);
