@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/fault_list.h"
 #include "core/limits.h"
 #include "core/printable.h"
 #include "formats/config/config_fields.h"
@@ -26,7 +27,6 @@ namespace fs = std::filesystem;
 constexpr const char* kConfig = "adapter_config.json";
 constexpr const char* kTensors = "adapter_model.safetensors";
 constexpr double kMostAlpha = 1e6;
-constexpr size_t kMostLines = 40;
 
 // Keys that say how the adapter was trained or found its modules, which its tensors' names say again.
 // fan_in_fan_out is about layers that keep their weights the other way round; no family here has them.
@@ -234,13 +234,9 @@ class Reader {
 
   void finish() const {
     if (faults_.empty()) return;
-    std::string list = std::to_string(faults_.size()) + (faults_.size() == 1 ? " fault" : " faults");
-    for (size_t i = 0; i < std::min(faults_.size(), kMostLines); ++i) list += "\n  " + faults_[i];
-    if (faults_.size() > kMostLines)
-      list += "\n  and " + std::to_string(faults_.size() - kMostLines) + " more";
-    throw Error(
-        ErrorCode::model_invalid,
-        {.where = where_, .got = list + "\n", .expected = "pairs of lora_A and lora_B, and whole tensors"});
+    throw Error(ErrorCode::model_invalid, {.where = where_,
+                                           .got = fault_list(faults_),
+                                           .expected = "pairs of lora_A and lora_B, and whole tensors"});
   }
 
   LoraAdapter& adapter_;

@@ -8,13 +8,12 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fault_list.h"
 #include "core/printable.h"
 #include "galago/error.h"
 
 namespace galago {
 namespace {
-
-constexpr size_t kMostLines = 40;
 
 constexpr std::array kFloats = {DType::f32, DType::f16, DType::bf16};
 constexpr std::array kHalf = {DType::f16};
@@ -39,12 +38,8 @@ bool is_buffer(const std::string& name) {
 
 [[noreturn]] void refuse(const std::vector<std::string>& lines, const std::string& where,
                          const std::string& hint) {
-  std::string list =
-      std::to_string(lines.size()) + (lines.size() == 1 ? " fault" : " faults") + " in the weights";
-  for (size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) list += "\n  " + lines[i];
-  if (lines.size() > kMostLines) list += "\n  and " + std::to_string(lines.size() - kMostLines) + " more";
   throw Error(ErrorCode::model_invalid, {.where = where,
-                                         .got = list + "\n",
+                                         .got = fault_list(lines, "in the weights"),
                                          .expected = "the tensors that config.json describes",
                                          .hint = hint});
 }

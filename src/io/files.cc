@@ -42,7 +42,7 @@ class Descriptor {
               {.where = path.string(), .got = system_words(error), .expected = "a readable file"});
 }
 
-/// Opens for reading and gives the size. O_NONBLOCK: opening a pipe must not wait for a writer.
+/// Opens for reading and gives the descriptor. O_NONBLOCK: opening a pipe must not wait for a writer.
 int open_regular(const std::filesystem::path& path) {
   if (path.native().find('\0') != std::string::npos) refuse_open(path.c_str(), ENOENT);
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

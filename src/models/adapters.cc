@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/fault_list.h"
 #include "core/printable.h"
 #include "formats/lora_adapter.h"
 #include "formats/weights.h"
@@ -25,7 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostLines = 40;
 constexpr std::string_view kTable = "embed_tokens.weight";
 constexpr std::string_view kHead = "lm_head.weight";
 
@@ -177,16 +177,11 @@ class Placer {
   }
 
   Changes finish(const std::string& where) {
-    if (!faults_.empty()) {
-      std::string list = std::to_string(faults_.size()) + (faults_.size() == 1 ? " fault" : " faults");
-      for (size_t i = 0; i < std::min(faults_.size(), kMostLines); ++i) list += "\n  " + faults_[i];
-      if (faults_.size() > kMostLines)
-        list += "\n  and " + std::to_string(faults_.size() - kMostLines) + " more";
+    if (!faults_.empty())
       throw Error(ErrorCode::model_invalid, {.where = "LoRA over " + where,
-                                             .got = list + "\n",
+                                             .got = fault_list(faults_),
                                              .expected = "tensors that the model has, in its shapes",
                                              .hint = "the adapter may be another model's"});
-    }
     // A tied head keeps the table as it was: an adapter of the table is none of the head.
     if (!has_head_ && changes_.contains(table_) && !changes_.contains(head_)) changes_[head_].base = table_;
     return std::move(changes_);

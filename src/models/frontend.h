@@ -36,9 +36,9 @@ enum class PromptStyle {
   /// As a processor: there must be a template, and what it writes gets the tokenizer's tokens around it, but
   /// for a prompt that begins with the start token (ProcessorMixin.apply_chat_template).
   processor,
-  /// As a text model's tokenizer: what the template writes is the whole prompt; a directory without a
-  /// template
-  /// has none to write, and the text is the prompt.
+  /// As a text model's tokenizer: what the template writes is the whole prompt.
+  /// A directory without a template has none to write,
+  /// and the text is the prompt.
   tokenizer,
 };
 

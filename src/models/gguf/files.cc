@@ -207,16 +207,6 @@ GgufFile open_text(const fs::path& path) {
   return text;
 }
 
-/// JSON has no way to write bytes that are not UTF-8.
-std::string text_of(const Json& json, const std::string& where) {
-  try {
-    return json.dump();
-  } catch (const Json::type_error&) {
-    throw Error(ErrorCode::model_invalid,
-                {.where = where, .got = "bytes that are not UTF-8 in the metadata"});
-  }
-}
-
 }  // namespace
 
 GgufFiles::GgufFiles(fs::path path, const fs::path& mmproj) : path_(std::move(path)) {
@@ -243,7 +233,7 @@ std::optional<std::string> GgufFiles::find(const std::string& name, int64_t limi
   } else {
     return std::nullopt;
   }
-  std::string text = text_of(json, where(name));
+  std::string text = json.dump();
   if (std::cmp_greater(text.size(), limit))
     throw Error(ErrorCode::input_too_large, {.where = where(name),
                                              .got = std::to_string(text.size()) + " bytes",

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/fault_list.h"
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
@@ -17,7 +18,6 @@ namespace galago {
 namespace {
 
 constexpr size_t kMostSeen = 12;    // prefixes named in an error
-constexpr size_t kMostFaults = 40;  // lines about tensors in an error
 constexpr size_t kSeenLength = 48;  // characters of each
 
 constexpr std::string_view kPatchWeight = "embeddings.patch_embedding.weight";
@@ -201,12 +201,8 @@ class Faults {
   void add(std::string line) { lines_.push_back(std::move(line)); }
   void finish(const std::string& where) const {
     if (lines_.empty()) return;
-    std::string list = std::to_string(lines_.size()) + (lines_.size() == 1 ? " fault" : " faults");
-    for (size_t i = 0; i < std::min(lines_.size(), kMostFaults); ++i) list += "\n  " + lines_[i];
-    if (lines_.size() > kMostFaults)
-      list += "\n  and " + std::to_string(lines_.size() - kMostFaults) + " more";
     throw Error(ErrorCode::model_invalid,
-                {.where = where, .got = list + "\n", .expected = "every tensor of one tower"});
+                {.where = where, .got = fault_list(lines_), .expected = "every tensor of one tower"});
   }
 
  private:
@@ -270,7 +266,7 @@ void TowerReader::collect() {
     const std::string rest = it->first.substr(prefix.size());
     if (!begins_with_one(rest, kModules)) continue;  // a neighbour: a text model, a projector
     if (is_fused(rest)) refuse_layout(checkpoint_, it->first, "query, key and value in one weight");
-    tower_.tensors[rest] = checkpoint_.read(it->first);
+    tower_.tensors[rest] = it->second;  // no more than the header says: a matrix may be large to make
   }
 }
 
