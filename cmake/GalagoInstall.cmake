@@ -15,6 +15,14 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/galagoConfig.cmake ${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake
         DESTINATION ${package_dir})
 
+# A static library does not bring what it needs: whoever links it has to.
+if(BUILD_SHARED_LIBS)
+  set(GALAGO_PC_LIBS "")
+  set(GALAGO_PC_REQUIRES "Requires.private")
+else()
+  set(GALAGO_PC_LIBS " -lhwy -lgif -pthread")
+  set(GALAGO_PC_REQUIRES "Requires")
+endif()
 file(RELATIVE_PATH GALAGO_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/galago.pc.in ${PROJECT_BINARY_DIR}/galago.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/galago.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
@@ -24,4 +32,6 @@ if(TARGET galago_cli)
   install(FILES ${PROJECT_BINARY_DIR}/galago.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/galago/models)
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR})

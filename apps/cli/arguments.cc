@@ -2,6 +2,7 @@
 #include "arguments.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <optional>
 
@@ -105,7 +106,23 @@ class Arranger {
     }
   }
 
+  // Texts may be empty; whatever else a flag takes may not, least of all a model, of which there is a
+  // default.
+  static void check_not_empty(const std::string& flag, const CLI::Option& option, const std::string& value) {
+    const std::string type = option.get_type_name();
+    const std::string kind = type.substr(0, type.find_first_of(": ["));
+    const bool number = kind == "INT" || kind == "UINT" || kind == "FLOAT" || kind == "N";
+    if (!value.empty() || !(number || kind == "MODEL" || kind == "FILE" || kind == "DIR")) return;
+    throw Error(ErrorCode::usage, {.where = flag,
+                                   .got = "an empty text",
+                                   .expected = number            ? "a number"
+                                               : kind == "MODEL" ? "a model"
+                                               : kind == "DIR"   ? "a folder"
+                                                                 : "a file"});
+  }
+
   void add(const std::string& flag, const std::string& value) {
+    check_not_empty(flag, *command_.get_option_no_throw(flag), value);
     if (command_.get_option_no_throw("--image") == command_.get_option_no_throw(flag))
       for (const std::string& picture : listed(value)) items_.push_back({flag, picture});
     else
@@ -220,23 +237,40 @@ class Arranger {
     if (!find_option(command_, "--image")) return check_positionals();
     const bool asks = find_option(command_, "--prompt") != nullptr;
     bool asked = !asks || has("--prompt") || has("--file");
+    bool before_pictures = false;
     for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
       if (!item->flag.empty()) continue;
       const std::string& word = *item->value;
-      if (names_picture(word)) {
+      if (names_picture(word) && !names_model(word)) {
         item->flag = "--image";
+        before_pictures = true;
       } else if (names_model(word) || (is_hub_name(word) && !exists(word) && !has("--model"))) {
         refuse(name_ + ": got the word " + in_quotes(word),
                "a model is named with -m: -m " + shortened(word, 100));
       } else if (asked && looks_like_path(word)) {
         item->flag = "--image";
+        before_pictures = true;
       } else if (!asked) {
+        check_question(word, before_pictures);
         item->flag = "--prompt";
         asked = true;
       } else {
         stray(word, asks);
       }
     }
+  }
+
+  // One word before the pictures, or where nothing is asked about, is a model by a name of its own rather.
+  void check_question(const std::string& word, bool before_pictures) const {
+    const bool name = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':' || c == '/';
+    });
+    const bool about_nothing = command_.get_name() != "run" && !has("--image") && !has("--model");
+    if (!name || !(before_pictures || about_nothing)) return;
+    throw Error(ErrorCode::usage, {.where = name_,
+                                   .got = "the word " + in_quotes(word),
+                                   .expected = "a question in quotes, or names of pictures that exist",
+                                   .hint = "a model is named with -m; a question of one word: -p WORD"});
   }
 
   static bool looks_like_path(const std::string& word) {
@@ -258,6 +292,9 @@ class Arranger {
   }
 
   void check_positionals() const {
+    for (const Item& item : items_)
+      if (item.flag.empty() && item.value->empty())
+        throw Error(ErrorCode::usage, {.where = name_, .got = "an empty word", .expected = "a name"});
     if (command_.get_options([](const CLI::Option* o) { return o->get_positional(); }).size() > 0) return;
     for (const Item& item : items_)
       if (item.flag.empty())

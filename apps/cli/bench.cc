@@ -25,7 +25,7 @@ namespace {
 
 struct BenchFlags {
   std::string model;
-  std::string image;
+  std::vector<std::string> images;
   std::string prompt = "What is in the picture?";
   std::vector<std::string> only;
   LoadOptions load;  // threads and numbers
@@ -140,8 +140,12 @@ BenchOptions bench_options(const BenchFlags& flags) {
   options.sequences = flags.sequences;
   options.cache_dtype = flags.load.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
   if (flags.no_split) options.split = false;
-  if (!flags.image.empty()) {
-    const PictureBytes picture(flags.image);
+  if (flags.images.size() > 1)
+    throw Error(ErrorCode::usage, {.where = "--image",
+                                   .got = std::to_string(flags.images.size()) + " pictures",
+                                   .expected = "one: a stage is timed with one picture"});
+  if (!flags.images.empty()) {
+    const PictureBytes picture(flags.images[0]);
     options.image_name = picture.name();
     options.image_file.assign(picture.bytes().begin(), picture.bytes().end());
   }
@@ -215,8 +219,9 @@ void add_bench(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("bench", "Time each stage by itself, against what this machine can do");
   add_model(*command, flags->model);
-  command->add_option("-i,--image", flags->image,
-                      "The picture; without one a made picture of 640x480, which needs no decoding");
+  add_texts(*command, "-i,--image", flags->images,
+            "The picture; without one a made picture of 640x480, which needs no decoding")
+      ->type_name("FILE");
   command->add_option("-p,--prompt", flags->prompt, "The question")->capture_default_str();
   add_numbers(*command, flags->load);
   add_model_files(*command, flags->load);

@@ -8,6 +8,7 @@
 #include "flags.h"
 #include "galago/embedding.h"
 #include "model_path.h"
+#include "picture_list.h"
 #include "pictures.h"
 
 namespace galago::cli {
@@ -40,25 +41,33 @@ std::vector<std::string> split_labels(const std::string& list) {
   return labels;
 }
 
-nlohmann::ordered_json result_json(const ClassifyFlags& flags, const EmbeddingModel& model,
-                                   const std::vector<std::string>& labels, const Classification& result) {
+nlohmann::ordered_json result_json(const ClassifyFlags& flags, const PictureList& pictures,
+                                   const EmbeddingModel& model, const std::vector<std::string>& labels,
+                                   const Classification& result) {
   auto images = nlohmann::ordered_json::array();
   for (size_t i = 0; i < result.images.size(); ++i) {
+    const auto index = static_cast<int64_t>(i);
+    if (const Error* fault = pictures.fault(index)) {
+      images.push_back(error_json(*fault));
+      images.back()["path"] = pictures.name(index);
+      continue;
+    }
     auto scores = nlohmann::ordered_json::array();
     for (const LabelScore& score : result.images[i])
       scores.push_back({{"label", score.label}, {"probability", score.probability}, {"logit", score.logit}});
-    images.push_back({{"path", shown_picture(flags.images[i])}, {"scores", scores}});
+    images.push_back({{"path", pictures.name(index)}, {"scores", scores}});
   }
   return {{"template", flags.options.template_text}, {"labels", labels}, {"logit_scale", model.logit_scale()},
           {"logit_bias", model.logit_bias()},        {"images", images}, {"cancelled", result.cancelled}};
 }
 
 // One line for each label; with several pictures, a line with the file's name before them.
-void print_plain(const ClassifyFlags& flags, const Classification& result) {
-  const bool several = flags.images.size() > 1;
+void print_plain(const PictureList& pictures, const Classification& result, bool several) {
   char number[32];
   for (size_t i = 0; i < result.images.size(); ++i) {
-    std::string text = several ? one_line(shown_picture(flags.images[i])) + "\n" : std::string();
+    const auto index = static_cast<int64_t>(i);
+    if (pictures.fault(index)) continue;
+    std::string text = several ? one_line(pictures.name(index)) + "\n" : std::string();
     for (const LabelScore& score : result.images[i]) {
       std::snprintf(number, sizeof number, "%.6f  ", static_cast<double>(score.probability));
       text += (several ? "  " : "") + std::string(number) + one_line(score.label) + "\n";
@@ -95,16 +104,16 @@ int classify(ClassifyFlags& flags) {
                                     std::to_string(total - before));
     return !interrupted();
   };
-  const Classification result =
-      model.classify({.count = static_cast<int64_t>(flags.images.size()),
-                      .open = [&](int64_t i) { return open_image(flags.images[static_cast<size_t>(i)]); }},
-                     labels, flags.options);
+  PictureList pictures(flags.images);
+  const Classification result = model.classify(pictures.source(), labels, flags.options);
   status.clear();
+  pictures.check_some(std::ssize(result.images));
   if (flags.json)
-    print_json(result_json(flags, model, labels, result));
+    print_json(result_json(flags, pictures, model, labels, result));
   else
-    print_plain(flags, result);
-  return result.cancelled ? kInterruptedExit : 0;
+    print_plain(pictures, result, flags.images.size() > 1);
+  const int faults = pictures.report_faults();
+  return result.cancelled ? kInterruptedExit : faults;
 }
 
 }  // namespace

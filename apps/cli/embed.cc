@@ -8,6 +8,7 @@
 #include "flags.h"
 #include "galago/embedding.h"
 #include "model_path.h"
+#include "picture_list.h"
 #include "pictures.h"
 
 namespace galago::cli {
@@ -60,6 +61,24 @@ void print_plain(const Embeddings& embeddings, const char* kind, const std::vect
     print(line_of(kind, names[static_cast<size_t>(i)], embeddings.row(i)));
 }
 
+void print_plain(const Embeddings& embeddings, const PictureList& pictures) {
+  for (int64_t i = 0; i < embeddings.count; ++i)
+    if (!pictures.fault(i)) print(line_of("image", pictures.name(i), embeddings.row(i)));
+}
+
+nlohmann::ordered_json list_json(const Embeddings& embeddings, const PictureList& pictures) {
+  auto list = nlohmann::ordered_json::array();
+  for (int64_t i = 0; i < embeddings.count; ++i) {
+    if (const Error* fault = pictures.fault(i)) {
+      list.push_back(error_json(*fault));
+      list.back()["path"] = pictures.name(i);
+    } else {
+      list.push_back(item_json("path", pictures.name(i), embeddings.row(i)));
+    }
+  }
+  return list;
+}
+
 nlohmann::ordered_json list_json(const Embeddings& embeddings, const char* kind,
                                  const std::vector<std::string>& names) {
   auto list = nlohmann::ordered_json::array();
@@ -99,27 +118,25 @@ int embed(const EmbedFlags& flags) {
           return !interrupted();
         }};
   };
-  const Embeddings images = model.embed_images(
-      {.count = static_cast<int64_t>(flags.images.size()),
-       .open = [&](int64_t i) { return open_image(flags.images[static_cast<size_t>(i)]); }},
-      options("images"));
+  PictureList pictures(flags.images);
+  const Embeddings images = model.embed_images(pictures.source(), options("images"));
   const Embeddings rows =
       images.cancelled ? Embeddings{.values = {}} : model.embed_texts(texts, options("texts"));
   const bool cancelled = images.cancelled || rows.cancelled;
   status.clear();
-  std::vector<std::string> names;
-  for (const std::string& word : flags.images) names.push_back(shown_picture(word));
+  pictures.check_some(images.count + rows.count);
   if (flags.json) {
     print_json({{"dimension", model.dimension()},
                 {"normalized", flags.normalize},
-                {"images", list_json(images, "path", names)},
+                {"images", list_json(images, pictures)},
                 {"texts", list_json(rows, "text", texts)},
                 {"cancelled", cancelled}});
   } else {
-    print_plain(images, "image", names);
+    print_plain(images, pictures);
     print_plain(rows, "text", texts);
   }
-  return cancelled ? kInterruptedExit : 0;
+  const int faults = pictures.report_faults();
+  return cancelled ? kInterruptedExit : faults;
 }
 
 }  // namespace
@@ -150,7 +167,8 @@ void add_embed(CLI::App& app, Action& action) {
   command->add_flag("--json", flags->json, "Print one JSON object")->group("Output");
   command->footer(
       "Plain output has one line for each picture, then one for each text: the kind, the name, the numbers,\n"
-      "with tabs between the three.\n"
+      "with tabs between the three. A picture that cannot be read is told on standard error; exit code 3 "
+      "then.\n"
       "\n"
       "Examples:\n"
       "  galago embed -m siglip-base-patch16-224 --image cat.jpg --text \"a photo of a cat\" --normalize\n"

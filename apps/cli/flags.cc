@@ -2,10 +2,12 @@
 #include "flags.h"
 
 #include <charconv>
+#include <filesystem>
 #include <random>
 
 #include "core/limits.h"
 #include "models/adapters.h"
+#include "wording.h"
 
 namespace galago::cli {
 namespace {
@@ -84,6 +86,21 @@ CLI::Option* add_pillow(CLI::App& command, int& pillow) {
       ->group("Model")
       ->check(CLI::IsMember({12, 13}))
       ->capture_default_str();
+}
+
+CLI::Option* add_chat_template(CLI::App& command, std::filesystem::path& file, const std::string& help) {
+  const CLI::callback_t take = [&file](const CLI::results_t& words) {
+    file = words.back();
+    std::error_code error;
+    if (!std::filesystem::exists(file, error))
+      throw Error(ErrorCode::not_found, {.where = "--chat-template " + shortened(file.string(), 120),
+                                         .got = "no such file",
+                                         .expected = "a file with a template",
+                                         .hint = "--chat-template takes a Jinja file; built-in names and "
+                                                 "inline templates are not known"});
+    return true;
+  };
+  return command.add_option("--chat-template", take, help)->type_name("FILE");
 }
 
 CLI::Option* add_texts(CLI::App& command, const std::string& names, std::vector<std::string>& texts,

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,14 @@ inline constexpr const char* kLoraHelp =
     "times";
 /// -t, --threads alone.
 CLI::Option* add_threads(CLI::App& command, int& threads);
+
+inline constexpr const char* kFpsHelp =
+    "Frames of the input per second, in place of the file's own rate (needed for folders); not how many are "
+    "sampled";
+inline constexpr const char* kChatTemplateHelp =
+    "A Jinja file, or a JSON file with chat_template, in place of the model's own chat template";
+/// --chat-template; Error{not_found} when there is no such file.
+CLI::Option* add_chat_template(CLI::App& command, std::filesystem::path& file, const std::string& help);
 
 /// A flag that takes one text each time it is given, any text at all.
 CLI::Option* add_texts(CLI::App& command, const std::string& names, std::vector<std::string>& texts,

@@ -67,7 +67,9 @@ constexpr Habit kHabits[] = {
     {"--images --img --image-file --image-path --picture --pictures --image-url", "--image", ""},
     {"--audio", "", "galago hears nothing: it reads pictures, videos and text"},
     {"--videos --video-path --video-file", "--video", ""},
-    {"--video-fps", "--fps", ""},
+    {"--video-fps", "--fps",
+     "the model's own settings say how many frames of --video are sampled; --fps replaces the rate of the "
+     "file"},
     {"--num-frames --max-frames", "--video",
      "the model's own settings say how many frames of --video are seen"},
     {"--image-min-tokens --image-max-tokens --resize-shape --longest-edge --image-size --max-pixels "

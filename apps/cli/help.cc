@@ -15,12 +15,14 @@ struct ExitCode {
   const char* meaning;
 };
 constexpr ExitCode kExitCodes[] = {{0, "done"},
+                                   {3, "done but for some pictures (embed, classify)"},
                                    {64, "bad flag or argument"},
                                    {65, "bad or too large input"},
                                    {66, "a file or model is missing"},
                                    {70, "a bug in galago"},
                                    {71, "out of memory"},
                                    {74, "output could not be written"},
+                                   {75, "a program that reads videos took too long"},
                                    {78, "the model is malformed or not supported"},
                                    {130, "interrupted"}};
 
@@ -37,7 +39,9 @@ std::string choices_of(const CLI::Option& option) {
 std::string value_of(const CLI::Option& option) {
   const std::string type = option.get_type_name(), choices = choices_of(option);
   if (!choices.empty()) return choices.size() > kShortList ? "NAME" : choices;
-  const std::string kind = type.substr(0, type.find_first_of(": "));
+  // What follows a colon is what the parser checks, unless it lies in brackets: DIR[:SCALE].
+  const std::string kind = type.substr(
+      0, type.find_first_of(type.ends_with(']') && type.find(' ') == std::string::npos ? " " : ": "));
   return kind == "INT" || kind == "UINT" ? "N" : kind == "FLOAT" ? "X" : kind;
 }
 
@@ -213,7 +217,10 @@ std::string manual_page(const CLI::App& app, const std::string& version) {
   text +=
       ".PP\n.B galago verify\nends with 1 when a station does not hold.\n.SH ENVIRONMENT\n.TP\n"
       ".BR HF_HUB_CACHE \", \" HF_HOME \", \" XDG_CACHE_HOME\nwhere the Hugging Face cache is, in which\n"
-      ".B \\-m\n.I ORG/NAME\nis looked up (~/.cache/huggingface/hub).\n";
+      ".B \\-m\n.I ORG/NAME\nis looked up (~/.cache/huggingface/hub).\n.SH FILES\n.TP\n"
+      "../share/galago/models/demo\nthe demo model, from where the program lies\n.TP\n"
+      "../share/doc/galago\nthe documentation\n.SH SEE ALSO\n.BR ffmpeg (1),\n.BR ffprobe (1),\n"
+      ".I ../share/doc/galago/docs/cli.md\n";
   return text + ".SH EXAMPLES\n" + roff_lines(app.get_footer());
 }
 

@@ -22,7 +22,7 @@ struct InspectFlags {
   std::string model;
   std::vector<std::string> images;
   std::string prompt = "Describe the picture.";
-  std::string chat_template;
+  std::filesystem::path chat_template;
   GenerateOptions options;
   std::string dtype = "auto";
   std::string kv_cache_dtype = "f32";
@@ -220,7 +220,7 @@ void add_inspect(CLI::App& app, Action& action) {
       ->capture_default_str();
   add_token_limit(*command, flags->options.max_new_tokens,
                   "Tokens of its answer; -1: up to the end of the context (default: as in run)");
-  command->add_option("--chat-template", flags->chat_template, "As in run")->type_name("FILE");
+  add_chat_template(*command, flags->chat_template, "As in run");
   command->add_option("--dtype", flags->dtype, "As in run")->capture_default_str();
   add_model_files(*command, flags->files);
   command->add_flag("--no-mmap", flags->no_mmap, "As in run");

@@ -25,6 +25,35 @@ std::string download(const std::string& name) {
          ", and give -m " + folder;
 }
 
+// A file out of a model's folder, and a folder of GGUF files.
+void check_files_of_model(const std::filesystem::path& given) {
+  std::error_code error;
+  const std::string extension = given.extension().string();
+  if (std::filesystem::is_regular_file(given, error) &&
+      (extension == ".safetensors" || extension == ".json")) {
+    const std::filesystem::path folder = given.parent_path();
+    throw Error(ErrorCode::usage,
+                {.where = "-m " + shortened(given.string(), 120),
+                 .got = "one file of a model directory",
+                 .expected = "the directory, or a GGUF file",
+                 .hint = "give the directory: -m " + (folder.empty() ? "." : folder.string())});
+  }
+  if (!std::filesystem::is_directory(given, error)) return;
+  std::string gguf;
+  for (std::filesystem::directory_iterator entry(given, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string kind = entry->path().extension().string();
+    if (kind == ".safetensors") return;
+    const std::string name = entry->path().string();
+    if (kind == ".gguf" && (gguf.empty() || name < gguf)) gguf = name;
+  }
+  if (!gguf.empty())
+    throw Error(ErrorCode::usage, {.where = "-m " + shortened(given.string(), 120),
+                                   .got = "a folder of GGUF files",
+                                   .expected = "one of them, or a folder with safetensors",
+                                   .hint = "galago reads GGUF: give -m " + gguf});
+}
+
 }  // namespace
 
 std::filesystem::path demo_model() {
@@ -54,6 +83,8 @@ std::filesystem::path model_path(const std::string& given) {
          .expected = "a model directory or a GGUF file",
          .hint = is_hub_name(name) ? download(name) : "galago downloads nothing: get its files first"});
   }
+  check_pattern(given);
+  check_files_of_model(given);
   std::error_code error;
   if (std::filesystem::is_regular_file(given, error) && ends_like_picture(given))
     throw Error(ErrorCode::not_found, {.where = "-m " + given,

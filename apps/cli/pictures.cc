@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "console.h"
+#include "core/base64.h"
 #include "core/limits.h"
 #include "core/printable.h"
 #include "wording.h"
@@ -27,14 +28,6 @@ std::string lower(std::string_view text) {
 
 bool has_scheme(std::string_view word, std::string_view scheme) {
   return lower(word.substr(0, scheme.size())) == scheme;
-}
-
-bool on_the_web(std::string_view word) { return has_scheme(word, "http://") || has_scheme(word, "https://"); }
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char small = static_cast<char>(c | 0x20);
-  return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
 [[noreturn]] void malformed(const std::string& where, const std::string& got, const std::string& expected,
@@ -98,14 +91,30 @@ std::string bytes_of_data_uri(const std::string& word) {
   return decode_base64(text, where);
 }
 
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
+// A folder is no picture, though it may hold some.
+void check_no_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error))
+    throw Error(ErrorCode::input_invalid,
+                {.where = path.string(),
+                 .got = "a folder",
+                 .expected = "a picture",
+                 .hint = "name its files, as DIR/*.jpg; pictures that make a video: --video DIR --fps 2"});
 }
 
 }  // namespace
+
+bool on_the_web(std::string_view word) { return has_scheme(word, "http://") || has_scheme(word, "https://"); }
+
+void check_pattern(const std::string& word) {
+  std::error_code error;
+  if (word.find_first_of("*?[") == std::string::npos || std::filesystem::exists(word, error)) return;
+  throw Error(ErrorCode::not_found,
+              {.where = word,
+               .got = "a pattern",
+               .expected = "names of files",
+               .hint = "the shell expands it: write it without quotes; or it matches no file"});
+}
 
 bool ends_like_picture(const std::string& name) {
   const std::string small = lower(name);
@@ -132,9 +141,7 @@ std::filesystem::path local_file(const std::string& word) {
                                    .hint = "download it first: curl -L -o FILE URL; or give it on standard "
                                            "input: curl -L URL | galago run -i - -p TEXT"});
   if (has_scheme(word, "file:")) return file_of_uri(word);
-  std::error_code error;
-  if (word.find('*') != std::string::npos && !std::filesystem::exists(word, error))
-    throw Error(ErrorCode::not_found, {.where = word, .got = "a pattern that matches no file"});
+  check_pattern(word);
   return word;
 }
 
@@ -142,23 +149,22 @@ std::string decode_base64(std::string_view text, const std::string& where) {
   const std::string expected = "base64 (A-Z, a-z, 0-9, +, /) padded with = to groups of four";
   size_t digits = text.size();
   while (digits > 0 && text.size() - digits < 2 && text[digits - 1] == '=') --digits;
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  uint32_t bits = 0;
-  for (size_t i = 0; i < digits; ++i) {
-    const int digit = base64_digit(text[i]);
-    if (digit < 0)
-      malformed(
-          where, in_quotes(text.substr(i, 1)) + " at character " + std::to_string(i + 1), expected,
-          text[i] == '%' ? "percent escapes are no part of base64: write the characters themselves" : "");
-    bits = bits << 6 | static_cast<uint32_t>(digit);
-    if (i % 4 > 0) out += static_cast<char>(bits >> (6 - 2 * (i % 4)) & 0xff);
+  const size_t bad = static_cast<size_t>(
+      std::find_if_not(text.begin(), text.begin() + digits, is_base64_digit) - text.begin());
+  if (bad < digits) {
+    const char c = text[bad];
+    malformed(where, in_quotes(text.substr(bad, 1)) + " at character " + std::to_string(bad + 1), expected,
+              c == '%' ? "percent escapes are no part of base64: write the characters themselves"
+              : c == '\n' || c == '\r' ? "base64 -w0 FILE writes it without line ends"
+                                       : "");
   }
-  if (text.size() % 4 != 0 || digits % 4 == 1)
-    malformed(where, std::to_string(text.size()) + " characters", expected);
-  const uint32_t unused = digits % 4 == 2 ? 0xf : digits % 4 == 3 ? 0x3 : 0;
-  if (bits & unused) malformed(where, "bits after the last byte", expected);
-  return out;
+  std::optional<std::string> out = from_base64(text.substr(0, digits));
+  if (text.size() % 4 != 0 || !out) malformed(where, std::to_string(text.size()) + " characters", expected);
+  const size_t rest = digits % 4 == 0 ? 0 : digits % 4 - 1;  // bytes of the group that is not full
+  if (rest > 0 &&
+      to_base64(std::string_view(*out).substr(out->size() - rest)) != text.substr(text.size() - 4))
+    malformed(where, "bits after the last byte", expected);
+  return *std::move(out);
 }
 
 PictureBytes::PictureBytes(const std::string& word) : name_(shown_picture(word)) {
@@ -169,6 +175,7 @@ PictureBytes::PictureBytes(const std::string& word) : name_(shown_picture(word))
     own_ = bytes_of_data_uri(word);
   } else {
     const std::filesystem::path path = local_file(word);
+    check_no_folder(path);
     name_ = path.string();
     file_.emplace(path);
   }
@@ -179,7 +186,11 @@ std::span<const std::byte> PictureBytes::bytes() const {
 }
 
 Image open_image(const std::string& word) {
-  if (word != "-" && !has_scheme(word, "data:")) return Image::open(local_file(word));
+  if (word != "-" && !has_scheme(word, "data:")) {
+    const std::filesystem::path path = local_file(word);
+    check_no_folder(path);
+    return Image::open(path);
+  }
   const PictureBytes picture(word);
   return Image::from_bytes(picture.bytes(), picture.name());
 }

@@ -26,8 +26,14 @@ bool ends_like_picture(const std::string& name);
 /// What stands for the picture in output: the word itself, a data: URI without its bytes.
 std::string shown_picture(const std::string& word);
 
+/// Whether a word is an address on the web.
+bool on_the_web(std::string_view word);
+
+/// Error{not_found} for a word that names nothing, but would be a pattern for a shell.
+void check_pattern(const std::string& word);
+
 /// The file that a word names: its path, or that of a file: URI. Error{usage} for an address on the web or
-/// another host, Error{input_invalid} for a file: URI that is malformed.
+/// another host, Error{input_invalid} for a file: URI that is malformed; the error of check_pattern.
 std::filesystem::path local_file(const std::string& word);
 
 /// The bytes of base64 with its padding. Error{input_invalid} for anything else in `text`, which `where`

@@ -79,7 +79,7 @@ void add_quantize(CLI::App& app, Action& action) {
   command->add_option("--dtype", flags->dtype, "Format of the weights")
       ->required()
       ->check(CLI::IsMember({"q8", "q4", "bf16"}));
-  command->add_option("--lora", flags->lora, kLoraHelp)->allow_extra_args(false);
+  command->add_option("--lora", flags->lora, kLoraHelp)->type_name("DIR[:SCALE]")->allow_extra_args(false);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(kFooter);
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });

@@ -13,6 +13,7 @@
 #include "model_path.h"
 #include "pictures.h"
 #include "run_flags.h"
+#include "videos.h"
 #include "wording.h"
 
 namespace galago::cli {
@@ -25,10 +26,18 @@ void show_picture(const std::string& word, const Image& image) {
   print(line);
 }
 
-// -p and -f in one list. "-" is read when it is its turn.
+// -p and -f in one list, "-" read from standard input.
 std::vector<std::string> questions(const RunFlags& flags) {
-  std::vector<std::string> texts = flags.prompts;
+  std::vector<std::string> words = flags.prompts;
+  words.insert(words.end(), flags.prompt_files.begin(), flags.prompt_files.end());
+  check_standard_input(flags.images, words);
+  std::vector<std::string> texts;
+  for (const std::string& text : flags.prompts) texts.push_back(prompt_text(text));
   for (const std::string& file : flags.prompt_files) {
+    if (file == "-") {
+      texts.push_back(prompt_text(file));
+      continue;
+    }
     texts.push_back(read_text_file(local_file(file), limits::kPromptBytes));
     if (texts.back().ends_with('\n')) texts.back().pop_back();
   }
@@ -38,6 +47,12 @@ std::vector<std::string> questions(const RunFlags& flags) {
                  .got = "no question",
                  .expected = "-p, --prompt TEXT",
                  .hint = "-p - reads it from standard input; galago run --help shows examples"});
+  for (const std::string& text : texts)
+    if (text.empty() && !flags.request.raw)
+      throw Error(ErrorCode::usage, {.where = "-p, --prompt",
+                                     .got = "an empty text",
+                                     .expected = "a question",
+                                     .hint = "with --raw an empty text may be continued"});
   return texts;
 }
 
@@ -58,7 +73,7 @@ Video video_of(const std::string& path, std::optional<double> fps) {
   if (!Video::needs_ffmpeg(path)) return Video::open(path, fps);
   FfmpegOptions options;
   options.fps = fps;
-  options.keep_going = [] { return !interrupted(); };
+  options.keep_going = ffmpeg_watch(path);
   return Video::open_with_ffmpeg(path, options);
 }
 
@@ -89,22 +104,41 @@ void say_cut(const Answer& answer, const GenerateOptions& options, const Model& 
            " allows more, -n -1 all that the context holds");
 }
 
-// Several questions about the same pictures, answered together and printed in their order. The first error is
-// thrown once the others' answers are out.
+// One that failed, where its answer would stand; the exit code.
+int report_failure(const Error& error, const std::string& prompt, bool json) {
+  if (json) {
+    auto line = error_json(brief(error));
+    line["prompt"] = prompt;
+    print_json(line);
+  } else {
+    print("> " + prompt + "\n\n");
+  }
+  return report(brief(error), false);
+}
+
+// Several questions about the same pictures, answered together and printed in their order. The exit code is
+// that of the first that failed.
 int run_all(const RunFlags& flags, const std::vector<std::string>& prompts, const Model& model,
             StatusLine& status) {
   std::vector<Request> requests(prompts.size(), flags.request);
   for (size_t i = 0; i < requests.size(); ++i) {
-    requests[i].prompt = prompt_text(prompts[i]);
+    requests[i].prompt = prompts[i];
     requests[i].on_text = [](const StreamPiece&) { return !interrupted(); };
   }
   const std::vector<Outcome> outcomes = model.ask_all(requests);
   status.clear();
   bool cancelled = false;
+  int failed = 0;
   for (const Outcome& outcome : outcomes) {
-    if (outcome.error) continue;
-    const Answer& answer = outcome.answer;
     const std::string& prompt = requests[static_cast<size_t>(outcome.id)].prompt;
+    try {
+      outcome.value();
+    } catch (const Error& error) {
+      const int code = report_failure(error, prompt, flags.json);
+      if (failed == 0) failed = code;
+      continue;
+    }
+    const Answer& answer = outcome.answer;
     if (flags.json) {
       auto json = answer_json(answer, asked_of(flags));
       json["prompt"] = prompt;
@@ -116,8 +150,7 @@ int run_all(const RunFlags& flags, const std::vector<std::string>& prompts, cons
     if (flags.stats) std::fputs(stats_text(answer, asked_of(flags)).c_str(), stderr);
     cancelled |= answer.finish_reason == FinishReason::cancelled;
   }
-  for (const Outcome& outcome : outcomes) outcome.value();
-  return cancelled ? kInterruptedExit : 0;
+  return cancelled ? kInterruptedExit : failed;
 }
 
 int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
@@ -142,15 +175,17 @@ int run(RunFlags& flags) {
   if (flags.no_split) flags.request.split_images = false;
   if (flags.split) flags.request.split_images = true;
   const std::vector<std::string> prompts = questions(flags);
-  check_standard_input(flags.images, prompts);
+  check_fps(flags.videos, flags.fps);
   say_what_is_not_followed(flags.request.options);
   const bool several = prompts.size() > 1;
-  if (!several) flags.request.prompt = prompt_text(prompts[0]);
+  if (!several) flags.request.prompt = prompts[0];
   StatusLine status(!flags.json);
   open_pictures(flags, status);
   catch_interrupt();
-  for (const std::string& word : flags.videos)
-    flags.request.videos.push_back(video_of(local_file(word).string(), flags.fps));
+  for (const std::string& word : flags.videos) {
+    status.show("reading " + shortened(word, 60));
+    flags.request.videos.push_back(video_of(video_path(word).string(), flags.fps));
+  }
   flags.load.low_memory = !several;                       // one question, then the process ends
   if (!several) flags.load.image_cache.memory_bytes = 0;  // nothing would ask again
   const std::filesystem::path path = model_path(flags.model);

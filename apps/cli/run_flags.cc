@@ -18,10 +18,7 @@ void add_question(CLI::App& command, RunFlags& flags) {
       "a folder of pictures in the order of their names (with --fps); may be given several times")
       ->group(group)
       ->type_name("FILE");
-  command
-      .add_option("--fps", flags.fps,
-                  "Frames per second of the videos: needed for folders, otherwise as the file says")
-      ->group(group);
+  command.add_option("--fps", flags.fps, kFpsHelp)->group(group);
   add_texts(
       command, "-p,--prompt", flags.prompts,
       "The question, or - to read it from standard input; several are answered together, each about all "
@@ -40,11 +37,8 @@ void add_question(CLI::App& command, RunFlags& flags) {
                 "Continue the text of -p as it stands: no chat template is written around it")
       ->group(group)
       ->excludes(system);
-  command
-      .add_option("--chat-template", flags.load.chat_template,
-                  "A Jinja file in place of the model's own chat template (not of videos)")
-      ->group(group)
-      ->type_name("FILE");
+  add_chat_template(command, flags.load.chat_template, std::string(kChatTemplateHelp) + " (not of videos)")
+      ->group(group);
   command
       .add_flag("--parse-special", flags.request.parse_special,
                 "Treat special tokens in the question as control tokens instead of text")

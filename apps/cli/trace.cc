@@ -15,6 +15,7 @@
 #include "model_path.h"
 #include "models/registry.h"
 #include "pictures.h"
+#include "videos.h"
 
 namespace galago::cli {
 namespace {
@@ -64,7 +65,7 @@ TileProgress tile_progress(StatusLine& status) {
 std::shared_ptr<const VideoSource> video_source(const std::string& path, std::optional<double> fps) {
   std::error_code none;
   if (std::filesystem::is_directory(path, none) || !video_container(path)) return open_video(path, fps);
-  return open_ffmpeg_video(path, {.fps = fps, .keep_going = [] { return !interrupted(); }});
+  return open_ffmpeg_video(path, {.fps = fps, .keep_going = ffmpeg_watch(path)});
 }
 
 int run_trace_command(TraceFlags& flags) {
@@ -73,8 +74,9 @@ int run_trace_command(TraceFlags& flags) {
     const PictureBytes picture(path);
     flags.request.images.push_back(decode_image(picture.bytes(), picture.name()));
   }
-  for (const std::string& path : flags.videos)
-    flags.request.videos.push_back(video_source(local_file(path).string(), flags.fps));
+  check_fps(flags.videos, flags.fps);
+  for (const std::string& word : flags.videos)
+    flags.request.videos.push_back(video_source(video_path(word).string(), flags.fps));
   if (flags.no_split) flags.request.split = false;
   if (flags.max_new_tokens) flags.request.max_new_tokens = *flags.max_new_tokens;
   if (const auto folder = std::filesystem::path(flags.output).parent_path();
@@ -147,13 +149,12 @@ void add_trace(CLI::App& app, Action& action) {
   add_texts(*command, "-i,--image", flags->images, std::string(kImageHelp) + "; several may follow")
       ->type_name("FILE");
   add_texts(*command, "--video", flags->videos, "A video, in any form that run takes")->type_name("FILE");
-  command->add_option("--fps", flags->fps, "Frames per second of the videos: needed for folders");
+  command->add_option("--fps", flags->fps, kFpsHelp);
   command->add_option("-p,--prompt", flags->request.text.prompt, "The question")->required();
   command->add_option("--system", flags->request.text.system, "A system message");
   command->add_flag("--raw", flags->request.text.raw,
                     "Take the question as it stands, without chat template");
-  command->add_option("--chat-template", flags->load.chat_template,
-                      "A Jinja file in place of the model's own chat template");
+  add_chat_template(*command, flags->load.chat_template, kChatTemplateHelp);
   command->add_flag("--parse-special", flags->request.text.parse_special,
                     "Special tokens in the question are control");
   command->add_flag("--no-split", flags->no_split, "Encode each picture as one tile");

@@ -2,6 +2,7 @@
 #include "wording.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace galago::cli {
 namespace {
@@ -10,6 +11,7 @@ constexpr size_t kLongestWord = 64;  // no flag or command is near anything long
 
 // Bytes of one part of an error that is shown.
 constexpr size_t kWhereBytes = 240, kGotBytes = 600, kExpectedBytes = 400, kHintBytes = 400;
+constexpr size_t kMostLines = 5;  // of a list, after its heading
 
 bool inside_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
@@ -52,9 +54,30 @@ std::string shortened(std::string_view text, size_t limit) {
   return std::string(text.substr(0, head)) + "..." + std::string(text.substr(tail));
 }
 
+std::string first_lines(const std::string& text, size_t lines, size_t limit) {
+  std::string shown;
+  size_t kept = 0;
+  long left = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    constexpr std::string_view more = "  and ";
+    if (line.starts_with(more) && line.ends_with(" more"))
+      left += std::strtol(line.c_str() + more.size(), nullptr, 10);
+    else if (left > 0 || kept > lines || (kept > 0 && shown.size() + line.size() > limit))
+      ++left;
+    else
+      shown += (kept++ > 0 ? "\n" : "") + shortened(line, limit);
+  }
+  return left > 0 ? shown + "\n  and " + std::to_string(left) + " more" : shown;
+}
+
 Error brief(const Error& error) {
+  const bool list = error.got().find('\n') != std::string::npos;
   return Error(error.code(), {.where = shortened(error.where(), kWhereBytes),
-                              .got = shortened(error.got(), kGotBytes),
+                              .got = list ? first_lines(error.got(), kMostLines, kGotBytes) + "\n"
+                                          : shortened(error.got(), kGotBytes),
                               .expected = shortened(error.expected(), kExpectedBytes),
                               .hint = shortened(error.hint(), kHintBytes)});
 }

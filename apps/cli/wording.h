@@ -22,6 +22,10 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
 /// of several bytes stay whole.
 std::string shortened(std::string_view text, size_t limit);
 
+/// A text of several lines with its first lines alone, at most `lines` after the first one and about `limit`
+/// bytes; "and 50 more" counts the others, and those that such a last line counts already.
+std::string first_lines(const std::string& text, size_t lines, size_t limit);
+
 /// The error with no part longer than a few lines: a file's name, an argument or a value from a file may be
 /// of any length.
 Error brief(const Error& error);

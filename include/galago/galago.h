@@ -115,7 +115,8 @@ struct LoadOptions {
   int64_t prefix_cache_bytes = 0;
   /// Tensors of the checkpoint that the model does not use are an error; otherwise Model::warnings says so.
   bool strict = false;
-  /// A Jinja file in place of the model's own chat template, of prompts without videos; empty: the model's.
+  /// A Jinja file, or a JSON file with chat_template (of several named ones "default"), in place of the
+  /// model's own chat template, of prompts without videos; empty: the model's.
   std::filesystem::path chat_template;
   std::vector<Lora> lora;  ///< adapters, all active; Error{model_invalid} lists what does not fit the model
   std::filesystem::path

@@ -34,6 +34,11 @@ AnswerDefaults Frontend::answer_defaults() const {
 
 const VideoFrontend& Frontend::require_video() const {
   if (video()) return *video();
+  if (!reads_pictures())
+    throw Error(ErrorCode::input_invalid, {.where = "videos",
+                                           .got = "one",
+                                           .expected = "none: this model reads no videos and no pictures",
+                                           .hint = files_->why_no_pictures()});
   throw Error(ErrorCode::model_unsupported, {.where = files_->path().string(),
                                              .got = "a video",
                                              .expected = "pictures: this model has no settings for videos",

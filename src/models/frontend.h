@@ -85,6 +85,8 @@ class Frontend {
   const GenerationConfig& generation() const { return generation_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   bool has_template() const { return template_.has_value(); }
+  /// Whether the template makes a prompt without the user's text.
+  bool template_ignores_text() const { return template_ && template_->ignores_text(); }
   /// What every family's config.json says.
   virtual const ModelConfig& config() const = 0;
 
@@ -115,9 +117,11 @@ class Frontend {
   virtual Segments expand(const Segments& rendered, std::span<const ImagePlan> images,
                           bool parse_special) const = 0;
 
+  /// Whether the model has eyes.
+  virtual bool reads_pictures() const { return true; }
   /// The part that reads videos; null for a model that reads none.
   virtual const VideoFrontend* video() const { return nullptr; }
-  /// The same; Error{model_unsupported} instead of null.
+  /// The same; Error{model_unsupported} instead of null, Error{input_invalid} without eyes.
   const VideoFrontend& require_video() const;
 
   /// Binds the weights. The checkpoint's maps must outlive the engine.

@@ -40,6 +40,7 @@ class TextFrontend final : public Frontend {
                                         this->files().where("config.json"))) {}
 
   const ModelConfig& config() const override { return config_; }
+  bool reads_pictures() const override { return false; }
 
   std::vector<StationShape> stations() const override {
     const std::string rows = "[L, " + std::to_string(config_.text.hidden_size) + "]";

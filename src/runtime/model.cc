@@ -99,6 +99,9 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
     state->checkpoint = state->frontend->files().checkpoint();
     state->engine = state->frontend->load_engine(state->checkpoint);
     state->warnings = unused_warnings(state->engine->unused, options.strict, directory.string());
+    if (state->frontend->template_ignores_text())
+      state->warnings.push_back(directory.string() +
+                                ": the chat template does not write the question's text");
     state->options = options;
     if (options.prefix_cache_bytes > 0)
       state->prefixes = std::make_unique<PrefixCache>(options.prefix_cache_bytes);

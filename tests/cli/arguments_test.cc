@@ -131,6 +131,15 @@ TEST(Arguments, MistakesAreNamedWithWhatWasMeant) {
       {{"export", test::data_path("models/smolvlm_tiles")}, "a model is named with -m"},
       {{"run", test::data_path("models/smolvlm_tiles"), "a.png", "Hm?"}, "a model is named with -m"},
       {{"run", "HuggingFaceTB/SmolVLM-256M-Instruct", "a.png", "Hm?"}, "a model is named with -m"},
+      {{"run", "smolvlm", "a.png"}, "a question of one word: -p WORD"},
+      {{"inspect", "SmolVLM"}, "a model is named with -m"},
+      {{"run", test::data_path("models/gguf_llama2/model.gguf"), "-p", "x"}, "a model is named with -m"},
+      {{"run", "-m", "", "-p", "x"}, "-m: got an empty text, expected a model"},
+      {{"run", "--temp=", "-p", "x"}, "--temp: got an empty text, expected a number"},
+      {{"run", "--top-p", "", "-p", "x"}, "--top-p: got an empty text, expected a number"},
+      {{"run", "-i", "", "-p", "x"}, "-i: got an empty text, expected a file"},
+      {{"quantize", "", "out"}, "an empty word"},
+      {{"run", "--video-fps", "2"}, "how many frames of --video are sampled"},
   };
   for (const Case& row : cases) EXPECT_THAT(said(row.words), HasSubstr(row.says));
 }

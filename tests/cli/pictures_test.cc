@@ -4,7 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
+#include "app.h"
+#include "help.h"
+#include "model_path.h"
 #include "support/fixtures.h"
+#include "videos.h"
 #include "wording.h"
 
 namespace galago::cli {
@@ -87,6 +94,58 @@ TEST(WebAddress, SaysWhatToDo) {
   }
 }
 
+TEST(Pattern, SaysWhoExpandsIt) {
+  for (const char* word : {"dir/*.jpg", "picture?.png", "picture[12].png"}) {
+    const Error error = error_of([&] { local_file(word); });
+    EXPECT_EQ(error.code(), ErrorCode::not_found);
+    EXPECT_THAT(error.what(), HasSubstr("got a pattern, expected names of files"));
+    EXPECT_THAT(error_of([&] { model_path(word); }).what(), HasSubstr("the shell expands it"));
+  }
+}
+
+TEST(Folder, IsNoPicture) {
+  const Error error = error_of([] { open_image(test::data_path("pictures")); });
+  EXPECT_EQ(error.code(), ErrorCode::input_invalid);
+  EXPECT_THAT(error.what(), HasSubstr("--video DIR --fps 2"));
+}
+
+TEST(ModelPath, FilesOfADirectoryLeadToIt) {
+  const std::string folder = test::data_path("models/smolvlm_tiles");
+  for (const char* name : {"/config.json", "/model.safetensors"})
+    EXPECT_THAT(error_of([&] { model_path(folder + name); }).what(),
+                HasSubstr("give the directory: -m " + folder));
+  const test::TempDir files;
+  files.add("config.json", "{}");
+  files.add("b.gguf", "");
+  files.add("a.gguf", "");
+  EXPECT_THAT(error_of([&] { model_path(files.path().string()); }).what(),
+              HasSubstr("galago reads GGUF: give -m " + files.file("a.gguf")));
+  files.add("model.safetensors", "");
+  EXPECT_EQ(model_path(files.path().string()), files.path());
+}
+
+TEST(Videos, AreFiles) {
+  EXPECT_THAT(error_of([] { video_path("https://example.org/a.mp4"); }).what(),
+              HasSubstr("curl -L -o clip.mp4"));
+  EXPECT_THAT(error_of([] { video_path("-"); }).what(), HasSubstr("standard input"));
+  EXPECT_THAT(error_of([] { check_fps({}, 2.0); }).what(), HasSubstr("--fps"));
+  const std::string folder = test::data_path("pictures");
+  EXPECT_THAT(error_of([&] { check_fps({folder}, {}); }).what(), HasSubstr("--fps 2"));
+  EXPECT_NO_THROW(check_fps({folder}, 2.0));
+}
+
+TEST(Videos, ALongRunIsToldOnce) {
+  const auto watch = ffmpeg_watch("clip.mp4");
+  testing::internal::CaptureStderr();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(5600);
+  while (std::chrono::steady_clock::now() < end) {
+    EXPECT_TRUE(watch());
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said, "galago: ffmpeg is still reading clip.mp4 (Ctrl-C stops it)\n");
+}
+
 TEST(NamesPicture, QuestionsAreNone) {
   for (const char* word : {"-", "a.jpg", "A.JPEG", "dir/x.heic", "data:,", "file:///x", "https://x", "*.png"})
     EXPECT_TRUE(names_picture(word)) << word;
@@ -116,6 +175,24 @@ TEST(Wording, LongTextsKeepBeginningAndEnd) {
                                                      .expected = std::string(5000, 'e'),
                                                      .hint = std::string(5000, 'h')}));
   EXPECT_LT(std::string(error.what()).size(), 2000U);
+}
+
+TEST(Wording, ListsEndAtALine) {
+  std::string list = "55 faults";
+  for (int i = 0; i < 40; ++i) list += "\n  model.layers." + std::to_string(i) + ": got [1], expected [2]";
+  const std::string shown = first_lines(list + "\n  and 15 more\n", 5, 600);
+  EXPECT_TRUE(shown.ends_with("model.layers.4: got [1], expected [2]\n  and 50 more")) << shown;
+  EXPECT_EQ(first_lines("2 faults\n  a\n  b\n", 5, 600), "2 faults\n  a\n  b");
+}
+
+TEST(Help, ValuesKeepTheirBrackets) {
+  Action action;
+  const auto app = make_app(action);
+  for (const char* name : {"run", "inspect", "trace", "verify", "embed", "classify", "bench", "quantize"})
+    EXPECT_THAT(help_text(*app->get_subcommand(name), name), HasSubstr("--lora DIR[:SCALE]")) << name;
+  EXPECT_THAT(help_text(*app->get_subcommand("run"), "run"), HasSubstr("--threads N"));
+  const std::string page = manual_page(*app, "1");
+  for (const char* part : {".SH FILES", ".SH SEE ALSO", "75"}) EXPECT_THAT(page, HasSubstr(part));
 }
 
 }  // namespace

@@ -205,9 +205,9 @@ TEST(CommandLine, AQuestionMayStandInAFile) {
 
 TEST(CommandLine, AnyTextIsAQuestion) {
   std::set<std::vector<int>> prompts;
-  for (const char* text : {"{}", "[a,b]", "%%", "-what", "", " "})
+  for (const char* text : {"{}", "[a,b]", "%%", "-what", " "})
     prompts.insert(answer(ask({"-p", text}))["prompt_token_ids"].get<std::vector<int>>());
-  EXPECT_EQ(prompts.size(), 6U);
+  EXPECT_EQ(prompts.size(), 5U);
 }
 
 TEST(CommandLine, WithoutAModelTheDemoModelIsNamed) {

@@ -192,6 +192,26 @@ TEST(EmbedRefusals, HaveTheirExitCodes) {
   }
 }
 
+TEST(Embed, ABadPictureDoesNotStopTheOthers) {
+  const std::string good = picture("shapes_37x90.png");
+  const Finished alone = galago(command("embed", "siglip", {"-i", good}));
+  const Finished plain = galago(command("embed", "siglip", {"-i", "/no.png", good}));
+  EXPECT_EQ(plain.code, 3);
+  EXPECT_EQ(plain.out, alone.out);
+  EXPECT_THAT(plain.err, HasSubstr("not_found: /no.png"));
+  const Finished json = galago(command("embed", "siglip", {"-i", "/no.png", good, "--json"}));
+  EXPECT_EQ(json.code, 3);
+  EXPECT_EQ(json.json()["images"][0]["path"], "/no.png");
+  EXPECT_EQ(json.json()["images"][0]["error"]["code"], "not_found");
+  EXPECT_EQ(json.json()["images"][1]["path"], good);
+  const std::string text = data_path("models/siglip/config.json");
+  const Finished labels =
+      galago(command("classify", "siglip", {"-i", good, text, "--labels", "a,b", "--json"}));
+  EXPECT_EQ(labels.code, 3);
+  EXPECT_EQ(labels.json()["images"][0]["scores"].size(), 2U);
+  EXPECT_EQ(labels.json()["images"][1]["error"]["code"], "unsupported_media");
+}
+
 TEST(Embed, CtrlCStopsBetweenBatchesWith130) {
   std::vector<std::string> arguments = command("embed", "siglip", {"--json"});
   for (int i = 0; i < 2000; ++i)

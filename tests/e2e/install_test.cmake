@@ -18,7 +18,8 @@ function(run)
 endfunction()
 
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-foreach(file IN ITEMS bin/galago share/man/man1/galago.1 include/galago/galago.h share/galago/models/demo/config.json)
+foreach(file IN ITEMS bin/galago share/man/man1/galago.1 include/galago/galago.h share/galago/models/demo/config.json
+        share/doc/galago/README.md share/doc/galago/docs/cli.md)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "not installed: ${file}")
   endif()
@@ -36,6 +37,17 @@ run(${WORK}/build/hello ${SOURCE}/tests/data/models/smolvlm_tiles ${SOURCE}/test
 string(STRIP "${output}" output)
 if(output STREQUAL "")
   message(FATAL_ERROR "hello said nothing")
+endif()
+# The same program by pkg-config.
+find_program(pkg_config NAMES pkg-config pkgconf)
+if(pkg_config)
+  list(FILTER package INCLUDE REGEX "galago\\.pc$")
+  get_filename_component(folder ${package} DIRECTORY)
+  set(ENV{PKG_CONFIG_PATH} ${folder})
+  run(${pkg_config} --cflags --libs galago)
+  separate_arguments(flags UNIX_COMMAND "${output}")
+  run(${COMPILER} ${SOURCE}/tests/e2e/consumer/hello.cc ${flags} -o ${WORK}/hello-pc)
+  run(${WORK}/hello-pc ${SOURCE}/tests/data/models/smolvlm_tiles ${SOURCE}/tests/data/pictures/shapes_100x80.png "What is this?")
 endif()
 # The installed program finds the installed demo model by itself.
 run(${prefix}/bin/galago run --image ${SOURCE}/tests/data/pictures/shapes_100x80.png -p "What is in the picture?" -n 8)

@@ -100,6 +100,33 @@ TEST(Loading, AModelWithoutATemplateTakesRawTextOrAGivenTemplate) {
   EXPECT_EQ(galago({"run", "-m", whole, "-p", "abc", "--chat-template", "/no/such/file"}).code, 66);
 }
 
+TEST(Loading, AGivenTemplateMayBeAJsonFile) {
+  const std::string model = data_path("models/smolvlm_tiles");
+  const std::string source = read_bytes(model + "/chat_template.jinja");
+  const TempDir files;
+  files.add("text.json", Json{{"chat_template", source}}.dump());
+  files.add("named.json",
+            Json{{"chat_template",
+                  {{{"name", "tool_use"}, {"template", "no"}}, {{"name", "default"}, {"template", source}}}}}
+                .dump());
+  files.add("other.json", R"({"bos_token": "x"})");
+  files.add("silent.jinja", "the same for everybody");
+  const std::vector<std::string> question = {"run", "-m", model, "-p", "abc", "-n", "4"};
+  const auto with = [&](const std::string& name) {
+    return galago(question + std::vector<std::string>{"--chat-template", files.file(name)});
+  };
+  const std::string own = galago(question).out;
+  EXPECT_EQ(with("text.json").out, own);
+  EXPECT_EQ(with("named.json").out, own);
+  const Finished other = with("other.json");
+  EXPECT_EQ(other.code, 78);
+  EXPECT_THAT(other.err, HasSubstr("a JSON object without chat_template"));
+  EXPECT_THAT(with("silent.jinja").err, HasSubstr("the chat template does not write the question's text"));
+  const Finished inlined = galago(question + std::vector<std::string>{"--chat-template", "{{ messages }}"});
+  EXPECT_EQ(inlined.code, 66);
+  EXPECT_THAT(inlined.err, HasSubstr("built-in names and inline templates are not known"));
+}
+
 TEST(Loading, GenerationKeysOfConfigJsonCount) {
   const Copy model("text_smollm2");
   model.remove("generation_config.json");

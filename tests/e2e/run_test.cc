@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "program.h"
 
 namespace galago::test {
@@ -81,6 +83,21 @@ TEST(Run, SeveralQuestionsAreAnsweredTogetherEachAsIfAlone) {
   const Finished text = galago(ask(second));
   EXPECT_EQ(text.out, "> What is in this image?\n" + first["text"].get<std::string>() +
                           "\n\n> Which colours are there?\n" + other["text"].get<std::string>() + "\n\n");
+}
+
+TEST(Run, AQuestionThatFailsHasItsPlaceAmongTheAnswers) {
+  const std::string large(60'000, 'x');
+  const Finished json = galago({"run", "-m", tiny(), "-n", "2", "-p", large, "-p", "Hm?", "--json"});
+  EXPECT_EQ(json.code, 65);
+  std::istringstream lines(json.out);
+  std::string first;
+  std::string second;
+  std::getline(lines, first);
+  std::getline(lines, second);
+  EXPECT_EQ(Json::parse(first)["error"]["code"], "input_too_large");
+  EXPECT_EQ(Json::parse(first)["prompt"], large);
+  EXPECT_EQ(Json::parse(second)["prompt"], "Hm?");
+  EXPECT_THAT(json.err, HasSubstr("galago: input_too_large"));
 }
 
 TEST(Run, JsonHasEveryPublishedKey) {
@@ -173,6 +190,17 @@ TEST(Run, PromptComesFromStandardInput) {
   const Finished piped = galago(arguments, {.input = "What is in this image?"});
   EXPECT_EQ(piped.code, 0) << piped.err;
   EXPECT_EQ(piped.out, galago(ask()).out);
+  std::vector<std::string> from_file = arguments;
+  from_file[from_file.size() - 2] = "-f";
+  EXPECT_EQ(galago(from_file, {.input = "What is in this image?"}).out, piped.out);
+}
+
+TEST(Run, NoQuestionIsAskedWithoutAText) {
+  EXPECT_EQ(galago({"run", "-m", tiny(), "-p", ""}).code, 64);
+  EXPECT_EQ(galago({"run", "-m", tiny("text_llama2"), "-n", "1", "--raw", "-p", ""}).code, 0);
+  EXPECT_EQ(
+      galago({"bench", "-m", tiny(), "-i", picture("shapes_100x80.png"), picture("shapes_100x80.png")}).code,
+      64);
 }
 
 TEST(Run, ImageComesFromStandardInput) {

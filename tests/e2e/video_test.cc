@@ -116,6 +116,12 @@ TEST(VideoRun, BadVideosHaveTheirExitCodes) {
     EXPECT_THAT(done.err, HasSubstr(row.says));
     EXPECT_EQ(done.out, "");
   }
+  const Finished blind =
+      galago({"run", "-m", tiny("text_smollm2"), "-p", "Hm?", "--video", clip("clip.gif")});
+  EXPECT_EQ(blind.code, 65);
+  EXPECT_THAT(blind.err, HasSubstr("this model reads no videos and no pictures"));
+  const Finished rate = galago({"run", "-m", tiny(), "-p", "Hm?", "--fps", "2"});
+  EXPECT_EQ(rate.code, 64);
   const Finished none = galago({"run", "-m", tiny(), "-p", "Hm?", "--video", clip("clip.gif")});
   EXPECT_EQ(none.code, 78);
   EXPECT_THAT(none.err, HasSubstr("no settings for videos"));

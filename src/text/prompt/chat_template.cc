@@ -110,23 +110,37 @@ bool writes_content(const jinja::Block& block, ContentForm form, bool with_syste
   }
 }
 
-ContentForm find_form(const jinja::Block& block, TemplateOwner owner) {
+/// Whether a prompt comes of a message at all, for a template that does not write its text.
+bool writes_without_content(const jinja::Block& block, ContentForm form, jinja::Meter& meter) {
+  try {
+    return render_as(block, "", form, {{"user", {{ContentPart::Type::text, "galago"}}}}, {}, meter)
+               .text()
+               .find("galago") == std::string::npos;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+std::optional<ContentForm> find_form(const jinja::Block& block, TemplateOwner owner, jinja::Meter& meter) {
   const bool parts_first = owner == TemplateOwner::processor;
   const ContentForm first = parts_first ? ContentForm::parts : ContentForm::text;
   const ContentForm second = parts_first ? ContentForm::text : ContentForm::parts;
-  jinja::Meter meter("", 0);  // one for all tries: a template that spends it takes its time once
   for (const bool with_system : {false, true})
     for (const ContentForm form : {first, second})
       if (writes_content(block, form, with_system, meter)) return form;
-  return first;
+  return std::nullopt;
 }
 
-/// The template of a JSON file: a string, or a list of named templates of which "default" counts.
 std::optional<std::string> template_of(const ModelFiles& files, const std::string& name) {
   const auto text = files.find(name, limits::kConfigBytes);
   if (!text) return std::nullopt;
-  const Json document = parse_json(*text, files.where(name));
-  const auto field = JsonField(document, files.where(name)).find("chat_template");
+  return template_in(parse_json(*text, files.where(name)), files.where(name));
+}
+
+}  // namespace
+
+std::optional<std::string> template_in(const Json& document, const std::string& where) {
+  const auto field = JsonField(document, where).find("chat_template");
   if (!field) return std::nullopt;
   if (!field->value().is_array()) return field->string();
   for (size_t i = 0; i < field->size(); ++i)
@@ -134,12 +148,11 @@ std::optional<std::string> template_of(const ModelFiles& files, const std::strin
   field->fail("a template named \"default\"");
 }
 
-}  // namespace
-
 struct ChatTemplate::Impl {
   std::string where;
   jinja::Block block;
   ContentForm form = ContentForm::parts;
+  bool ignores_text = false;
 };
 
 std::optional<ChatTemplate> ChatTemplate::find(const ModelFiles& files, TemplateOwner owner) {
@@ -173,11 +186,16 @@ ChatTemplate ChatTemplate::from_source(std::string_view source, const std::strin
   auto impl = std::make_shared<Impl>();
   impl->where = where;
   impl->block = jinja::parse(source, where);
-  impl->form = find_form(impl->block, owner);
+  jinja::Meter meter("", 0);  // one for all tries: a template that spends it takes its time once
+  const std::optional<ContentForm> form = find_form(impl->block, owner, meter);
+  impl->form = form ? *form : owner == TemplateOwner::processor ? ContentForm::parts : ContentForm::text;
+  impl->ignores_text = !form && writes_without_content(impl->block, impl->form, meter);
   ChatTemplate made;
   made.impl_ = std::move(impl);
   return made;
 }
+
+bool ChatTemplate::ignores_text() const { return impl_->ignores_text; }
 
 Segments ChatTemplate::render(const std::vector<ChatMessage>& messages,
                               const TemplateContext& context) const {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/json.h"
 #include "formats/model_files.h"
 #include "text/segment.h"
 
@@ -58,6 +59,9 @@ class ChatTemplate {
   static ChatTemplate from_source(std::string_view source, const std::string& where,
                                   TemplateOwner owner = TemplateOwner::processor);
 
+  /// Whether it makes a prompt of a user's message without the message's text.
+  bool ignores_text() const;
+
   /// The prompt. Error{model_invalid} when the budget is exceeded or an operation fails; Error{input_invalid}
   /// with the template's own words when it calls raise_exception.
   Segments render(const std::vector<ChatMessage>& messages, const TemplateContext& context) const;
@@ -66,6 +70,10 @@ class ChatTemplate {
   struct Impl;
   std::shared_ptr<const Impl> impl_;
 };
+
+/// The template that a JSON document has as its chat_template: a text, or "default" of several named ones;
+/// nothing when it has none. Error{model_invalid}.
+std::optional<std::string> template_in(const Json& document, const std::string& where);
 
 /// bos_token and eos_token as tokenizer_config.json / special_tokens_map.json name them; empty when absent.
 TemplateContext read_template_context(const ModelFiles& files);
