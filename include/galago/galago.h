@@ -15,6 +15,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "galago/error.h"
@@ -132,15 +134,37 @@ struct Progress {
 /// Called from the asking thread; return false to stop (the answer's finish_reason is cancelled).
 using ProgressCallback = std::function<bool(const Progress&)>;
 
-/// One question. Images stand before videos in the prompt, and videos before the text, each in their order.
+/// A text in UTF-8, a picture or a video.
+using MessagePart = std::variant<std::string, Image, Video>;
+
+/// One turn of a conversation. A model whose template takes plain text gets the texts of its parts joined.
+struct Message {
+  std::string role;                ///< "system", "user", "assistant", "tool": what the model's template knows
+  std::vector<MessagePart> parts;  ///< in any order and number
+  /// What else the template may read of it, a JSON object, e.g. {"tool_calls": [...]} of an assistant's
+  /// message; empty: nothing.
+  std::string fields;
+};
+
+/// One question: a prompt with its pictures, or a conversation (docs/conversations.md). Images stand before
+/// videos in the prompt, and videos before the text, each in their order.
 struct Request {
-  std::string prompt;                ///< the user's text, UTF-8
-  std::vector<Image> images;         ///< may be empty
-  std::vector<Video> videos;         ///< may be empty; Error{model_unsupported} for a model without videos
-  std::string system;                ///< a system message; empty: none
+  std::string prompt;         ///< the user's text, UTF-8
+  std::vector<Image> images;  ///< may be empty
+  std::vector<Video> videos;  ///< may be empty; Error{model_unsupported} for a model without videos
+  std::string system;         ///< a system message; empty: none
+  /// A conversation in the place of the four above, the question last. Videos stand behind all images, or
+  /// Error{model_unsupported}.
+  std::vector<Message> messages;
+  std::string tools;               ///< a JSON list of functions that the template may offer; empty: none
+  std::string template_arguments;  ///< a JSON object of further variables of the template; empty: none
+  /// Whether the template opens the assistant's turn; unset: unless continue_final_message.
+  std::optional<bool> add_generation_prompt;
+  /// The answer goes on where the last message's text ends.
+  bool continue_final_message = false;
   GenerateOptions options;           ///< sampling, limits, stop texts
   std::optional<bool> split_images;  ///< cut images into tiles; unset: as preprocessor_config.json says
-  bool parse_special = false;        ///< special tokens in prompt and system are control tokens, not text
+  bool parse_special = false;        ///< special tokens in users' texts are control tokens, not text
   bool raw = false;                  ///< the prompt as it stands, to be continued: no chat template
   StreamCallback on_text;            ///< called with each piece of the answer; return false to stop
   ProgressCallback on_progress;      ///< called after each group of tiles
@@ -200,6 +224,13 @@ struct Outcome {
   }
 };
 
+/// What a model reads.
+struct Capabilities {
+  bool images = false;
+  bool videos = false;
+  bool chat_template = false;  ///< without one it takes raw prompts, and conversations are refused
+};
+
 /// A loaded model. Cheap to copy; const and safe to use from several threads at once.
 class Model {
  public:
@@ -218,6 +249,22 @@ class Model {
   const std::vector<std::string>& warnings() const;
   /// What an answer gets where a request's options leave it open, as the model's files say.
   AnswerDefaults answer_defaults() const;
+
+  Capabilities capabilities() const;
+  /// Positions of prompt and answer together.
+  int64_t context_length() const;
+  /// Tokens of a request's prompt, those of pictures included; no pixel is touched. The errors of ask()
+  /// before any work.
+  int64_t count_tokens(const Request& request) const;
+  /// Ids of a text. parse_special: special tokens in it are control tokens; add_special: with what the
+  /// tokenizer puts around every text. Error{input_invalid} for malformed UTF-8, input_too_large.
+  std::vector<int32_t> tokenize(std::string_view text, bool parse_special = false,
+                                bool add_special = false) const;
+  /// The text of ids; ids of no token are skipped. Error{input_invalid} for a negative id.
+  std::string detokenize(std::span<const int32_t> ids, bool keep_special = false) const;
+  /// SHA-256 of the settings, the tokenizer and every tensor, 64 hexadecimal digits: equal for models that
+  /// give the same answers. Reads all weights when it is first called.
+  std::string digest() const;
 
  private:
   friend class Answering;

@@ -52,14 +52,10 @@ bool Frontend::templated(const PromptText& text, bool videos) const {
   return template_.has_value();
 }
 
-Segments Frontend::rendered(const PromptText& text, size_t images, size_t videos) const {
-  if (!templated(text, videos > 0)) {
-    if (!text.system.empty())
-      throw Error(
-          ErrorCode::input_invalid,
-          {.where = "system message", .got = "one", .expected = "none in a prompt without chat template"});
-    return {{.text = text.prompt, .user = true}};
-  }
+namespace {
+
+/// The conversation of a prompt: one message of the user's, behind what the system says.
+std::vector<ChatMessage> messages_of(const PromptText& text, size_t images, size_t videos) {
   std::vector<ChatMessage> messages;
   using Type = ContentPart::Type;
   if (!text.system.empty())
@@ -69,8 +65,26 @@ Segments Frontend::rendered(const PromptText& text, size_t images, size_t videos
   for (size_t i = 0; i < videos; ++i) user.content.push_back({.type = Type::video});
   user.content.push_back({.type = Type::text, .text = text.prompt});
   messages.push_back(std::move(user));
+  return messages;
+}
+
+}  // namespace
+
+Segments Frontend::rendered(const PromptText& text, size_t images, size_t videos) const {
+  if (!templated(text, videos > 0)) {
+    if (!text.system.empty() || !text.messages.empty())
+      throw Error(ErrorCode::input_invalid, {.where = text.messages.empty() ? "system message" : "messages",
+                                             .got = "one",
+                                             .expected = "none in a prompt without chat template"});
+    return {{.text = text.prompt, .user = true}};
+  }
+  TemplateContext context = context_;
+  context.add_generation_prompt = text.add_generation_prompt;
+  context.continue_final_message = text.continue_final_message;
+  context.tools = text.tools;
+  context.arguments = text.arguments;
   const ChatTemplate& chat = videos == 0 ? *template_ : require_video().chat_template();
-  return chat.render(messages, context_);
+  return chat.render(text.messages.empty() ? messages_of(text, images, videos) : text.messages, context);
 }
 
 Segments Frontend::prompt(const PromptText& text, std::span<const ImagePlan> images,

@@ -22,13 +22,20 @@
 
 namespace galago {
 
-/// The words of one request; its images and videos stand before them.
+/// The words of one request: a prompt with its images and videos before it, or a conversation.
 struct PromptText {
   std::string prompt;
   std::string system;
   bool parse_special = false;
   /// The prompt is taken as it stands, without template: the tokenizer's own tokens are put around it.
   bool raw = false;
+  /// A conversation in the place of prompt and system; its placeholders stand for the images and videos, in
+  /// their order.
+  std::vector<ChatMessage> messages{};
+  bool add_generation_prompt = true;
+  bool continue_final_message = false;
+  std::string tools{};      ///< as TemplateContext::tools
+  std::string arguments{};  ///< as TemplateContext::arguments
 };
 
 /// How a family makes a prompt of a message.
@@ -90,9 +97,9 @@ class Frontend {
   /// What every family's config.json says.
   virtual const ModelConfig& config() const = 0;
 
-  /// Rendered and expanded prompt of one user message: images first, then videos, then the text.
-  /// Error{input_invalid} for a system message without a template to place it, Error{not_found} where there
-  /// must be a template and is none.
+  /// Rendered and expanded prompt of a conversation, or of one user message: images first, then videos, then
+  /// the text. Error{input_invalid} for a system message or a conversation without a template to place it,
+  /// Error{not_found} where there must be a template and is none, and the errors of ChatTemplate::render.
   Segments prompt(const PromptText& text, std::span<const ImagePlan> images,
                   std::span<const VideoPlan> videos = {}) const;
   /// Token ids of prompt().

@@ -33,6 +33,26 @@ VideoInfo video_info(const VideoPlan& plan) {
           .tokens = plan.tokens};
 }
 
+// A conversation stands in the place of the short form, and needs a template.
+void check_words(const Request& request) {
+  const bool talk = !request.messages.empty();
+  if (talk && (!request.prompt.empty() || !request.system.empty() || !request.images.empty() ||
+               !request.videos.empty()))
+    throw Error(ErrorCode::usage, {.where = "messages",
+                                   .got = "prompt, system, images or videos beside them",
+                                   .expected = "a conversation holds all of its texts and pictures"});
+  if (request.raw && (talk || !request.tools.empty() || !request.template_arguments.empty() ||
+                      request.continue_final_message))
+    throw Error(ErrorCode::usage, {.where = "raw",
+                                   .got = "a conversation, tools or arguments of a template",
+                                   .expected = "a prompt alone: a raw prompt goes through no template"});
+}
+
+[[noreturn]] void throw_image_behind_video() {
+  throw Error(ErrorCode::model_unsupported,
+              {.where = "messages", .got = "an image behind a video", .expected = "all images first"});
+}
+
 // Where each picture's or frame's rows begin among the ids.
 std::vector<ContentMark> content_marks(std::span<const int32_t> ids, int64_t placeholder,
                                        std::span<const EncodedPicture> pictures) {
@@ -54,6 +74,7 @@ Answering::Answering(std::shared_ptr<const Model::State> model, Request request)
   if (!request_.options.max_new_tokens)
     request_.options.max_new_tokens = model_->frontend->answer_defaults().max_new_tokens;
   check_options(request_.options);
+  const PromptText text = take_words();
   std::vector<ImageSize> sizes;
   std::vector<VideoFacts> videos;
   for (const Image& image : request_.images) {
@@ -61,15 +82,43 @@ Answering::Answering(std::shared_ptr<const Model::State> model, Request request)
     answer_.timings.decode_image_ms += image.data_->decode_ms;
   }
   for (const Video& video : request_.videos) videos.push_back(video.data_->source->facts());
-  const PromptText text{.prompt = request_.prompt,
-                        .system = request_.system,
-                        .parse_special = request_.parse_special,
-                        .raw = request_.raw};
   plan_ = plan_prompt(*model_->frontend, text, sizes, request_.split_images, videos);
   for (const ImagePlan& image : plan_.images) answer_.images.push_back(image_info(image));
   for (const VideoPlan& video : plan_.videos) answer_.videos.push_back(video_info(video));
   answer_.usage = {.prompt_tokens = std::ssize(plan_.ids), .image_tokens = plan_.image_tokens};
   answer_.timings.load_ms = model_->load_ms;
+}
+
+PromptText Answering::take_words() {
+  PromptText text{
+      .prompt = request_.prompt,
+      .system = request_.system,
+      .parse_special = request_.parse_special,
+      .raw = request_.raw,
+      .add_generation_prompt = request_.add_generation_prompt.value_or(!request_.continue_final_message),
+      .continue_final_message = request_.continue_final_message,
+      .tools = request_.tools,
+      .arguments = request_.template_arguments};
+  check_words(request_);
+  for (const Message& message : request_.messages) {
+    ChatMessage& taken = text.messages.emplace_back();
+    taken.role = message.role;
+    taken.fields = message.fields;
+    for (const MessagePart& part : message.parts) {
+      ContentPart& content = taken.content.emplace_back();
+      if (const auto* image = std::get_if<Image>(&part)) {
+        content.type = ContentPart::Type::image;
+        if (!request_.videos.empty()) throw_image_behind_video();
+        request_.images.push_back(*image);
+      } else if (const auto* video = std::get_if<Video>(&part)) {
+        content.type = ContentPart::Type::video;
+        request_.videos.push_back(*video);
+      } else {
+        content.text = std::get<std::string>(part);
+      }
+    }
+  }
+  return text;
 }
 
 GenerateRequest Answering::prompt() const {
@@ -142,11 +191,13 @@ Answer Model::ask(const Request& request) const {
   });
 }
 
-AnswerDefaults Model::answer_defaults() const { return state_->frontend->answer_defaults(); }
-
 ImageInfo Model::plan_image(int64_t width, int64_t height, std::optional<bool> split_images) const {
   const ImageSize size{.width = width, .height = height};
   return image_info(state_->frontend->plan(size, split_images));
+}
+
+int64_t Model::count_tokens(const Request& request) const {
+  return guarded([&] { return Answering(state_, request).prompt_tokens(); });
 }
 
 }  // namespace galago

@@ -2,6 +2,7 @@
 // rows when they are wanted, and the Answer of what was generated.
 #pragma once
 
+#include <iterator>
 #include <memory>
 
 #include "core/clock.h"
@@ -21,6 +22,7 @@ class Answering {
   Answering(const Answering&) = delete;
   Answering& operator=(const Answering&) = delete;
 
+  int64_t prompt_tokens() const { return std::ssize(plan_.ids); }
   /// Everything for generation but the rows.
   GenerateRequest prompt() const;
   /// The packed prompt [L, D]: encodes pictures and frames. Cancelled when the request's callback says so.
@@ -37,6 +39,9 @@ class Answering {
   Answer cancelled();
 
  private:
+  /// Pictures of the messages to request_.images and videos, texts and places to the result.
+  PromptText take_words();
+
   std::shared_ptr<const Model::State> model_;
   Request request_;
   Clock clock_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,12 @@ namespace {
 // setting can be forgotten, and one that does not matter costs a miss at most.
 constexpr std::array<const char*, 4> kSettings = {"config.json", "preprocessor_config.json",
                                                   "processor_config.json", "video_preprocessor_config.json"};
+// What else answers depend on.
+constexpr std::array<const char*, 10> kTexts = {
+    "generation_config.json",  "tokenizer.json",     "tokenizer.model",     "spiece.model",
+    "tokenizer_config.json",   "added_tokens.json",  "chat_template.jinja", "chat_template.json",
+    "special_tokens_map.json", "adapter_config.json"};
+
 std::vector<std::string> vision_prefixes(const Frontend& frontend) {
   std::vector<std::string> prefixes;
   for (const StationShape& station : frontend.stations())
@@ -56,29 +63,52 @@ std::vector<Digest> tile_keys(const Tiles& tiles, PictureKind kind) {
   return keys;
 }
 
-Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& options) {
-  Sha256 hash;
-  for (const std::string& text :
-       {std::string("model"), std::string(version()), options, std::string(kernels::backend_name())})
-    hash.add_text(text);
-  for (const char* name : kSettings) {
-    const auto text = frontend.files().find(name, limits::kConfigBytes);
+namespace {
+
+void add_files(Sha256& hash, const ModelFiles& files, std::span<const char* const> names, int64_t most) {
+  for (const char* name : names) {
+    const auto text = files.find(name, most);
     hash.add_number(text ? 1 : 0);
     hash.add_text(text.value_or(""));
   }
-  const std::vector<std::string> prefixes = vision_prefixes(frontend);
+}
+
+void add_tensors(Sha256& hash, const Checkpoint& checkpoint,
+                 const std::function<bool(const std::string&)>& wanted) {
   for (const auto& tensor : checkpoint.tensors()) {
     const std::string& name = tensor.first;
     const TensorView& view = tensor.second;
-    if (std::none_of(prefixes.begin(), prefixes.end(),
-                     [&](const std::string& prefix) { return name.starts_with(prefix); }))
-      continue;
+    if (!wanted(name)) continue;
     hash.add_text(name);
     hash.add_text(to_string(view.dtype));
     hash.add_text(to_string(view.shape));
     hash.add({checkpoint.read(name).data, static_cast<size_t>(view.count() * size_of(view.dtype))});
     checkpoint.unload(name);  // a picture that is found needs none of them
   }
+}
+
+}  // namespace
+
+Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& options) {
+  Sha256 hash;
+  for (const std::string& text :
+       {std::string("model"), std::string(version()), options, std::string(kernels::backend_name())})
+    hash.add_text(text);
+  add_files(hash, frontend.files(), kSettings, limits::kConfigBytes);
+  const std::vector<std::string> prefixes = vision_prefixes(frontend);
+  add_tensors(hash, checkpoint, [&](const std::string& name) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
+                       [&](const std::string& prefix) { return name.starts_with(prefix); });
+  });
+  return hash.finish();
+}
+
+Digest model_digest(const Frontend& frontend, const Checkpoint& checkpoint) {
+  Sha256 hash;
+  hash.add_text("whole model");
+  add_files(hash, frontend.files(), kSettings, limits::kConfigBytes);
+  add_files(hash, frontend.files(), kTexts, limits::kTokenizerBytes);
+  add_tensors(hash, checkpoint, [](const std::string&) { return true; });
   return hash.finish();
 }
 

@@ -30,4 +30,8 @@ std::vector<Digest> tile_keys(const Tiles& tiles, PictureKind kind);
 /// version. Reads all those tensors, and gives the memory of mapped ones back.
 Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& options);
 
+/// What a model is: its settings, its tokenizer's and template's files, and every tensor. Reads them as
+/// model_key does.
+Digest model_digest(const Frontend& frontend, const Checkpoint& checkpoint);
+
 }  // namespace galago

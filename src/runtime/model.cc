@@ -1,5 +1,6 @@
 // The public API's pictures, videos and loading; answering.cc has the questions.
 #include <string>
+#include <utility>
 
 #include "core/clock.h"
 #include "ffmpeg/ffmpeg_video.h"
@@ -111,6 +112,39 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
 }
 
 const std::vector<std::string>& Model::warnings() const { return state_->warnings; }
+
+AnswerDefaults Model::answer_defaults() const { return state_->frontend->answer_defaults(); }
+
+Capabilities Model::capabilities() const {
+  const Frontend& frontend = *state_->frontend;
+  return {.images = frontend.tile_shape().side > 0,
+          .videos = frontend.video() != nullptr,
+          .chat_template = frontend.has_template()};
+}
+
+int64_t Model::context_length() const { return state_->frontend->config().text.max_position_embeddings; }
+
+std::vector<int32_t> Model::tokenize(std::string_view text, bool parse_special, bool add_special) const {
+  return guarded([&] {
+    const Tokenizer& tokenizer = state_->frontend->tokenizer();
+    std::vector<int32_t> ids = tokenizer.encode({{.text = std::string(text), .user = true}}, parse_special);
+    return add_special ? tokenizer.add_special_tokens(std::move(ids)) : ids;
+  });
+}
+
+std::string Model::detokenize(std::span<const int32_t> ids, bool keep_special) const {
+  return guarded([&] { return state_->frontend->tokenizer().decode(ids, !keep_special); });
+}
+
+std::string Model::digest() const {
+  return guarded([&] {
+    std::call_once(state_->digest_made, [&] {
+      // Files anew, as for the image cache's key.
+      state_->digest = to_hex(model_digest(*state_->frontend, state_->frontend->files().checkpoint()));
+    });
+    return state_->digest;
+  });
+}
 
 void Model::State::done_with_pictures() const {
   if (!options.low_memory) return;

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 #include "galago/galago.h"
 #include "image/video.h"
@@ -30,6 +33,8 @@ struct Model::State {
   std::unique_ptr<PrefixCache> prefixes;  // null: off
   std::vector<std::string> warnings;
   double load_ms = 0;
+  mutable std::once_flag digest_made;
+  mutable std::string digest;  // of Model::digest, once it was asked for
 
   /// The element type of the decoder's cache.
   DType cache_dtype() const { return options.kv_cache_dtype == "f16" ? DType::f16 : DType::f32; }

@@ -3,6 +3,7 @@
 // both.
 #include "text/prompt/chat_template.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/limits.h"
@@ -10,6 +11,8 @@
 #include "formats/json.h"
 #include "galago/error.h"
 #include "text/jinja/interpreter.h"
+#include "text/jinja/json_reader.h"
+#include "text/jinja/text.h"
 #include "text/tokenizer/token_names.h"
 #include "text/unicode/unicode.h"
 
@@ -57,10 +60,14 @@ Value content_text(const ChatMessage& message, const std::string& where) {
   return user_text(text);
 }
 
-int64_t message_bytes(const std::vector<ChatMessage>& messages) {
-  int64_t bytes = 0;
+int64_t message_bytes(const std::vector<ChatMessage>& messages, const TemplateContext& context) {
+  if (std::cmp_greater(messages.size(), limits::kMessages))
+    throw Error(ErrorCode::input_too_large, {.where = "messages",
+                                             .got = std::to_string(messages.size()),
+                                             .expected = "at most " + std::to_string(limits::kMessages)});
+  auto bytes = static_cast<int64_t>(context.tools.size() + context.arguments.size());
   for (const ChatMessage& message : messages) {
-    bytes += static_cast<int64_t>(message.role.size());
+    bytes += static_cast<int64_t>(message.role.size() + message.fields.size());
     unicode::require_well_formed(message.role, "role of a message");
     for (const ContentPart& part : message.content) {
       bytes += static_cast<int64_t>(part.text.size());
@@ -74,23 +81,61 @@ int64_t message_bytes(const std::vector<ChatMessage>& messages) {
   return bytes;
 }
 
+/// A JSON object's entries; none of an empty text.
+std::vector<std::pair<Value, Value>> entries_of(const std::string& json, const std::string& where) {
+  if (json.empty()) return {};
+  const Value value = jinja::read_json(json, where);
+  if (!value.dict())
+    throw Error(ErrorCode::input_invalid, {.where = where, .got = value.kind(), .expected = "a JSON object"});
+  return value.dict()->entries;
+}
+
+Value message_value(const ChatMessage& message, ContentForm form, const std::string& where) {
+  std::vector<std::pair<Value, Value>> entries = {
+      {Value::text("role"), Value::text(message.role)},
+      {Value::text("content"),
+       form == ContentForm::parts ? content_parts(message) : content_text(message, where)}};
+  int depth = 3;
+  for (auto& [key, value] : entries_of(message.fields, "fields of a message")) {
+    const std::string& name = key.text()->text();
+    if (name == "role" || name == "content")
+      throw Error(
+          ErrorCode::input_invalid,
+          {.where = "fields of a message", .got = name, .expected = "keys other than role and content"});
+    depth = std::max(depth, value.depth() + 1);
+    entries.emplace_back(std::move(key), std::move(value));
+  }
+  return dict_of(std::move(entries), depth);
+}
+
+Value tools_value(const std::string& json) {
+  if (json.empty()) return Value();
+  Value tools = jinja::read_json(json, "tools");
+  if (!tools.list())
+    throw Error(ErrorCode::input_invalid,
+                {.where = "tools", .got = tools.kind(), .expected = "a JSON list of functions"});
+  return tools;
+}
+
 MarkedText render_as(const jinja::Block& block, const std::string& where, ContentForm form,
                      const std::vector<ChatMessage>& messages, const TemplateContext& context,
                      jinja::Meter& meter) {
   std::vector<Value> list;
-  for (const ChatMessage& message : messages)
-    list.push_back(
-        dict_of({{Value::text("role"), Value::text(message.role)},
-                 {Value::text("content"),
-                  form == ContentForm::parts ? content_parts(message) : content_text(message, where)}},
-                3));
+  int depth = 3;
+  for (const ChatMessage& message : messages) {
+    list.push_back(message_value(message, form, where));
+    depth = std::max(depth, list.back().depth());
+  }
   jinja::Interpreter::Variables variables;
-  variables["messages"] = list_of(std::move(list), 4);
-  variables["add_generation_prompt"] = Value(context.add_generation_prompt);
-  variables["tools"] = Value();
-  variables["documents"] = Value();
   if (!context.bos_token.empty()) variables["bos_token"] = Value::text(context.bos_token);
   if (!context.eos_token.empty()) variables["eos_token"] = Value::text(context.eos_token);
+  for (const auto& [name, token] : context.other_tokens) variables[name] = Value::text(token);
+  for (const auto& [key, value] : entries_of(context.arguments, "arguments of the template"))
+    variables[key.text()->text()] = value;
+  variables["messages"] = list_of(std::move(list), depth + 1);
+  variables["add_generation_prompt"] = Value(context.add_generation_prompt);
+  variables["tools"] = tools_value(context.tools);
+  variables.try_emplace("documents", Value());
   return jinja::Interpreter(std::move(variables), context.now, meter).render(block);
 }
 
@@ -129,6 +174,41 @@ std::optional<ContentForm> find_form(const jinja::Block& block, TemplateOwner ow
     for (const ContentForm form : {first, second})
       if (writes_content(block, form, with_system, meter)) return form;
   return std::nullopt;
+}
+
+// What marks the end of the message that is to be continued. A template that strips messages strips its space
+// too.
+constexpr std::string_view kEnd = "CONTINUE_FINAL_MESSAGE_TAG ";
+
+/// Puts the mark behind the last text of the last message.
+void mark_end(std::vector<ChatMessage>& messages) {
+  if (!messages.empty()) {
+    auto& parts = messages.back().content;
+    const auto text = std::find_if(parts.rbegin(), parts.rend(), [](const ContentPart& part) {
+      return part.type == ContentPart::Type::text;
+    });
+    if (text != parts.rend()) {
+      text->text += kEnd;
+      return;
+    }
+  }
+  throw Error(ErrorCode::input_invalid, {.where = "continue_final_message",
+                                         .got = "no text in the final message",
+                                         .expected = "one to continue"});
+}
+
+/// The prompt up to the mark; without white space before it where the template stripped the mark's own.
+MarkedText until_mark(const MarkedText& written, jinja::Meter& meter) {
+  const std::string& text = written.text();
+  const std::string_view bare = kEnd.substr(0, kEnd.size() - 1);
+  const size_t at = text.rfind(bare);
+  if (at == std::string::npos)
+    throw Error(ErrorCode::input_invalid, {.where = "continue_final_message",
+                                           .got = "a template that does not write the final message",
+                                           .expected = "its text in the prompt"});
+  MarkedText before = written.slice(0, at);
+  if (text.compare(at, kEnd.size(), kEnd) == 0) return before;
+  return jinja::strip(before, {}, jinja::Side::right, meter);
 }
 
 std::optional<std::string> template_of(const ModelFiles& files, const std::string& name) {
@@ -199,8 +279,18 @@ bool ChatTemplate::ignores_text() const { return impl_->ignores_text; }
 
 Segments ChatTemplate::render(const std::vector<ChatMessage>& messages,
                               const TemplateContext& context) const {
-  jinja::Meter meter(impl_->where, message_bytes(messages));
-  return render_as(impl_->block, impl_->where, impl_->form, messages, context, meter).segments();
+  jinja::Meter meter(impl_->where, message_bytes(messages, context));
+  const auto write = [&](const std::vector<ChatMessage>& list) {
+    return render_as(impl_->block, impl_->where, impl_->form, list, context, meter);
+  };
+  if (!context.continue_final_message) return write(messages).segments();
+  if (context.add_generation_prompt)
+    throw Error(ErrorCode::usage, {.where = "continue_final_message",
+                                   .got = "a final message to continue, and one to begin",
+                                   .expected = "one of the two"});
+  std::vector<ChatMessage> marked = messages;
+  mark_end(marked);
+  return until_mark(write(marked), meter).segments();
 }
 
 TemplateContext read_template_context(const ModelFiles& files) {
@@ -208,6 +298,7 @@ TemplateContext read_template_context(const ModelFiles& files) {
   TemplateContext context;
   context.bos_token = names.bos;
   context.eos_token = names.eos;
+  context.other_tokens = names.others;
   return context;
 }
 

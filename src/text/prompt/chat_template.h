@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "formats/json.h"
@@ -25,8 +26,10 @@ struct ContentPart {
 
 /// One message of a conversation.
 struct ChatMessage {
-  std::string role;  ///< "system", "user", "assistant"
+  std::string role;  ///< "system", "user", "assistant", "tool"
   std::vector<ContentPart> content;
+  /// What else a template may read of it, a JSON object: {"tool_calls": [...]}; empty: nothing.
+  std::string fields{};
 };
 
 /// What a template sees beside the messages.
@@ -35,6 +38,13 @@ struct TemplateContext {
   std::string bos_token;         ///< empty: the template finds it undefined
   std::string eos_token;         ///< empty: the template finds it undefined
   std::optional<int64_t> now{};  ///< the time for strftime_now, seconds since 1970 (UTC); nothing: the clock
+  /// The other named special tokens: ("unk_token", "<unk>").
+  std::vector<std::pair<std::string, std::string>> other_tokens{};
+  /// The prompt ends with the last message's text, for the model to go on with it; not with
+  /// add_generation_prompt.
+  bool continue_final_message = false;
+  std::string tools{};      ///< a JSON list of the functions that the model may call; empty: none
+  std::string arguments{};  ///< a JSON object of further variables, which win over tokens; empty: none
 };
 
 /// What reads a model's template in the reference: where it looks, and what it gives as a message's content.
@@ -63,7 +73,8 @@ class ChatTemplate {
   bool ignores_text() const;
 
   /// The prompt. Error{model_invalid} when the budget is exceeded or an operation fails; Error{input_invalid}
-  /// with the template's own words when it calls raise_exception.
+  /// with the template's own words when it calls raise_exception, for JSON that is none, or for a final
+  /// message to continue that the template does not write; Error{input_too_large} over limits::kMessages.
   Segments render(const std::vector<ChatMessage>& messages, const TemplateContext& context) const;
 
  private:
