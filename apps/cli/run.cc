@@ -7,6 +7,7 @@
 #include "answer_text.h"
 #include "commands.h"
 #include "console.h"
+#include "conversation.h"
 #include "core/limits.h"
 #include "galago/ffmpeg.h"
 #include "io/files.h"
@@ -171,10 +172,26 @@ int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
   return answer.finish_reason == FinishReason::cancelled ? kInterruptedExit : 0;
 }
 
+// A conversation has its pictures in it.
+void read_messages(RunFlags& flags) {
+  if (!flags.prompts.empty() || !flags.prompt_files.empty() || !flags.images.empty() ||
+      !flags.videos.empty() || !flags.request.system.empty() || flags.request.raw)
+    throw Error(ErrorCode::usage, {.where = "--messages",
+                                   .got = "a question, pictures, --system or --raw beside it",
+                                   .expected = "a conversation holds all of its texts and pictures"});
+  const auto open = [&](const std::string& word) { return video_of(video_path(word).string(), flags.fps); };
+  const std::string text = flags.messages == "-"
+                               ? prompt_text("-")
+                               : read_text_file(local_file(flags.messages), limits::kPromptBytes);
+  read_conversation(text, flags.messages == "-" ? "standard input" : flags.messages, open, flags.request);
+}
+
 int run(RunFlags& flags) {
   if (flags.no_split) flags.request.split_images = false;
   if (flags.split) flags.request.split_images = true;
-  const std::vector<std::string> prompts = questions(flags);
+  if (!flags.messages.empty()) read_messages(flags);
+  const std::vector<std::string> prompts =
+      flags.messages.empty() ? questions(flags) : std::vector<std::string>{""};
   check_fps(flags.videos, flags.fps);
   say_what_is_not_followed(flags.request.options);
   const bool several = prompts.size() > 1;

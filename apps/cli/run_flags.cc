@@ -29,6 +29,13 @@ void add_question(CLI::App& command, RunFlags& flags) {
             "A question from a file, without the line end that closes it; after those of -p")
       ->group(group)
       ->type_name("FILE");
+  command
+      .add_option(
+          "--messages", flags.messages,
+          "A conversation from a JSON file, - for standard input: messages as transformers and the OpenAI "
+          "API write them, with pictures as files or data: URIs, the question last")
+      ->group(group)
+      ->type_name("FILE");
   auto* system = command.add_option("--system", flags.request.system, "A system message before the question")
                      ->group(group)
                      ->type_name("TEXT");

@@ -17,6 +17,7 @@ struct RunFlags {
   std::optional<double> fps;
   std::vector<std::string> prompts;
   std::vector<std::string> prompt_files;
+  std::string messages;
   LoadOptions load;
   Request request;  // of the first prompt
   bool no_split = false;

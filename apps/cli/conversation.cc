@@ -1,0 +1,130 @@
+// See the header. The document keeps the order of keys, which a template may write out.
+#include "conversation.h"
+
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "galago/error.h"
+#include "pictures.h"
+
+namespace galago::cli {
+namespace {
+
+using Ordered = nlohmann::ordered_json;
+
+constexpr int kMostKeys = 50'000;
+
+[[noreturn]] void fail(const std::string& where, const std::string& got, const std::string& expected) {
+  throw Error(ErrorCode::input_invalid, {.where = where, .got = got, .expected = expected});
+}
+
+std::string shown(const Ordered& value) {
+  return printable(value.dump(-1, ' ', false, Ordered::error_handler_t::replace), 60);
+}
+
+std::string text_of(const Ordered& value, const std::string& where) {
+  if (!value.is_string()) fail(where, shown(value), "a text");
+  return value.get<std::string>();
+}
+
+/// What a part says of its picture: the first of these keys that is there.
+std::string source_of(const Ordered& part, std::initializer_list<const char*> keys,
+                      const std::string& where) {
+  std::string all;
+  for (const char* key : keys) {
+    const auto found = part.find(key);
+    if (found != part.end() && !found->is_null()) return text_of(*found, where + "." + key);
+    all += (all.empty() ? "" : ", ") + std::string(key);
+  }
+  fail(where, "no source of the picture", all);
+}
+
+MessagePart part_of(const Ordered& part, const OpenVideo& open_video, const std::string& where) {
+  if (part.is_string()) return part.get<std::string>();
+  if (!part.is_object()) fail(where, shown(part), "an object with \"type\"");
+  const std::string type = part.contains("type") ? text_of(part["type"], where + ".type") : "";
+  if (type == "text") {
+    if (!part.contains("text")) fail(where, "no \"text\"", "one in a part of this type");
+    return text_of(part["text"], where + ".text");
+  }
+  if (type == "image") return open_image(source_of(part, {"path", "url", "image"}, where));
+  if (type == "video") return open_video(source_of(part, {"path", "url", "video"}, where));
+  if (type == "image_url") {
+    const Ordered& address = part.contains("image_url") ? part["image_url"] : part;
+    return open_image(address.is_string() ? address.get<std::string>()
+                                          : source_of(address, {"url"}, where + ".image_url"));
+  }
+  fail(where + ".type", shown(part.value("type", Ordered())), "text, image, image_url or video");
+}
+
+Message message_of(const Ordered& entry, const OpenVideo& open_video, const std::string& where) {
+  if (!entry.is_object() || !entry.contains("role")) fail(where, shown(entry), "an object with \"role\"");
+  Message message;
+  Ordered fields = Ordered::object();
+  for (const auto& [key, value] : entry.items()) {
+    if (key == "role") {
+      message.role = text_of(value, where + ".role");
+    } else if (key != "content") {
+      fields[key] = value;
+    } else if (value.is_array()) {
+      for (size_t i = 0; i < value.size(); ++i)
+        message.parts.push_back(part_of(value[i], open_video, where + ".content[" + std::to_string(i) + "]"));
+    } else if (!value.is_null()) {
+      message.parts.emplace_back(text_of(value, where + ".content"));
+    }
+  }
+  if (!fields.empty()) message.fields = fields.dump();
+  return message;
+}
+
+/// Deep documents would cost stack when they are written out, and a key is looked for among those before it.
+Ordered parsed(const std::string& text, const std::string& file) {
+  int keys = 0;
+  const auto shallow = [&](int depth, Ordered::parse_event_t event, Ordered&) {
+    keys += event == Ordered::parse_event_t::key;
+    if (depth > limits::kJsonDepth || keys > kMostKeys)
+      throw Error(ErrorCode::input_too_large,
+                  {.where = file,
+                   .got = "deeper or larger JSON",
+                   .expected = "at most " + std::to_string(limits::kJsonDepth) + " levels and " +
+                               std::to_string(kMostKeys) + " keys"});
+    return true;
+  };
+  try {
+    return Ordered::parse(text, shallow);
+  } catch (const Ordered::parse_error& error) {
+    fail(file, "something else at byte " + std::to_string(error.byte), "JSON");
+  }
+}
+
+std::optional<bool> switch_of(const Ordered& document, const char* key) {
+  const auto found = document.find(key);
+  if (found == document.end() || found->is_null()) return std::nullopt;
+  if (!found->is_boolean()) fail(key, shown(*found), "true or false");
+  return found->get<bool>();
+}
+
+}  // namespace
+
+void read_conversation(const std::string& text, const std::string& name, const OpenVideo& open_video,
+                       Request& request) {
+  Ordered document = parsed(text, name);
+  if (document.is_array()) document = Ordered{{"messages", std::move(document)}};
+  if (!document.is_object() || !document.contains("messages") || !document["messages"].is_array() ||
+      document["messages"].empty())
+    fail(name, shown(document), "a list of messages, or an object with \"messages\"");
+  const Ordered& list = document["messages"];
+  for (size_t i = 0; i < list.size(); ++i)
+    request.messages.push_back(
+        message_of(list[i], open_video, name + ": messages[" + std::to_string(i) + "]"));
+  if (document.contains("tools") && !document["tools"].is_null()) request.tools = document["tools"].dump();
+  if (document.contains("template_arguments") && !document["template_arguments"].is_null())
+    request.template_arguments = document["template_arguments"].dump();
+  request.add_generation_prompt = switch_of(document, "add_generation_prompt");
+  request.continue_final_message = switch_of(document, "continue_final_message").value_or(false);
+}
+
+}  // namespace galago::cli

@@ -1,0 +1,25 @@
+// A conversation from a JSON file. In: messages as transformers and the OpenAI API write them. Out: a
+// request's messages, tools and arguments of the template, pictures opened.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "galago/galago.h"
+
+namespace galago::cli {
+
+/// Opens what a part names as a video.
+using OpenVideo = std::function<Video(const std::string& word)>;
+
+/// Reads a list of messages, or an object with "messages" and perhaps "tools", "template_arguments",
+/// "add_generation_prompt", "continue_final_message", into `request`. A message's "content" is a text or a
+/// list of parts: {"type": "text", "text"}, {"type": "image", "path" | "url" | "image"}, {"type":
+/// "image_url", "image_url":
+/// {"url"}}, {"type": "video", "path" | "url" | "video"}; its other keys go to the template. Pictures are
+/// those of open_image. `name` stands for the text in errors. Error{input_invalid} names the place of what is
+/// wrong; errors of pictures.
+void read_conversation(const std::string& text, const std::string& name, const OpenVideo& open_video,
+                       Request& request);
+
+}  // namespace galago::cli
