@@ -8,7 +8,6 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
-#include "pictures.h"
 
 namespace galago::cli {
 namespace {
@@ -42,7 +41,7 @@ std::string source_of(const Ordered& part, std::initializer_list<const char*> ke
   fail(where, "no source of the picture", all);
 }
 
-MessagePart part_of(const Ordered& part, const OpenVideo& open_video, const std::string& where) {
+MessagePart part_of(const Ordered& part, const PartOpeners& open, const std::string& where) {
   if (part.is_string()) return part.get<std::string>();
   if (!part.is_object()) fail(where, shown(part), "an object with \"type\"");
   const std::string type = part.contains("type") ? text_of(part["type"], where + ".type") : "";
@@ -50,17 +49,17 @@ MessagePart part_of(const Ordered& part, const OpenVideo& open_video, const std:
     if (!part.contains("text")) fail(where, "no \"text\"", "one in a part of this type");
     return text_of(part["text"], where + ".text");
   }
-  if (type == "image") return open_image(source_of(part, {"path", "url", "image"}, where));
-  if (type == "video") return open_video(source_of(part, {"path", "url", "video"}, where));
+  if (type == "image") return open.image(source_of(part, {"path", "url", "image"}, where));
+  if (type == "video") return open.video(source_of(part, {"path", "url", "video"}, where));
   if (type == "image_url") {
     const Ordered& address = part.contains("image_url") ? part["image_url"] : part;
-    return open_image(address.is_string() ? address.get<std::string>()
+    return open.image(address.is_string() ? address.get<std::string>()
                                           : source_of(address, {"url"}, where + ".image_url"));
   }
   fail(where + ".type", shown(part.value("type", Ordered())), "text, image, image_url or video");
 }
 
-Message message_of(const Ordered& entry, const OpenVideo& open_video, const std::string& where) {
+Message message_of(const Ordered& entry, const PartOpeners& open, const std::string& where) {
   if (!entry.is_object() || !entry.contains("role")) fail(where, shown(entry), "an object with \"role\"");
   Message message;
   Ordered fields = Ordered::object();
@@ -71,7 +70,7 @@ Message message_of(const Ordered& entry, const OpenVideo& open_video, const std:
       fields[key] = value;
     } else if (value.is_array()) {
       for (size_t i = 0; i < value.size(); ++i)
-        message.parts.push_back(part_of(value[i], open_video, where + ".content[" + std::to_string(i) + "]"));
+        message.parts.push_back(part_of(value[i], open, where + ".content[" + std::to_string(i) + "]"));
     } else if (!value.is_null()) {
       message.parts.emplace_back(text_of(value, where + ".content"));
     }
@@ -109,7 +108,7 @@ std::optional<bool> switch_of(const Ordered& document, const char* key) {
 
 }  // namespace
 
-void read_conversation(const std::string& text, const std::string& name, const OpenVideo& open_video,
+void read_conversation(const std::string& text, const std::string& name, const PartOpeners& open,
                        Request& request) {
   Ordered document = parsed(text, name);
   if (document.is_array()) document = Ordered{{"messages", std::move(document)}};
@@ -118,8 +117,7 @@ void read_conversation(const std::string& text, const std::string& name, const O
     fail(name, shown(document), "a list of messages, or an object with \"messages\"");
   const Ordered& list = document["messages"];
   for (size_t i = 0; i < list.size(); ++i)
-    request.messages.push_back(
-        message_of(list[i], open_video, name + ": messages[" + std::to_string(i) + "]"));
+    request.messages.push_back(message_of(list[i], open, name + ": messages[" + std::to_string(i) + "]"));
   if (document.contains("tools") && !document["tools"].is_null()) request.tools = document["tools"].dump();
   if (document.contains("template_arguments") && !document["template_arguments"].is_null())
     request.template_arguments = document["template_arguments"].dump();

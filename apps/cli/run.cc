@@ -173,26 +173,38 @@ int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
 }
 
 // A conversation has its pictures in it.
-void read_messages(RunFlags& flags) {
+void check_messages_alone(const RunFlags& flags) {
   if (!flags.prompts.empty() || !flags.prompt_files.empty() || !flags.images.empty() ||
       !flags.videos.empty() || !flags.request.system.empty() || flags.request.raw)
     throw Error(ErrorCode::usage, {.where = "--messages",
                                    .got = "a question, pictures, --system or --raw beside it",
                                    .expected = "a conversation holds all of its texts and pictures"});
-  const auto open = [&](const std::string& word) { return video_of(video_path(word).string(), flags.fps); };
-  const std::string text = flags.messages == "-"
-                               ? prompt_text("-")
-                               : read_text_file(local_file(flags.messages), limits::kPromptBytes);
-  read_conversation(text, flags.messages == "-" ? "standard input" : flags.messages, open, flags.request);
+}
+
+void read_messages(RunFlags& flags) {
+  const bool piped = flags.messages == "-";
+  const std::string text =
+      piped ? prompt_text("-") : read_text_file(local_file(flags.messages), limits::kPromptBytes);
+  const PartOpeners open = {.image =
+                                [&](const std::string& word) {
+                                  flags.images.push_back(word);
+                                  return open_image(word);
+                                },
+                            .video =
+                                [&](const std::string& word) {
+                                  flags.videos.push_back(word);
+                                  return video_of(video_path(word).string(), flags.fps);
+                                }};
+  read_conversation(text, piped ? "standard input" : flags.messages, open, flags.request);
 }
 
 int run(RunFlags& flags) {
   if (flags.no_split) flags.request.split_images = false;
   if (flags.split) flags.request.split_images = true;
-  if (!flags.messages.empty()) read_messages(flags);
+  if (!flags.messages.empty()) check_messages_alone(flags);
   const std::vector<std::string> prompts =
       flags.messages.empty() ? questions(flags) : std::vector<std::string>{""};
-  check_fps(flags.videos, flags.fps);
+  if (flags.messages.empty()) check_fps(flags.videos, flags.fps);
   say_what_is_not_followed(flags.request.options);
   const bool several = prompts.size() > 1;
   if (!several) flags.request.prompt = prompts[0];
@@ -203,6 +215,7 @@ int run(RunFlags& flags) {
     status.show("reading " + shortened(word, 60));
     flags.request.videos.push_back(video_of(video_path(word).string(), flags.fps));
   }
+  if (!flags.messages.empty()) read_messages(flags);
   flags.load.low_memory = !several;                       // one question, then the process ends
   if (!several) flags.load.image_cache.memory_bytes = 0;  // nothing would ask again
   const std::filesystem::path path = model_path(flags.model);
