@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // More tiles are honest work of seconds.
-constexpr int64_t kTiles = 24;
+constexpr int64_t kTiles = 8;
 constexpr size_t kFiles = 16;
 
 std::string text_of(const Json& value) {
