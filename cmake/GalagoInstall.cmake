@@ -3,17 +3,19 @@
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/galago)
-install(TARGETS galago EXPORT galago LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-                                     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/galago DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+install(TARGETS galago EXPORT galago
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/galago DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
         FILES_MATCHING PATTERN "*.h")
-install(EXPORT galago NAMESPACE galago:: FILE galagoTargets.cmake DESTINATION ${package_dir})
+install(EXPORT galago NAMESPACE galago:: FILE galagoTargets.cmake DESTINATION ${package_dir}
+        COMPONENT development)
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/galagoConfig.cmake.in ${PROJECT_BINARY_DIR}/galagoConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/galagoConfig.cmake ${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake
-        DESTINATION ${package_dir})
+        DESTINATION ${package_dir} COMPONENT development)
 
 # A static library does not bring what it needs: whoever links it has to.
 if(BUILD_SHARED_LIBS)
@@ -25,13 +27,13 @@ else()
 endif()
 file(RELATIVE_PATH GALAGO_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/galago.pc.in ${PROJECT_BINARY_DIR}/galago.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/galago.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/galago.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 if(TARGET galago_cli)
-  install(TARGETS galago_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  install(FILES ${PROJECT_BINARY_DIR}/galago.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(TARGETS galago_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+  install(FILES ${PROJECT_BINARY_DIR}/galago.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
 endif()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/galago/models)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/galago/models COMPONENT program)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
-        DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+        DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)

@@ -1,0 +1,32 @@
+# Links the library as a shared one, looks at what it shows, and builds and runs a program against it.
+# In: BUILD, SOURCE, WORK (folders), COMPILER.
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+run(${CMAKE_COMMAND} --build ${BUILD} --target galago_shared)
+set(library ${WORK}/libgalago.so)
+run(nm -D --defined-only --demangle ${library})
+string(REGEX MATCHALL "[^\n]+" symbols "${output}")
+list(LENGTH symbols count)
+if(count LESS 30)
+  message(FATAL_ERROR "the library shows ${count} symbols only")
+endif()
+foreach(symbol IN LISTS symbols)
+  if(NOT symbol MATCHES "galago::")
+    message(FATAL_ERROR "the library shows what is not its own: ${symbol}")
+  endif()
+  if(symbol MATCHES "galago::(kernels|jinja|Tokenizer|Checkpoint|Frontend|Engine)")
+    message(FATAL_ERROR "the library shows its inside: ${symbol}")
+  endif()
+endforeach()
+run(readelf -d ${library})
+if(NOT output MATCHES "SONAME.*libgalago\\.so\\.0")
+  message(FATAL_ERROR "no versioned soname:\n${output}")
+endif()
+run(${COMPILER} -std=c++20 -I ${SOURCE}/include ${SOURCE}/tests/e2e/consumer/hello.cc -L ${WORK} -lgalago -Wl,-rpath,${WORK}
+    -o ${WORK}/hello)
+run(${WORK}/hello ${SOURCE}/tests/data/models/smolvlm_tiles ${SOURCE}/tests/data/pictures/shapes_100x80.png "What is this?")
+# An error crosses the library's border as itself.
+execute_process(COMMAND ${WORK}/hello ${SOURCE}/no_such_model x.png y RESULT_VARIABLE result ERROR_VARIABLE said
+                OUTPUT_VARIABLE said_too)
+if(result EQUAL 0 OR NOT "${said}${said_too}" MATCHES "no_such_model")
+  message(FATAL_ERROR "a missing model gave ${result}: ${said}${said_too}")
+endif()
