@@ -218,8 +218,8 @@ std::string manual_page(const CLI::App& app, const std::string& version) {
       ".PP\n.B galago verify\nends with 1 when a station does not hold.\n.SH ENVIRONMENT\n.TP\n"
       ".BR HF_HUB_CACHE \", \" HF_HOME \", \" XDG_CACHE_HOME\nwhere the Hugging Face cache is, in which\n"
       ".B \\-m\n.I ORG/NAME\nis looked up (~/.cache/huggingface/hub).\n.SH FILES\n.TP\n"
-      "../share/galago/models/demo\nthe demo model, from where the program lies\n.TP\n"
-      "../share/doc/galago\nthe documentation\n.SH SEE ALSO\n.BR ffmpeg (1),\n.BR ffprobe (1),\n"
+      "\\&../share/galago/models/demo\nthe demo model, from where the program lies\n.TP\n"
+      "\\&../share/doc/galago\nthe documentation\n.SH SEE ALSO\n.BR ffmpeg (1),\n.BR ffprobe (1),\n"
       ".I ../share/doc/galago/docs/cli.md\n";
   return text + ".SH EXAMPLES\n" + roff_lines(app.get_footer());
 }

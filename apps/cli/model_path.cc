@@ -25,7 +25,8 @@ std::string download(const std::string& name) {
          ", and give -m " + folder;
 }
 
-// A file out of a model's folder, and a folder of GGUF files.
+// A file out of a model's folder, and a folder with settings whose weights are in GGUF files alone: without
+// the settings it is a model of GGUF files.
 void check_files_of_model(const std::filesystem::path& given) {
   std::error_code error;
   const std::string extension = given.extension().string();
@@ -38,19 +39,20 @@ void check_files_of_model(const std::filesystem::path& given) {
                  .expected = "the directory, or a GGUF file",
                  .hint = "give the directory: -m " + (folder.empty() ? "." : folder.string())});
   }
-  if (!std::filesystem::is_directory(given, error)) return;
+  if (!std::filesystem::is_regular_file(given / "config.json", error)) return;
   std::string gguf;
   for (std::filesystem::directory_iterator entry(given, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string kind = entry->path().extension().string();
     if (kind == ".safetensors") return;
     const std::string name = entry->path().string();
-    if (kind == ".gguf" && (gguf.empty() || name < gguf)) gguf = name;
+    const bool vision = entry->path().filename().string().find("mmproj") != std::string::npos;
+    if (kind == ".gguf" && !vision && (gguf.empty() || name < gguf)) gguf = name;
   }
   if (!gguf.empty())
     throw Error(ErrorCode::usage, {.where = "-m " + shortened(given.string(), 120),
-                                   .got = "a folder of GGUF files",
-                                   .expected = "one of them, or a folder with safetensors",
+                                   .got = "config.json and GGUF files",
+                                   .expected = "one of the files, or a folder with safetensors",
                                    .hint = "galago reads GGUF: give -m " + gguf});
 }
 
