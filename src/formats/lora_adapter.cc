@@ -26,7 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "adapter_config.json";
 constexpr const char* kTensors = "adapter_model.safetensors";
-constexpr double kMostAlpha = 1e6;
 
 // Keys that say how the adapter was trained or found its modules, which its tensors' names say again.
 // fan_in_fan_out is about layers that keep their weights the other way round; no family here has them.
@@ -76,14 +75,16 @@ bool is_off(const Json& value) {
 class Scaling {
  public:
   explicit Scaling(const JsonField& root)
-      : alpha_(root.has("lora_alpha") ? root.at("lora_alpha").number(-kMostAlpha, kMostAlpha) : 8),
+      : alpha_(root.value().contains("lora_alpha")
+                   ? root.at("lora_alpha").number(-kMostLoraScale, kMostLoraScale)
+                   : 8),
         root_of_rank_(boolean_or(root, "use_rslora", false)) {
     const auto patterns = root.find("alpha_pattern");
     if (!patterns) return;
     patterns->expect_object();
     for (const auto& [key, value] : patterns->value().items())
       patterns_.emplace_back(plain_pattern(*patterns, key),
-                             patterns->at(key).number(-kMostAlpha, kMostAlpha));
+                             patterns->at(key).number(-kMostLoraScale, kMostLoraScale));
   }
 
   double of(const std::string& module, int64_t rank, const std::string& where) const {
@@ -188,7 +189,11 @@ class Reader {
 
  private:
   void place(LoraMatrix& matrix, std::string_view end, const std::string& stored, const TensorView& view) {
-    matrix.embedding |= end.starts_with(".lora_embedding");
+    const bool embedding = end.starts_with(".lora_embedding");
+    const bool product = embedding || end == ".lora_A.weight" || end == ".lora_B.weight";
+    if (product && (matrix.a.data || matrix.b.data) && matrix.embedding != embedding)
+      faults_.push_back(printable(stored) + ": of an embedding and of another layer at once");
+    if (product) matrix.embedding = embedding;
     if (end == ".lora_B.bias")
       put(matrix.bias, stored, view);
     else if (end.starts_with(".lora_magnitude"))

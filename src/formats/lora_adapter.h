@@ -12,6 +12,9 @@
 
 namespace galago {
 
+/// The largest lora_alpha, and the largest scale of a user: their product is far within a float.
+inline constexpr double kMostLoraScale = 1e6;
+
 /// What an adapter adds to one matrix W [out, in]: scale * B A. Of an embedding table [in, out]: scale * (B
 /// A)^T.
 struct LoraMatrix {

@@ -92,6 +92,19 @@ void add_product(Matrix w, const LoraMatrix& matrix, double scale) {
   kernels::linear(rows.matrix(), layer, w, {.scale = static_cast<float>(scale), .residual = w});
 }
 
+/// Error{model_invalid} for a sum that is no model's: an adapter with NaN, or numbers beyond a float.
+void check_finite(const Tensor& sum, const std::string& name) {
+  const float* const end = sum.data() + sum.size();
+  const float* const bad = std::find_if(sum.data(), end, [](float one) { return !std::isfinite(one); });
+  if (bad == end) return;
+  throw Error(ErrorCode::model_invalid,
+              {.where = printable(name) + " with its LoRA adapters",
+               .got = (std::isnan(*bad) ? "not a number" : "infinity") + std::string(" at element ") +
+                      std::to_string(bad - sum.data()),
+               .expected = "finite numbers",
+               .hint = "the adapter has such numbers itself, or its scale is too large"});
+}
+
 /// DoRA: each row of the sum gets the length that was learnt.
 void stretch(Matrix w, const TensorView& magnitude) {
   for (int64_t i = 0; i < w.rows; ++i) {
@@ -105,8 +118,11 @@ void stretch(Matrix w, const TensorView& magnitude) {
 /// Makes a changed tensor.
 class Sum {
  public:
-  Sum(std::shared_ptr<const Checkpoint> base, Change change, Shape shape)
-      : base_(std::move(base)), change_(std::move(change)), shape_(std::move(shape)) {}
+  Sum(std::string name, std::shared_ptr<const Checkpoint> base, Change change, Shape shape)
+      : name_(std::move(name)),
+        base_(std::move(base)),
+        change_(std::move(change)),
+        shape_(std::move(shape)) {}
 
   std::shared_ptr<const std::byte> make() const {
     const auto sum = std::make_shared<Tensor>(shape_);
@@ -120,6 +136,7 @@ class Sum {
     for (const auto& [bias, scale] : change_.biases)
       for (int64_t i = 0; i < sum->size(); ++i)
         sum->data()[i] += static_cast<float>(scale) * element(bias, i);
+    check_finite(*sum, name_);
     return {sum, reinterpret_cast<const std::byte*>(sum->data())};
   }
 
@@ -141,6 +158,7 @@ class Sum {
       if (base_->find(plane)) base_->unload(plane);  // a tied head may read the table, too
   }
 
+  std::string name_;
   std::shared_ptr<const Checkpoint> base_;
   Change change_;
   Shape shape_;
@@ -152,6 +170,8 @@ Shape shape_of(const TensorView& stored) {
   if (stored.dtype == DType::u8 && shape.size() == 2) shape[1] *= 2;
   return shape;
 }
+
+bool is_scale(double number) { return std::abs(number) <= kMostLoraScale; }  // NaN is none
 
 /// The fewest digits that read back as the same number.
 std::string shortest(double number) {
@@ -295,7 +315,7 @@ void apply(Checkpoint& checkpoint, const Adapters& adapters, const std::string& 
     for (const std::string& plane : {name, name + kScaleSuffix, name + kMinimumSuffix})
       checkpoint.remove(plane);
     const TensorView outline{.dtype = DType::f32, .shape = shape, .data = nullptr};
-    checkpoint.add_made(name, outline, [sum = Sum(base, change, shape)] { return sum.make(); });
+    checkpoint.add_made(name, outline, [sum = Sum(name, base, change, shape)] { return sum.make(); });
   }
 }
 
@@ -308,10 +328,10 @@ Lora parse_lora(const std::string& text) {
   Lora lora{.directory = text.substr(0, colon)};
   const char* const end = text.data() + text.size();
   const auto read = std::from_chars(text.data() + colon + 1, end, lora.scale);
-  if (read.ec != std::errc() || read.ptr != end || !std::isfinite(lora.scale))
-    throw Error(
-        ErrorCode::usage,
-        {.where = "--lora", .got = in_quotes(text), .expected = "DIR or DIR:SCALE, where SCALE is a number"});
+  if (read.ec != std::errc() || read.ptr != end || !is_scale(lora.scale))
+    throw Error(ErrorCode::usage, {.where = "--lora",
+                                   .got = in_quotes(text),
+                                   .expected = "DIR or DIR:SCALE, a number of at most a million"});
   return lora;
 }
 
@@ -321,10 +341,10 @@ std::shared_ptr<const ModelFiles> with_adapters(std::shared_ptr<const ModelFiles
   Adapters loaded;
   std::vector<std::string> notes;
   for (const Lora& one : adapters) {
-    if (!std::isfinite(one.scale))
+    if (!is_scale(one.scale))
       throw Error(ErrorCode::usage, {.where = one.directory.string(),
                                      .got = "a scale of " + shortest(one.scale),
-                                     .expected = "a finite number"});
+                                     .expected = "a number of at most a million"});
     loaded.push_back({one, std::make_shared<const LoraAdapter>(read_lora_adapter(one.directory))});
     notes.push_back("LoRA adapter " + one.directory.string() + ", scale " + shortest(one.scale));
   }

@@ -83,7 +83,8 @@ TEST(LoraAdapter, SettingsThatChangeTheArithmeticAreRefusedByName) {
       {R"(, "of_the_future": 1)", kUnsupported, "of_the_future"},
       {R"(, "alpha_pattern": {"q_(proj)+": 4})", kUnsupported, "alpha_pattern: got \"q_(proj)+\""},
       {R"(, "alpha_pattern": {"q_proj": 4, "self_attn.q_proj": 5})", kUnsupported, "two values"},
-      {R"(, "lora_alpha": "x")", kInvalid, "lora_alpha"}};
+      {R"(, "lora_alpha": "x")", kInvalid, "lora_alpha"},
+      {R"(, "lora_alpha": null)", kInvalid, "lora_alpha: got nothing"}};
   for (const Refusal& refusal : refusals) {
     const Error error = test::error_of([&] { read(refusal.settings); });
     EXPECT_EQ(error.code(), refusal.code) << refusal.settings;
@@ -112,11 +113,22 @@ TEST(LoraAdapter, TwoTensorsOfOneMeaningAreListed) {
   weights.add_random(std::string(kQ) + "lora_magnitude_vector", {6});
   weights.add_random(std::string(kQ) + "lora_magnitude_vector.weight", {6});
   weights.add_random("base_model.model.score.bias", {4}).add_random("score.modules_to_save.bias", {4});
+  weights.add_random("score.base_layer.weight", {4}).add_random("score.modules_to_save.weight", {4});
   const Error error = test::error_of([&] { read("", weights); });
   EXPECT_EQ(error.code(), kInvalid);
-  EXPECT_THAT(error.what(), AllOf(HasSubstr("3 faults"), HasSubstr("q_proj.lora_B.weight: another tensor"),
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("4 faults"), HasSubstr("q_proj.lora_B.weight: another tensor"),
                                   HasSubstr("lora_magnitude_vector.weight: another tensor"),
                                   HasSubstr("score.modules_to_save.bias: another tensor")));
+}
+
+TEST(LoraAdapter, MatricesOfAnEmbeddingAndOfALayerAreNotOfOneModule) {
+  Weights weights;
+  weights.add_random("a.lora_A.weight", {2, 8}).add_random("a.lora_embedding_B", {6, 2});
+  weights.add_random("b.lora_embedding_A", {2, 8}).add_random("b.lora_B.weight", {6, 2});
+  const Error error = test::error_of([&] { read("", weights); });
+  EXPECT_EQ(error.code(), kInvalid);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("2 faults"), HasSubstr("a.lora_embedding_B: of an embedding and"),
+                                  HasSubstr("b.lora_embedding_A: of an embedding and")));
 }
 
 TEST(LoraAdapter, FilesThatAreMissingAreNamed) {

@@ -72,6 +72,7 @@ class TinyModel {
   void add(const std::string& name, const TensorView& view) { tensors_.push_back({name, view, {}}); }
   void config(const std::string& text) { folder_.add("config.json", text); }
   void adapt(const std::string& name, const Shape& shape) { adapter_.add_random(name, shape); }
+  void adapt(const std::string& name, Tensor tensor) { adapter_.add(name, std::move(tensor)); }
   Checkpoint merged() const {
     write_safetensors(folder_.path() / "model.safetensors", tensors_);
     const auto lora = folder_.path() / "lora";
@@ -191,6 +192,27 @@ TEST(Adapters, OfMatricesInF64AreAdded) {
   EXPECT_NEAR(moved.data()[1], 6 + add.data()[1], 1e-6);
 }
 
+TEST(Adapters, SumsAreFiniteOrNamed) {
+  const std::vector<float> weight{1, 2, 3, 4};
+  const auto fault = [&](float a, float b) {
+    TinyModel model;
+    model.config("{}");
+    model.add("fc.weight", view_of(DType::f32, {2, 2}, weight));
+    Tensor left({1, 2}), right({2, 1});
+    left.data()[0] = left.data()[1] = a;
+    right.data()[0] = right.data()[1] = b;
+    model.adapt("fc.lora_A.weight", std::move(left));
+    model.adapt("fc.lora_B.weight", std::move(right));
+    const Checkpoint merged = model.merged();
+    const Error error = test::error_of([&] { merged.read("fc.weight"); });
+    EXPECT_EQ(error.code(), ErrorCode::model_invalid);
+    return std::string(error.what());
+  };
+  EXPECT_THAT(fault(std::numeric_limits<float>::quiet_NaN(), 1),
+              HasSubstr("fc.weight with its LoRA adapters: got not a number at element 0"));
+  EXPECT_THAT(fault(1e30F, 1e30F), HasSubstr("got infinity at element 0"));
+}
+
 TEST(Adapters, ABiasOfAnotherShapeOrTypeIsListed) {
   const std::vector<float> numbers(4096, 1);
   const auto fault = [&](const TensorView& bias) {
@@ -246,13 +268,14 @@ TEST(Adapters, ScalesAreFiniteNumbersBehindAColon) {
   EXPECT_EQ(parse_lora("a/b").scale, 1);
   EXPECT_EQ(parse_lora("a/b:0.5").scale, 0.5);
   EXPECT_EQ(parse_lora("a:b:-2").directory, "a:b");
-  for (const char* text : {"a:x", "a:", "a:inf", "a:nan", "a:1x"})
+  EXPECT_EQ(parse_lora("a:-1e6").scale, -1e6);
+  for (const char* text : {"a:x", "a:", "a:inf", "a:nan", "a:1x", "a:1e39", "a:-1e308", "a:1000001"})
     EXPECT_EQ(test::error_of([&] { parse_lora(text); }).code(), ErrorCode::usage) << text;
-  const double beyond = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(test::error_of([&] {
-              open_model(model("text_smollm2"), with({{adapter("smollm2_all"), beyond}}));
-            }).code(),
-            ErrorCode::usage);
+  for (const double beyond : {std::numeric_limits<double>::infinity(), 1e39})
+    EXPECT_EQ(test::error_of([&] {
+                open_model(model("text_smollm2"), with({{adapter("smollm2_all"), beyond}}));
+              }).code(),
+              ErrorCode::usage);
 }
 
 TEST(Adapters, OfATowerGiveItsPicturesAnotherKey) {
