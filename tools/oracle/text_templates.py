@@ -369,6 +369,32 @@ SNIPPETS = [
     "{% macro f(a) %}{{ a }}{% endmacro %}{{ f(1, a=2) }}",
     "{% macro f(a) %}{{ a }}{{ varargs }}{% endmacro %}{{ f(1, x=3) }}",
     "{% macro f(varargs) %}{{ varargs }}{% endmacro %}{{ f(1, 2) }}",
+    # cuts from the end, and ends within bounds
+    "{{ ' a b  c '.rsplit(none, 1) }} {{ ' a b  c '.rsplit() }} {{ ' a b  c '.rsplit(none, 0) }} {{ 'a,b,,c'.rsplit(',', 2) }} {{ 'a,b,,c'.rsplit(',', 0) }} {{ 'aaaa'.rsplit('aa') }} {{ 'aaa'.rsplit('aa', 1) }} {{ 'a,b'.rsplit(sep=',', maxsplit=1) }} {{ '\u00a0\u00e9\u2003b '.rsplit(none, 1) }} {{ ''.rsplit() }} {{ ''.rsplit('a') }} {{ 'a b c  '.split(none, 1) }}",
+    "{{ 'a'.rsplit('') }}",
+    "{{ 'abc'.startswith('b', 1) }} {{ 'abc'.startswith('b', 1, 2) }} {{ 'abc'.startswith('', 3) }} {{ 'abc'.startswith('', 4) }} {{ 'abc'.endswith('b', 0, -1) }} {{ 'abc'.endswith(('x', 'b'), none, -1) }} {{ 'abc'.endswith('', 2, 1) }} {{ 'abc'.startswith(('a', 5)) }} {{ 'abc'.startswith(()) }} {{ '\u00e9b'.startswith('b', 1) }}",
+    "{{ 'abc'.startswith(5) }}",
+    "{{ 'abc'.startswith((5, 'a')) }}",
+    "{{ 'abc'.startswith(['a']) }}",
+    "{{ 'abc'.startswith('a', 1, 2, 3) }}",
+    "{{ 'abc'.startswith(prefix='a') }}",
+    # views of dicts
+    "{% set d = {'b': 1, 'a': [2]} %}{{ d.items() }} {{ d.keys() }} {{ d.values() | string }} {{ {}.items() }} {{ '' ~ d.keys() }} {{ [d.items()] }} {{ d.items()[0] }} {{ d.items() | length }} {{ d.items() | list }} {{ d.values() | last }} {{ d.items() is sequence }} {{ d.keys() is iterable }} {{ 'b' in d.keys() }} {{ d.keys() | join(',') }} {{ d.items() | sort }} {{ d.keys() | list | tojson }} {{ not {}.items() }} {{ '%s' % d.keys() }} {{ d.keys().x }} {{ d | items | list | tojson }} {{ missing | items | list }}",
+    "{{ {'a': 1}.items() | tojson }}",
+    "{{ [{'a': 1}.keys()] | tojson }}",
+    "{{ {'a': 1} | items | tojson }}",
+    "{{ {'a': 1}.keys() + ['x'] }}",
+    "{{ {'a': 1}.keys()[:1] }}",
+    "{{ {'a': 1}.keys().index('a') }}",
+    "{{ range(3) | tojson }}",
+    "{{ missing | dictsort }}",
+    # numbers of other bases
+    "{{ 0x1F }} {{ 0b1 + 0o7 }} {{ 0X1f }} {{ 0B1_1 }} {{ 0O17 }} {{ 0x_1 }} {{ 00 }} {{ 0_0 }} {{ 1_000 }} {{ [1, 2].0x1 }} {{ 012.5 }} {{ 1_0.0_1e1_0 }}",
+    "{{ 0xg }}",
+    "{{ 012 }}",
+    "{{ 1__0 }}",
+    "{{ 1_ }}",
+    "{{ 0b12 }}",
 ]
 
 

@@ -94,15 +94,16 @@ Value json_filter(const Value& value, const Values& arguments, Meter& meter) {
 }
 
 Value items_filter(const Value& value, Meter& meter) {
-  if (value.is_undefined()) return make_list({}, false, meter);
+  if (value.is_undefined()) return make_generator({}, meter);
   if (!value.dict()) meter.invalid("the items of " + value.kind(), "a dict");
   std::vector<Value> items;
   for (const auto& [key, held] : value.dict()->entries) items.push_back(make_list({key, held}, true, meter));
-  return make_list(std::move(items), false, meter);
+  return make_generator(std::move(items), meter);
 }
 
 Value dictsort(const Value& value, const Values& arguments, Meter& meter) {
   if (!arguments.positional.empty() || !arguments.named.empty()) meter.unsupported("dictsort with arguments");
+  if (value.is_undefined()) meter.invalid(value.kind(), "a dict");
   Values by_key;
   by_key.named.emplace_back("attribute", Value(int64_t{0}));
   return *ordering_filter("sort", items_filter(value, meter), by_key, meter);
@@ -334,6 +335,7 @@ bool apply_test(const std::string& name, const Value& value, const Values& argum
   if (name == "string") return value.text() != nullptr;
   if (name == "mapping") return value.dict() != nullptr;
   if (name == "iterable" && value.get<Value::Stream>()) return true;
+  if (name == "sequence" && value.list()) return value.list()->has_places();
   if (name == "sequence" || name == "iterable")
     return value.text() || value.list() || value.dict() || value.is_undefined();
   if (name == "number") return value.is_number();

@@ -226,6 +226,8 @@ Value Interpreter::eval_kind(const Expression& node) {
 Value Interpreter::eval_name(const std::string& name) {
   for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
     if (const auto found = scope->find(name); found != scope->end()) return found->second;
+  if (name == "cycler" || name == "joiner" || name == "lipsum")
+    meter_.unsupported("the function " + in_quotes(name));
   if (has_function(name)) return Value(std::make_shared<const Callable>(Callable{.name = name}));
   return Value::undefined(name);
 }
@@ -242,7 +244,8 @@ Value Interpreter::eval_slice(const Expression& node) {
   const auto stop = bound(2);
   const int64_t step = bound(3).value_or(1);
   if (step == 0) meter_.invalid("a slice with step 0", "a step");
-  if (!of.text() && !of.list()) meter_.invalid("a slice of " + of.kind(), "a string or list");
+  if (!of.text() && !(of.list() && of.list()->has_places()))
+    meter_.invalid("a slice of " + of.kind(), "a string or list");
   if (of.text()) meter_.read(of.text()->size());
   const auto offsets = of.text() ? code_point_offsets(of.text()->text()) : std::vector<size_t>();
   const size_t length = of.text() ? offsets.size() - 1 : of.list()->items.size();

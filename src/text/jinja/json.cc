@@ -82,7 +82,7 @@ class JsonWriter {
     meter_.step();
     if (const MarkedText* text = value.text()) {
       write_text(*text);
-    } else if (const Sequence* list = value.list()) {
+    } else if (const Sequence* list = value.list(); list && !list->range && list->has_places()) {
       write_list(*list, level);
     } else if (const Mapping* dict = value.dict()) {
       write_dict(*dict, level);

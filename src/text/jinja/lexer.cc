@@ -199,14 +199,55 @@ class Lexer {
     advance(end);
   }
 
+  /// 0x1F, 0b1, 0o7: the token has it in decimal. False when this is another number.
+  bool number_of_base() {
+    const char letter =
+        at_ + 1 < text_.size() && text_[at_] == '0' ? static_cast<char>(text_[at_ + 1] | 0x20) : '\0';
+    const unsigned base = letter == 'b' ? 2 : letter == 'o' ? 8 : letter == 'x' ? 16 : 0;
+    if (base == 0) return false;
+    const auto is_digit_at = [&](size_t i) {
+      const unsigned value = i < text_.size() ? digit_value(text_[i]) : base;
+      return value < base;
+    };
+    uint64_t value = 0;
+    size_t end = at_ + 2;
+    for (;;) {
+      const size_t digit = end < text_.size() && text_[end] == '_' ? end + 1 : end;
+      if (!is_digit_at(digit)) break;
+      value = value * base + digit_value(text_[digit]);
+      if (value > INT64_MAX) fail("a number of over 64 bits", "an integer of 64 bits");
+      end = digit + 1;
+    }
+    if (end == at_ + 2) return false;
+    check_number_ends(end);
+    add(Kind::integer, std::to_string(value));
+    advance(end);
+    return true;
+  }
+
+  static unsigned digit_value(char c) {
+    const char lower = static_cast<char>(c | 0x20);
+    if (is_digit(c)) return static_cast<unsigned>(c - '0');
+    return lower >= 'a' && lower <= 'f' ? static_cast<unsigned>(lower - 'a') + 10 : 99;
+  }
+
+  void check_number_ends(size_t end) {
+    if (end < text_.size() && is_name(text_[end]))
+      fail("the number " + in_quotes(text_.substr(at_, end + 1 - at_)), "a number of digits");
+  }
+
   void number() {
+    if (number_of_base()) return;
     std::string digits;
     bool floating = false;
     size_t end = at_;
     const auto run = [&] {
-      while (end < text_.size() && (is_digit(text_[end]) || text_[end] == '_')) {
-        if (text_[end] != '_') digits += text_[end];
-        ++end;
+      for (;;) {  // an underscore stands between two digits
+        const size_t next =
+            end < text_.size() && text_[end] == '_' && is_digit(text_[end - 1]) ? end + 1 : end;
+        if (next >= text_.size() || !is_digit(text_[next])) break;
+        digits += text_[next];
+        end = next + 1;
       }
     };
     run();
@@ -225,8 +266,9 @@ class Lexer {
       end += 1 + sign;
       run();
     }
-    if (end < text_.size() && is_name_start(text_[end]))
-      fail("the number " + in_quotes(text_.substr(at_, end + 1 - at_)), "a decimal number");
+    check_number_ends(end);
+    if (!floating && digits.size() > 1 && digits[0] == '0' && digits.find_first_not_of('0') != digits.npos)
+      fail("the number " + in_quotes(digits), "an integer that begins with no 0");
     add(floating ? Kind::floating : Kind::integer, std::move(digits));
     advance(end);
   }

@@ -46,32 +46,21 @@ Value stripped(const MarkedText& text, Side side, const Values& arguments, Meter
   return make_text(strip(text, arguments.text(0, "chars", meter).text(), side, meter), meter);
 }
 
-Value split_text(const MarkedText& text, const Values& arguments, Meter& meter) {
+Value split_text(const MarkedText& text, const Values& arguments, Side from, Meter& meter) {
   arguments.at_most(2, "split", meter);
   const Value* separator = arguments.find(0, "sep");
   const Value* most = arguments.find(1, "maxsplit");
   std::optional<std::string_view> at;
   if (separator && !separator->is_none()) at = arguments.text(0, "sep", meter).text();
-  return list_of(split(text, at, most ? as_integer(*most, meter) : -1, meter), meter);
+  const int64_t cuts = most ? as_integer(*most, meter) : -1;
+  return list_of(from == Side::left ? split(text, at, cuts, meter) : split_backwards(text, at, cuts, meter),
+                 meter);
 }
 
 Value split_to_lines(const MarkedText& text, const Values& arguments, Meter& meter) {
   arguments.at_most(1, "splitlines", meter);
   const Value* keep = arguments.find(0, "keepends");
   return list_of(split_lines(text, keep && keep->truth(), meter), meter);
-}
-
-/// startswith and endswith, which also take a tuple of texts.
-bool affix(const MarkedText& text, const Values& arguments, bool front, Meter& meter) {
-  arguments.at_most(1, "startswith", meter);
-  const auto matches = [&](const std::string& part) {
-    return front ? text.text().starts_with(part) : text.text().ends_with(part);
-  };
-  const Value* given = arguments.find(0, "prefix");
-  if (!given || !given->list()) return matches(arguments.text(0, "prefix", meter).text());
-  for (const Value& part : given->list()->items)
-    if (part.text() && matches(part.text()->text())) return true;
-  return false;
 }
 
 Value join_items(const MarkedText& separator, const Values& arguments, Meter& meter) {
@@ -146,10 +135,9 @@ Value text_method(const std::string& name, const MarkedText& text, const Values&
   if (name == "rstrip") return stripped(text, Side::right, arguments, meter);
   meter.read(text.size());
   if (auto found = form_method(name, text, arguments, meter)) return *std::move(found);
-  if (name == "split") return split_text(text, arguments, meter);
+  if (name == "split") return split_text(text, arguments, Side::left, meter);
+  if (name == "rsplit") return split_text(text, arguments, Side::right, meter);
   if (name == "splitlines") return split_to_lines(text, arguments, meter);
-  if (name == "startswith" || name == "endswith")
-    return Value(affix(text, arguments, name == "startswith", meter));
   if (name == "upper") return make_text(upper(text), meter);
   if (name == "lower") return make_text(lower(text), meter);
   if (name == "title") return make_text(title(text), meter);
@@ -184,7 +172,11 @@ Value dict_method(const std::string& name, const Value& self, const Values& argu
     meter.invalid("the dict method " + in_quotes(name), "a template that changes no dict");
   for (const auto& [key, value] : dict.entries)
     out.push_back(name == "keys" ? key : name == "values" ? value : make_list({key, value}, true, meter));
-  return make_list(std::move(out), false, meter);
+  return make_view(std::move(out),
+                   name == "items"  ? "dict_items"
+                   : name == "keys" ? "dict_keys"
+                                    : "dict_values",
+                   meter);
 }
 
 Value list_method(const std::string& name, const Sequence& list, const Values& arguments, Meter& meter) {
@@ -308,7 +300,7 @@ Values Values::from(size_t first) const {
 bool has_method(const Value& self, std::string_view name) {
   if (self.text()) return has(kTextMethods, name);
   if (self.dict()) return has(kDictMethods, name);
-  if (self.list()) return has(kListMethods, name);
+  if (self.list()) return self.list()->has_places() && has(kListMethods, name);
   return self.get<Value::LoopRef>() && (name == "cycle" || name == "changed");
 }
 

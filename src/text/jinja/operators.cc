@@ -30,7 +30,9 @@ Value repeat(const Value& value, int64_t times, Meter& meter) {
 }
 
 bool is_range(const Value& value) { return value.list() && value.list()->range; }
-bool is_sequence(const Value& value) { return value.text() != nullptr || (value.list() && !is_range(value)); }
+bool is_sequence(const Value& value) {
+  return value.text() != nullptr || (value.list() && !is_range(value) && value.list()->has_places());
+}
 /// Also True and False, which are integers to Python.
 bool is_integer(const Value& value) {
   return value.get<int64_t>() != nullptr || value.get<bool>() != nullptr;
@@ -79,7 +81,7 @@ Value arithmetic(const std::string& op, const Value& a, const Value& b, Meter& m
   if (a.is_number() && b.is_number())
     return float_arithmetic(op, as_double(a, meter), as_double(b, meter), meter);
   if (op == "+" && a.text() && b.text()) return join_texts(*a.text(), *b.text(), meter);
-  if (op == "+" && a.list() && b.list() && !is_range(a) && !is_range(b) &&
+  if (op == "+" && a.list() && b.list() && is_sequence(a) && is_sequence(b) &&
       a.list()->tuple == b.list()->tuple) {
     meter.step(static_cast<int64_t>(a.list()->items.size() + b.list()->items.size()) / 4);
     std::vector<Value> items = a.list()->items;
@@ -139,7 +141,7 @@ Value get_item(const Value& value, const Value& key, Meter& meter) {
       if (equal(entry.first, key, meter)) return entry.second;
   } else if (is_integer(key)) {
     const int64_t index = as_integer(key, meter);
-    if (const Sequence* list = value.list())
+    if (const Sequence* list = value.list(); list && list->has_places())
       if (const auto at = position(index, list->items.size())) return list->items[*at];
     if (const MarkedText* text = value.text()) {
       meter.read(text->size());

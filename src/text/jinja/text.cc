@@ -64,7 +64,7 @@ std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Met
   for (size_t at = skip(0, true); at < bytes.size();) {
     meter.step();
     if (most == 0) {
-      parts.push_back(strip(text.slice(at, bytes.size()), std::nullopt, Side::right, meter));
+      parts.push_back(text.slice(at, bytes.size()));
       break;
     }
     const size_t end = skip(at, false);
@@ -72,6 +72,28 @@ std::vector<MarkedText> split_at_space(const MarkedText& text, int64_t most, Met
     at = skip(end, true);
     if (most > 0) --most;
   }
+  return parts;
+}
+
+std::vector<MarkedText> split_backwards_at_space(const MarkedText& text, int64_t most, Meter& meter) {
+  std::vector<MarkedText> parts;
+  const std::string_view bytes = text.text();
+  const auto skip = [&](size_t end, bool space) {
+    while (end > 0) {
+      const auto c = unicode::decode_before(bytes, end);
+      if (unicode::is_python_space(c.value) != space) break;
+      end -= static_cast<size_t>(c.length);
+    }
+    return end;
+  };
+  for (size_t end = skip(bytes.size(), true); end > 0;) {
+    meter.step();
+    const size_t begin = most == 0 ? 0 : skip(end, false);
+    parts.push_back(text.slice(begin, end));
+    end = most == 0 ? 0 : skip(begin, true);
+    if (most > 0) --most;
+  }
+  std::reverse(parts.begin(), parts.end());
   return parts;
 }
 
@@ -113,6 +135,29 @@ std::vector<MarkedText> split(const MarkedText& text, std::optional<std::string_
     at = found + separator->size();
   }
   parts.push_back(text.slice(at, text.size()));
+  return parts;
+}
+
+std::vector<MarkedText> split_backwards(const MarkedText& text, std::optional<std::string_view> separator,
+                                        int64_t most, Meter& meter) {
+  if (!separator) return split_backwards_at_space(text, most, meter);
+  if (separator->empty()) meter.invalid("an empty separator", "a separator of some characters");
+  meter.read(text.size() + separator->size());
+  // Read backwards, the last copy is the first.
+  const std::string backwards(text.text().rbegin(), text.text().rend());
+  const std::string wanted(separator->rbegin(), separator->rend());
+  std::vector<MarkedText> parts;
+  size_t end = text.size();
+  for (; most != 0; --most) {
+    const size_t found = find_part(backwards, wanted, text.size() - end);
+    if (found == std::string::npos) break;
+    meter.step();
+    const size_t behind = text.size() - found;
+    parts.push_back(text.slice(behind, end));
+    end = behind - separator->size();
+  }
+  parts.push_back(text.slice(0, end));
+  std::reverse(parts.begin(), parts.end());
   return parts;
 }
 

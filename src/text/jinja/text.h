@@ -20,6 +20,9 @@ MarkedText strip(const MarkedText& text, std::optional<std::string_view> charact
 /// Parts between separators (at most `most` cuts), or between runs of white space when there is no separator.
 std::vector<MarkedText> split(const MarkedText& text, std::optional<std::string_view> separator, int64_t most,
                               Meter& meter);
+/// The same with the cuts counted from the end.
+std::vector<MarkedText> split_backwards(const MarkedText& text, std::optional<std::string_view> separator,
+                                        int64_t most, Meter& meter);
 /// Lines as Python's str.splitlines finds them, with or without their ends.
 std::vector<MarkedText> split_lines(const MarkedText& text, bool keep_ends, Meter& meter);
 /// The first `most` copies of `from` replaced.

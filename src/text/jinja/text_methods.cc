@@ -48,6 +48,24 @@ std::optional<Window> window_of(std::string_view text, const Values& arguments, 
   return Window{text.substr(begin, offsets[static_cast<size_t>(bounds.stop)] - begin), bounds.start};
 }
 
+/// startswith and endswith, which also take a tuple of texts.
+Value affix(const std::string& name, const MarkedText& text, const Values& arguments, Meter& meter) {
+  arguments.at_most(3, name, meter);
+  if (arguments.positional.empty() || !arguments.named.empty())
+    meter.invalid(name + "() with names of arguments or without any", "a string");
+  const auto window = window_of(text.text(), arguments, meter);
+  const auto matches = [&](const Value& part) {
+    if (!part.text()) meter.invalid(name + "() of " + part.kind(), "a string or a tuple of strings");
+    const std::string& wanted = part.text()->text();
+    meter.read(wanted.size());
+    if (!window) return false;
+    return name == "startswith" ? window->text.starts_with(wanted) : window->text.ends_with(wanted);
+  };
+  const Value& given = arguments.positional[0];
+  if (!given.list() || !given.list()->tuple) return Value(matches(given));
+  return Value(std::any_of(given.list()->items.begin(), given.list()->items.end(), matches));
+}
+
 /// find, rfind, index, rindex.
 Value position_of(const std::string& name, const MarkedText& text, const Values& arguments, Meter& meter) {
   arguments.at_most(3, name, meter);
@@ -188,6 +206,7 @@ std::optional<Value> search_method(const std::string& name, const MarkedText& te
                                    Meter& meter) {
   if (name == "find" || name == "rfind" || name == "index" || name == "rindex")
     return position_of(name, text, arguments, meter);
+  if (name == "startswith" || name == "endswith") return affix(name, text, arguments, meter);
   if (name == "count") return count_of(text, arguments, meter);
   if (name == "partition" || name == "rpartition") return partition(name, text, arguments, meter);
   return std::nullopt;

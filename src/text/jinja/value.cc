@@ -73,6 +73,7 @@ void write_range(const Range& range, MarkedText& out) {
 
 void write_list(const Sequence& list, MarkedText& out, Meter& meter) {
   if (list.range) return write_range(*list.range, out);
+  if (!list.view.empty()) out.append(std::string(list.view) + "(", false);
   out.append(list.tuple ? "(" : "[", false);
   for (size_t i = 0; i < list.items.size(); ++i) {
     if (i > 0) out.append(", ", false);
@@ -80,6 +81,7 @@ void write_list(const Sequence& list, MarkedText& out, Meter& meter) {
   }
   if (list.tuple && list.items.size() == 1) out.append(",", false);
   out.append(list.tuple ? ")" : "]", false);
+  if (!list.view.empty()) out.append(")", false);
 }
 
 void write_dict(const Mapping& dict, MarkedText& out, Meter& meter) {
@@ -110,7 +112,8 @@ void write_repr(const Value& value, MarkedText& out, Meter& meter) {
 }
 
 bool equal_lists(const Sequence& a, const Sequence& b, Meter& meter) {
-  if (a.tuple != b.tuple || a.range.has_value() != b.range.has_value() || a.items.size() != b.items.size())
+  if (a.tuple != b.tuple || a.range.has_value() != b.range.has_value() || a.view != b.view ||
+      a.items.size() != b.items.size())
     return false;
   for (size_t i = 0; i < a.items.size(); ++i)
     if (!equal(a.items[i], b.items[i], meter)) return false;
@@ -196,6 +199,7 @@ std::string Value::kind() const {
     std::string operator()(double) const { return "a float"; }
     std::string operator()(const Text&) const { return "a string"; }
     std::string operator()(const List& list) const {
+      if (!list->view.empty()) return "a view of a dict";
       return list->range ? "a range" : list->tuple ? "a tuple" : "a list";
     }
     std::string operator()(const Dict&) const { return "a dict"; }
@@ -231,6 +235,12 @@ Value make_list(std::vector<Value> items, bool tuple, Meter& meter) {
   }
   check_depth(depth + 1, meter);
   return Value(std::make_shared<const Sequence>(Sequence{std::move(items), tuple, depth + 1}));
+}
+
+Value make_view(std::vector<Value> items, std::string_view kind, Meter& meter) {
+  Sequence view = *make_list(std::move(items), false, meter).list();
+  view.view = kind;
+  return Value(std::make_shared<const Sequence>(std::move(view)));
 }
 
 Value make_dict(std::vector<std::pair<Value, Value>> entries, Meter& meter) {

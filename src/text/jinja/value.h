@@ -32,13 +32,17 @@ struct Range {
   int64_t step = 1;
 };
 
-/// A list, a tuple or a range.
+/// A list, a tuple, a range or a view of a dict.
 struct Sequence {
   std::vector<Value> items;
   bool tuple = false;
   int depth = 1;
   std::optional<Range> range{};  ///< set for a range
   bool group = false;            ///< a tuple of groupby: grouper and list
+  std::string_view view{};  ///< "dict_items", "dict_keys" or "dict_values" for what a dict's methods give
+
+  /// Whether it has places to look up, slice and add to.
+  bool has_places() const { return view.empty(); }
 };
 
 /// A dict, in the order of insertion.
@@ -132,6 +136,8 @@ struct Callable {
 /// Makers that charge the meter and check the nesting.
 Value make_text(MarkedText text, Meter& meter);
 Value make_list(std::vector<Value> items, bool tuple, Meter& meter);
+/// A view of a dict, `kind` is Python's name of it: a literal.
+Value make_view(std::vector<Value> items, std::string_view kind, Meter& meter);
 Value make_dict(std::vector<std::pair<Value, Value>> entries, Meter& meter);
 Value make_generator(std::vector<Value> items, Meter& meter);
 

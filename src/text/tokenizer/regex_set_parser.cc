@@ -105,27 +105,38 @@ bool SetParser::accept_posix(Set& set) {
   if (negated) named->negate();
   set.add(*std::move(named));
   at_ = end + 2;
+  check_no_range();
   return true;
+}
+
+/// Behind a class a dash begins no range: only the last one of the brackets stands for itself.
+void SetParser::check_no_range() {
+  if (next_is("-") && !next_is("-]") && !next_is("-&&")) invalid("a range that begins with a class");
 }
 
 void SetParser::element(Set& set) {
   char32_t c = take();
   if (c == '\\') {
     const char32_t escaped = take();
-    if (auto other = class_escape(escaped, true)) return set.add(*std::move(other));
+    if (auto other = class_escape(escaped, true)) {
+      set.add(*std::move(other));
+      return check_no_range();
+    }
     c = escaped == 'b' ? '\b' : character_escape(escaped);
+  }
+  if (next_is("-[:")) {
+    Set named;
+    ++at_;
+    if (accept_posix(named)) invalid("a range that ends with a class");
+    --at_;
   }
   const bool range = next_is("-") && !next_is("-]") && !next_is("-&&") && !next_is("-[");
   if (!range) return set.add(c, c);
-  const size_t dash = at_++;
+  ++at_;
   char32_t last = take();
   if (last == '\\') {
     const char32_t escaped = take();
-    if (class_escape(escaped, true)) {  // [a-\d]: the dash stands for itself
-      at_ = dash + 1;
-      set.add('-', '-');
-      return set.add(c, c);
-    }
+    if (class_escape(escaped, true)) invalid("a range that ends with a class");
     last = character_escape(escaped);
   }
   if (last < c) invalid("a range that ends before it begins");

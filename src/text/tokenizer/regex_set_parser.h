@@ -59,6 +59,7 @@ class SetParser {
  private:
   char32_t based(char32_t base, size_t most);
   bool accept_posix(Set& set);
+  void check_no_range();
   void element(Set& set);
 };
 

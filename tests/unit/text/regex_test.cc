@@ -121,6 +121,25 @@ TEST(RegexSearch, ManyRangesAreSearchedNotWalked) {
   EXPECT_EQ(matches("[à-ÿà-âz-é]+", "xàÿéáz!"), (std::vector<std::string>{"àÿéáz"}));
 }
 
+TEST(RegexSets, AClassIsNoEndOfARange) {
+  for (const char* refused : {"[a-\\d]", "[a-\\W]", "[a-\\p{L}]", "[--\\d]", "[a-\\d&&b]", "[a-[:digit:]z]",
+                              "[ab-[:^alpha:]]", "[\\w-z]", "[^\\w-a]", "[a\\d-z]", "[\\w-\\n]", "[\\w--z]",
+                              "[\\w--]", "[\\w-\\-]", "[\\w-[a]]", "[[:digit:]-a]", "[[:digit:]--a]"})
+    expect_refused(refused);
+  const auto joined = [](const char* pattern) {
+    std::string all;
+    for (const std::string& one : matches(pattern, "ab1-z,d")) all += one;
+    return all;
+  };
+  EXPECT_EQ(joined("[\\w-]"), "ab1-zd");
+  EXPECT_EQ(joined("[\\w-&&a]"), "a");
+  EXPECT_EQ(joined("[[b]-z]"), "b-z");
+  EXPECT_EQ(joined("[a-[b]]"), "ab-");
+  EXPECT_EQ(joined("[a-[^:digit:]]"), "ab1-z,");
+  EXPECT_EQ(joined("[a-c-e]"), "ab-");
+  EXPECT_EQ(joined("[a-c-\\d]"), "ab1-");
+}
+
 // Oniguruma has the superscripts and fractions of Latin-1 among \w, but not within brackets.
 TEST(RegexSets, WordsWithinBracketsAreFewer) {
   const std::string text = "a²_½7é‿";
