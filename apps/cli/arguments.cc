@@ -34,13 +34,11 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
-// Every flag of a command, as it is typed.
+// Every flag of a command that is a word: one letter is near any other.
 std::vector<std::string> flag_names(const CLI::App& command) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options([](const CLI::Option*) { return true; })) {
+  for (const CLI::Option* option : command.get_options([](const CLI::Option*) { return true; }))
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
-  }
   return names;
 }
 
@@ -175,7 +173,7 @@ class Arranger {
     if (const CLI::Option* option = find_option(command_, name)) return Flag{option, name, value};
     std::replace(name.begin() + std::min<std::ptrdiff_t>(2, std::ssize(name)), name.end(), '_', '-');
     if (const CLI::Option* option = find_option(command_, name)) return Flag{option, name, value};
-    const Habit* habit = find_habit(name);
+    const Habit* habit = find_habit(name, command_.get_name());
     if (!habit) return {};
     const std::string flag(habit->flag);
     const CLI::Option* option = find_option(command_, flag);
@@ -196,15 +194,20 @@ class Arranger {
     return Flag{option, name, rest};
   }
 
-  // The nearest flag of the command, or habit that leads to one.
+  // The nearest flag of the command, or habit that leads to one. A habit that is answered has to be one
+  // letter away: its answer does not say which word it took.
   std::optional<std::string> suggestion(const std::string& name) const {
-    std::vector<std::string> names = flag_names(command_);
+    std::vector<std::string> names = flag_names(command_), answered;
     for (const Habit& habit : habits())
-      if (habit.flag.empty() || find_option(command_, std::string(habit.flag)))
+      if ((habit.flag.empty() || find_option(command_, std::string(habit.flag))) &&
+          (habit.command.empty() || habit.command == command_.get_name()))
         for_each_name(habit.names, [&](std::string_view one) {
-          if (one.starts_with("--")) names.emplace_back(one);
+          if (one.starts_with("--")) (habit.answer.empty() ? names : answered).emplace_back(one);
         });
-    return nearest(name, names);
+    const auto known = nearest(name, names);
+    if (known && edit_distance(name, *known) <= 1) return known;
+    const auto other = nearest(name, answered);
+    return other && edit_distance(name, *other) <= 1 ? other : known;
   }
 
   [[noreturn]] void unknown(const std::string& name) const {
@@ -212,7 +215,7 @@ class Arranger {
     std::string hyphens = name;
     std::replace(hyphens.begin(), hyphens.end(), '_', '-');
     if (const auto near = suggestion(hyphens)) {
-      const Habit* habit = find_option(command_, *near) ? nullptr : find_habit(*near);
+      const Habit* habit = find_option(command_, *near) ? nullptr : find_habit(*near, command_.get_name());
       if (habit && !habit->answer.empty()) refuse(where, std::string(habit->answer));
       refuse(where, "did you mean " + (habit ? std::string(habit->flag) : *near) + "?");
     }

@@ -165,7 +165,7 @@ int run(const BenchFlags& flags) {
   status.show("loading the model");
   const BenchOptions options = bench_options(flags);
   const Clock clock;
-  auto loading = std::make_optional<Loading>();
+  auto loading = std::make_optional<EndsAtOnce>();
   const auto frontend = load_frontend(model_path(flags.model), model_options(flags.load));
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);

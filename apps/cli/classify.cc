@@ -92,12 +92,14 @@ int classify(ClassifyFlags& flags) {
   const std::filesystem::path path = model_path(flags.model);
   status.show("loading the model");
   const EmbeddingModel model = [&] {
-    const Loading loading;
+    const EndsAtOnce loading;
     return EmbeddingModel::load(path, flags.load);
   }();
   status.clear();
   warn(model.warnings());
+  auto planning = std::make_optional<EndsAtOnce>();
   flags.options.on_progress = [&](int64_t done, int64_t total) {
+    if (done > 0) planning.reset();
     const int64_t before = static_cast<int64_t>(labels.size());
     status.show(done < before ? "encoding labels: " + std::to_string(done) + " of " + std::to_string(before)
                               : "encoding images: " + std::to_string(done - before) + " of " +

@@ -19,10 +19,10 @@ namespace galago::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupt_seen = 0;
-volatile std::sig_atomic_t is_loading = 0;
+volatile std::sig_atomic_t ends_at_once = 0;
 
 void on_interrupt(int) {
-  if (is_loading != 0) _exit(kInterruptedExit);
+  if (ends_at_once != 0) _exit(kInterruptedExit);
   interrupt_seen = 1;
 }
 
@@ -79,11 +79,11 @@ void catch_interrupt() {
 
 bool interrupted() { return interrupt_seen != 0; }
 
-Loading::Loading() {
-  is_loading = 1;
+EndsAtOnce::EndsAtOnce() {
+  ends_at_once = 1;
   if (interrupted()) throw Cancelled{};
 }
-Loading::~Loading() { is_loading = 0; }
+EndsAtOnce::~EndsAtOnce() { ends_at_once = 0; }
 
 void warn(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) std::cerr << "galago: warning: " << one_line(warning) << "\n";

@@ -30,14 +30,15 @@ bool interrupted();
 /// Exit code after Ctrl-C, as shells expect it.
 inline constexpr int kInterruptedExit = 130;
 
-/// While it lives, Ctrl-C ends the process at once: a model that is being loaded leaves nothing behind to be
-/// cleaned, and no step of it has to look. Cancelled when Ctrl-C came before.
-class Loading {
+/// While it lives, Ctrl-C ends the process at once: a model that is being loaded, or a prompt that is being
+/// planned, leaves nothing behind to be cleaned, and no step of it has to look. Cancelled when Ctrl-C came
+/// before.
+class EndsAtOnce {
  public:
-  Loading();
-  ~Loading();
-  Loading(const Loading&) = delete;
-  Loading& operator=(const Loading&) = delete;
+  EndsAtOnce();
+  ~EndsAtOnce();
+  EndsAtOnce(const EndsAtOnce&) = delete;
+  EndsAtOnce& operator=(const EndsAtOnce&) = delete;
 };
 
 /// Model::warnings on stderr.

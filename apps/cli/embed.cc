@@ -104,22 +104,25 @@ int embed(const EmbedFlags& flags) {
   const std::filesystem::path path = model_path(flags.model);
   status.show("loading the model");
   const EmbeddingModel model = [&] {
-    const Loading loading;
+    const EndsAtOnce loading;
     return EmbeddingModel::load(path, flags.load);
   }();
   status.clear();
   warn(model.warnings());
+  std::optional<EndsAtOnce> planning;
   const auto options = [&](const std::string& things) -> EmbedOptions {
     return {
         .normalize = flags.normalize,
         .parse_special = flags.parse_special,
-        .on_progress = [&status, things](int64_t done, int64_t total) {
+        .on_progress = [&planning, &status, things](int64_t done, int64_t total) {
+          if (done > 0) planning.reset();
           status.show("encoding " + things + ": " + std::to_string(done) + " of " + std::to_string(total));
           return !interrupted();
         }};
   };
   PictureList pictures(flags.images);
   const Embeddings images = model.embed_images(pictures.source(), options("images"));
+  if (!images.cancelled && !texts.empty() && !interrupted()) planning.emplace();
   const Embeddings rows =
       images.cancelled ? Embeddings{.values = {}} : model.embed_texts(texts, options("texts"));
   const bool cancelled = images.cancelled || rows.cancelled;

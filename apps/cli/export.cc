@@ -42,10 +42,11 @@ Exported export_tower(const ExportFlags& flags, StatusLine& status) {
   const auto prefix = flags.prefix.empty() ? std::nullopt : std::optional(flags.prefix);
   std::shared_ptr<const ModelFiles> files;
   if (flags.checkpoint.empty()) files = open_model(model_path(flags.model));
+  const auto vision = files ? std::optional(load_vision_config(files)) : std::nullopt;
   const Checkpoint checkpoint = files ? files->checkpoint() : open_checkpoint(flags.checkpoint);
   done.from = files ? files->path().string() : flags.checkpoint;
   done.tower = extract_vision_tower_from_checkpoint(checkpoint, prefix);
-  if (files) done.settings = read_tower_settings(*files, load_vision_config(files), done.tower);
+  if (files) done.settings = read_tower_settings(*files, *vision, done.tower);
   status.show("writing " + grouped(std::ssize(done.tower.tensors)) + " tensors");
   done.rows_changed = to_hf_api(checkpoint, done.tower, done.settings, flags.output,
                                 {.existing = flags.force ? Existing::replace : Existing::refuse,
@@ -121,6 +122,7 @@ void add_checkpoint_flags(CLI::App& command, ExportFlags& flags) {
       command
           .add_option("--checkpoint", flags.checkpoint,
                       "A checkpoint without config: a safetensors file or a directory of them")
+          ->type_name("PATH")
           ->excludes(command.get_option("--model"));
   CLI::Option* heads =
       command.add_option("--heads", flags.settings.num_attention_heads, "Attention heads of the tower")
@@ -156,8 +158,10 @@ void add_export(CLI::App& app, Action& action) {
       ->type_name("DIR")
       ->required();
   add_model(*command, flags->model);
-  command->add_option("--prefix", flags->prefix,
-                      "Where the tower's tensors lie, if not in a usual place or if there are two");
+  command
+      ->add_option("--prefix", flags->prefix,
+                   "Where the tower's tensors lie, if not in a usual place or if there are two")
+      ->type_name("NAME");
   add_checkpoint_flags(*command, *flags);
   command->add_flag("--force", flags->force, "Replace the files of a folder that is not empty");
   command->add_flag("--json", flags->json, "Print one JSON object");

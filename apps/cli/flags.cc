@@ -1,8 +1,11 @@
 // See the header.
 #include "flags.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <random>
 
 #include "core/limits.h"
@@ -61,6 +64,8 @@ void add_numbers(CLI::App& command, LoadOptions& load) {
   add_pillow(command, load.pillow);
   command.add_option("--dtype", load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
       ->group(kSpeedGroup)
+      ->type_name("TYPE")
+      ->transform(dtype_name)
       ->capture_default_str();
   command
       .add_option("--compute", load.compute,
@@ -72,6 +77,24 @@ void add_numbers(CLI::App& command, LoadOptions& load) {
       .add_flag("!--no-mmap", load.mmap,
                 "Copy the weights instead of mapping the file: faster tokens, more memory, slower start")
       ->group(kSpeedGroup);
+}
+
+std::string dtype_name(const std::string& text) {
+  static const std::map<std::string, std::string> kNames = {
+      {"bfloat16", "bf16"}, {"float32", "f32"}, {"float", "f32"}, {"fp32", "f32"},
+      {"int8", "q8"},       {"q8_0", "q8"},     {"8bit", "q8"},   {"int4", "q4"},
+      {"q4_0", "q4"},       {"q4_1", "q4"},     {"4bit", "q4"},   {"default", "auto"}};
+  std::string name = text;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (name.starts_with("torch.")) name.erase(0, 6);
+  if (name == "f16" || name == "fp16" || name == "float16" || name == "half")
+    throw Error(ErrorCode::usage,
+                {.where = "--dtype",
+                 .got = text,
+                 .expected = "auto, f32, bf16, q8 or q4",
+                 .hint = "weights that are stored as float16 stay so with auto, the default"});
+  const auto found = kNames.find(name);
+  return found == kNames.end() ? name : found->second;
 }
 
 CLI::Option* add_strict(CLI::App& command, LoadOptions& load) {

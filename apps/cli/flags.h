@@ -27,6 +27,9 @@ CLI::Option* add_model(CLI::App& command, std::string& model,
                            "cache (default: the demo model that ships with galago)");
 /// The flags of every command that computes: threads, formats of weights, arithmetic.
 void add_numbers(CLI::App& command, LoadOptions& load);
+/// Names of other programs for --dtype: bfloat16, float32, int8, q8_0 and their like. Error{usage} for
+/// float16, which weights may be stored in, but are not converted to.
+std::string dtype_name(const std::string& text);
 /// --pillow, which is also one of add_numbers.
 CLI::Option* add_pillow(CLI::App& command, int& pillow);
 /// --strict.

@@ -17,7 +17,15 @@ constexpr std::string_view kContext =
     "the context is the model's own, and memory is taken as the answer grows: leave it out; -n bounds the "
     "answer";
 
+constexpr std::string_view kQuantize = "the folders are two words: galago quantize IN OUT --dtype q8";
+
 constexpr Habit kHabits[] = {
+    // Of one command.
+    {"-o --output --output-file --out --save --output-dir --outfile", "", kQuantize, "quantize"},
+    {"-m --model --model-path --input", "", kQuantize, "quantize"},
+    {"-o --output --output-file --out --save --output-dir", "--vision-tower", "", "export"},
+    {"-p --prompt", "--text", "--text TEXT gives a text, each time it is given", "embed"},
+    {"--candidate-labels --candidates --classes", "--labels", "", "classify"},
     // The answer.
     {"--n-predict --predict --max-tokens --num-predict --max-completion-tokens --new-tokens --max-new-token "
      "--num-tokens --tokens",
@@ -44,7 +52,8 @@ constexpr Habit kHabits[] = {
      "--dry-allowed-length --dry-penalty-last-n --top-n-sigma --top-nsigma --samplers --sampler-seq "
      "--sampling-seq --no-repeat-ngram-size --epsilon-cutoff --eta-cutoff",
      "", kFilters},
-    {"--ignore-eos", "--max-new-tokens", "an answer ends with the model's end token, or after -n tokens"},
+    {"--ignore-eos --eos-token --eos-token-id --bos-token --pad-token --pad-token-id", "--max-new-tokens",
+     "an answer ends with the model's end token, or after -n tokens"},
     {"-l --logit-bias --grammar --grammar-file -j --json-schema -jf --json-schema-file", "",
      "galago cannot bind an answer to a grammar or change single tokens"},
     // The question.
@@ -120,7 +129,7 @@ constexpr Habit kHabits[] = {
      "--prefill-chunk N reads a prompt N tokens at a time"},
     {"--mmap", "", "files are mapped unless --no-mmap is given: leave it out"},
     {"--mlock --direct-io -dio", "--no-mmap", "--no-mmap copies the weights into the process's own memory"},
-    {"--torch-dtype --precision --data-type --quantization --quantize -q --quant", "--dtype",
+    {"--torch-dtype --precision --data-type --quantization --quantize --quant", "--dtype",
      "--dtype f32, bf16, q8 or q4"},
     {"--load-in-4bit --int4", "--dtype", "--dtype q4"},
     {"--load-in-8bit --int8", "--dtype", "--dtype q8"},
@@ -132,12 +141,14 @@ constexpr Habit kHabits[] = {
     {"--log-disable --log-file --log-colors --log-prefix --log-timestamps --no-display-prompt "
      "--display-prompt --simple-io --color --colors --no-color --no-perf -co --quiet --silent --no-log "
      "--verbose-prompt "
-     "--stream --no-stream --progress --no-progress",
+     "--stream --progress --no-progress -q",
      "", kQuiet},
     {"-o --output --output-file --out --save", "",
      "the answer goes to standard output: galago run ... > FILE"},
+    {"--no-stream", "--json", "--json prints one object when the answer is whole"},
     {"--format --output-format --response-format --json-output", "--json", "--json prints one object"},
     {"--usage -?", "--help", ""},
+    {"-V --version", "", "galago version prints it"},
 };
 
 constexpr CommandHabit kCommands[] = {
@@ -158,8 +169,9 @@ constexpr CommandHabit kCommands[] = {
 std::span<const Habit> habits() { return kHabits; }
 std::span<const CommandHabit> command_habits() { return kCommands; }
 
-const Habit* find_habit(std::string_view name) {
+const Habit* find_habit(std::string_view name, std::string_view command) {
   for (const Habit& habit : kHabits) {
+    if (!habit.command.empty() && habit.command != command) continue;
     bool found = false;
     for_each_name(habit.names, [&](std::string_view one) { found = found || one == name; });
     if (found) return &habit;

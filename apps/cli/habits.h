@@ -11,16 +11,17 @@
 namespace galago::cli {
 
 struct Habit {
-  std::string_view names;   ///< flags, with spaces between them; hyphens stand for underscores too
-  std::string_view flag;    ///< galago's flag; "" when there is none
-  std::string_view answer;  ///< what to do; "" when `flag` means the same and is taken in its place
+  std::string_view names;      ///< flags, with spaces between them; hyphens stand for underscores too
+  std::string_view flag;       ///< galago's flag; "" when there is none
+  std::string_view answer;     ///< what to do; "" when `flag` means the same and is taken in its place
+  std::string_view command{};  ///< of this command alone, before the rows of all; "" for those
 };
 
 /// The whole table.
 std::span<const Habit> habits();
 
-/// The row that has this flag among its names.
-const Habit* find_habit(std::string_view name);
+/// The row that has this flag among its names: one of the command, or one of all commands.
+const Habit* find_habit(std::string_view name, std::string_view command = {});
 
 /// Words that are meant as a command, with the command: {"ask", "run"}.
 struct CommandHabit {

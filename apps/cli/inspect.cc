@@ -221,7 +221,10 @@ void add_inspect(CLI::App& app, Action& action) {
   add_token_limit(*command, flags->options.max_new_tokens,
                   "Tokens of its answer; -1: up to the end of the context (default: as in run)");
   add_chat_template(*command, flags->chat_template, "As in run");
-  command->add_option("--dtype", flags->dtype, "As in run")->capture_default_str();
+  command->add_option("--dtype", flags->dtype, "As in run")
+      ->type_name("TYPE")
+      ->transform(dtype_name)
+      ->capture_default_str();
   add_model_files(*command, flags->files);
   command->add_flag("--no-mmap", flags->no_mmap, "As in run");
   command->add_option("--prefill-chunk", flags->options.prefill_chunk, "As in run");

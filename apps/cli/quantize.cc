@@ -50,6 +50,9 @@ int run(const QuantizeFlags& flags) {
   const QuantisedModel done =
       quantise_model(model_path(flags.input), flags.output, weight_choice(flags.dtype), progress, lora);
   status.clear();
+  if (done.bytes_after >= done.bytes_before)
+    notice("no matrix could be made smaller as " + flags.dtype +
+           ": the folder holds the weights as they were");
   if (flags.json)
     print_json(to_json(flags, done));
   else
@@ -78,6 +81,7 @@ void add_quantize(CLI::App& app, Action& action) {
   command->add_option("OUT", flags->output, "The folder to write: new, or empty")->required();
   command->add_option("--dtype", flags->dtype, "Format of the weights")
       ->required()
+      ->transform(dtype_name)
       ->check(CLI::IsMember({"q8", "q4", "bf16"}));
   command->add_option("--lora", flags->lora, kLoraHelp)->type_name("DIR[:SCALE]")->allow_extra_args(false);
   command->add_flag("--json", flags->json, "Print one JSON object");

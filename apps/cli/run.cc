@@ -122,10 +122,7 @@ int report_failure(const Error& error, const std::string& prompt, bool json) {
 int run_all(const RunFlags& flags, const std::vector<std::string>& prompts, const Model& model,
             StatusLine& status) {
   std::vector<Request> requests(prompts.size(), flags.request);
-  for (size_t i = 0; i < requests.size(); ++i) {
-    requests[i].prompt = prompts[i];
-    requests[i].on_text = [](const StreamPiece&) { return !interrupted(); };
-  }
+  for (size_t i = 0; i < requests.size(); ++i) requests[i].prompt = prompts[i];
   const std::vector<Outcome> outcomes = model.ask_all(requests);
   status.clear();
   bool cancelled = false;
@@ -155,7 +152,8 @@ int run_all(const RunFlags& flags, const std::vector<std::string>& prompts, cons
 }
 
 int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
-  flags.request.on_text = [&](const StreamPiece& piece) {
+  flags.request.on_text = [&, started = flags.request.on_text](const StreamPiece& piece) {
+    started(piece);
     status.clear();
     if (!flags.json && !piece.text.empty()) print(piece.text);
     return !interrupted();
@@ -221,12 +219,18 @@ int run(RunFlags& flags) {
   const std::filesystem::path path = model_path(flags.model);
   status.show("loading the model");
   const Model model = [&] {
-    const Loading loading;
+    const EndsAtOnce loading;
     return Model::load(path, flags.load);
   }();
   status.clear();
   warn(model.warnings());
+  auto planning = std::make_optional<EndsAtOnce>();  // until something is there to be told
+  flags.request.on_text = [&](const StreamPiece&) {
+    planning.reset();
+    return !interrupted();
+  };
   flags.request.on_progress = [&](const Progress& p) {
+    planning.reset();
     status.show(p.tiles_done < p.tiles_total
                     ? "encoding tile " + std::to_string(p.tiles_done) + " of " + std::to_string(p.tiles_total)
                     : "reading " + std::to_string(p.prompt_tokens) + " prompt tokens");

@@ -85,12 +85,19 @@ void add_sampling(CLI::App& command, GenerateOptions& options) {
   add_texts(command, "--stop", options.stop, "End the answer before this text; may be given several times")
       ->group(group)
       ->type_name("TEXT");
+  CLI::Option* keep = command
+                          .add_flag_function(
+                              "--keep-special", [&options](int64_t) { options.keep_special = true; },
+                              "Show special tokens in the answer, the end token too (default: none, but the "
+                              "DocTags of a model "
+                              "that writes them)")
+                          ->group(group);
   command
       .add_flag_function(
-          "--keep-special,!--skip-special", [&options](int64_t times) { options.keep_special = times > 0; },
-          "Show special tokens in the answer, the end token too; or none of them (default: none, but the "
-          "DocTags of a model that writes them)")
-      ->group(group);
+          "--skip-special", [&options](int64_t) { options.keep_special = false; },
+          "Show no special tokens, not even DocTags")
+      ->group(group)
+      ->excludes(keep);
 }
 
 void add_cache(CLI::App& command, ImageCacheOptions& cache) {
@@ -143,6 +150,7 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
       .add_option("--kv-cache-dtype", flags.load.kv_cache_dtype,
                   "What is kept of each position: f32, or f16 in half the memory")
       ->group(kSpeedGroup)
+      ->type_name("TYPE")
       ->capture_default_str();
   add_cache(command, flags.load.image_cache);
   command.footer(

@@ -160,7 +160,9 @@ void add_trace(CLI::App& app, Action& action) {
   command->add_flag("--no-split", flags->no_split, "Encode each picture as one tile");
   add_token_limit(*command, flags->max_new_tokens,
                   "Greedy tokens; -1: up to the end of the context (default: 64)");
-  command->add_option("-o,--output", flags->output, "The safetensors file to write")->required();
+  command->add_option("-o,--output", flags->output, "The safetensors file to write")
+      ->type_name("FILE")
+      ->required();
   add_pillow(*command, flags->load.pillow);
   add_threads(*command, flags->load.threads);
   add_model_files(*command, flags->load);
@@ -176,6 +178,7 @@ void add_verify(CLI::App& app, Action& action) {
       app.add_subcommand("verify", "Compare a run with one made by transformers, station by station");
   add_model(*command, flags->model);
   command->add_option("--golden", flags->golden, "Directory that tools/oracle/make_golden.py wrote")
+      ->type_name("DIR")
       ->required();
   add_threads(*command, flags->load.threads);
   add_model_files(*command, flags->load);

@@ -2,7 +2,9 @@
 #include "wording.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <utility>
 
 namespace galago::cli {
 namespace {
@@ -14,6 +16,32 @@ constexpr size_t kWhereBytes = 240, kGotBytes = 600, kExpectedBytes = 400, kHint
 constexpr size_t kMostLines = 5;  // of a list, after its heading
 
 bool inside_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+/// A usage error of one of the library's options, by its flag.
+Error by_flag(const Error& error) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kFlags = {
+      {{"temperature", "--temp"},
+       {"top_k", "--top-k"},
+       {"top_p", "--top-p"},
+       {"min_p", "--min-p"},
+       {"repetition_penalty", "--repetition-penalty"},
+       {"max_new_tokens", "--max-new-tokens"},
+       {"prefill_chunk", "--prefill-chunk"},
+       {"stop", "--stop"},
+       {"kv_cache_dtype", "--kv-cache-dtype"},
+       {"dtype", "--dtype"},
+       {"compute", "--compute"},
+       {"mmproj", "--mmproj"},
+       {"template", "--template"}}};
+  if (error.code() != ErrorCode::usage) return error;
+  for (const auto& [option, flag] : kFlags)
+    if (error.where() == option)
+      return Error(error.code(), {.where = std::string(flag),
+                                  .got = error.got(),
+                                  .expected = error.expected(),
+                                  .hint = error.hint()});
+  return error;
+}
 
 }  // namespace
 
@@ -73,7 +101,8 @@ std::string first_lines(const std::string& text, size_t lines, size_t limit) {
   return left > 0 ? shown + "\n  and " + std::to_string(left) + " more" : shown;
 }
 
-Error brief(const Error& error) {
+Error brief(const Error& told) {
+  const Error error = by_flag(told);
   const bool list = error.got().find('\n') != std::string::npos;
   return Error(error.code(), {.where = shortened(error.where(), kWhereBytes),
                               .got = list ? first_lines(error.got(), kMostLines, kGotBytes) + "\n"

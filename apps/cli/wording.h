@@ -26,8 +26,8 @@ std::string shortened(std::string_view text, size_t limit);
 /// bytes; "and 50 more" counts the others, and those that such a last line counts already.
 std::string first_lines(const std::string& text, size_t lines, size_t limit);
 
-/// The error with no part longer than a few lines: a file's name, an argument or a value from a file may be
-/// of any length.
+/// The error as it is told: an option of the library by the flag that sets it (top_p is --top-p), no part
+/// longer than a few lines: a file's name, an argument or a value from a file may be of any length.
 Error brief(const Error& error);
 
 /// Ends with "s" unless there is one: 1 picture, 2 pictures.

@@ -118,7 +118,12 @@ VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) 
       return read_tower_config(
           root.find("vision_config").value_or(JsonField(absent, where + ": vision_config")),
           file.vision_type);
-  return model_file(model_type).make_frontend(files, Resizer::pillow13)->config().vision;
+  const ModelFile& file = model_file(model_type);
+  if (file.make_frontend == make_text_frontend)
+    throw Error(ErrorCode::model_unsupported, {.where = where + ": model_type",
+                                               .got = model_type + ", a text model",
+                                               .expected = "a model with a vision tower"});
+  return file.make_frontend(files, Resizer::pillow13)->config().vision;
 }
 
 void load_once(const std::shared_ptr<const ModelFiles>& files) {

@@ -49,19 +49,20 @@ TEST(Habits, EveryRowLeadsSomewhere) {
   for (const Habit& habit : habits())
     for_each_name(habit.names, [&](std::string_view view) {
       const std::string name(view), flag(habit.flag);
-      SCOPED_TRACE(name);
-      EXPECT_TRUE(seen.insert(name).second) << "twice in the table";
+      const std::string of = habit.command.empty() ? "run" : std::string(habit.command);
+      SCOPED_TRACE(of + " " + name);
+      EXPECT_TRUE(seen.insert(std::string(habit.command) + name).second) << "twice in the table";
       EXPECT_EQ(name.find('_'), std::string::npos);
-      const CLI::App& run = command(*app, "run");
+      const CLI::App& run = command(*app, of);
       EXPECT_EQ(run.get_option_no_throw(name), nullptr) << "a flag of its own";
       ASSERT_TRUE(flag.empty() || run.get_option_no_throw(flag)) << flag;
       if (habit.answer.empty()) {
         const bool value = run.get_option_no_throw(flag)->get_items_expected_max() > 0;
-        EXPECT_EQ(arrange(value ? Words{"run", name, "5"} : Words{"run", name}),
-                  value ? (Words{"run", flag, "5"}) : (Words{"run", flag}));
+        EXPECT_EQ(arrange(value ? Words{of, name, "5"} : Words{of, name}),
+                  value ? (Words{of, flag, "5"}) : (Words{of, flag}));
         return;
       }
-      const std::string text = said({"run", name, "5"});
+      const std::string text = said({of, name, "5"});
       EXPECT_THAT(text, HasSubstr(name));
       EXPECT_THAT(text, HasSubstr(std::string(habit.answer)));
     });
@@ -75,7 +76,9 @@ TEST(Habits, AnswersNameFlagsThatExist) {
   for (const Habit& habit : habits()) {
     const std::string text(habit.answer);
     for (std::sregex_iterator it(text.begin(), text.end(), flag), end; it != end; ++it)
-      EXPECT_TRUE(it->str() == "--local-dir" || command(*app, "run").get_option_no_throw(it->str()))
+      EXPECT_TRUE(it->str() == "--local-dir" ||
+                  command(*app, habit.command.empty() ? "run" : std::string(habit.command))
+                      .get_option_no_throw(it->str()))
           << it->str() << " in: " << text;
   }
 }
@@ -106,6 +109,7 @@ TEST(Arguments, MistakesAreNamedWithWhatWasMeant) {
   const Case cases[] = {
       {{}, "no command"},
       {{"rum"}, "unknown command \"rum\" (did you mean galago run?)"},
+      {{"\x1b[2J"}, "unknown command \"\\u001b[2J\""},
       {{"quantise"}, "did you mean galago quantize?"},
       {{"dance"}, "the commands are run, inspect"},
       {{"photo.jpg", "What?"}, "galago run photo.jpg"},
@@ -119,6 +123,16 @@ TEST(Arguments, MistakesAreNamedWithWhatWasMeant) {
       {{"run", "--crx-size", "1"}, "the context is the model's own"},
       {{"run", "--labels", "a"}, "galago classify has --labels"},
       {{"embed", "--temperature", "1"}, "galago run has --temp"},
+      {{"embed", "-p", "x"}, "--text TEXT gives a text"},
+      {{"bench", "-n", "3"}, "galago run has -n"},
+      {{"run", "-V"}, "galago version prints it"},
+      {{"run", "-x"}, "galago run --help shows its flags"},
+      {{"run", "-q"}, "leave it out"},
+      {{"run", "--no-stream"}, "--json prints one object"},
+      {{"run", "--eos-token", "x"}, "an answer ends with the model's end token"},
+      {{"run", "--oes-token", "x"}, "an answer ends with the model's end token"},
+      {{"quantize", "-m", "DIR"}, "galago quantize IN OUT"},
+      {{"quantize", "a", "-o", "DIR"}, "galago quantize IN OUT"},
       {{"run", "--zzzzzzzz"}, "galago run --help shows its flags"},
       {{"run", "-p"}, "-p: got no value, expected -p TEXT"},
       {{"run", "-p", "--image", "a.png"}, "--image after it is a flag"},

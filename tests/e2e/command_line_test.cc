@@ -245,6 +245,26 @@ TEST(CommandLine, DocTagsAreKept) {
   EXPECT_GT(plan["memory"]["max_new_tokens"], 256) << "a page of text";
 }
 
+TEST(CommandLine, SpecialTokensAreShownOrNot) {
+  const Finished both = galago({"run", "-m", tiny(), "-p", "a", "--keep-special", "--skip-special"});
+  EXPECT_EQ(both.code, 64);
+  EXPECT_THAT(both.err, HasSubstr("excludes"));
+}
+
+TEST(CommandLine, ErrorsNameTheFlag) {
+  const auto said = [](const Words& words) {
+    const Finished done = galago(Words{"run", "-m", tiny(), "-p", "a"} + words);
+    EXPECT_EQ(done.code, 64) << done.err;
+    return done.err;
+  };
+  EXPECT_THAT(said({"--top-p", "1.5"}), HasSubstr("--top-p: got 1.5"));
+  EXPECT_THAT(said({"--temp", "-1"}), HasSubstr("--temp: got -1"));
+  EXPECT_THAT(said({"--dtype", "f8"}), HasSubstr("--dtype: got f8"));
+  EXPECT_THAT(said({"--dtype", "float16"}), HasSubstr("stay so with auto"));
+  EXPECT_THAT(said({"-p", "b", "--min-p", "7"}), HasSubstr("--min-p: got 7"));
+  EXPECT_EQ(galago({"run", "-m", tiny(), "-p", "a", "-n", "1", "--dtype", "bfloat16"}).code, 0);
+}
+
 TEST(CommandLine, HelpTeaches) {
   for (const char* command :
        {"run", "inspect", "trace", "verify", "export", "quantize", "embed", "classify", "bench"}) {

@@ -120,6 +120,7 @@ std::vector<Wrong> wrong() {
   const std::string file = tiny("grid25_llama3") + "/model.safetensors";
   return {
       {"no_such_model", {"-m", "/no/such/model"}, 66, "not_found"},
+      {"text_model", {"-m", tiny("text_smollm2")}, 78, "llama, a text model"},
       {"no_such_checkpoint", {"--checkpoint", "/no/such.safetensors", "--heads", "2"}, 66, "not_found"},
       {"checkpoint_without_heads", {"--checkpoint", file}, 64, "--heads"},
       {"heads_without_checkpoint", {"--heads", "2"}, 64, "--checkpoint"},

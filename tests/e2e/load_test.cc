@@ -176,5 +176,20 @@ TEST(Loading, EndsAtTheFirstSignal) {
   }
 }
 
+// So many tokens take a while to be made of a question, too.
+TEST(Loading, AQuestionThatIsReadEndsAtTheFirstSignal) {
+  const TempDir folder;
+  folder.add("question", std::string((16 << 20) - 1000, 'a'));
+  const std::vector<std::string> question = {"run", "-m", tiny("text_smollm2"), "-f", folder.file("question"),
+                                             "-t",  "1"};
+  const auto [code, whole] = processor_time(question, 0);
+  EXPECT_EQ(code, 65) << "more tokens than the context has";
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const auto [stopped, used] = processor_time(question, signal);
+    EXPECT_EQ(stopped, 130);
+    EXPECT_LT(used, whole / 2);
+  }
+}
+
 }  // namespace
 }  // namespace galago::test

@@ -57,6 +57,17 @@ TEST(Quantize, CountsInJson) {
   EXPECT_LT(done.json()["bytes_written"], done.json()["bytes"]);
 }
 
+TEST(Quantize, SaysThatNothingBecameSmaller) {
+  const TempDir folder;
+  const std::string out = folder.file("q8"), same = folder.file("same");
+  const Finished done = galago({"quantize", tiny(), out, "--dtype", "int8"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.err, IsEmpty());
+  const Finished again = galago({"quantize", out, same, "--dtype", "Q8_0"});
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("no matrix could be made smaller as q8"));
+}
+
 TEST(Quantize, Refuses) {
   const TempDir folder;
   const std::string out = folder.file("out");

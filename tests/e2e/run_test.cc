@@ -350,7 +350,7 @@ TEST(Run, TheCacheMayHoldHalves) {
   EXPECT_EQ(answer["usage"]["completion_tokens"], 12);
   const Finished refused = galago(ask({"--kv-cache-dtype", "bf16"}));
   EXPECT_EQ(refused.code, 64);
-  EXPECT_THAT(refused.err, HasSubstr("kv_cache_dtype: got bf16, expected f32 or f16"));
+  EXPECT_THAT(refused.err, HasSubstr("--kv-cache-dtype: got bf16, expected f32 or f16"));
 }
 
 }  // namespace
