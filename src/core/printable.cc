@@ -12,7 +12,7 @@ std::string printable(std::string_view text, size_t limit) {
     if (byte >= 0x20 && byte < 0x7f) {
       out += c;
     } else {
-      out += "\\x";
+      out += byte < 0x80 ? "\\u00" : "\\x";  // a character, or a byte of one or of none
       out += kHex[byte >> 4];
       out += kHex[byte & 15];
     }

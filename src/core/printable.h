@@ -8,7 +8,8 @@
 
 namespace galago {
 
-/// The text with control and non-ASCII bytes as \xHH, cut after `limit` characters with "..." appended.
+/// The text with control characters as \u00HH and bytes that are no ASCII as \xHH, cut after `limit`
+/// characters with "..." appended.
 std::string printable(std::string_view text, size_t limit = 120);
 /// printable() between double quotes.
 std::string in_quotes(std::string_view text, size_t limit = 120);

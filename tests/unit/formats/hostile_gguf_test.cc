@@ -144,7 +144,7 @@ const FileCase kCases[] = {
      }),
      kInvalid, "kkkkk: type: got 0 bytes left"},
     {"KeyWithEscapes", made([](GgufBuilder& b) { b.raw("\x1b[31m", 13, "x"); }), kInvalid,
-     "\\x1b[31m: got value type 13"},
+     "\\u001b[31m: got value type 13"},
     {"ValueType13", value(13, "x"), kInvalid, "k: got value type 13, expected 0 to 12"},
     {"ValueTypeMaximum", value(~0U, "x"), kInvalid, "k: got value type 4294967295"},
     {"ValueCutShort", value(10, "1234567"), kInvalid, "k: got 7 bytes left"},

@@ -229,7 +229,7 @@ TEST(MappedFile, IsFoundByItsAddresses) {
     const MappedFile file(path);
     begin = file.bytes().data();
     const MappedFile copy = file;
-    EXPECT_STREQ(mapped_file_at(begin), ((folder.path() / "mapped").string() + "\\x0a").c_str());
+    EXPECT_STREQ(mapped_file_at(begin), ((folder.path() / "mapped").string() + "\\u000a").c_str());
     EXPECT_NE(mapped_file_at(begin + 9'999), nullptr);
     EXPECT_EQ(mapped_file_at(begin + 10'000), nullptr);
     EXPECT_EQ(mapped_file_at(&elsewhere), nullptr);
