@@ -19,7 +19,10 @@ TEST(Quantize, WritesADirectoryThatRunsByItself) {
     const Finished done = galago({"quantize", tiny(), out, "--dtype", dtype});
     ASSERT_EQ(done.code, 0) << done.err;
     EXPECT_THAT(done.out, AllOf(HasSubstr(dtype), HasSubstr("written to " + out)));
-    EXPECT_THAT(done.err, IsEmpty());
+    if (dtype == "bf16")
+      EXPECT_THAT(done.err, HasSubstr("no matrix could be made smaller as bf16")) << "it is stored so";
+    else
+      EXPECT_THAT(done.err, IsEmpty());
     for (const auto& file : fs::directory_iterator(tiny()))
       if (file.path().extension() == ".json")
         EXPECT_EQ(read_bytes(out + "/" + file.path().filename().string()), read_bytes(file.path().string()));
