@@ -74,7 +74,7 @@ std::vector<Case> usage_cases() {
       {"missing_prompt", 64, "usage", {"run", "-m", "@m"}, nullptr, "", "--prompt"},
       {"flag_without_value", 64, "usage", {"run", "-m", "@m", "-p"}},
       {"n_is_no_number", 64, "usage", {"run", "-m", "@m", "-p", "x", "-n", "many"}},
-      {"n_is_zero", 64, "usage", {"run", "-m", "@m", "-p", "x", "-n", "0"}, nullptr, "", "max_new_tokens"},
+      {"n_is_zero", 64, "usage", {"run", "-m", "@m", "-p", "x", "-n", "0"}, nullptr, "", "--max-new-tokens"},
       {"bad_dtype", 64, "usage", kAsk + std::vector<std::string>{"--dtype", "q5"}, nullptr, "",
        "expected auto, f32, bf16, q8 or q4"},
       {"bad_threads", 64, "usage", kAsk + std::vector<std::string>{"-t", "-3"}},
