@@ -1,9 +1,13 @@
 // See the header. The document keeps the order of keys, which a template may write out.
 #include "conversation.h"
 
+#include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "core/limits.h"
 #include "core/printable.h"
@@ -14,7 +18,9 @@ namespace {
 
 using Ordered = nlohmann::ordered_json;
 
-constexpr int kMostKeys = 50'000;
+constexpr std::array<std::string_view, 5> kKeys = {"messages", "tools", "template_arguments",
+                                                   "add_generation_prompt", "continue_final_message"};
+constexpr int kMostKeys = 1000;  // of one object
 
 [[noreturn]] void fail(const std::string& where, const std::string& got, const std::string& expected) {
   throw Error(ErrorCode::input_invalid, {.where = where, .got = got, .expected = expected});
@@ -81,21 +87,26 @@ Message message_of(const Ordered& entry, const PartOpeners& open, const std::str
 
 /// Deep documents would cost stack when they are written out, and a key is looked for among those before it.
 Ordered parsed(const std::string& text, const std::string& file) {
-  int keys = 0;
+  std::vector<int> keys;  // of each object that stands open
   const auto shallow = [&](int depth, Ordered::parse_event_t event, Ordered&) {
-    keys += event == Ordered::parse_event_t::key;
-    if (depth > limits::kJsonDepth || keys > kMostKeys)
+    if (event == Ordered::parse_event_t::object_start) keys.push_back(0);
+    if (event == Ordered::parse_event_t::key) ++keys.back();
+    const bool wide = !keys.empty() && keys.back() > kMostKeys;
+    if (event == Ordered::parse_event_t::object_end) keys.pop_back();
+    if (depth > limits::kJsonDepth || wide)
       throw Error(ErrorCode::input_too_large,
                   {.where = file,
                    .got = "deeper or larger JSON",
-                   .expected = "at most " + std::to_string(limits::kJsonDepth) + " levels and " +
-                               std::to_string(kMostKeys) + " keys"});
+                   .expected = "at most " + std::to_string(limits::kJsonDepth) + " levels, and " +
+                               std::to_string(kMostKeys) + " keys in one object"});
     return true;
   };
   try {
     return Ordered::parse(text, shallow);
   } catch (const Ordered::parse_error& error) {
     fail(file, "something else at byte " + std::to_string(error.byte), "JSON");
+  } catch (const Ordered::exception&) {
+    fail(file, "a number beyond its range", "JSON");
   }
 }
 
@@ -115,6 +126,10 @@ void read_conversation(const std::string& text, const std::string& name, const P
   if (!document.is_object() || !document.contains("messages") || !document["messages"].is_array() ||
       document["messages"].empty())
     fail(name, shown(document), "a list of messages, or an object with \"messages\"");
+  for (const auto& [key, value] : document.items())
+    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end())
+      fail(name + ": " + printable(key, 60), "a key that means nothing here",
+           "messages, tools, template_arguments, add_generation_prompt or continue_final_message");
   const Ordered& list = document["messages"];
   for (size_t i = 0; i < list.size(); ++i)
     request.messages.push_back(message_of(list[i], open, name + ": messages[" + std::to_string(i) + "]"));

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "answer_text.h"
 #include "commands.h"
@@ -186,6 +187,12 @@ void read_messages(RunFlags& flags) {
   const PartOpeners open = {.image =
                                 [&](const std::string& word) {
                                   flags.images.push_back(word);
+                                  if (std::cmp_greater(flags.images.size(), limits::kImagesPerPrompt))
+                                    throw Error(
+                                        ErrorCode::input_too_large,
+                                        {.where = "--messages",
+                                         .got = "more pictures",
+                                         .expected = "at most " + std::to_string(limits::kImagesPerPrompt)});
                                   return open_image(word);
                                 },
                             .video =

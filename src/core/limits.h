@@ -73,9 +73,9 @@ inline constexpr int64_t kTemplateBytes = 1 << 20;
 /// Steps and nesting depth of a chat template's evaluation.
 inline constexpr int64_t kTemplateSteps = 1'000'000;
 inline constexpr int kTemplateDepth = 64;
-inline constexpr int kMessageJsonDepth = 32;  // of tools, tool calls and arguments of a template
-inline constexpr int64_t kMessageJsonValues = 10'000;
-inline constexpr int kMessages = 10'000;  // of one conversation
+inline constexpr int kMessageJsonDepth = 32;            // of tools, tool calls and arguments of a template
+inline constexpr int64_t kMessageJsonValues = 100'000;  // of one conversation
+inline constexpr int kMessages = 10'000;                // of one conversation
 /// Stop strings of one request, and the bytes of each.
 inline constexpr int kStopStrings = 64;
 inline constexpr int64_t kStopBytes = 4096;

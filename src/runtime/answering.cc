@@ -104,6 +104,7 @@ PromptText Answering::take_words() {
     ChatMessage& taken = text.messages.emplace_back();
     taken.role = message.role;
     taken.fields = message.fields;
+    taken.no_content = message.parts.empty();
     for (const MessagePart& part : message.parts) {
       ContentPart& content = taken.content.emplace_back();
       if (const auto* image = std::get_if<Image>(&part)) {

@@ -58,7 +58,10 @@ TEST(Messages, WhatIsWrongIsNamed) {
       {R"([{"role": "user", "content": [{"type": "audio"}]}])", "text, image, image_url or video"},
       {R"([{"role": "user", "content": [{"type": "image"}]}])", "no source of the picture"},
       {R"([{"role": "user", "content": [{"type": "image", "path": "/no/such.png"}]}])", "/no/such.png"},
-      {R"({"messages": [{"role": "user", "content": "a"}], "continue_final_message": 1})", "true or false"}};
+      {R"({"messages": [{"role": "user", "content": "a"}], "continue_final_message": 1})", "true or false"},
+      {R"({"messages": [{"role": "user", "content": "a"}], "documents": []})", "documents: got a key"},
+      {R"([{"role": "user", "content": "a", "x": 1e999}])", "a number beyond its range"},
+      {R"([{"role": "user <image>", "content": "a"}])", "role of a message"}};
   for (const auto& row : rows) {
     const Finished finished = run_file(row.content);
     EXPECT_THAT(finished.code, testing::AnyOf(65, 66)) << finished.err;

@@ -67,6 +67,7 @@ struct JsonStyle {
   std::optional<std::string> indent;
   std::string item_separator = ", ";
   std::string key_separator = ": ";
+  bool user = false;  ///< whether indent or separators are a user's text
 };
 MarkedText to_json(const Value& value, const JsonStyle& style, Meter& meter);
 

@@ -81,6 +81,7 @@ Value json_filter(const Value& value, const Values& arguments, Meter& meter) {
   if (indent && !indent->is_none()) {
     style.item_separator.assign(1, ',');
     style.indent = indentation(*indent, meter);
+    style.user = indent->text() && indent->text()->any_user();
   }
   if (separators && !separators->is_none()) {
     const Sequence* pair = separators->list();
@@ -89,6 +90,7 @@ Value json_filter(const Value& value, const Values& arguments, Meter& meter) {
     meter.scan(pair->items[0].text()->size() + pair->items[1].text()->size());
     style.item_separator = pair->items[0].text()->text();
     style.key_separator = pair->items[1].text()->text();
+    style.user |= pair->items[0].text()->any_user() || pair->items[1].text()->any_user();
   }
   return make_text(to_json(value, style, meter), meter);
 }

@@ -147,7 +147,7 @@ class Formatter {
       meter_.invalid("a field of one character", "a character or its number");
     std::string text;
     unicode::append(text, static_cast<char32_t>(code));
-    return MarkedText(text);
+    return MarkedText(text, true);  // a number may be a user's
   }
 
   void write_text(const Field& field, const MarkedText& text) {

@@ -59,6 +59,12 @@ class JsonWriter {
     out_.append(text, false);
   }
 
+  /// Indentation and separators, which a template may have from a user.
+  void put_given(std::string_view text) {
+    meter_.text(static_cast<int64_t>(text.size()));
+    out_.append(text, style_.user);
+  }
+
   void write_text(const MarkedText& text) {
     put("\"");
     meter_.text(static_cast<int64_t>(text.size()));
@@ -68,14 +74,14 @@ class JsonWriter {
 
   /// What stands before an item: a comma but for the first, and a new line when indenting.
   void separate(bool first, int level) {
-    if (!first) put(style_.item_separator);
+    if (!first) put_given(style_.item_separator);
     line(level);
   }
 
   void line(int level) {
     if (!style_.indent) return;
     put("\n");
-    for (int i = 0; i < level; ++i) put(*style_.indent);
+    for (int i = 0; i < level; ++i) put_given(*style_.indent);
   }
 
   void write(const Value& value, int level) {
@@ -120,7 +126,7 @@ class JsonWriter {
       separate(i == 0, level + 1);
       const Value& key = entries[i]->first;
       write_text(key.text() ? *key.text() : MarkedText(scalar(key)));
-      put(style_.key_separator);
+      put_given(style_.key_separator);
       write(entries[i]->second, level + 1);
     }
     if (!entries.empty()) line(level);

@@ -2,6 +2,7 @@
 #include "text/jinja/json_reader.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "core/printable.h"
@@ -13,7 +14,7 @@ namespace {
 /// Receives the parser's events.
 class Builder : public Json::json_sax_t {
  public:
-  explicit Builder(const std::string& where) : where_(where) {}
+  Builder(const std::string& where, int64_t& values_left) : where_(where), values_left_(values_left) {}
 
   bool null() override { return add(Value()); }
   bool boolean(bool value) override { return add(Value(value)); }
@@ -22,7 +23,11 @@ class Builder : public Json::json_sax_t {
     if (!std::in_range<int64_t>(value)) invalid("the number " + std::to_string(value), "at most 64 bits");
     return add(Value(static_cast<int64_t>(value)));
   }
-  bool number_float(number_float_t value, const string_t&) override { return add(Value(value)); }
+  bool number_float(number_float_t value, const string_t& text) override {
+    if (text.find_first_of(".eE") == std::string::npos)
+      invalid("the number " + printable(text, 40), "at most 64 bits");
+    return add(Value(value));
+  }
   bool string(string_t& value) override {
     return add(Value(std::make_shared<const MarkedText>(value, true)));
   }
@@ -49,6 +54,7 @@ class Builder : public Json::json_sax_t {
     std::string key;
     std::vector<Value> items;
     std::vector<std::pair<Value, Value>> entries;
+    std::unordered_map<std::string, size_t> places{};  // of keys among the entries
     int depth = 1;
   };
 
@@ -61,7 +67,7 @@ class Builder : public Json::json_sax_t {
   }
 
   bool add(Value value) {
-    if (++values_ > limits::kMessageJsonValues) too_large("more values", limits::kMessageJsonValues);
+    if (--values_left_ < 0) too_large("more values", limits::kMessageJsonValues);
     if (open_.empty()) {
       done_ = std::move(value);
       return true;
@@ -73,11 +79,9 @@ class Builder : public Json::json_sax_t {
       return true;
     }
     // As in Python, the last of equal keys counts, at the place of the first.
-    const auto same = std::find_if(holder.entries.begin(), holder.entries.end(), [&](const auto& entry) {
-      return entry.first.text()->text() == holder.key;
-    });
-    if (same != holder.entries.end())
-      same->second = std::move(value);
+    const auto [place, fresh] = holder.places.try_emplace(holder.key, holder.entries.size());
+    if (!fresh)
+      holder.entries[place->second].second = std::move(value);
     else
       holder.entries.emplace_back(Value(std::make_shared<const MarkedText>(holder.key, true)),
                                   std::move(value));
@@ -101,15 +105,15 @@ class Builder : public Json::json_sax_t {
   }
 
   const std::string& where_;
-  int64_t values_ = 0;
+  int64_t& values_left_;
   std::vector<Open> open_;
   Value done_;
 };
 
 }  // namespace
 
-Value read_json(std::string_view text, const std::string& where) {
-  Builder builder(where);
+Value read_json(std::string_view text, const std::string& where, int64_t& values_left) {
+  Builder builder(where, values_left);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }

@@ -3,6 +3,7 @@
 // json.loads.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,9 +11,9 @@
 
 namespace galago::jinja {
 
-/// Reads one JSON text. Error{input_invalid} with line and column for anything that is not JSON, numbers
-/// beyond 64 bits included; Error{input_too_large} over limits::kMessageJsonDepth or kMessageJsonValues.
-/// `where` opens the error.
-Value read_json(std::string_view text, const std::string& where);
+/// Reads one JSON text. Error{input_invalid} with the byte for anything that is not JSON, integers beyond 64
+/// bits included; Error{input_too_large} over limits::kMessageJsonDepth, or when there are more than
+/// values_left values, which it counts down. `where` opens the error.
+Value read_json(std::string_view text, const std::string& where, int64_t& values_left);
 
 }  // namespace galago::jinja

@@ -252,6 +252,7 @@ Value make_namespace(const Values& arguments, Meter& meter) {
 /// The date in the C locale's words.
 Value format_time(const Values& arguments, std::optional<int64_t> now, Meter& meter) {
   const std::string& format = arguments.text(0, "format", meter).text();
+  const bool user = arguments.text(0, "format", meter).any_user();
   std::tm parts{};
   if (now) {
     const std::time_t given = *now;
@@ -265,7 +266,7 @@ Value format_time(const Values& arguments, std::optional<int64_t> now, Meter& me
   // The host program may have set another locale.
   static const locale_t kPlain = newlocale(LC_ALL_MASK, "C", nullptr);
   const size_t length = strftime_l(buffer, sizeof buffer, format.c_str(), &parts, kPlain);
-  return make_text(MarkedText(std::string_view(buffer, length)), meter);
+  return make_text(MarkedText(std::string_view(buffer, length), user), meter);
 }
 
 }  // namespace

@@ -60,6 +60,19 @@ Value content_text(const ChatMessage& message, const std::string& where) {
   return user_text(text);
 }
 
+// A template puts roles into control tokens and around them: one that could close a turn or stand for a
+// picture is none.
+void check_role(const std::string& role) {
+  const bool plain = !role.empty() && role.size() <= 64 && std::all_of(role.begin(), role.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+  if (!plain)
+    throw Error(ErrorCode::input_invalid, {.where = "role of a message",
+                                           .got = in_quotes(role),
+                                           .expected = "1 to 64 letters, digits, - _ or ."});
+}
+
 int64_t message_bytes(const std::vector<ChatMessage>& messages, const TemplateContext& context) {
   if (std::cmp_greater(messages.size(), limits::kMessages))
     throw Error(ErrorCode::input_too_large, {.where = "messages",
@@ -68,7 +81,7 @@ int64_t message_bytes(const std::vector<ChatMessage>& messages, const TemplateCo
   auto bytes = static_cast<int64_t>(context.tools.size() + context.arguments.size());
   for (const ChatMessage& message : messages) {
     bytes += static_cast<int64_t>(message.role.size() + message.fields.size());
-    unicode::require_well_formed(message.role, "role of a message");
+    check_role(message.role);
     for (const ContentPart& part : message.content) {
       bytes += static_cast<int64_t>(part.text.size());
       unicode::require_well_formed(part.text, "text of a message");
@@ -82,21 +95,26 @@ int64_t message_bytes(const std::vector<ChatMessage>& messages, const TemplateCo
 }
 
 /// A JSON object's entries; none of an empty text.
-std::vector<std::pair<Value, Value>> entries_of(const std::string& json, const std::string& where) {
+std::vector<std::pair<Value, Value>> entries_of(const std::string& json, const std::string& where,
+                                                int64_t& values_left) {
   if (json.empty()) return {};
-  const Value value = jinja::read_json(json, where);
+  const Value value = jinja::read_json(json, where, values_left);
   if (!value.dict())
     throw Error(ErrorCode::input_invalid, {.where = where, .got = value.kind(), .expected = "a JSON object"});
   return value.dict()->entries;
 }
 
-Value message_value(const ChatMessage& message, ContentForm form, const std::string& where) {
-  std::vector<std::pair<Value, Value>> entries = {
-      {Value::text("role"), Value::text(message.role)},
-      {Value::text("content"),
-       form == ContentForm::parts ? content_parts(message) : content_text(message, where)}};
+Value content_of(const ChatMessage& message, ContentForm form, const std::string& where) {
+  if (message.no_content) return Value();
+  return form == ContentForm::parts ? content_parts(message) : content_text(message, where);
+}
+
+Value message_value(const ChatMessage& message, ContentForm form, const std::string& where,
+                    int64_t& values_left) {
+  std::vector<std::pair<Value, Value>> entries = {{Value::text("role"), Value::text(message.role)},
+                                                  {Value::text("content"), content_of(message, form, where)}};
   int depth = 3;
-  for (auto& [key, value] : entries_of(message.fields, "fields of a message")) {
+  for (auto& [key, value] : entries_of(message.fields, "fields of a message", values_left)) {
     const std::string& name = key.text()->text();
     if (name == "role" || name == "content")
       throw Error(
@@ -108,9 +126,9 @@ Value message_value(const ChatMessage& message, ContentForm form, const std::str
   return dict_of(std::move(entries), depth);
 }
 
-Value tools_value(const std::string& json) {
+Value tools_value(const std::string& json, int64_t& values_left) {
   if (json.empty()) return Value();
-  Value tools = jinja::read_json(json, "tools");
+  Value tools = jinja::read_json(json, "tools", values_left);
   if (!tools.list())
     throw Error(ErrorCode::input_invalid,
                 {.where = "tools", .got = tools.kind(), .expected = "a JSON list of functions"});
@@ -122,19 +140,20 @@ MarkedText render_as(const jinja::Block& block, const std::string& where, Conten
                      jinja::Meter& meter) {
   std::vector<Value> list;
   int depth = 3;
+  int64_t values_left = limits::kMessageJsonValues;
   for (const ChatMessage& message : messages) {
-    list.push_back(message_value(message, form, where));
+    list.push_back(message_value(message, form, where, values_left));
     depth = std::max(depth, list.back().depth());
   }
   jinja::Interpreter::Variables variables;
   if (!context.bos_token.empty()) variables["bos_token"] = Value::text(context.bos_token);
   if (!context.eos_token.empty()) variables["eos_token"] = Value::text(context.eos_token);
   for (const auto& [name, token] : context.other_tokens) variables[name] = Value::text(token);
-  for (const auto& [key, value] : entries_of(context.arguments, "arguments of the template"))
+  for (const auto& [key, value] : entries_of(context.arguments, "arguments of the template", values_left))
     variables[key.text()->text()] = value;
   variables["messages"] = list_of(std::move(list), depth + 1);
   variables["add_generation_prompt"] = Value(context.add_generation_prompt);
-  variables["tools"] = tools_value(context.tools);
+  variables["tools"] = tools_value(context.tools, values_left);
   variables.try_emplace("documents", Value());
   return jinja::Interpreter(std::move(variables), context.now, meter).render(block);
 }
@@ -146,7 +165,10 @@ bool writes_content(const jinja::Block& block, ContentForm form, bool with_syste
   if (with_system) messages.push_back({"system", {{ContentPart::Type::text, "a"}}});
   messages.push_back({"user", {{ContentPart::Type::text, std::string(kProbe)}}});
   try {
-    const std::string text = render_as(block, "", form, messages, {}, meter).text();
+    const TemplateContext context{.bos_token = "<s>", .eos_token = "</s>"};
+    std::string text = render_as(block, "", form, messages, context, meter).text();
+    for (char& c : text)  // a template may change the case
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     const size_t at = text.find(kProbe);
     return at != std::string::npos && !(at >= 9 && text.compare(at - 9, 7, "'text':") == 0) &&
            !(at >= 9 && text.compare(at - 9, 7, "\"text\":") == 0);
@@ -180,16 +202,17 @@ std::optional<ContentForm> find_form(const jinja::Block& block, TemplateOwner ow
 // too.
 constexpr std::string_view kEnd = "CONTINUE_FINAL_MESSAGE_TAG ";
 
-/// Puts the mark behind the last text of the last message.
-void mark_end(std::vector<ChatMessage>& messages) {
+/// Puts the mark behind the last text of the last message, and returns the text.
+std::string mark_end(std::vector<ChatMessage>& messages) {
   if (!messages.empty()) {
     auto& parts = messages.back().content;
     const auto text = std::find_if(parts.rbegin(), parts.rend(), [](const ContentPart& part) {
       return part.type == ContentPart::Type::text;
     });
     if (text != parts.rend()) {
+      std::string unmarked = text->text;
       text->text += kEnd;
-      return;
+      return unmarked;
     }
   }
   throw Error(ErrorCode::input_invalid, {.where = "continue_final_message",
@@ -197,12 +220,14 @@ void mark_end(std::vector<ChatMessage>& messages) {
                                          .expected = "one to continue"});
 }
 
-/// The prompt up to the mark; without white space before it where the template stripped the mark's own.
-MarkedText until_mark(const MarkedText& written, jinja::Meter& meter) {
+/// The prompt up to the mark behind the final text; without white space before it where the template stripped
+/// the mark's own.
+MarkedText until_mark(const MarkedText& written, const std::string& final_text, jinja::Meter& meter) {
   const std::string& text = written.text();
   const std::string_view bare = kEnd.substr(0, kEnd.size() - 1);
   const size_t at = text.rfind(bare);
-  if (at == std::string::npos)
+  const MarkedText stripped = jinja::strip(MarkedText(final_text), {}, jinja::Side::both, meter);
+  if (at == std::string::npos || text.find(stripped.text()) == std::string::npos)
     throw Error(ErrorCode::input_invalid, {.where = "continue_final_message",
                                            .got = "a template that does not write the final message",
                                            .expected = "its text in the prompt"});
@@ -289,8 +314,8 @@ Segments ChatTemplate::render(const std::vector<ChatMessage>& messages,
                                    .got = "a final message to continue, and one to begin",
                                    .expected = "one of the two"});
   std::vector<ChatMessage> marked = messages;
-  mark_end(marked);
-  return until_mark(write(marked), meter).segments();
+  const std::string final_text = mark_end(marked);
+  return until_mark(write(marked), final_text, meter).segments();
 }
 
 TemplateContext read_template_context(const ModelFiles& files) {

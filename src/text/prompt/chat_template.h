@@ -26,10 +26,13 @@ struct ContentPart {
 
 /// One message of a conversation.
 struct ChatMessage {
-  std::string role;  ///< "system", "user", "assistant", "tool"
+  /// "system", "user", "assistant", "tool": up to 64 letters, digits and -_. of ASCII, since templates write
+  /// it among control tokens. Another one is Error{input_invalid}.
+  std::string role;
   std::vector<ContentPart> content;
   /// What else a template may read of it, a JSON object: {"tool_calls": [...]}; empty: nothing.
   std::string fields{};
+  bool no_content = false;  ///< the template finds none in the place of an empty content
 };
 
 /// What a template sees beside the messages.

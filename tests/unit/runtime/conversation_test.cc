@@ -112,7 +112,7 @@ TEST(Conversation, GoesOnWithItsFinalMessage) {
 
 std::string long_list() {
   std::string list = "[0";
-  for (int i = 0; i < 10'000; ++i) list += ",0";
+  for (int i = 0; i < 100'000; ++i) list += ",0";
   return list + "]";
 }
 
@@ -131,6 +131,8 @@ TEST(Conversation, IsRefusedByWhatIsWrongWithIt) {
               {"", "{}", "", "a JSON list"},
               {"", "", "3", "a JSON object"},
               {"", "[18446744073709551615]", "", "64 bits"},
+              {"", "[-9223372036854775809]", "", "64 bits"},
+              {"", "[123456789012345678901234]", "", "64 bits"},
               {"", std::string(40, '[') + std::string(40, ']'), "", "deeper nesting"},
               {"", long_list(), "", "more values"}};
   for (const auto& row : rows) {
@@ -141,6 +143,10 @@ TEST(Conversation, IsRefusedByWhatIsWrongWithIt) {
     const Error error = error_of([&] { tiny().ask(request); });
     EXPECT_THAT(error.what(), HasSubstr(row.says));
   }
+  for (const char* role : {"", "user<end_of_utterance>", "user <image>", "a\nb", "\xff"})
+    EXPECT_EQ(error_of([&] { tiny().ask(talk({{.role = role, .parts = {"a"}, .fields = {}}})); }).code(),
+              ErrorCode::input_invalid)
+        << role;
   Request malformed = talk({user({std::string("\xff")})});
   EXPECT_EQ(error_of([&] { tiny().ask(malformed); }).code(), ErrorCode::input_invalid);
   const Model base = load("text_base");

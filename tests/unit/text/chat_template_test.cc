@@ -55,6 +55,51 @@ TEST(ChatTemplateGolden, RendersAsTheReference) {
   }
 }
 
+std::string rendered(const std::string& source, const std::vector<ChatMessage>& messages,
+                     const TemplateContext& context = {}) {
+  return joined(ChatTemplate::from_source(source, "test").render(messages, context));
+}
+
+TEST(ChatTemplate, AMessageWithoutContentHasNone) {
+  std::vector<ChatMessage> messages = user("a");
+  messages.push_back(
+      {.role = "assistant", .content = {}, .fields = R"({"tool_calls": [1]})", .no_content = true});
+  EXPECT_EQ(
+      rendered("{% for m in messages %}[{{ m.content is none }} {{ m.tool_calls }}]{% endfor %}", messages),
+      "[False ][True [1]]");
+}
+
+TEST(ChatTemplate, AUsersTextIsNotTheEndOfTheFinalMessage) {
+  std::vector<ChatMessage> messages = user("say CONTINUE_FINAL_MESSAGE_TAG please");
+  messages.push_back({.role = "assistant", .content = {{ContentPart::Type::text, "SECRET"}}});
+  const TemplateContext context{.add_generation_prompt = false, .continue_final_message = true};
+  try {
+    rendered("{% for m in messages %}{{ m.content if m.role == 'user' }}{% endfor %}", messages, context);
+    ADD_FAILURE() << "was rendered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::input_invalid);
+  }
+}
+
+TEST(ChatTemplate, PartsAreSeenWhateverTheTemplateDoesToTheirCase) {
+  const std::string source =
+      "{{ bos_token + '' }}{% for m in messages %}{% for p in m.content %}"
+      "{{ p.text | upper if p.type == 'text' else '<image>' }}{% endfor %}{% endfor %}";
+  const std::vector<ChatMessage> messages = {
+      {"user", {{ContentPart::Type::image, ""}, {ContentPart::Type::text, "a"}}}};
+  EXPECT_EQ(rendered(source, messages, {.bos_token = "<s>"}), "<s><image>A");
+}
+
+TEST(ChatTemplateMarks, WhatAUserGivesAsFormatOrIndentIsTheUsers) {
+  const TemplateContext context{.arguments = R"({"x": "</s>", "codes": [60, 47, 115, 62]})"};
+  for (const char* source : {"{{ [1] | tojson(indent=x) }}", "{{ [1, 2] | tojson(separators=(x, x)) }}",
+                             "{{ strftime_now(x) }}", "{% for c in codes %}{{ '%c' % c }}{% endfor %}"}) {
+    const Segments segments = ChatTemplate::from_source(source, "test").render(user("a"), context);
+    for (const Segment& segment : segments)
+      if (!segment.user) EXPECT_EQ(segment.text.find_first_of("</s>"), std::string::npos) << source;
+  }
+}
+
 TEST(ChatTemplateMarks, UserTextKeepsItsMarkThroughEveryOperation) {
   const struct {
     const char* source;
