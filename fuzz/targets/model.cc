@@ -1,5 +1,6 @@
 // A whole model directory, loaded and asked. In: {"base": a folder of tests/data/models, "files": {name: text
 // or document}, "header": the safetensors header, "prompt": text}; what is not given is the base's own.
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -48,7 +49,7 @@ std::string with_header(const std::string& checkpoint, const std::string& header
   checkpoint.copy(reinterpret_cast<char*>(&length), sizeof length);
   const uint64_t changed = header.size();
   return std::string(reinterpret_cast<const char*>(&changed), sizeof changed) + header +
-         checkpoint.substr(sizeof length + length);
+         checkpoint.substr(std::min<uint64_t>(checkpoint.size(), sizeof length + length));
 }
 
 /// Lays the directory out in the scratch folder.
