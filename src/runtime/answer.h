@@ -12,7 +12,7 @@
 
 namespace galago {
 
-/// Turns tokens into text; src/models wires it to the tokenizer's streaming decoder.
+/// Turns tokens into text; TokenizerText (runtime/sequence.h) is the tokenizer's streaming decoder.
 class TokenText {
  public:
   virtual ~TokenText() = default;

@@ -1,5 +1,5 @@
 // What generation needs of a decoder: sequences that come and go, rows of embeddings in, logits out, a cache
-// that remembers. The decoder station's backbone is wired to this in src/models; tests use small fakes.
+// that remembers. The decoder station's backbone is wired to this in src/runtime; tests use small fakes.
 #pragma once
 
 #include <cstdint>

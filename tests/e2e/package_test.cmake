@@ -28,5 +28,5 @@ foreach(wanted IN ITEMS "include/galago/galago.h" "galagoConfig.cmake" "galago.p
     message(FATAL_ERROR "no ${wanted} in libgalago-dev:\n${output}")
   endif()
 endforeach()
-run(dpkg-deb --extract ${program} ${WORK}/root)
-run(${WORK}/root/usr/bin/galago run --image ${SOURCE}/tests/data/pictures/shapes_100x80.png -p "What is in the picture?" -n 8)
+run(dpkg-deb --extract ${program} ${WORK}/unpacked)
+run(${WORK}/unpacked/usr/bin/galago run --image ${SOURCE}/tests/data/pictures/shapes_100x80.png -p "What is in the picture?" -n 8)
