@@ -15,9 +15,9 @@ namespace {
 
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
 
-template <int kRows, int kVectors, class Asked>
+template <int kRows, int kVectors, class Fetch>
 void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const uint32_t* __restrict panel,
-           bool accumulate, float* __restrict sums, int64_t sums_stride, const Asked& ahead) {
+           bool accumulate, float* __restrict sums, int64_t sums_stride, const Fetch& prefetch) {
   __m512 sum[kRows][kVectors];
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r)
@@ -25,10 +25,10 @@ void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const 
     for (int v = 0; v < kVectors; ++v)
       sum[r][v] = accumulate ? _mm512_loadu_ps(sums + r * sums_stride + v * 16) : _mm512_setzero_ps();
   int64_t k = 0;
-  for (int part = 1; part <= kParts<Asked, kRows>; ++part) {
-    ahead.ask(part - 1);
-    for (const int64_t end = pairs * part / kParts<Asked, kRows>; k < end; ++k, panel += kVectors * 16) {
-      ahead.ask_next(kRows, a_stride, k);
+  for (int part = 1; part <= kParts<Fetch, kRows>; ++part) {
+    prefetch.data_row(part - 1);
+    for (const int64_t end = pairs * part / kParts<Fetch, kRows>; k < end; ++k, panel += kVectors * 16) {
+      prefetch.next_rows(kRows, a_stride, k);
       __m512bh b[kVectors];
 #pragma GCC unroll 3
       for (int v = 0; v < kVectors; ++v) b[v] = (__m512bh)_mm512_loadu_si512(panel + v * 16);
@@ -120,23 +120,24 @@ bool has_bf16_products() {
   return has;
 }
 
-template <int kVectors, class Asked>
+template <int kVectors, class Fetch>
 void bf16_block(const ConstMatrix& a, const float* panel, bool accumulate, const Matrix& sums,
-                const Asked& ahead) {
+                const Fetch& prefetch) {
   const auto some = [&]<int kRows>(auto& fewer, int64_t row) {
     for (; row + kRows <= a.rows; row += kRows)
       block<kRows, kVectors>(reinterpret_cast<const uint32_t*>(a.row(row)), a.stride, a.cols,
                              reinterpret_cast<const uint32_t*>(panel), accumulate, sums.row(row), sums.stride,
-                             ahead);
+                             prefetch);
     if constexpr (kRows > 1)
       if (row < a.rows) fewer.template operator()<kRows - 1>(fewer, row);
   };
   some.template operator()<24 / kVectors>(some, 0);  // sums in 24 of 32 registers
 }
 
-template void bf16_block<kBf16Vectors>(const ConstMatrix&, const float*, bool, const Matrix&, const Ahead&);
+template void bf16_block<kBf16Vectors>(const ConstMatrix&, const float*, bool, const Matrix&,
+                                       const Prefetch&);
 template void bf16_block<kBf16HeadVectors>(const ConstMatrix&, const float*, bool, const Matrix&,
-                                           const NothingAhead&);
+                                           const NoPrefetch&);
 
 }  // namespace galago::kernels::cpu
 
@@ -148,11 +149,12 @@ bool has_bf16_products() { return false; }
 void round_to_bf16(const float*, int64_t, uint16_t*) {}
 void sigmoid_to_bf16(SigmoidUnit, const float*, const float*, const float*, int64_t, uint16_t*) {}
 float exp_to_bf16(const float*, float, int64_t, uint16_t*) { return 0; }
-template <int kVectors, class Asked>
-void bf16_block(const ConstMatrix&, const float*, bool, const Matrix&, const Asked&) {}
-template void bf16_block<kBf16Vectors>(const ConstMatrix&, const float*, bool, const Matrix&, const Ahead&);
+template <int kVectors, class Fetch>
+void bf16_block(const ConstMatrix&, const float*, bool, const Matrix&, const Fetch&) {}
+template void bf16_block<kBf16Vectors>(const ConstMatrix&, const float*, bool, const Matrix&,
+                                       const Prefetch&);
 template void bf16_block<kBf16HeadVectors>(const ConstMatrix&, const float*, bool, const Matrix&,
-                                           const NothingAhead&);
+                                           const NoPrefetch&);
 
 }  // namespace galago::kernels::cpu
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "core/tensor.h"
-#include "kernels/cpu/ahead.h"
+#include "kernels/cpu/prefetch.h"
 
 namespace galago::kernels::cpu {
 
@@ -36,9 +36,9 @@ inline constexpr int kBf16HeadVectors = 2;
 
 /// sums [rows, kVectors vectors] (+)= a [rows, pairs] times panel [pairs][kVectors vectors], each place of a
 /// and of the panel a pair of bfloat16 whose two products are added.
-/// Instances: kBf16Vectors with Ahead, kBf16HeadVectors with NothingAhead.
-template <int kVectors, class Asked>
+/// Instances: kBf16Vectors with Prefetch, kBf16HeadVectors with NoPrefetch.
+template <int kVectors, class Fetch>
 void bf16_block(const ConstMatrix& a, const float* panel, bool accumulate, const Matrix& sums,
-                const Asked& ahead);
+                const Fetch& prefetch);
 
 }  // namespace galago::kernels::cpu

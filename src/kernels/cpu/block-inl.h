@@ -9,8 +9,8 @@
 
 #include <hwy/highway.h>
 
-#include "kernels/cpu/ahead.h"
 #include "kernels/cpu/load-inl.h"
+#include "kernels/cpu/prefetch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -26,9 +26,9 @@ constexpr int kSums = 12;
 
 /// c [kRows, kVectors vectors] = a [kRows, depth] times panel [depth][kVectors vectors], added to c on
 /// request.
-template <int kRows, int kVectors, class Asked>
+template <int kRows, int kVectors, class Fetch>
 HWY_NOINLINE void Block(const ConstMatrix& a, const float* HWY_RESTRICT panel, bool accumulate,
-                        const Matrix& c, const Asked& ahead) {
+                        const Matrix& c, const Fetch& prefetch) {
   static_assert(kRows * kVectors <= kSums);
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), depth = a.cols, a_stride = a.stride;
@@ -40,10 +40,10 @@ HWY_NOINLINE void Block(const ConstMatrix& a, const float* HWY_RESTRICT panel, b
     for (int v = 0; v < kVectors; ++v)
       sums[r][v] = accumulate ? hn::LoadU(d, c.row(r) + v * lanes) : hn::Zero(d);
   int64_t k = 0;
-  for (int part = 1; part <= kParts<Asked, kRows>; ++part) {
-    ahead.ask(part - 1);
-    for (const int64_t end = depth * part / kParts<Asked, kRows>; k < end; ++k, panel += kVectors * lanes) {
-      ahead.ask_next(kRows, a_stride, k);
+  for (int part = 1; part <= kParts<Fetch, kRows>; ++part) {
+    prefetch.data_row(part - 1);
+    for (const int64_t end = depth * part / kParts<Fetch, kRows>; k < end; ++k, panel += kVectors * lanes) {
+      prefetch.next_rows(kRows, a_stride, k);
       hn::Vec<Floats> b[kVectors];
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) b[v] = hn::LoadU(d, panel + v * lanes);

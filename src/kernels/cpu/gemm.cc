@@ -34,7 +34,7 @@ constexpr int kPanelVectors = kBf16Vectors;
 constexpr int kBlockRows = kSums / kPanelVectors;
 constexpr int64_t kMostDepth = 1024;  // of a panel at once: 192 KiB with 16 lanes, in the second cache
 constexpr int64_t kChunk = 256;       // weights of a row that become floats at once
-constexpr int64_t kAskAhead = 2 * kBlockRows;  // rows between those that are asked for and those in work
+constexpr int64_t kPrefetchRows = 2 * kBlockRows;  // rows between those that are prefetched and those in work
 
 int64_t PanelColumns() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(Floats())); }
 
@@ -106,15 +106,16 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
 
 /// sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel; at most kBlockRows rows.
 template <Arithmetic kKind>
-void Rows(const ConstMatrix& x, const float* panel, bool accumulate, const Matrix& sums, const Ahead& ahead) {
+void Rows(const ConstMatrix& x, const float* panel, bool accumulate, const Matrix& sums,
+          const Prefetch& prefetch) {
   if constexpr (kKind == Arithmetic::bf16) {
-    bf16_block<kBf16Vectors>(x, panel, accumulate, sums, ahead);
+    bf16_block<kBf16Vectors>(x, panel, accumulate, sums, prefetch);
   } else {
     int64_t row = 0;
     const auto step = [&]<int kRows>() {
       for (; row + kRows <= x.rows; row += kRows)
         Block<kRows, kPanelVectors>(x.slice_rows(row, kRows), panel, accumulate, sums.slice_rows(row, kRows),
-                                    ahead);
+                                    prefetch);
     };
     step.template operator()<kBlockRows>();
     step.template operator()<kBlockRows / 2>();
@@ -173,14 +174,14 @@ void FinishBlock(const Chain& chain, size_t index, int64_t row, int64_t first, c
   if (end.y.data != sums.data || !IsPlain(product)) Finish(product.epilogue, end);
 }
 
-/// Adds to `ahead` the places that FinishBlock will write of rows [row, row + kBlockRows).
-void AskForWritten(const Chain& chain, int64_t row, int64_t first, int64_t count, Ahead& ahead) {
+/// Adds to `prefetch` the places that FinishBlock will write of rows [row, row + kBlockRows).
+void PrefetchWritten(const Chain& chain, int64_t row, int64_t first, int64_t count, Prefetch& prefetch) {
   const bool pairs = chain.pairs.data != nullptr;
   const Matrix& to = pairs ? chain.pairs : chain.products.back().y;
   const int64_t size = pairs ? 2 : 4;
-  ahead.data = reinterpret_cast<const std::byte*>(to.row(row)) + first * size;
-  ahead.stride = to.stride * 4;
-  ahead.bytes = count * size;
+  prefetch.data = reinterpret_cast<const std::byte*>(to.row(row)) + first * size;
+  prefetch.stride = to.stride * 4;
+  prefetch.bytes = count * size;
 }
 
 /// Rows [begin, end) of the columns of one panel; x in places.
@@ -211,12 +212,12 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
       const float* last = nullptr;
       for (int64_t i = 0; i < links; ++i) {
         const Matrix sums = sums_of(i, row, rows);
-        Ahead ahead;
-        if (i == 0 && row + 2 * kBlockRows <= end) ahead.next = x.row(row + kBlockRows) + from;
-        if (last_depth && i + 1 == links && row + kAskAhead + kBlockRows <= end)
-          AskForWritten(chain, row + kAskAhead, first, count, ahead);
+        Prefetch prefetch;
+        if (i == 0 && row + 2 * kBlockRows <= end) prefetch.next = x.row(row + kBlockRows) + from;
+        if (last_depth && i + 1 == links && row + kPrefetchRows + kBlockRows <= end)
+          PrefetchWritten(chain, row + kPrefetchRows, first, count, prefetch);
         Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), packed + i * depth * width, from > 0,
-                    sums, ahead);
+                    sums, prefetch);
         if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);
         last = sums.data;
       }

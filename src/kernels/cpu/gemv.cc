@@ -20,7 +20,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// kRows rows of x against kOuts rows of weights; each of the kRows x kOuts dot products keeps one vector of
-/// partial sums. The first rows that read a weight ask for those to come, as rows of weights are too short
+/// partial sums. The first rows that read a weight prefetch those to come, as rows of weights are too short
 /// for the processor to guess the next: cache lines in the order in which they lie, whatever the order of
 /// use.
 template <int kRows, int kOuts, bool kFirst, class Element>
@@ -35,7 +35,7 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
     hn::Vec<Floats> a[kOuts], b[kOuts];
     for (int o = 0; o < kOuts; ++o) {
       Element::LoadTwo(weights + o * stride + c * Element::kBytes, a[o], b[o]);
-      if (kFirst) AskOnce(weights + kAhead + (c * kOuts + 2 * lanes * o) * Element::kBytes);
+      if (kFirst) PrefetchOnce(weights + kPrefetchBytes + (c * kOuts + 2 * lanes * o) * Element::kBytes);
     }
     for (int r = 0; r < kRows; ++r) {
       const auto first_x = hn::LoadU(d, x.row(r) + c), second_x = hn::LoadU(d, x.row(r) + c + lanes);
@@ -64,8 +64,8 @@ HWY_INLINE void OneRow(const float* HWY_RESTRICT x, int64_t cols, const std::byt
     for (int64_t c = 0; c + 2 * lanes <= cols; c += 2 * lanes) {
       hn::Vec<Floats> a, b;
       Element::LoadTwo(weights + c * Element::kBytes, a, b);
-      for (int64_t ask = 0; ask < 2 * lanes * Element::kBytes; ask += 64)
-        AskOnce(weights + kAhead + c * Element::kBytes + ask);
+      for (int64_t line = 0; line < 2 * lanes * Element::kBytes; line += 64)
+        PrefetchOnce(weights + kPrefetchBytes + c * Element::kBytes + line);
       sum = hn::MulAdd(hn::LoadU(d, x + c), a, sum);
       sum = hn::MulAdd(hn::LoadU(d, x + c + lanes), b, sum);
     }

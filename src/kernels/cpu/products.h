@@ -22,8 +22,8 @@ void many_row_feed_forward(ConstMatrix x, std::span<const Product> in, const Pro
 
 /// linear_each for at most kFewRows rows. What a row gives does not depend on the other rows, bit for bit.
 void few_row_products(ConstMatrix x, std::span<const Product> products);
-/// Bytes by which reading weights runs ahead of their use there.
-inline constexpr int64_t kAhead = 8192;
+/// Bytes between a weight that is read there and the one that is prefetched.
+inline constexpr int64_t kPrefetchBytes = 8192;
 /// Outputs that few_row_products finishes together.
 inline constexpr int64_t kOutputBlock = 16;
 

@@ -90,12 +90,12 @@ HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRo
       const std::byte* const values = panel + place.values + 4 * lane;
       TwoSums products[kRows];
       for (auto& two : products) two[0] = two[1] = hn::Zero(Ints());
-      AskOnce(panel + place.scales + kAhead);
+      PrefetchOnce(panel + place.scales + kPrefetchBytes);
       // Not unrolled: the processor's prefetchers follow each load instruction on its own.
 #pragma GCC unroll 1
       for (int64_t line = 0; line < kLines; ++line) {
         const auto weights = hn::LoadU(fours, reinterpret_cast<const uint8_t*>(values + line * kPanelLine));
-        AskOnce(values + line * kPanelLine + kAhead);
+        PrefetchOnce(values + line * kPanelLine + kPrefetchBytes);
         const auto low = hn::And(weights, hn::Set(fours, 15));
         const hn::Repartition<uint16_t, Ints> pairs;
         const auto high =

@@ -32,8 +32,8 @@ struct Rows {
   explicit Rows(const StoredRows& rows)
       : data(rows.data), count(rows.rows), pitch(rows.stride * Element::kBytes) {}
   const std::byte* at(int64_t row, int64_t col) const { return data + row * pitch + col * Element::kBytes; }
-  /// Rows after which what a row asks for is read.
-  int64_t ahead() const { return std::max<int64_t>(1, kAhead / pitch); }
+  /// Rows between one that is read and the one that is prefetched.
+  int64_t prefetch_rows() const { return std::max<int64_t>(1, kPrefetchBytes / pitch); }
 };
 
 /// Heads that read the same columns.
@@ -56,11 +56,11 @@ HWY_INLINE void ForHeads(const QueryRow& row, const Body& body) {
   }
 }
 
-/// scores[h * keys.count + k] = scale q_h . k for kHeads heads and kKeys keys (4 or 1) from `first` on. Asks
-/// for as many rows at `ask`.
+/// scores[h * keys.count + k] = scale q_h . k for kHeads heads and kKeys keys (4 or 1) from `first` on.
+/// Prefetches as many rows at `fetch`.
 template <int kHeads, int kKeys, class Element>
 HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Rows<Element>& keys, int64_t first,
-                       const std::byte* ask, float* scores) {
+                       const std::byte* fetch, float* scores) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), dim = row.head_dim;
   const float* const q = row.q + heads.first * dim;
@@ -72,7 +72,7 @@ HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Rows<Eleme
     hn::Vec<Floats> key[kKeys];
     for (int k = 0; k < kKeys; ++k) {
       key[k] = Element::Load(keys.at(first + k, heads.column + c));
-      AskOnce(ask + k * keys.pitch + (heads.column + c) * Element::kBytes);
+      PrefetchOnce(fetch + k * keys.pitch + (heads.column + c) * Element::kBytes);
     }
     for (int h = 0; h < kHeads; ++h) {
       const auto qv = hn::LoadU(d, q + h * dim + c);
@@ -93,15 +93,15 @@ HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Rows<Eleme
   }
 }
 
-/// All scores of a row. What is asked for ahead goes on with the first values.
+/// All scores of a row. Prefetching goes on with the first values.
 template <class Element>
 void AllScores(const QueryRow& row, const Rows<Element>& keys, const Rows<Element>& values, float* scores) {
-  const int64_t ahead = keys.ahead();
+  const int64_t distance = keys.prefetch_rows();
   const auto some = [&]<int kKeys>(int64_t k) {
-    const int64_t next = k + ahead;
-    const std::byte* const ask = next < keys.count ? keys.at(next, 0) : values.at(next - keys.count, 0);
+    const int64_t next = k + distance;
+    const std::byte* const fetch = next < keys.count ? keys.at(next, 0) : values.at(next - keys.count, 0);
     ForHeads(row, [&]<int kHeads>(const Heads& heads) {
-      Scores<kHeads, kKeys>(row, heads, keys, k, ask, scores);
+      Scores<kHeads, kKeys>(row, heads, keys, k, fetch, scores);
     });
   };
   int64_t k = 0;
@@ -133,10 +133,10 @@ Partial Exponentials(float* scores, int64_t count) {
 }
 
 /// out[h * head_dim + begin ..] of kHeads heads: kVectors vectors of the sum over keys [first, end) of weight
-/// * value, added to what is there unless `first` is 0. Asks for the values `ahead` rows later.
+/// * value, added to what is there unless `first` is 0. Prefetches the values `distance` rows later.
 template <int kHeads, int kVectors, class Element>
 HWY_INLINE void WeightedSum(const float* weights, const Rows<Element>& values, int64_t first, int64_t end,
-                            int64_t column, int64_t ahead, float* const (&out)[kHeads]) {
+                            int64_t column, int64_t distance, float* const (&out)[kHeads]) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   hn::Vec<Floats> sums[kHeads][kVectors];
@@ -147,7 +147,7 @@ HWY_INLINE void WeightedSum(const float* weights, const Rows<Element>& values, i
     hn::Vec<Floats> value[kVectors];
     for (int v = 0; v < kVectors; ++v) {
       value[v] = Element::Load(values.at(k, column + v * lanes));
-      AskOnce(values.at(k + ahead, column + v * lanes));
+      PrefetchOnce(values.at(k + distance, column + v * lanes));
     }
     for (int h = 0; h < kHeads; ++h) {
       const auto weight = hn::Set(d, weights[h * values.count + k]);
@@ -163,13 +163,14 @@ template <int kHeads, class Element>
 HWY_INLINE void Sums(const QueryRow& row, const Heads& heads, const float* weights,
                      const Rows<Element>& values, int64_t first, int64_t end, float* out) {
   constexpr int kVectors = hn::MaxLanes(Floats()) >= 16 ? 4 : 2;  // as many as registers hold sums
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), dim = row.head_dim, ahead = values.ahead();
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), dim = row.head_dim,
+                distance = values.prefetch_rows();
   weights += heads.first * values.count;
   float* to[kHeads];
   for (int h = 0; h < kHeads; ++h) to[h] = out + (heads.first + h) * dim;
   int64_t c = 0;
   const auto step = [&]<int kMany>() {
-    WeightedSum<kHeads, kMany>(weights, values, first, end, heads.column + c, ahead, to);
+    WeightedSum<kHeads, kMany>(weights, values, first, end, heads.column + c, distance, to);
     for (int h = 0; h < kHeads; ++h) to[h] += kMany * lanes;
     c += kMany * lanes;
   };

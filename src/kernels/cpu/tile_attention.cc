@@ -144,16 +144,16 @@ void Multiply(const ConstMatrix& a, const float* b, int64_t panels, int64_t pane
     const ConstMatrix rows = a.slice_rows(row, count);
     for (int64_t p = 0; p < panels; ++p) {
       const Matrix to(c.row(row) + p * Panel(), count, Panel(), c.stride);
-      block(rows, b + p * panel_stride, accumulate, to, NothingAhead());
+      block(rows, b + p * panel_stride, accumulate, to, NoPrefetch());
     }
     row += count;
   };
   if constexpr (kKind == Arithmetic::bf16) {
     while (row < a.rows)
-      some_rows(std::min<int64_t>(kBlockRows, a.rows - row), bf16_block<kVectors, NothingAhead>);
+      some_rows(std::min<int64_t>(kBlockRows, a.rows - row), bf16_block<kVectors, NoPrefetch>);
   } else {
     const auto step = [&]<int kRows>() {
-      while (row + kRows <= a.rows) some_rows(kRows, Block<kRows, kVectors, NothingAhead>);
+      while (row + kRows <= a.rows) some_rows(kRows, Block<kRows, kVectors, NoPrefetch>);
     };
     step.template operator()<kBlockRows>();
     step.template operator()<4>();

@@ -1,4 +1,4 @@
-// Memory that is asked for while something else is computed.
+// Prefetch: memory that is brought near while something else is computed.
 #pragma once
 
 #include <cstdint>
@@ -6,38 +6,38 @@
 
 namespace galago::kernels::cpu {
 
-/// What later blocks of a product will touch. A block asks for it little by little in the course of its work:
-/// all at once it would take the few places in which a processor waits for memory from the block's own
+/// What later blocks of a product will touch. A block prefetches it little by little in the course of its
+/// work: all at once it would take the few places in which a processor waits for memory from the block's own
 /// operands.
-struct Ahead {
+struct Prefetch {
   const float* next = nullptr;  ///< rows of the next block's first operand; as far apart as this one's
   const void* data = nullptr;   ///< rows of another matrix
   int64_t stride = 0;           ///< bytes from one of these rows to the next
   int64_t bytes = 0;            ///< of such a row
 
-  /// Has the cache lines of a row of `data` brought near.
-  void ask(int64_t row) const {
+  /// The cache lines of a row of `data`.
+  void data_row(int64_t row) const {
     const char* const begin = static_cast<const char*>(data) + row * stride;
     const auto before = static_cast<int64_t>(reinterpret_cast<uintptr_t>(begin) % 64);  // in its cache line
     for (int64_t b = -before; b < bytes; b += 64) __builtin_prefetch(begin + b);
   }
 
   /// Column `col` of a block of `rows` rows is in work: of 16 columns, which are a cache line, each of the
-  /// first asks for that line of one of the next rows.
-  void ask_next(int64_t rows, int64_t row_stride, int64_t col) const {
+  /// first prefetches that line of one of the next rows.
+  void next_rows(int64_t rows, int64_t row_stride, int64_t col) const {
     const int64_t row = col % 16;
     if (next && row < rows) __builtin_prefetch(next + row * row_stride + col);
   }
 };
 
 /// For blocks whose operands are near.
-struct NothingAhead {
-  void ask(int64_t) const {}
-  void ask_next(int64_t, int64_t, int64_t) const {}
+struct NoPrefetch {
+  void data_row(int64_t) const {}
+  void next_rows(int64_t, int64_t, int64_t) const {}
 };
 
-/// In how many parts a block of `kRows` rows goes through its columns: one for each row that it asks for.
-template <class Asked, int kRows>
-inline constexpr int kParts = std::is_empty_v<Asked> ? 1 : kRows;
+/// In how many parts a block of `kRows` rows goes through its columns: one for each row that it prefetches.
+template <class Fetch, int kRows>
+inline constexpr int kParts = std::is_empty_v<Fetch> ? 1 : kRows;
 
 }  // namespace galago::kernels::cpu
