@@ -138,7 +138,7 @@ BenchOptions bench_options(const BenchFlags& flags) {
   options.prompt = flags.prompt;
   options.context = flags.context;
   options.sequences = flags.sequences;
-  options.cache_dtype = flags.load.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
+  options.cache_dtype = cache_dtype(flags.load.kv_cache_dtype);
   if (flags.no_split) options.split = false;
   if (flags.images.size() > 1)
     throw Error(ErrorCode::usage, {.where = "--image",
@@ -192,10 +192,10 @@ int run(const BenchFlags& flags) {
                 {"model_type", frontend->config().model_type},
                 {"dtype", stored_types(checkpoint).name},
                 {"numbers",
-                 {{"dtype", flags.load.dtype},
-                  {"compute", flags.load.compute},
+                 {{"dtype", to_string(flags.load.dtype)},
+                  {"compute", to_string(flags.load.compute)},
                   {"mmap", flags.load.mmap},
-                  {"kv_cache_dtype", flags.load.kv_cache_dtype}}},
+                  {"kv_cache_dtype", to_string(flags.load.kv_cache_dtype)}}},
                 {"backend", kernels::backend_name()},
                 {"threads", kernels::threads()},
                 {"load_average", load},
@@ -236,12 +236,9 @@ void add_bench(CLI::App& app, Action& action) {
       ->add_option("--sequences", flags->sequences, "Sequences that the decode batch stage decodes together")
       ->check(CLI::Range(int64_t{1}, limits::kBatchSequences))
       ->capture_default_str();
-  command
-      ->add_option(
-          "--kv-cache-dtype", flags->load.kv_cache_dtype,
-          "What is kept of each position: f32, or f16 in half the memory, which long contexts read faster")
-      ->check(CLI::IsMember({"f32", "f16"}))
-      ->capture_default_str();
+  add_kv_cache_dtype(
+      *command, flags->load.kv_cache_dtype,
+      "What is kept of each position: f32, or f16 in half the memory, which long contexts read faster");
   add_texts(*command, "--only", flags->only, "Time this stage only; may be given several times")
       ->check(CLI::IsMember(BenchStages::names()));
   command->add_flag("--no-split", flags->no_split, "Encode the picture as one tile");

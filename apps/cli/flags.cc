@@ -24,6 +24,17 @@ std::optional<Number> whole_number(const std::string& text) {
   return number;
 }
 
+/// A flag with the words of an enum of galago/dtype.h.
+template <class Dtype, class Parse>
+CLI::Option* add_dtype(CLI::App& command, const std::string& flag, Dtype& dtype, Parse parse,
+                       const std::string& help) {
+  const CLI::callback_t take = [&dtype, parse](const CLI::results_t& words) {
+    dtype = parse(words.back());
+    return true;
+  };
+  return command.add_option(flag, take, help)->type_name("TYPE")->default_str(to_string(dtype));
+}
+
 [[noreturn]] void refuse(const char* flag, const std::string& got, const std::string& expected) {
   throw Error(ErrorCode::usage, {.where = flag, .got = got, .expected = expected});
 }
@@ -62,21 +73,23 @@ CLI::Option* add_threads(CLI::App& command, int& threads) {
 void add_numbers(CLI::App& command, LoadOptions& load) {
   add_threads(command, load.threads);
   add_pillow(command, load.pillow);
-  command.add_option("--dtype", load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")
-      ->group(kSpeedGroup)
-      ->type_name("TYPE")
-      ->transform(dtype_name)
-      ->capture_default_str();
-  command
-      .add_option("--compute", load.compute,
-                  "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
-      ->group(kSpeedGroup)
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
+  add_weight_dtype(command, load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")->group(kSpeedGroup);
+  add_dtype(command, "--compute", load.compute, compute_dtype,
+            "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
+      ->group(kSpeedGroup);
   command
       .add_flag("!--no-mmap", load.mmap,
                 "Copy the weights instead of mapping the file: faster tokens, more memory, slower start")
       ->group(kSpeedGroup);
+}
+
+CLI::Option* add_weight_dtype(CLI::App& command, WeightDtype& dtype, const std::string& help) {
+  const auto parse = [](const std::string& word) { return weight_dtype(dtype_name(word)); };
+  return add_dtype(command, "--dtype", dtype, parse, help);
+}
+
+CLI::Option* add_kv_cache_dtype(CLI::App& command, KvCacheDtype& dtype, const std::string& help) {
+  return add_dtype(command, "--kv-cache-dtype", dtype, kv_cache_dtype, help);
 }
 
 std::string dtype_name(const std::string& text) {

@@ -27,6 +27,10 @@ CLI::Option* add_model(CLI::App& command, std::string& model,
                            "cache (default: the demo model that ships with galago)");
 /// The flags of every command that computes: threads, formats of weights, arithmetic.
 void add_numbers(CLI::App& command, LoadOptions& load);
+/// --dtype, with the names of dtype_name too.
+CLI::Option* add_weight_dtype(CLI::App& command, WeightDtype& dtype, const std::string& help);
+/// --kv-cache-dtype.
+CLI::Option* add_kv_cache_dtype(CLI::App& command, KvCacheDtype& dtype, const std::string& help);
 /// Names of other programs for --dtype: bfloat16, float32, int8, q8_0 and their like. Error{usage} for
 /// float16, which weights may be stored in, but are not converted to.
 std::string dtype_name(const std::string& text);

@@ -24,8 +24,8 @@ struct InspectFlags {
   std::string prompt = "Describe the picture.";
   std::filesystem::path chat_template;
   GenerateOptions options;
-  std::string dtype = "auto";
-  std::string kv_cache_dtype = "f32";
+  WeightDtype dtype = WeightDtype::as_stored;
+  KvCacheDtype kv_cache_dtype = KvCacheDtype::f32;
   int threads = 0;
   bool no_mmap = false;
   bool no_split = false;
@@ -69,8 +69,8 @@ PlannedMemory plan_memory(const InspectFlags& flags, const Frontend& frontend, c
       token_budget(request.prompt_tokens, frontend.config().text.max_position_embeddings,
                    flags.options.max_new_tokens.value_or(frontend.answer_defaults().max_new_tokens));
   request.prefill_chunk = flags.options.prefill_chunk;
-  request.cache_dtype = flags.kv_cache_dtype == "f16" ? DType::f16 : DType::f32;
-  request.weights = weight_choice(flags.dtype);
+  request.cache_dtype = cache_dtype(flags.kv_cache_dtype);
+  request.weights = flags.dtype;
   request.mmap = !flags.no_mmap;
   request.threads = kernels::threads();
   memory.plan = plan_memory(frontend, checkpoint, request);
@@ -221,16 +221,11 @@ void add_inspect(CLI::App& app, Action& action) {
   add_token_limit(*command, flags->options.max_new_tokens,
                   "Tokens of its answer; -1: up to the end of the context (default: as in run)");
   add_chat_template(*command, flags->chat_template, "As in run");
-  command->add_option("--dtype", flags->dtype, "As in run")
-      ->type_name("TYPE")
-      ->transform(dtype_name)
-      ->capture_default_str();
+  add_weight_dtype(*command, flags->dtype, "As in run");
   add_model_files(*command, flags->files);
   command->add_flag("--no-mmap", flags->no_mmap, "As in run");
   command->add_option("--prefill-chunk", flags->options.prefill_chunk, "As in run");
-  command->add_option("--kv-cache-dtype", flags->kv_cache_dtype, "As in run")
-      ->check(CLI::IsMember({"f32", "f16"}))
-      ->capture_default_str();
+  add_kv_cache_dtype(*command, flags->kv_cache_dtype, "As in run");
   add_threads(*command, flags->threads);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(

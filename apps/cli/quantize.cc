@@ -48,7 +48,7 @@ int run(const QuantizeFlags& flags) {
   std::vector<Lora> lora;
   for (const std::string& one : flags.lora) lora.push_back(parse_lora(one));
   const QuantisedModel done =
-      quantise_model(model_path(flags.input), flags.output, weight_choice(flags.dtype), progress, lora);
+      quantise_model(model_path(flags.input), flags.output, weight_dtype(flags.dtype), progress, lora);
   status.clear();
   if (done.bytes_after >= done.bytes_before)
     notice("no matrix could be made smaller as " + flags.dtype +

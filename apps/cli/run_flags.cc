@@ -146,12 +146,9 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
           "Prompt tokens that go through the decoder at once; 0: all, the fastest, with the most memory")
       ->group(kSpeedGroup)
       ->capture_default_str();
-  command
-      .add_option("--kv-cache-dtype", flags.load.kv_cache_dtype,
-                  "What is kept of each position: f32, or f16 in half the memory")
-      ->group(kSpeedGroup)
-      ->type_name("TYPE")
-      ->capture_default_str();
+  add_kv_cache_dtype(command, flags.load.kv_cache_dtype,
+                     "What is kept of each position: f32, or f16 in half the memory")
+      ->group(kSpeedGroup);
   add_cache(command, flags.load.image_cache);
   command.footer(
       "Examples:\n"

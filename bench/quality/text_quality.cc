@@ -55,7 +55,7 @@ std::string read_file(const std::string& name) {
 }
 
 /// Mean of -log p(token | those before it in its window).
-double mean_surprise(const std::string& path, const std::string& dtype, const std::string& text) {
+double mean_surprise(const std::string& path, WeightDtype dtype, const std::string& text) {
   const auto frontend = load_frontend(path, {.numbers = {.dtype = dtype}});
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
@@ -88,7 +88,7 @@ double mean_surprise(const std::string& path, const std::string& dtype, const st
   return sum / static_cast<double>(count);
 }
 
-std::vector<std::vector<int32_t>> answers(const std::string& path, const std::string& dtype) {
+std::vector<std::vector<int32_t>> answers(const std::string& path, WeightDtype dtype) {
   const Model model = Model::load(path, {.dtype = dtype});
   std::vector<std::vector<int32_t>> all;
   for (const char* question : kQuestions) {
@@ -109,8 +109,9 @@ int main(int argc, char** argv) {
   try {
     std::vector<std::vector<int32_t>> baseline;
     for (int i = 3; i < argc; ++i) {
-      const double surprise = mean_surprise(argv[1], argv[i], read_file(argv[2]));
-      const auto given = answers(argv[1], argv[i]);
+      const WeightDtype dtype = weight_dtype(argv[i]);
+      const double surprise = mean_surprise(argv[1], dtype, read_file(argv[2]));
+      const auto given = answers(argv[1], dtype);
       if (baseline.empty()) baseline = given;
       int whole = 0, same = 0, tokens = 0;
       for (size_t q = 0; q < given.size(); ++q) {

@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "galago/dtype.h"
 #include "galago/error.h"
 #include "galago/options.h"
 
@@ -94,18 +95,15 @@ struct Lora {
 
 /// How a model is loaded. EmbeddingModel reads threads, dtype, compute, mmap, strict and lora.
 struct LoadOptions {
-  int threads = 0;             ///< at most 1024; 0: one per processor; holds for the whole process
-  std::string dtype = "auto";  ///< of weights: "auto" as stored, "f32", "bf16", "q8" or "q4"
-  /// Of products of many rows, with pictures and prompts: "f32", or "bf16", which rounds what is multiplied
-  /// and is up to twice as fast on a processor with AVX512_BF16; on others it changes nothing.
-  std::string compute = "f32";
+  int threads = 0;  ///< at most 1024; 0: one per processor; holds for the whole process
+  WeightDtype dtype = WeightDtype::as_stored;
+  ComputeDtype compute = ComputeDtype::f32;
   /// Whether weights are read where they lie in the file. false: matrices are copied when the model is
   /// loaded, into memory of the process's own, in large pages where the system has them: each token takes
   /// less time, loading and memory more, and processes no longer share the file (docs/memory.md).
   bool mmap = true;
   ImageCacheOptions image_cache;  ///< of Model; EmbeddingModel keeps nothing
-  /// What the decoder remembers of each position: "f32", or "f16" in half the memory (docs/memory.md).
-  std::string kv_cache_dtype = "f32";
+  KvCacheDtype kv_cache_dtype = KvCacheDtype::f32;
   /// The major version of Pillow whose resized pixels pictures get, 13 or 12: of portraits that shrink they
   /// differ in the last bit (docs/preprocessing.md).
   int pillow = 13;

@@ -23,7 +23,7 @@ struct MemoryRequest {
   int64_t max_new_tokens = 256;
   int64_t prefill_chunk = 0;       ///< GenerateOptions::prefill_chunk
   DType cache_dtype = DType::f32;  ///< f32 or f16
-  WeightChoice weights = WeightChoice::as_stored;
+  WeightDtype weights = WeightDtype::as_stored;
   bool mmap = true;  ///< LoadOptions::mmap
   int threads = 1;
   bool low_memory = true;  ///< LoadOptions::low_memory; `galago run` sets it

@@ -36,11 +36,11 @@ struct Plan {
 using Plans = std::map<std::string, Plan>;
 
 /// The matrices that a load of the files asks for, by name.
-Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightChoice choice) {
+Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightDtype dtype) {
   auto plans = std::make_shared<Plans>();
-  load_once(with_converter(files, [plans, choice] {
-    return [plans, choice](const std::string& name, const WeightView& stored) {
-      (*plans)[name] = {stored, chosen_format(choice, name, stored).value_or(stored.format)};
+  load_once(with_converter(files, [plans, dtype] {
+    return [plans, dtype](const std::string& name, const WeightView& stored) {
+      (*plans)[name] = {stored, chosen_format(dtype, name, stored).value_or(stored.format)};
       return stored;
     };
   }));
@@ -129,12 +129,8 @@ std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Pl
   return tensors;
 }
 
-const char* name_of(WeightChoice choice) {
-  return choice == WeightChoice::q4 ? "q4" : choice == WeightChoice::q8 ? "q8" : "bf16";
-}
-
-std::map<std::string, std::string> metadata_for(WeightChoice choice, const Plans& plans) {
-  std::map<std::string, std::string> metadata = {{"format", "pt"}, {"galago.dtype", name_of(choice)}};
+std::map<std::string, std::string> metadata_for(WeightDtype dtype, const Plans& plans) {
+  std::map<std::string, std::string> metadata = {{"format", "pt"}, {"galago.dtype", to_string(dtype)}};
   for (const auto& [name, plan] : plans) {
     if (plan.format == WeightFormat::q8)
       metadata["galago.q8"] =
@@ -184,7 +180,7 @@ void write_config(const ModelFiles& files, AtomicDirectory& to) {
 
 }  // namespace
 
-QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightChoice choice,
+QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightDtype dtype,
                               const QuantiseProgress& on_progress, const std::vector<Lora>& lora) {
   if (is_gguf_model(from))
     throw Error(ErrorCode::model_unsupported,
@@ -202,7 +198,7 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightCh
       open_model(from, {.numbers = {}, .mmproj = {}, .lora = lora});
   AtomicDirectory out(to, Existing::refuse);  // before the work that a refusal would waste
   const Checkpoint checkpoint = files->checkpoint();
-  const Plans plans = plans_for(files, choice);
+  const Plans plans = plans_for(files, dtype);
   const std::vector<NamedTensor> tensors = tensors_to_write(checkpoint, plans);
 
   QuantisedModel done{.matrices = {}, .bytes_before = checkpoint.bytes(), .bytes_after = 0};
@@ -214,7 +210,7 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightCh
   write_config(*files, out);
   int64_t written = 0;
   const auto total = static_cast<int64_t>(tensors.size());
-  write_safetensors(out.file("model.safetensors"), tensors, metadata_for(choice, plans),
+  write_safetensors(out.file("model.safetensors"), tensors, metadata_for(dtype, plans),
                     [&] { return !on_progress || on_progress(written++, total); });
   out.commit();
   return done;

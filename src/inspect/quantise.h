@@ -1,5 +1,6 @@
 // A model directory with its weights in another format, which loads by itself.
-// In: a model directory and a --dtype. Out: a directory with the same small files and one model.safetensors.
+// In: a model directory and a WeightDtype. Out: a directory with the same small files and one
+// model.safetensors.
 #pragma once
 
 #include <filesystem>
@@ -28,7 +29,7 @@ using QuantiseProgress = std::function<bool(int64_t done, int64_t total)>;
 /// Error{output_io}; Cancelled when on_progress says so.
 /// Adapters are merged.
 QuantisedModel quantise_model(const std::filesystem::path& from, const std::filesystem::path& to,
-                              WeightChoice choice, const QuantiseProgress& on_progress = {},
+                              WeightDtype dtype, const QuantiseProgress& on_progress = {},
                               const std::vector<Lora>& lora = {});
 
 }  // namespace galago

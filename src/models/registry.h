@@ -39,7 +39,7 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path,
                                              const ModelOptions& options = {});
 
 /// Reads a model's settings, tokenizer and template; no weights. They are read later, as the options
-/// say. Error{model_unsupported} lists what is supported, Error{usage} for other numbers.
+/// say. Error{model_unsupported} lists what is supported.
 std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
                                               const ModelOptions& options = {});
 /// The tower's settings of any model, or of a tower that stands alone. Error{model_unsupported} as

@@ -21,10 +21,10 @@ bool is_decoder_layer(const std::string& name) {
 /// and those that go into panels.
 class OwnedWeights {
  public:
-  OwnedWeights(WeightChoice choice, bool mmap) : choice_(choice), mmap_(mmap) {}
+  OwnedWeights(WeightDtype dtype, bool mmap) : dtype_(dtype), mmap_(mmap) {}
 
   WeightView get(const std::string& name, const WeightView& stored) {
-    const WeightFormat format = chosen_format(choice_, name, stored).value_or(stored.format);
+    const WeightFormat format = chosen_format(dtype_, name, stored).value_or(stored.format);
     const bool panels = goes_into_panels(name, format);
     if (format == stored.format && !panels && mmap_) return stored;
     const auto [place, added] = weights_.try_emplace(name);
@@ -35,7 +35,7 @@ class OwnedWeights {
   }
 
  private:
-  WeightChoice choice_;
+  WeightDtype dtype_;
   bool mmap_;
   WeightMemory memory_;
   std::map<std::string, WeightView> weights_;
@@ -71,31 +71,19 @@ class FilesWithCheckpoint final : public ModelFiles {
 
 }  // namespace
 
-WeightChoice weight_choice(const std::string& dtype) {
-  static const std::map<std::string, WeightChoice> kChoices = {{"auto", WeightChoice::as_stored},
-                                                               {"f32", WeightChoice::f32},
-                                                               {"bf16", WeightChoice::bf16},
-                                                               {"q8", WeightChoice::q8},
-                                                               {"q4", WeightChoice::q4}};
-  const auto found = kChoices.find(dtype);
-  if (found == kChoices.end())
-    throw Error(ErrorCode::usage, {.where = "dtype", .got = dtype, .expected = "auto, f32, bf16, q8 or q4"});
-  return found->second;
-}
-
-std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string& name,
+std::optional<WeightFormat> chosen_format(WeightDtype dtype, const std::string& name,
                                           const WeightView& stored) {
   const bool whole_groups = stored.cols % kWeightGroup == 0;
-  switch (choice) {
-    case WeightChoice::as_stored:
+  switch (dtype) {
+    case WeightDtype::as_stored:
       return std::nullopt;
-    case WeightChoice::f32:  // floats are widened when they are read, which loses nothing
+    case WeightDtype::f32:  // floats are widened when they are read, which loses nothing
       return is_quantised(stored.format) ? std::optional(WeightFormat::f32) : std::nullopt;
-    case WeightChoice::bf16:  // float16 has as many bytes and more bits of precision
+    case WeightDtype::bf16:  // float16 has as many bytes and more bits of precision
       return stored.format == WeightFormat::f32 ? std::optional(WeightFormat::bf16) : std::nullopt;
-    case WeightChoice::q8:
+    case WeightDtype::q8:
       return whole_groups && !is_quantised(stored.format) ? std::optional(WeightFormat::q8) : std::nullopt;
-    case WeightChoice::q4: {
+    case WeightDtype::q4: {
       const WeightFormat wanted = is_decoder_layer(name) ? WeightFormat::q4 : WeightFormat::q8;
       const bool smaller =
           !is_quantised(stored.format) || (stored.format == WeightFormat::q8 && wanted == WeightFormat::q4);
@@ -157,14 +145,11 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
                                                const NumberOptions& numbers) {
-  const WeightChoice choice = weight_choice(numbers.dtype);
-  files = with_converter(std::move(files), [choice, mmap = numbers.mmap] {
-    return [weights = std::make_shared<OwnedWeights>(choice, mmap)](
+  files = with_converter(std::move(files), [dtype = numbers.dtype, mmap = numbers.mmap] {
+    return [weights = std::make_shared<OwnedWeights>(dtype, mmap)](
                const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
   });
-  if (numbers.compute == "f32") return files;
-  if (numbers.compute != "bf16")
-    throw Error(ErrorCode::usage, {.where = "compute", .got = numbers.compute, .expected = "f32 or bf16"});
+  if (numbers.compute == ComputeDtype::f32) return files;
   return with_change(std::move(files),
                      [](Checkpoint& checkpoint) { checkpoint.set_arithmetic(Arithmetic::bf16); });
 }

@@ -1,6 +1,6 @@
 // Which format each weight of a model gets, and a model's files with their weights in it.
-// In: a --dtype and a tensor's name. Out: a format. The rule: what a decoder reads whole for every token may
-// have 4 bits; everything else, read for many rows at once or row by row, keeps 8.
+// In: a WeightDtype and a tensor's name. Out: a format. The rule: what a decoder reads whole for every token
+// may have 4 bits; everything else, read for many rows at once or row by row, keeps 8.
 #pragma once
 
 #include <functional>
@@ -16,15 +16,9 @@
 
 namespace galago {
 
-/// What a user asks of weights.
-enum class WeightChoice { as_stored, f32, bf16, q8, q4 };
-
-/// "auto", "f32", "bf16", "q8", "q4"; Error{usage} for another name.
-WeightChoice weight_choice(const std::string& dtype);
-
 /// The format for a matrix that is stored as `stored` under `name`; nothing where it stays as it is: it takes
 /// fewer bytes already, its rows are no multiple of kWeightGroup, or nothing was asked for.
-std::optional<WeightFormat> chosen_format(WeightChoice choice, const std::string& name,
+std::optional<WeightFormat> chosen_format(WeightDtype dtype, const std::string& name,
                                           const WeightView& stored);
 
 /// Whether a matrix of that name is kept in panels: a quantised one that a decoder reads for every token, its
@@ -57,16 +51,18 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
                                                  std::function<Checkpoint::WeightConverter()> make);
 /// How a model's numbers are kept and multiplied.
 struct NumberOptions {
-  std::string dtype = "auto";   ///< as weight_choice
-  std::string compute = "f32";  ///< of products of many rows: "f32" or "bf16" (Arithmetic)
-  bool mmap = true;             ///< false: matrices that stay as they are stored are copied as well
+  WeightDtype dtype = WeightDtype::as_stored;
+  ComputeDtype compute = ComputeDtype::f32;
+  bool mmap = true;  ///< false: matrices that stay as they are stored are copied as well
 };
+/// The element type of the decoder's cache.
+inline DType cache_dtype(KvCacheDtype dtype) { return dtype == KvCacheDtype::f16 ? DType::f16 : DType::f32; }
 /// What LoadOptions say of them.
 inline NumberOptions numbers_of(const LoadOptions& load) {
   return {.dtype = load.dtype, .compute = load.compute, .mmap = load.mmap};
 }
 /// The same files; matrices of checkpoint() are converted when a Binder asks for them, into memory that the
-/// checkpoint owns. Error{usage} for a name that is neither.
+/// checkpoint owns.
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
                                                const NumberOptions& numbers);
 

@@ -81,9 +81,6 @@ double Video::seconds() const { return data_->source->facts().duration; }
 
 Model Model::load(const std::filesystem::path& directory, const LoadOptions& options) {
   const Clock clock;
-  if (options.kv_cache_dtype != "f32" && options.kv_cache_dtype != "f16")
-    throw Error(ErrorCode::usage,
-                {.where = "kv_cache_dtype", .got = options.kv_cache_dtype, .expected = "f32 or f16"});
   if (options.prefix_cache_bytes < 0)
     throw Error(ErrorCode::usage, {.where = "prefix_cache_bytes",
                                    .got = std::to_string(options.prefix_cache_bytes),
@@ -94,7 +91,8 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
     state->image_cache = std::make_unique<FeatureCache>(options.image_cache, [model = state.get(), options] {
       // Files anew: of weights that were converted, memory that was theirs alone is gone.
       return model_key(*model->frontend, model->frontend->files().checkpoint(),
-                       options.dtype + " " + options.compute + " pillow " + std::to_string(options.pillow));
+                       std::string(to_string(options.dtype)) + " " + to_string(options.compute) + " pillow " +
+                           std::to_string(options.pillow));
     });
     state->frontend = load_frontend(directory, model_options(options));
     state->checkpoint = state->frontend->files().checkpoint();

@@ -10,6 +10,7 @@
 #include "image/video.h"
 #include "models/engine.h"
 #include "models/frontend.h"
+#include "models/weight_formats.h"
 #include "runtime/feature_cache.h"
 #include "runtime/prefix_cache.h"
 
@@ -37,7 +38,7 @@ struct Model::State {
   mutable std::string digest;  // of Model::digest, once it was asked for
 
   /// The element type of the decoder's cache.
-  DType cache_dtype() const { return options.kv_cache_dtype == "f16" ? DType::f16 : DType::f32; }
+  DType cache_dtype() const { return galago::cache_dtype(options.kv_cache_dtype); }
   /// A request's pictures are rows now: what LoadOptions::low_memory does.
   void done_with_pictures() const;
 };

@@ -35,7 +35,7 @@ struct Outcome {
   size_t asked = 0, same = 0, right = 0;
 };
 
-Outcome ask_all(const std::string& dtype, bool every_one_the_same) {
+Outcome ask_all(WeightDtype dtype, bool every_one_the_same) {
   const Model model =
       Model::load(std::string(GALAGO_SOURCE_DIR) + "/models/demo", {.threads = 1, .dtype = dtype});
   Outcome outcome;
@@ -60,20 +60,20 @@ Outcome ask_all(const std::string& dtype, bool every_one_the_same) {
 }
 
 TEST(DemoModel, AnswersTheHeldOutQuestionsAsTransformersDoes) {
-  const Outcome outcome = ask_all("auto", true);
+  const Outcome outcome = ask_all(WeightDtype::as_stored, true);
   ASSERT_EQ(outcome.asked, 500u);
   EXPECT_EQ(outcome.same, outcome.asked);
   EXPECT_GE(outcome.right, outcome.asked * 9 / 10) << "the demo model's bar";
 }
 
 TEST(DemoModel, WeightsOfEightBitsKeepTheAnswers) {
-  const Outcome outcome = ask_all("q8", false);
+  const Outcome outcome = ask_all(WeightDtype::q8, false);
   ASSERT_EQ(outcome.asked, 500u);
   EXPECT_GE(outcome.same, outcome.asked * 99 / 100);
 }
 
 TEST(DemoModel, WeightsOfFourBitsKeepMostAnswers) {
-  const Outcome outcome = ask_all("q4", false);
+  const Outcome outcome = ask_all(WeightDtype::q4, false);
   ASSERT_EQ(outcome.asked, 500u);
   EXPECT_GE(outcome.same, outcome.asked * 9 / 10);
 }

@@ -140,11 +140,11 @@ TEST_F(Planned, WeightsCountWhileTheyAreNeeded) {
 
 TEST_F(Planned, ConvertedWeightsStayAndTakeWhatTheirFormatTakes) {
   MemoryRequest request = with_picture();
-  request.weights = WeightChoice::q8;
+  request.weights = WeightDtype::q8;
   const MemoryPart q8 = part(plan(request), "weights");
-  request.weights = WeightChoice::q4;
+  request.weights = WeightDtype::q4;
   const MemoryPart q4 = part(plan(request), "weights");
-  request.weights = WeightChoice::as_stored;
+  request.weights = WeightDtype::as_stored;
   const MemoryPart stored = part(plan(request), "weights");
   EXPECT_GT(q8.image, stored.image);  // the text model's are there from the start
   EXPECT_LT(q8.text, stored.text + stored.image);

@@ -191,8 +191,9 @@ TEST(Load, DoublesAreFloats) {
     EXPECT_TRUE(r.holds) << r.station;
   Request request{.prompt = "abc"};
   request.options.max_new_tokens = 8;
-  EXPECT_EQ(Model::load(model.path(), {.dtype = "q8"}).ask(request).token_ids,
-            Model::load(test::data_path("models/text_smollm2"), {.dtype = "q8"}).ask(request).token_ids);
+  EXPECT_EQ(
+      Model::load(model.path(), {.dtype = WeightDtype::q8}).ask(request).token_ids,
+      Model::load(test::data_path("models/text_smollm2"), {.dtype = WeightDtype::q8}).ask(request).token_ids);
 }
 
 TEST(Load, RefusesATruncatedFile) {

@@ -173,14 +173,6 @@ TEST(Model, OutlivesTheHandleItWasCopiedFrom) {
 TEST(ModelLoad, SaysWhatIsWrong) {
   EXPECT_EQ(test::error_of([] { Model::load("/no/such/model"); }).code(), ErrorCode::not_found);
   EXPECT_EQ(test::error_of([] { Model::load(test::data_path("pictures")); }).code(), ErrorCode::not_found);
-  const auto refused = [](const LoadOptions& options) {
-    return test::error_of([&] { Model::load(test::data_path("models/tied_head"), options); });
-  };
-  EXPECT_EQ(refused({.dtype = "q5"}).code(), ErrorCode::usage);
-  EXPECT_THAT(refused({.dtype = "q5"}).what(),
-              HasSubstr("dtype: got q5, expected auto, f32, bf16, q8 or q4"));
-  EXPECT_EQ(refused({.compute = "int8"}).code(), ErrorCode::usage);
-  EXPECT_THAT(refused({.compute = "int8"}).what(), HasSubstr("compute: got int8, expected f32 or bf16"));
 }
 
 TEST(Images, ComeFromFilesBytesAndPixels) {

@@ -1,0 +1,30 @@
+// Element types that a caller chooses: of weights, of products, of the decoder's cache. Each has a word, the
+// one of the command line: to_string gives it, and the other way round a word that is none is Error{usage}
+// with the list of all.
+#pragma once
+
+#include <string_view>
+
+namespace galago {
+
+/// Of weights. q8 and q4 are integers in groups of 32 (docs/quantisation.md).
+enum class WeightDtype { as_stored, f32, bf16, q8, q4 };
+/// "auto" (as_stored), "f32", "bf16", "q8", "q4".
+const char* to_string(WeightDtype dtype) noexcept;
+WeightDtype weight_dtype(std::string_view word);
+
+/// In what products of many rows, those with pictures and prompts, multiply; sums are float32 either way.
+/// bf16 rounds both operands, and is up to twice as fast on a processor with AVX512_BF16; on others it
+/// changes nothing.
+enum class ComputeDtype { f32, bf16 };
+/// "f32", "bf16".
+const char* to_string(ComputeDtype dtype) noexcept;
+ComputeDtype compute_dtype(std::string_view word);
+
+/// Of what the decoder remembers of each position: f16 takes half the memory (docs/memory.md).
+enum class KvCacheDtype { f32, f16 };
+/// "f32", "f16".
+const char* to_string(KvCacheDtype dtype) noexcept;
+KvCacheDtype kv_cache_dtype(std::string_view word);
+
+}  // namespace galago
