@@ -223,12 +223,12 @@ BenchStage BenchStages::State::tower_stage() {
                    .bytes = static_cast<double>(station("vision tower").bytes) + moved},
           .items = 1,
           .item = "tiles",
-          .run = [this] { features = engine.see(tile, workspace, options.progress); },
+          .run = [this] { features = engine.encode_image(tile, workspace, options.progress); },
           .warm_up = {}};
 }
 
 BenchStage BenchStages::State::connector_stage() {
-  features = engine.see(tile, workspace, options.progress);
+  features = engine.encode_image(tile, workspace, options.progress);
   const Tensor connected = engine.connect(features, workspace);  // [1, T, D']
   const StationSize size = station("connector");
   const auto moved = static_cast<double>(features.size() + connected.size()) * sizeof(float);
@@ -352,7 +352,7 @@ BenchStage BenchStages::State::first_token_stage() {
           .item = "pictures",
           .run = [this] { first_token(); },
           .warm_up = [this] {  // every weight once, without the wait for all tiles
-            features = engine.see(tile, workspace, options.progress);
+            features = engine.encode_image(tile, workspace, options.progress);
             engine.connect(features, workspace);
             forward(embeds.matrix(), 0);
           }};

@@ -48,7 +48,7 @@ void append(Trace& trace, TraceTensor tensor) {
 Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, const ImagePlan& plan,
                       const TileProgress& progress, Trace& trace) {
   Workspace workspace;
-  const Tensor features = engine.see(batch, workspace, progress);
+  const Tensor features = engine.encode_image(batch, workspace, progress);
   append(trace, trace_tensor("pixel_values", batch.pixels));
   const std::vector<int32_t> ids = engine.position_ids(batch);
   const int64_t tiles = batch.pixels.shape()[0];

@@ -20,8 +20,9 @@ class Engine {
   virtual ~Engine() = default;
 
   /// Tower, behind its adapter: one image's tiles to patch vectors [N, P, C].
-  virtual Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const = 0;
-  /// Tiles that go through the tower together; see() takes any number, group by group.
+  virtual Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
+                              const TileProgress& progress) const = 0;
+  /// Tiles that go through the tower together; encode_image() takes any number, group by group.
   virtual int64_t group_size() const = 0;
   /// Connector: [N, P, C] to [N, T, D'].
   virtual Tensor connect(const Tensor& features, Workspace& workspace) const = 0;

@@ -183,7 +183,8 @@ class LlavaNextEngine final : public Engine {
         image_newline_(to_tensor(base.tensor(kNewline, {config.text.hidden_size}))),
         decoder_(config.text, config.tie_word_embeddings, text, head) {}
 
-  Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const override {
+  Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
+                      const TileProgress& progress) const override {
     return adapter_.forward(batch, workspace, progress);  // [N, P, C * taps]
   }
   int64_t group_size() const override { return adapter_.tiles_per_call(); }

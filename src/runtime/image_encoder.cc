@@ -195,7 +195,7 @@ Tensor ImageEncoder::connect_group(const Tiles& group, PictureKind kind, Timings
   const PixelBatch batch =
       kind == PictureKind::frame ? frontend_.require_video().pixels(group) : frontend_.pixels(group);
   timings.preprocess_ms += clock.lap_ms();
-  const Tensor features = engine_.see(batch, workspace_, {});  // [n, P, C]
+  const Tensor features = engine_.encode_image(batch, workspace_, {});  // [n, P, C]
   timings.vision_ms += clock.lap_ms();
   Tensor connected = engine_.connect(features, workspace_);  // [n, T, D']
   timings.connector_ms += clock.lap_ms();

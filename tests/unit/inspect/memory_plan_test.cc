@@ -42,7 +42,7 @@ TEST_P(PlannedScratch, IsWhatTowerAndConnectorTake) {
     Workspace workspace;
     const PixelBatch batch{.pixels = test::random_tensor({tiles, 3, tile.side, tile.side}, 1),
                            .patch_mask = {}};
-    const Tensor features = model.engine->see(batch, workspace, {});
+    const Tensor features = model.engine->encode_image(batch, workspace, {});
     EXPECT_EQ(features.shape().back(), tile.features);
     const Tensor connected = model.engine->connect(features, workspace);
     EXPECT_EQ(connected.shape(), (Shape{tiles, tile.rows, tile.width}));

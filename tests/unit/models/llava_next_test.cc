@@ -143,7 +143,7 @@ std::vector<float> rows_of(const test::ModelCopy& model, const std::string& pict
   const RgbImage image = load_image(picture);
   Workspace workspace;
   const PixelBatch batch = loaded.frontend->pixels(loaded.frontend->tiles(image, std::nullopt));
-  const Tensor features = loaded.engine->see(batch, workspace, {});
+  const Tensor features = loaded.engine->encode_image(batch, workspace, {});
   const ImagePlan plan = loaded.frontend->plan({image.width, image.height}, std::nullopt);
   return test::values(loaded.engine->image_rows(loaded.engine->connect(features, workspace), plan));
 }

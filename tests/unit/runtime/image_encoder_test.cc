@@ -20,9 +20,10 @@ using testing::ElementsAre;
 class CountingEngine final : public Engine {
  public:
   explicit CountingEngine(const Engine& engine) : engine_(engine) {}
-  Tensor see(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const override {
+  Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
+                      const TileProgress& progress) const override {
     calls.push_back(batch.pixels.shape()[0]);
-    return engine_.see(batch, workspace, progress);
+    return engine_.encode_image(batch, workspace, progress);
   }
   int64_t group_size() const override { return engine_.group_size(); }
   Tensor connect(const Tensor& features, Workspace& workspace) const override {
@@ -79,7 +80,7 @@ struct Bench {
     Workspace workspace;
     const ImagePlan plan = model.frontend->plan({image.width, image.height}, {});
     const PixelBatch batch = model.frontend->pixels(model.frontend->tiles(image, {}));
-    const Tensor features = model.engine->see(batch, workspace, {});
+    const Tensor features = model.engine->encode_image(batch, workspace, {});
     return test::values(model.engine->image_rows(model.engine->connect(features, workspace), plan));
   }
 
