@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cache_pages.h"
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
 #include "kernels/peak.h"
@@ -86,10 +87,11 @@ void bench_causal(State& state, const CausalShape& shape) {
   const Tensor q = random_rows(shape.rows, cols, 1), k = random_rows(shape.length, kv, 2),
                v = random_rows(shape.length, kv, 3);
   Tensor out({shape.rows, cols});
+  const CachePages pages(k.matrix(), v.matrix(), 16);
   std::vector<CausalRow> rows;
   double seen = 0;
   for (int64_t i = shape.length - shape.rows; i < shape.length; ++i) {
-    rows.push_back({{k.data(), v.data(), kv}, 0, i});
+    rows.push_back({pages.view(), 0, i});
     seen += static_cast<double>(i + 1);
   }
   for (auto _ : state) attention_cached(q.matrix(), rows, shape.heads, out.matrix());

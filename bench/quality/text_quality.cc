@@ -59,7 +59,7 @@ double mean_surprise(const std::string& path, WeightDtype dtype, const std::stri
   const auto frontend = load_frontend(path, {.numbers = {.dtype = dtype}});
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
-  const LlamaDecoder& decoder = engine->decoder();
+  const Decoder& decoder = engine->decoder();
   std::vector<int32_t> ids = frontend->tokenizer().encode(text);
   ids.resize(std::min<size_t>(ids.size(), kMostTokens));
   Workspace workspace;

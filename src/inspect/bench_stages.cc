@@ -94,9 +94,9 @@ struct BenchStages::State {
   Tensor hidden;        // [context, D]
   Tensor logits;        // [1, V]
   int64_t context = 0;  // rows of prefill, positions before the decode step
-  KvCache cache{KvShape{}};
-  KvCache together{KvShape{}};  // as many sequences as a batch decodes, after the same positions
-  Tensor batch_logits;          // [sequences, V]
+  KvCache cache{nullptr};
+  KvCache together{nullptr};  // as many sequences as a batch decodes, after the same positions
+  Tensor batch_logits;        // [sequences, V]
   Workspace workspace;
 
   bool sees() const { return frontend.config().vision.num_hidden_layers > 0; }
@@ -282,8 +282,11 @@ BenchStage BenchStages::State::decode_stage() {
 // The sequences of a batch, all with the positions of the prefill stage.
 void BenchStages::State::fill_batch() {
   forward(embeds.matrix(), 0);
-  together = KvCache(engine.decoder().cache_shape(options.cache_dtype));
-  for (int64_t s = 0; s < options.sequences; ++s) together.add(cache.at(0).copy(context, context + 1));
+  together = engine.decoder().make_cache(options.sequences, context + 1, options.cache_dtype);
+  for (int64_t s = 0; s < options.sequences; ++s)
+    for (size_t i = 0; i < cache.at(0).pages().size(); ++i)
+      std::copy_n(cache.at(0).pages()[i]->data(), cache.pages()->page_bytes(),
+                  together.at(s).pages()[i]->data());
   batch_logits = Tensor({options.sequences, frontend.config().text.vocab_size});
 }
 

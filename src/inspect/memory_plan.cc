@@ -23,7 +23,7 @@ bool has_prefix(const std::string& name, const std::vector<std::string>& prefixe
                      [&](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
-// What the decoder makes of the head in the file (LlamaDecoder): one of its own, beside a table of which only
+// What the decoder makes of the head in the file: one of its own, beside a table of which only
 // some rows are read, or a copy of the table that is never looked at again.
 struct Head {
   std::string name;  // empty: there is none
@@ -161,7 +161,7 @@ class Planner {
                         .width = text.num_key_value_heads * text.head_dim,
                         .dtype = request_.cache_dtype};
     const int64_t positions = request_.prompt_tokens + request_.max_new_tokens - 1;
-    return {"key-value cache", 0, positions * shape.position_bytes()};
+    return {"key-value cache", 0, shape.bytes_of(positions)};
   }
 
   MemoryPart prefill() const {
@@ -227,7 +227,8 @@ MemoryPlan plan_memory(const Frontend& frontend, const Checkpoint& outline, cons
 int64_t decoder_scratch(const TextConfig& config, int64_t rows) {
   const int64_t q = config.num_attention_heads * config.head_dim;
   const int64_t kv = config.num_key_value_heads * config.head_dim;
-  const int64_t attention = (2 * q + 2 * kv) * kFloat + static_cast<int64_t>(sizeof(kernels::CausalRow));
+  const int64_t places = static_cast<int64_t>(sizeof(kernels::CausalRow) + 2 * sizeof(void*));
+  const int64_t attention = (2 * q + 2 * kv) * kFloat + places;
   const int64_t mlp = config.intermediate_size * kFloat;
   const int64_t runs = config.rope.long_divisors.empty() ? 0 : static_cast<int64_t>(sizeof(RopeRun));
   return rows * (3 * config.hidden_size * kFloat + kFloat + runs + std::max(attention, mlp));

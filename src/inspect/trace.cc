@@ -106,7 +106,7 @@ std::vector<Tensor> trace_visuals(const Frontend& frontend, const Engine& engine
   return rows;
 }
 
-Tensor prompt_logits(const LlamaDecoder& decoder, const Tensor& embeds) {
+Tensor prompt_logits(const Decoder& decoder, const Tensor& embeds) {
   const int64_t length = embeds.shape()[0];
   KvCache cache = decoder.make_cache(1, length);
   cache.at(0).set_prompt(length);

@@ -3,6 +3,7 @@
 // Error{internal}.
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <string>
 
@@ -140,12 +141,13 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
 
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
   require(fits(layout, q, out) && std::ssize(rows) == q.rows &&
-              std::all_of(rows.begin(), rows.end(),
-                          [](const CausalRow& row) {
-                            const bool readable =
-                                row.cache.dtype == DType::f32 || row.cache.dtype == DType::f16;
-                            return readable && row.first >= 0 && row.first <= row.last;
-                          }),
+              std::all_of(
+                  rows.begin(), rows.end(),
+                  [](const CausalRow& row) {
+                    const bool readable = row.cache.dtype == DType::f32 || row.cache.dtype == DType::f16;
+                    const auto page = static_cast<uint64_t>(row.cache.page_positions);
+                    return readable && std::has_single_bit(page) && row.first >= 0 && row.first <= row.last;
+                  }),
           "attention_cached");
   if (q.rows > 0) table().attention_cached(q, rows, layout, out);
 }

@@ -102,12 +102,17 @@ struct HeadLayout {
 void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
                std::span<const uint8_t> key_mask, Matrix out);
 
-/// The keys and values of one sequence: positions [0, length), row p holds all kv heads of position p.
+/// The keys and values of one sequence, in pages: those of position p are row p % page_positions of page
+/// p / page_positions. A row holds all kv heads, [kv_heads*head_dim] of dtype.
 struct CacheView {
-  const void* keys = nullptr;    ///< [length, kv_heads*head_dim] of dtype
-  const void* values = nullptr;  ///< same shape
-  int64_t stride = 0;            ///< elements from one position to the next
-  DType dtype = DType::f32;      ///< f32 or f16; computed in float32 either way
+  const std::byte* const* pages = nullptr;  ///< the beginning of each page
+  int64_t keys = 0;                         ///< bytes from a page's beginning to its first row of keys
+  int64_t values = 0;                       ///< and of values
+  int64_t page_positions = 1;               ///< a power of two
+  int64_t stride = 0;                       ///< elements from one row to the next
+  DType dtype = DType::f32;                 ///< f32 or f16; computed in float32 either way
+
+  bool operator==(const CacheView&) const = default;
 };
 
 /// One row of queries for causal attention: it sees positions [first, last] of its cache.

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/workspace.h"
-#include "nn/decoder/llama.h"
+#include "nn/decoder/decoder.h"
 #include "nn/vision/adapter.h"
 
 namespace galago {
@@ -29,7 +29,7 @@ class Engine {
   /// [N, T, D'] of one image to its rows [R, D] in the placeholders' order: aligned, or unpadded with new
   /// lines.
   virtual Tensor image_rows(Tensor connected, const ImagePlan& plan) const = 0;
-  virtual const LlamaDecoder& decoder() const = 0;
+  virtual const Decoder& decoder() const = 0;
 
   /// Which row of the position table each patch takes, [N, P]: for a trace.
   virtual std::vector<int32_t> position_ids(const PixelBatch& batch) const = 0;

@@ -9,6 +9,7 @@
 #include "models/smolvlm_video.h"
 #include "models/towers.h"
 #include "nn/connector/connector.h"
+#include "nn/decoder/llama.h"
 #include "text/prompt/image_prompt.h"
 
 namespace galago {
@@ -180,7 +181,7 @@ class Idefics3Engine final : public Engine {
     rows.reshape({rows.matrix().rows, rows.shape().back()});  // [N*T, D]
     return rows;
   }
-  const LlamaDecoder& decoder() const override { return decoder_; }
+  const Decoder& decoder() const override { return decoder_; }
   std::vector<int32_t> position_ids(const PixelBatch& batch) const override {
     return tower_->position_ids(batch);
   }

@@ -10,6 +10,7 @@
 #include "models/towers.h"
 #include "nn/connector/any_resolution_rows.h"
 #include "nn/connector/mlp_projector.h"
+#include "nn/decoder/llama.h"
 #include "nn/vision/encoder.h"
 #include "text/prompt/image_prompt.h"
 
@@ -194,7 +195,7 @@ class LlavaNextEngine final : public Engine {
   Tensor image_rows(Tensor connected, const ImagePlan& plan) const override {
     return any_resolution_rows(connected, tiled_picture(plan, config_), image_newline_.data());  // [R, D]
   }
-  const LlamaDecoder& decoder() const override { return decoder_; }
+  const Decoder& decoder() const override { return decoder_; }
   std::vector<int32_t> position_ids(const PixelBatch& batch) const override {
     return tower_->position_ids(batch);
   }

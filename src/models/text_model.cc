@@ -5,6 +5,7 @@
 
 #include "core/limits.h"
 #include "galago/error.h"
+#include "nn/decoder/llama.h"
 
 namespace galago {
 namespace {
@@ -24,7 +25,7 @@ class TextEngine final : public Engine {
   int64_t group_size() const override { no_pictures(); }
   Tensor connect(const Tensor&, Workspace&) const override { no_pictures(); }
   Tensor image_rows(Tensor, const ImagePlan&) const override { no_pictures(); }
-  const LlamaDecoder& decoder() const override { return decoder_; }
+  const Decoder& decoder() const override { return decoder_; }
   std::vector<int32_t> position_ids(const PixelBatch&) const override { no_pictures(); }
   int64_t patch_size() const override { no_pictures(); }
 

@@ -54,7 +54,7 @@ PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std:
 
 Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,
                    std::span<const ConstMatrix> image_rows) {
-  const LlamaDecoder& decoder = engine.decoder();
+  const Decoder& decoder = engine.decoder();
   const int64_t width = decoder.config().hidden_size;
   int64_t count = 0;
   for (const ConstMatrix& rows : image_rows) count += rows.rows;

@@ -5,13 +5,6 @@
 #include <utility>
 
 namespace galago {
-namespace {
-
-// Memory that an entry may have beyond its rows before a copy without it is made: a part in so many.
-constexpr int64_t kSlack = 8;
-
-}  // namespace
-
 int64_t shared_rows(const PromptContent& a, const PromptContent& b) {
   const auto differ = std::ranges::mismatch(a.ids, b.ids);
   const int64_t equal = differ.in1 - a.ids.begin();
@@ -41,9 +34,7 @@ PrefixCache::Match PrefixCache::find(const PromptContent& prompt) {
 void PrefixCache::keep(SequenceContent content, KvSequence sequence) {
   const int64_t rows = std::ssize(content.ids);
   if (rows == 0) return;
-  const int64_t needed = sequence.bytes() / sequence.capacity() * rows;
-  if (needed > limit_bytes_) return;
-  if (sequence.capacity() > rows + rows / kSlack) sequence = sequence.copy(rows, rows);
+  sequence.shrink(rows);
   if (sequence.bytes() > limit_bytes_) return;
   auto kept = std::make_shared<const KvSequence>(std::move(sequence));
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "galago/error.h"
@@ -24,18 +25,18 @@ std::vector<RowPlace> next_places(const KvCache& cache, int32_t sequence, int64_
   return places;
 }
 
-DecoderSequences::DecoderSequences(const LlamaDecoder& decoder, DType dtype, PrefixCache* kept)
+DecoderSequences::DecoderSequences(const Decoder& decoder, DType dtype, PrefixCache* kept)
     : decoder_(decoder),
       kept_(decoder.rows_stand_alone() ? kept : nullptr),
-      cache_(decoder.cache_shape(dtype)) {}
+      cache_(std::make_shared<KvPages>(decoder.cache_shape(dtype))) {}
 
 int64_t DecoderSequences::sequence_bytes(int64_t positions) const {
-  return cache_.shape().position_bytes() * positions;
+  return cache_.shape().bytes_of(positions);
 }
 
 // The longest beginning of the prompt that is there already, of sequences that are kept or still open; at
 // least one row is left to be read, since its logits are wanted.
-KvSequence DecoderSequences::begin_with_prefix(const PromptContent& prompt, int64_t positions) const {
+KvSequence DecoderSequences::begin_with_prefix(const PromptContent& prompt) const {
   const PrefixCache::Match kept = kept_->find(prompt);
   const KvSequence* from = kept.sequence.get();
   int64_t most = kept.rows;
@@ -49,7 +50,9 @@ KvSequence DecoderSequences::begin_with_prefix(const PromptContent& prompt, int6
     }
   }
   most = std::min(most, std::ssize(prompt.ids) - 1);
-  return most < kFewestCached ? KvSequence(cache_.shape(), positions) : from->copy(most, positions);
+  if (most < kFewestCached) return KvSequence(cache_.pages());
+  const auto pages = from->pages();
+  return KvSequence(cache_.pages(), {pages.begin(), pages.end()}, most);
 }
 
 OpenSequence DecoderSequences::open(const PromptContent& prompt, int64_t positions) {
@@ -59,7 +62,11 @@ OpenSequence DecoderSequences::open(const PromptContent& prompt, int64_t positio
     origin.content.ids.assign(prompt.ids.begin(), prompt.ids.end());
     origin.content.marks.assign(prompt.marks.begin(), prompt.marks.end());
   }
-  KvSequence sequence = kept_ ? begin_with_prefix(prompt, positions) : KvSequence(cache_.shape(), positions);
+  KvSequence sequence = kept_ ? begin_with_prefix(prompt) : KvSequence(cache_.pages());
+  if (!sequence.grow(positions))
+    throw Error(ErrorCode::resource, {.where = "key-value cache",
+                                      .got = "no room for " + std::to_string(positions) + " positions",
+                                      .expected = "memory for their pages"});
   origin.done = sequence.length();
   sequence.set_prompt(std::ssize(prompt.ids));
   // All memory first: a sequence that could not be opened leaves nothing behind.

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/workspace.h"
-#include "nn/decoder/llama.h"
+#include "nn/decoder/decoder.h"
 #include "runtime/answer.h"
 #include "runtime/causal_model.h"
 #include "runtime/prefix_cache.h"
@@ -21,8 +21,7 @@ class DecoderSequences final : public CausalModel {
  public:
   /// dtype: of the cache, f32 or f16. kept: where a prompt's beginning may be taken from, and sequences go
   /// when they close; null: nowhere. A decoder whose rows do not stand alone keeps nothing.
-  explicit DecoderSequences(const LlamaDecoder& decoder, DType dtype = DType::f32,
-                            PrefixCache* kept = nullptr);
+  explicit DecoderSequences(const Decoder& decoder, DType dtype = DType::f32, PrefixCache* kept = nullptr);
 
   int64_t vocab_size() const override { return decoder_.config().vocab_size; }
   int64_t hidden_size() const override { return decoder_.config().hidden_size; }
@@ -40,10 +39,10 @@ class DecoderSequences final : public CausalModel {
     int64_t done = 0;         // rows that are in the cache
   };
 
-  KvSequence begin_with_prefix(const PromptContent& prompt, int64_t positions) const;
+  KvSequence begin_with_prefix(const PromptContent& prompt) const;
   void decode_some(std::span<const NextToken> tokens, Matrix logits);
 
-  const LlamaDecoder& decoder_;
+  const Decoder& decoder_;
   PrefixCache* kept_;
   KvCache cache_;
   std::vector<Origin> origins_;  // by number

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/cache_pages.h"
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
 #include "kernels/reference/reference.h"
@@ -66,40 +67,25 @@ TEST(FastAttention, LargeScoresDoNotOverflow) {
   EXPECT_FLOAT_EQ(out[1], 2);
 }
 
-std::vector<uint16_t> halves(const Floats& values) {
-  std::vector<uint16_t> out(values.size());
-  void* const to[] = {out.data()};
-  scatter_rows({values.data(), 1, std::ssize(values)}, to, DType::f16);
-  return out;
-}
-
 /// Caches of some sequences and rows of queries over them.
 struct Cached {
   HeadLayout layout;
-  int64_t length;
-  DType dtype;
-  std::vector<Floats> keys, values;
-  std::vector<std::vector<uint16_t>> half_keys, half_values;
+  std::vector<CachePages> caches;
   std::vector<CausalRow> rows;
 
-  Cached(const HeadLayout& heads, int64_t positions, int sequences, DType type = DType::f32)
-      : layout(heads), length(positions), dtype(type) {
-    const int64_t stride = layout.kv_heads * layout.head_dim + 4;
+  Cached(const HeadLayout& heads, int64_t positions, int sequences, DType dtype = DType::f32,
+         int64_t page_positions = 16)
+      : layout(heads) {
+    const int64_t width = layout.kv_heads * layout.head_dim;
     for (int s = 0; s < sequences; ++s) {
-      keys.push_back(random_floats(length * stride, static_cast<uint32_t>(10 + s)));
-      values.push_back(random_floats(length * stride, static_cast<uint32_t>(20 + s)));
-      half_keys.push_back(halves(keys.back()));
-      half_values.push_back(halves(values.back()));
+      const Floats keys = random_floats(positions * width, static_cast<uint32_t>(10 + s));
+      const Floats values = random_floats(positions * width, static_cast<uint32_t>(20 + s));
+      caches.emplace_back(ConstMatrix(keys.data(), positions, width),
+                          ConstMatrix(values.data(), positions, width), page_positions, dtype, 4);
     }
   }
   void add(int sequence, int64_t first, int64_t last) {
-    const auto s = static_cast<size_t>(sequence);
-    const bool half = dtype == DType::f16;
-    rows.push_back({{half ? static_cast<const void*>(half_keys[s].data()) : keys[s].data(),
-                     half ? static_cast<const void*>(half_values[s].data()) : values[s].data(),
-                     layout.kv_heads * layout.head_dim + 4, dtype},
-                    first,
-                    last});
+    rows.push_back({caches[static_cast<size_t>(sequence)].view(), first, last});
   }
   int64_t cols() const { return layout.heads * layout.head_dim; }
   /// Rows [begin, begin + count) alone; queries are the same whatever the cut.
@@ -222,6 +208,48 @@ TEST(FastAttention, ChunksAndThreadsDoNotChangeARow) {
       EXPECT_EQ(test.run(attention_cached, 0, 200), whole);
     }
     set_threads(0);
+  }
+}
+
+// Single rows, and enough of them for tiles, whose keys end around the ends of pages and begin anywhere.
+TEST(FastAttention, PagesOfAnySizeGiveTheTwinsResultAndTheSameBits) {
+  for (const DType dtype : {DType::f32, DType::f16})
+    for (const int64_t page : {16, 64}) {
+      const HeadLayout layout{4, 2, 24, 0.2f};
+      Cached paged(layout, 4 * page, 2, dtype, page), whole(layout, 4 * page, 2, dtype, 4096);
+      for (const int64_t pages : {1, 2, 3})
+        for (const int64_t last : {pages * page - 2, pages * page - 1, pages * page})
+          for (const int64_t first : {int64_t{0}, int64_t{1}, page - 1, page, page + 3, last})
+            for (const int64_t count : {1, 9}) {
+              SCOPED_TRACE(testing::Message() << "pages of " << page << ", keys " << first << " to " << last
+                                              << ", " << count << " rows, " << to_string(dtype));
+              paged.rows.clear();
+              whole.rows.clear();
+              for (int64_t i = 0; i < count; ++i)
+                for (Cached* cached : {&paged, &whole})
+                  cached->add(0, std::min(first, last), std::min(last + i, 4 * page - 1));
+              paged.add(1, 0, last);
+              whole.add(1, 0, last);
+              paged.check();
+              ASSERT_EQ(paged.run(attention_cached, 0, count + 1), whole.run(attention_cached, 0, count + 1));
+            }
+    }
+}
+
+// Sequences that begin with the same pages are still two, each with its own rows.
+TEST(FastAttention, SequencesThatSharePages) {
+  const HeadLayout layout{4, 2, 24, 0.2f};
+  Cached test(layout, 48, 2);
+  const CacheView a = test.caches[0].view(), b = test.caches[1].view();
+  const std::byte* const joined[] = {a.pages[0], a.pages[1], b.pages[2]};
+  CacheView shared = a;
+  shared.pages = joined;
+  for (const int64_t count : {1, 12}) {
+    test.rows.clear();
+    for (int64_t i = 0; i < count; ++i) test.rows.push_back({a, 0, 32 + i});
+    for (int64_t i = 0; i < count; ++i) test.rows.push_back({shared, 0, 32 + i});
+    test.check();
+    EXPECT_NE(test.run(attention_cached, 0, 1), test.run(attention_cached, count, 1));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/cache_pages.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/kernels.h"
 #include "kernels/reference/reference.h"
@@ -176,7 +177,8 @@ TEST(Bf16, AttentionRoundsTheWeightsOnly) {
     for (int64_t i = 0; i < fast.size(); ++i)
       ASSERT_NEAR(fast.data()[i], twin.data()[i], kBf16AttentionBound);
     std::vector<CausalRow> causal;
-    for (int64_t i = 0; i < rows; ++i) causal.push_back({{k.data(), v.data(), cols}, i / 3, i});
+    const CachePages pages(k.matrix(), v.matrix(), 16);
+    for (int64_t i = 0; i < rows; ++i) causal.push_back({pages.view(), i / 3, i});
     attention_cached(q.matrix(), causal, layout, fast.matrix());
     reference::attention_cached(q.matrix(), causal, layout, twin.matrix());
     for (int64_t i = 0; i < fast.size(); ++i)

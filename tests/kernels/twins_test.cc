@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "galago/error.h"
+#include "kernels/cache_pages.h"
 #include "kernels/reference/reference.h"
 
 namespace galago::kernels {
@@ -86,7 +87,8 @@ TEST(Twin, AttentionWeighsKeysByTheSoftmaxOfTheirScores) {
 TEST(Twin, CachedAttentionSharesKeyHeadsAndSeesItsRangeOnly) {
   // two query heads share one key head; the row sees position 1 alone, then 1 and 2 with equal scores
   Floats q = {1, 2}, keys = {9, 3, 3}, values = {1, 5, 7}, out(2);
-  CausalRow row{{keys.data(), values.data(), 1}, 1, 1};
+  const CachePages pages({keys.data(), 3, 1}, {values.data(), 3, 1}, 2);
+  CausalRow row{pages.view(), 1, 1};
   reference::attention_cached(rows_of(q, 1), {&row, 1}, {2, 1, 1, 1}, rows_of(out, 1));
   expect_near(out, {5, 5});
   row.last = 2;

@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(
 // Greedy tokens of several sequences that share each call of the decoder, one row a sequence after prefill.
 std::vector<std::vector<int32_t>> generate_together(const test::Loaded& model,
                                                     const std::vector<test::Golden>& goldens) {
-  const LlamaDecoder& decoder = model.engine->decoder();
+  const Decoder& decoder = model.engine->decoder();
   const int64_t width = decoder.config().hidden_size;
   KvCache cache = decoder.make_cache(std::ssize(goldens), 1024);
   Workspace workspace;

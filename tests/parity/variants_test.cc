@@ -82,7 +82,7 @@ class Variant {
   test::TempDir folder_;
 };
 
-void expect_rows(const LlamaDecoder& decoder, const Variant& variant) {
+void expect_rows(const Decoder& decoder, const Variant& variant) {
   const std::vector<int32_t> ids = variant.ids("input_ids"), rows = variant.ids("rows");
   const int64_t length = std::ssize(ids), width = decoder.config().hidden_size;
   Tensor embeds({length, width}), hidden({length, width});
@@ -103,7 +103,7 @@ void expect_rows(const LlamaDecoder& decoder, const Variant& variant) {
 }
 
 /// Greedy tokens after the prompt, which is read in calls of at most `chunk` rows.
-std::vector<int32_t> greedy(const LlamaDecoder& decoder, const std::vector<int32_t>& prompt, size_t count,
+std::vector<int32_t> greedy(const Decoder& decoder, const std::vector<int32_t>& prompt, size_t count,
                             int64_t chunk) {
   DecoderSequences sequences(decoder);
   const auto length = std::ssize(prompt);

@@ -1,4 +1,4 @@
-// Writes rows into a cache of keys and values, as a decoder does.
+// Writes rows into a cache of keys and values, as a decoder does, and finds them there.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,20 @@ inline void store(KvSequence& sequence, int64_t layer, int64_t position, std::sp
   const DType dtype = sequence.view(layer).dtype;
   kernels::scatter_rows({key.data(), 1, std::ssize(key)}, {{place.key}}, dtype);
   kernels::scatter_rows({value.data(), 1, std::ssize(value)}, {{place.value}}, dtype);
+}
+
+/// A row of keys and one of values.
+struct KvRow {
+  const std::byte* key;
+  const std::byte* value;
+};
+
+/// Where attention reads those of a position.
+inline KvRow row_of(const KvSequence& sequence, int64_t layer, int64_t position) {
+  const kernels::CacheView view = sequence.view(layer);
+  const std::byte* const row = view.pages[position / view.page_positions] +
+                               position % view.page_positions * view.stride * size_of(view.dtype);
+  return {row + view.keys, row + view.values};
 }
 
 }  // namespace galago::test

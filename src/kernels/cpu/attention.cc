@@ -20,6 +20,9 @@ constexpr int64_t kFewestTileRows = 8;
 /// Single rows whose partial sums are in memory at once.
 constexpr int64_t kRowsAtOnce = 64;
 
+/// Floats that a pointer takes the place of.
+constexpr int64_t kPointer = sizeof(std::byte*) / sizeof(float);
+
 /// n query rows over the same keys and values.
 struct Job {
   ConstMatrix q;
@@ -64,12 +67,12 @@ void attend_tiles(const Job& job, const HeadLayout& layout) {
     for (int64_t index = 0; index < tasks; ++index) task(index);
 }
 
-/// All that a cache holds; its length is not known here.
-StoredRows keys_of(const CacheView& cache, const HeadLayout& layout) {
-  return {cache.keys, 0, layout.kv_heads * layout.head_dim, cache.stride, cache.dtype};
+/// The first `count` positions of a cache.
+StoredRows keys_of(const CacheView& cache, const HeadLayout& layout, int64_t count) {
+  return {cache, cache.keys, count, layout.kv_heads * layout.head_dim};
 }
-StoredRows values_of(const CacheView& cache, const HeadLayout& layout) {
-  return {cache.values, 0, layout.kv_heads * layout.head_dim, cache.stride, cache.dtype};
+StoredRows values_of(const CacheView& cache, const HeadLayout& layout, int64_t count) {
+  return {cache, cache.values, count, layout.kv_heads * layout.head_dim};
 }
 
 /// How the keys of a row divide into parts; of the row alone, so that no other row changes its result.
@@ -100,7 +103,8 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
   float* const sums = thread_scratch<struct Sums>(items * heads * (dim + 2));
   auto* const partials = reinterpret_cast<Partial*>(sums + items * heads * dim);
   parallel_for(items, 2 * heads * dim * block, [&](int64_t begin, int64_t end) {
-    float* const scores = thread_scratch<struct Scores>(heads * block);
+    float* const scores = thread_scratch<struct Scores>(heads * block + 2 * block * kPointer);
+    const RowScratch scratch{scores, reinterpret_cast<const std::byte**>(scores + heads * block)};
     for (int64_t item = begin; item < end; ++item) {
       const int64_t i = item / parts;
       const CausalRow& row = rows[static_cast<size_t>(i)];
@@ -110,9 +114,9 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
       const int64_t count = std::min(row.last + 1, (part + 1) * own.block) - first;
       if (count <= 0) continue;
       attend_row({q.row(i), heads, layout.kv_heads, dim, layout.scale},
-                 keys_of(row.cache, layout).slice_rows(first, count),
-                 values_of(row.cache, layout).slice_rows(first, count), scores, partials + item * heads,
-                 sums + item * heads * dim);
+                 keys_of(row.cache, layout, row.last + 1).slice_rows(first, count),
+                 values_of(row.cache, layout, row.last + 1).slice_rows(first, count), scratch,
+                 partials + item * heads, sums + item * heads * dim);
     }
   });
   for (int64_t i = 0; i < q.rows; ++i) {
@@ -122,10 +126,6 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
       join_parts(partials + at, sums + at * dim, own, heads, dim, out.row(i) + h * dim);
     }
   }
-}
-
-bool same_cache(const CacheView& a, const CacheView& b) {
-  return a.keys == b.keys && a.values == b.values && a.stride == b.stride && a.dtype == b.dtype;
 }
 
 }  // namespace
@@ -142,7 +142,9 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
     for (size_t j = 0; j < key_mask.size(); ++j)
       if (!key_mask[j]) bias[j] = -std::numeric_limits<float>::infinity();
   }
-  attend_tiles({q, k, v, ranges.data(), bias, out}, layout);
+  const auto* const key_page = reinterpret_cast<const std::byte*>(k.data);
+  const auto* const value_page = reinterpret_cast<const std::byte*>(v.data);
+  attend_tiles({q, {&key_page, k}, {&value_page, v}, ranges.data(), bias, out}, layout);
 }
 
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
@@ -160,7 +162,7 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
     const CacheView& cache = rows[static_cast<size_t>(begin)].cache;
     int64_t count = 0;
     ranges.clear();
-    for (end = begin; end < q.rows && same_cache(rows[static_cast<size_t>(end)].cache, cache); ++end) {
+    for (end = begin; end < q.rows && rows[static_cast<size_t>(end)].cache == cache; ++end) {
       const CausalRow& row = rows[static_cast<size_t>(end)];
       ranges.push_back({row.first, row.last + 1});
       count = std::max(count, row.last + 1);
@@ -168,10 +170,10 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
     if (end - begin < kFewestTileRows) continue;
     singles(waiting, begin);
     waiting = end;
-    attend_tiles({q.slice_rows(begin, end - begin), keys_of(cache, layout).slice_rows(0, count),
-                  values_of(cache, layout).slice_rows(0, count), ranges.data(), nullptr,
-                  out.slice_rows(begin, end - begin)},
-                 layout);
+    attend_tiles(
+        {q.slice_rows(begin, end - begin), keys_of(cache, layout, count), values_of(cache, layout, count),
+         ranges.data(), nullptr, out.slice_rows(begin, end - begin)},
+        layout);
   }
   singles(waiting, q.rows);
 }

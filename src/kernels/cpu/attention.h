@@ -2,6 +2,8 @@
 // arithmetic), and single rows against keys and values as they lie (decoding, bound by reading them).
 #pragma once
 
+#include <bit>
+
 #include "kernels/kernels.h"
 
 namespace galago::kernels::cpu {
@@ -10,23 +12,48 @@ inline constexpr int64_t kTileRows = 24;  ///< query rows that share one pass ov
 /// Keys whose scores a tile holds at once; a block starts at its multiple.
 inline constexpr int64_t kKeyBlock = 1024;
 
-/// Rows of keys or values as they lie, float32 or float16.
+/// Rows of keys or values as they lie: in pages, float32 or float16.
 struct StoredRows {
-  const std::byte* data = nullptr;
+  const std::byte* const* pages = nullptr;
+  int64_t offset = 0;  ///< bytes from a page's beginning to its first row
+  int64_t first = 0;   ///< row of the pages that is row 0
   int64_t rows = 0;
   int64_t cols = 0;
   int64_t stride = 0;  ///< elements
+  int page_bits = 0;   ///< a page holds 2^page_bits rows
   DType dtype = DType::f32;
 
-  StoredRows(const void* d, int64_t r, int64_t c, int64_t s, DType type)
-      : data(static_cast<const std::byte*>(d)), rows(r), cols(c), stride(s), dtype(type) {}
-  StoredRows(ConstMatrix m) : StoredRows(m.data, m.rows, m.cols, m.stride, DType::f32) {}
+  /// The rows of a matrix, whose beginning lies at `page`.
+  StoredRows(const std::byte* const* page, ConstMatrix m)
+      : pages(page), rows(m.rows), cols(m.cols), stride(m.stride), page_bits(62) {}
+  /// The first `count` rows of a cache's keys or values, which begin at `part` bytes in each page.
+  StoredRows(const CacheView& cache, int64_t part, int64_t count, int64_t columns)
+      : pages(cache.pages),
+        offset(part),
+        rows(count),
+        cols(columns),
+        stride(cache.stride),
+        page_bits(std::countr_zero(static_cast<uint64_t>(cache.page_positions))),
+        dtype(cache.dtype) {}
   int64_t width() const { return dtype == DType::f32 ? 4 : 2; }  ///< bytes of an element
+  int64_t pitch() const { return stride * width(); }             ///< bytes from one row of a page to the next
+  int64_t page_rows() const { return int64_t{1} << page_bits; }
+  /// Where row r of [0, rows) begins.
+  const std::byte* row(int64_t r) const {
+    const int64_t at = first + r;
+    return pages[at >> page_bits] + offset + (at & (page_rows() - 1)) * pitch();
+  }
   StoredRows slice_rows(int64_t begin, int64_t count) const {
-    return {data + begin * stride * width(), count, cols, stride, dtype};
+    StoredRows some = *this;
+    some.first += begin;
+    some.rows = count;
+    return some;
   }
   StoredRows slice_cols(int64_t begin, int64_t count) const {
-    return {data + begin * width(), rows, count, stride, dtype};
+    StoredRows some = *this;
+    some.offset += begin * width();
+    some.cols = count;
+    return some;
   }
 };
 
@@ -83,10 +110,15 @@ struct QueryRow {
   float scale;
 };
 
+/// What attend_row needs of memory for `count` keys.
+struct RowScratch {
+  float* scores;           ///< heads * count
+  const std::byte** rows;  ///< 2 * count
+};
 /// A row against keys and values [count, kv_heads * head_dim], each read once: partials [heads], and out
-/// [heads, head_dim], the sums of exp(score - largest) v. scores: heads * count floats.
-void attend_row(const QueryRow& row, const StoredRows& keys, const StoredRows& values, float* scores,
-                Partial* partials, float* out);
+/// [heads, head_dim], the sums of exp(score - largest) v.
+void attend_row(const QueryRow& row, const StoredRows& keys, const StoredRows& values,
+                const RowScratch& scratch, Partial* partials, float* out);
 
 /// Parts into which the keys of a row divide at most.
 inline constexpr int64_t kMostParts = 17;

@@ -1,7 +1,7 @@
 // Attention of one query row over some keys, for decoding: bound by reading, so keys and values are read once
 // and in the order in which they lie, all heads of a position together. In: q [heads, head_dim], keys and
-// values as they lie in the cache. Out: for each head the exp-weighted sum of values, not yet divided, and
-// how such sums join.
+// values as they lie in the cache, page by page. Out: for each head the exp-weighted sum of values, not yet
+// divided, and how such sums join.
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/row_attention.cc"
@@ -23,18 +23,26 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Keys or values whose element type is known.
-template <class Element>
-struct Rows {
-  const std::byte* data;
-  int64_t count, pitch;  // pitch: bytes from one row to the next
-
-  explicit Rows(const StoredRows& rows)
-      : data(rows.data), count(rows.rows), pitch(rows.stride * Element::kBytes) {}
-  const std::byte* at(int64_t row, int64_t col) const { return data + row * pitch + col * Element::kBytes; }
-  /// Rows between one that is read and the one that is prefetched.
-  int64_t prefetch_rows() const { return std::max<int64_t>(1, kPrefetchBytes / pitch); }
+/// Where rows of keys or values begin.
+struct Places {
+  const std::byte* const* at;
+  int64_t count;
 };
+
+/// Those of the rows, to `to`.
+Places PlacesOf(const StoredRows& rows, const std::byte** to) {
+  const int64_t pitch = rows.pitch();
+  for (int64_t r = 0; r < rows.rows;) {
+    const std::byte* const run = rows.row(r);
+    const int64_t left = rows.page_rows() - ((rows.first + r) & (rows.page_rows() - 1));
+    const int64_t end = std::min(rows.rows, r + left);
+    for (int64_t i = 0; r < end; ++r, ++i) to[r] = run + i * pitch;
+  }
+  return {to, rows.rows};
+}
+
+/// Rows between one that is read and the one that is prefetched.
+int64_t Distance(const StoredRows& rows) { return std::max<int64_t>(1, kPrefetchBytes / rows.pitch()); }
 
 /// Heads that read the same columns.
 struct Heads {
@@ -59,11 +67,16 @@ HWY_INLINE void ForHeads(const QueryRow& row, const Body& body) {
 /// scores[h * keys.count + k] = scale q_h . k for kHeads heads and kKeys keys (4 or 1) from `first` on.
 /// Prefetches as many rows at `fetch`.
 template <int kHeads, int kKeys, class Element>
-HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Rows<Element>& keys, int64_t first,
-                       const std::byte* fetch, float* scores) {
+HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Places& keys, int64_t first,
+                       const std::byte* const* fetch, float* scores) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), dim = row.head_dim;
   const float* const q = row.q + heads.first * dim;
+  const std::byte *at[kKeys], *next[kKeys];
+  for (int k = 0; k < kKeys; ++k) {
+    at[k] = keys.at[first + k] + heads.column * Element::kBytes;
+    next[k] = fetch[k] + heads.column * Element::kBytes;
+  }
   hn::Vec<Floats> sums[kHeads][kKeys];
   for (int h = 0; h < kHeads; ++h)
     for (int k = 0; k < kKeys; ++k) sums[h][k] = hn::Zero(d);
@@ -71,8 +84,8 @@ HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Rows<Eleme
   for (; c + lanes <= dim; c += lanes) {
     hn::Vec<Floats> key[kKeys];
     for (int k = 0; k < kKeys; ++k) {
-      key[k] = Element::Load(keys.at(first + k, heads.column + c));
-      PrefetchOnce(fetch + k * keys.pitch + (heads.column + c) * Element::kBytes);
+      key[k] = Element::Load(at[k] + c * Element::kBytes);
+      PrefetchOnce(next[k] + c * Element::kBytes);
     }
     for (int h = 0; h < kHeads; ++h) {
       const auto qv = hn::LoadU(d, q + h * dim + c);
@@ -86,22 +99,19 @@ HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Rows<Eleme
     else
       dots[0] = hn::GetLane(hn::SumOfLanes(d, sums[h][0]));
     for (int k = 0; k < kKeys; ++k) {
-      for (int64_t t = c; t < dim; ++t)
-        dots[k] += q[h * dim + t] * Element::One(keys.at(first + k, heads.column + t));
+      for (int64_t t = c; t < dim; ++t) dots[k] += q[h * dim + t] * Element::One(at[k] + t * Element::kBytes);
       scores[(heads.first + h) * keys.count + first + k] = dots[k] * row.scale;
     }
   }
 }
 
-/// All scores of a row. Prefetching goes on with the first values.
+/// All scores of a row. The values' places follow the keys': prefetching goes on with the first values.
 template <class Element>
-void AllScores(const QueryRow& row, const Rows<Element>& keys, const Rows<Element>& values, float* scores) {
-  const int64_t distance = keys.prefetch_rows();
+void AllScores(const QueryRow& row, const Places& keys, int64_t distance, float* scores) {
   const auto some = [&]<int kKeys>(int64_t k) {
-    const int64_t next = k + distance;
-    const std::byte* const fetch = next < keys.count ? keys.at(next, 0) : values.at(next - keys.count, 0);
+    const std::byte* const* const fetch = keys.at + std::min(k + distance, 2 * keys.count - kKeys);
     ForHeads(row, [&]<int kHeads>(const Heads& heads) {
-      Scores<kHeads, kKeys>(row, heads, keys, k, fetch, scores);
+      Scores<kHeads, kKeys, Element>(row, heads, keys, k, fetch, scores);
     });
   };
   int64_t k = 0;
@@ -132,25 +142,35 @@ Partial Exponentials(float* scores, int64_t count) {
   return {largest, sum};
 }
 
-/// out[h * head_dim + begin ..] of kHeads heads: kVectors vectors of the sum over keys [first, end) of weight
-/// * value, added to what is there unless `first` is 0. Prefetches the values `distance` rows later.
+/// Keys [first, end) of those whose values lie at `places`.
+struct ValueRange {
+  Places places;
+  int64_t first, end;
+  int64_t distance;  // of prefetching
+};
+
+/// out[h * head_dim + begin ..] of kHeads heads: kVectors vectors of the sum over the keys of a range of
+/// weight * value, added to what is there unless they are the first.
 template <int kHeads, int kVectors, class Element>
-HWY_INLINE void WeightedSum(const float* weights, const Rows<Element>& values, int64_t first, int64_t end,
-                            int64_t column, int64_t distance, float* const (&out)[kHeads]) {
+HWY_INLINE void WeightedSum(const float* weights, const ValueRange& range, int64_t column,
+                            float* const (&out)[kHeads]) {
   const Floats d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), count = range.places.count;
+  const std::byte* const* const at = range.places.at;
   hn::Vec<Floats> sums[kHeads][kVectors];
   for (int h = 0; h < kHeads; ++h)
     for (int v = 0; v < kVectors; ++v)
-      sums[h][v] = first == 0 ? hn::Zero(d) : hn::LoadU(d, out[h] + v * lanes);
-  for (int64_t k = first; k < end; ++k) {
+      sums[h][v] = range.first == 0 ? hn::Zero(d) : hn::LoadU(d, out[h] + v * lanes);
+  for (int64_t k = range.first; k < range.end; ++k) {
+    const std::byte* const here = at[k] + column * Element::kBytes;
+    const std::byte* const next = at[std::min(k + range.distance, count - 1)] + column * Element::kBytes;
     hn::Vec<Floats> value[kVectors];
     for (int v = 0; v < kVectors; ++v) {
-      value[v] = Element::Load(values.at(k, column + v * lanes));
-      PrefetchOnce(values.at(k + distance, column + v * lanes));
+      value[v] = Element::Load(here + v * lanes * Element::kBytes);
+      PrefetchOnce(next + v * lanes * Element::kBytes);
     }
     for (int h = 0; h < kHeads; ++h) {
-      const auto weight = hn::Set(d, weights[h * values.count + k]);
+      const auto weight = hn::Set(d, weights[h * count + k]);
       for (int v = 0; v < kVectors; ++v) sums[h][v] = hn::MulAdd(weight, value[v], sums[h][v]);
     }
   }
@@ -158,19 +178,19 @@ HWY_INLINE void WeightedSum(const float* weights, const Rows<Element>& values, i
     for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[h][v], d, out[h] + v * lanes);
 }
 
-/// The weighted sums of kHeads heads over keys [first, end).
+/// The weighted sums of kHeads heads over a range.
 template <int kHeads, class Element>
-HWY_INLINE void Sums(const QueryRow& row, const Heads& heads, const float* weights,
-                     const Rows<Element>& values, int64_t first, int64_t end, float* out) {
+HWY_INLINE void Sums(const QueryRow& row, const Heads& heads, const float* weights, const ValueRange& range,
+                     float* out) {
   constexpr int kVectors = hn::MaxLanes(Floats()) >= 16 ? 4 : 2;  // as many as registers hold sums
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), dim = row.head_dim,
-                distance = values.prefetch_rows();
-  weights += heads.first * values.count;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), dim = row.head_dim;
+  const int64_t count = range.places.count;
+  weights += heads.first * count;
   float* to[kHeads];
   for (int h = 0; h < kHeads; ++h) to[h] = out + (heads.first + h) * dim;
   int64_t c = 0;
   const auto step = [&]<int kMany>() {
-    WeightedSum<kHeads, kMany>(weights, values, first, end, heads.column + c, distance, to);
+    WeightedSum<kHeads, kMany, Element>(weights, range, heads.column + c, to);
     for (int h = 0; h < kHeads; ++h) to[h] += kMany * lanes;
     c += kMany * lanes;
   };
@@ -178,29 +198,33 @@ HWY_INLINE void Sums(const QueryRow& row, const Heads& heads, const float* weigh
   while (c + lanes <= dim) step.template operator()<1>();
   for (; c < dim; ++c)
     for (int h = 0; h < kHeads; ++h) {
-      float sum = first == 0 ? 0 : *to[h];
-      for (int64_t k = first; k < end; ++k)
-        sum += weights[h * values.count + k] * Element::One(values.at(k, heads.column + c));
+      float sum = range.first == 0 ? 0 : *to[h];
+      for (int64_t k = range.first; k < range.end; ++k)
+        sum +=
+            weights[h * count + k] * Element::One(range.places.at[k] + (heads.column + c) * Element::kBytes);
       *to[h]++ = sum;
     }
 }
 
 template <class Element>
-void Attend(const QueryRow& row, const Rows<Element>& keys, const Rows<Element>& values, float* scores,
-            Partial* partials, float* out) {
+void Attend(const QueryRow& row, const StoredRows& key_rows, const StoredRows& value_rows,
+            const RowScratch& scratch, Partial* partials, float* out) {
   constexpr int64_t kRows = 16;  // of values that all heads go through while they are near
-  AllScores(row, keys, values, scores);
-  for (int64_t h = 0; h < row.heads; ++h) partials[h] = Exponentials(scores + h * keys.count, keys.count);
-  for (int64_t first = 0; first < values.count; first += kRows)
+  const int64_t count = key_rows.rows, distance = Distance(key_rows);
+  const Places keys = PlacesOf(key_rows, scratch.rows), values = PlacesOf(value_rows, scratch.rows + count);
+  AllScores<Element>(row, keys, distance, scratch.scores);
+  for (int64_t h = 0; h < row.heads; ++h) partials[h] = Exponentials(scratch.scores + h * count, count);
+  for (int64_t first = 0; first < count; first += kRows) {
+    const ValueRange range{values, first, std::min(first + kRows, count), distance};
     ForHeads(row, [&]<int kHeads>(const Heads& heads) {
-      Sums<kHeads>(row, heads, scores, values, first, std::min(first + kRows, values.count), out);
+      Sums<kHeads, Element>(row, heads, scratch.scores, range, out);
     });
+  }
 }
 
-void AttendRow(const QueryRow& row, const StoredRows& keys, const StoredRows& values, float* scores,
-               Partial* partials, float* out) {
-  if (keys.dtype == DType::f16) return Attend(row, Rows<F16>(keys), Rows<F16>(values), scores, partials, out);
-  Attend(row, Rows<F32>(keys), Rows<F32>(values), scores, partials, out);
+void AttendRow(const QueryRow& row, const StoredRows& keys, const StoredRows& values,
+               const RowScratch& scratch, Partial* partials, float* out) {
+  (keys.dtype == DType::f16 ? Attend<F16> : Attend<F32>)(row, keys, values, scratch, partials, out);
 }
 
 void JoinParts(const Partial* partials, const float* sums, int64_t parts, int64_t stride, int64_t head_dim,
@@ -237,9 +261,9 @@ namespace galago::kernels::cpu {
 HWY_EXPORT(AttendRow);
 HWY_EXPORT(JoinParts);
 
-void attend_row(const QueryRow& row, const StoredRows& keys, const StoredRows& values, float* scores,
-                Partial* partials, float* out) {
-  HWY_DYNAMIC_DISPATCH(AttendRow)(row, keys, values, scores, partials, out);
+void attend_row(const QueryRow& row, const StoredRows& keys, const StoredRows& values,
+                const RowScratch& scratch, Partial* partials, float* out) {
+  HWY_DYNAMIC_DISPATCH(AttendRow)(row, keys, values, scratch, partials, out);
 }
 
 void join_parts(const Partial* partials, const float* sums, int64_t parts, int64_t stride, int64_t head_dim,

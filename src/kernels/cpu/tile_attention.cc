@@ -57,12 +57,6 @@ constexpr int64_t Places(int64_t count) {
   return kKind == Arithmetic::bf16 ? (count + 1) / 2 : count;
 }
 
-/// Where elements of a row begin.
-template <class Element>
-const std::byte* At(const StoredRows& rows, int64_t row, int64_t col) {
-  return rows.data + (row * rows.stride + col) * Element::kBytes;
-}
-
 template <class Element, Arithmetic kKind>
 void PackKeys(const StoredRows& keys, float scale, float* packed) {
   constexpr int64_t kPart = 128;  // columns that are widened and turned together
@@ -78,7 +72,7 @@ void PackKeys(const StoredRows& keys, float scale, float* packed) {
           continue;
         }
         float floats[kPart];
-        Widen<Element>(At<Element>(keys, first + r, c), count, scale,
+        Widen<Element>(keys.row(first + r) + c * Element::kBytes, count, scale,
                        kKind == Arithmetic::bf16 ? floats : row);
         if constexpr (kKind == Arithmetic::bf16)
           round_to_bf16(floats, count, reinterpret_cast<uint16_t*>(row));
@@ -98,7 +92,7 @@ void PackValues(const StoredRows& values, float* packed) {
     const int64_t cols = std::min(panel, dim - first);
     const auto read = [&](int64_t row, float* to) {
       if (row >= values.rows || cols < panel) std::fill_n(to, panel, 0.0f);
-      if (row < values.rows) Widen<Element>(At<Element>(values, row, first), cols, 1, to);
+      if (row < values.rows) Widen<Element>(values.row(row) + first * Element::kBytes, cols, 1, to);
     };
     float* to = packed + first * Places<kKind>(padded);
     for (int64_t r = 0; r < Places<kKind>(padded); ++r, to += panel) {

@@ -11,18 +11,19 @@
 namespace galago::kernels::reference {
 namespace {
 
-/// Rows of keys or values, float32 or float16, `stride` elements apart.
+/// Rows of keys or values in pages, float32 or float16, `stride` elements apart.
 struct Rows {
-  const void* data;
+  const std::byte* const* pages;
+  int64_t offset;  // bytes, in a page
+  int64_t page_rows;
   int64_t stride;
   DType dtype;
 
-  Rows(const void* d, int64_t s, DType type) : data(d), stride(s), dtype(type) {}
-  explicit Rows(ConstMatrix m) : Rows(m.data, m.stride, DType::f32) {}
   double at(int64_t row, int64_t col) const {
-    const int64_t i = row * stride + col;
-    return dtype == DType::f16 ? from_f16(static_cast<const uint16_t*>(data)[i])
-                               : static_cast<const float*>(data)[i];
+    const std::byte* const data = pages[row / page_rows] + offset;
+    const int64_t i = row % page_rows * stride + col;
+    return dtype == DType::f16 ? from_f16(reinterpret_cast<const uint16_t*>(data)[i])
+                               : reinterpret_cast<const float*>(data)[i];
   }
 };
 
@@ -64,10 +65,14 @@ void attend(const float* q, const Visible& seen, const HeadLayout& layout, float
 
 void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
                std::span<const uint8_t> key_mask, Matrix out) {
+  const auto* const key_page = reinterpret_cast<const std::byte*>(k.data);
+  const auto* const value_page = reinterpret_cast<const std::byte*>(v.data);
+  const Rows keys{&key_page, 0, k.rows, k.stride, DType::f32};
+  const Rows values{&value_page, 0, v.rows, v.stride, DType::f32};
   for (int64_t i = 0; i < q.rows; ++i)
     for (int64_t h = 0; h < layout.heads; ++h) {
       const int64_t kv = h / (layout.heads / layout.kv_heads) * layout.head_dim;
-      attend(q.row(i) + h * layout.head_dim, {Rows(k), Rows(v), 0, k.rows, kv, key_mask}, layout,
+      attend(q.row(i) + h * layout.head_dim, {keys, values, 0, k.rows, kv, key_mask}, layout,
              out.row(i) + h * layout.head_dim);
     }
 }
@@ -75,8 +80,9 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
 void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
   for (int64_t i = 0; i < q.rows; ++i) {
     const CausalRow& row = rows[static_cast<size_t>(i)];
-    const Rows keys(row.cache.keys, row.cache.stride, row.cache.dtype);
-    const Rows values(row.cache.values, row.cache.stride, row.cache.dtype);
+    const CacheView& cache = row.cache;
+    const Rows keys{cache.pages, cache.keys, cache.page_positions, cache.stride, cache.dtype};
+    const Rows values{cache.pages, cache.values, cache.page_positions, cache.stride, cache.dtype};
     for (int64_t h = 0; h < layout.heads; ++h) {
       const int64_t column = h / (layout.heads / layout.kv_heads) * layout.head_dim;
       attend(q.row(i) + h * layout.head_dim, {keys, values, row.first, row.last - row.first + 1, column, {}},

@@ -1,47 +1,101 @@
-// One allocation a sequence; within a layer the keys of its positions lie one after another, then the values.
+// Within a page a layer's keys lie one after another, then its values.
 #include "nn/decoder/kv_cache.h"
 
 #include <algorithm>
+#include <atomic>
+#include <string>
 #include <utility>
 
-namespace galago {
+#include "galago/error.h"
 
+namespace galago {
 namespace {
 
-// Floats for all positions: two halves take the place of one float, a key's and its value's.
-Shape memory_for(const KvShape& shape, int64_t capacity) {
-  return {shape.layers, shape.dtype == DType::f16 ? 1 : 2, capacity, shape.width};
+int64_t pages_for(int64_t positions) { return (positions + kPagePositions - 1) / kPagePositions; }
+
+// Whether one sequence alone holds a page. What others read in it before they let it go is over then.
+bool held_once(const std::shared_ptr<KvPage>& page) {
+  if (page.use_count() != 1) return false;
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return true;
+}
+
+// The first `positions` positions of a page in all layers.
+void copy_positions(const KvShape& shape, int64_t positions, const KvPage& from, KvPage& to) {
+  const int64_t row = shape.width * size_of(shape.dtype);
+  for (int64_t part = 0; part < 2 * shape.layers; ++part) {
+    const int64_t begin = part * kPagePositions * row;
+    std::copy_n(from.data() + begin, positions * row, to.data() + begin);
+  }
 }
 
 }  // namespace
 
-KvSequence::KvSequence(const KvShape& shape, int64_t capacity)
-    : shape_(shape), capacity_(capacity), memory_(memory_for(shape, capacity)) {}
-
-const std::byte* KvSequence::at(int64_t layer, int64_t part, int64_t position) const {
-  const int64_t row = (layer * 2 + part) * capacity_ + position;
-  return reinterpret_cast<const std::byte*>(memory_.data()) + row * shape_.width * size_of(shape_.dtype);
+KvSequence::KvSequence(std::shared_ptr<KvPages> pages, std::vector<std::shared_ptr<KvPage>> shared,
+                       int64_t length)
+    : source_(std::move(pages)), pages_(std::move(shared)), length_(length) {
+  if (length < 0 || length > capacity())
+    throw Error(ErrorCode::internal, {.where = "key-value cache: shared pages",
+                                      .got = std::to_string(length) + " positions",
+                                      .expected = "at most " + std::to_string(capacity())});
+  pages_.resize(static_cast<size_t>(pages_for(length)));
+  for (const std::shared_ptr<KvPage>& page : pages_) data_.push_back(page->data());
 }
 
-std::byte* KvSequence::at(int64_t layer, int64_t part, int64_t position) {
-  return const_cast<std::byte*>(std::as_const(*this).at(layer, part, position));
+bool KvSequence::grow(int64_t positions) {
+  const int64_t begin = length_ / kPagePositions;  // the page that is written next
+  const int64_t end = positions > length_ ? pages_for(positions) : begin;
+  std::vector<std::shared_ptr<KvPage>> fresh(static_cast<size_t>(end - begin));
+  for (int64_t i = begin; i < end; ++i) {
+    if (i < std::ssize(pages_) && held_once(pages_[static_cast<size_t>(i)])) continue;
+    auto& page = fresh[static_cast<size_t>(i - begin)] = source_->take();
+    if (!page) return false;
+  }
+  const auto size = std::max(pages_.size(), static_cast<size_t>(end));
+  pages_.reserve(size);
+  data_.reserve(size);
+  if (begin < std::min(end, std::ssize(pages_)) && fresh.front())
+    copy_positions(source_->shape(), length_ % kPagePositions, *pages_[static_cast<size_t>(begin)],
+                   *fresh.front());
+  pages_.resize(size);
+  data_.resize(size);
+  for (size_t i = 0; i < fresh.size(); ++i) {
+    if (!fresh[i]) continue;
+    data_[static_cast<size_t>(begin) + i] = fresh[i]->data();
+    pages_[static_cast<size_t>(begin) + i] = std::move(fresh[i]);
+  }
+  return true;
+}
+
+void KvSequence::shrink(int64_t length) {
+  length_ = length;
+  pages_.resize(static_cast<size_t>(pages_for(length)));
+  data_.resize(pages_.size());
+}
+
+bool KvSequence::owns(int64_t position) const {
+  return held_once(pages_[static_cast<size_t>(position / kPagePositions)]);
+}
+
+int64_t KvSequence::offset(int64_t layer, int64_t part) const {
+  const KvShape& shape = source_->shape();
+  return (layer * 2 + part) * kPagePositions * shape.width * size_of(shape.dtype);
 }
 
 KvPlace KvSequence::place(int64_t layer, int64_t position) {
-  return {.key = at(layer, 0, position), .value = at(layer, 1, position)};
+  const KvShape& shape = source_->shape();
+  std::byte* const row = data_[static_cast<size_t>(position / kPagePositions)] +
+                         position % kPagePositions * shape.width * size_of(shape.dtype);
+  return {.key = row + offset(layer, 0), .value = row + offset(layer, 1)};
 }
 
 kernels::CacheView KvSequence::view(int64_t layer) const {
-  return {.keys = at(layer, 0, 0), .values = at(layer, 1, 0), .stride = shape_.width, .dtype = shape_.dtype};
-}
-
-KvSequence KvSequence::copy(int64_t rows, int64_t capacity) const {
-  KvSequence out(shape_, capacity);
-  out.length_ = rows;
-  for (int64_t layer = 0; layer < shape_.layers; ++layer)
-    for (int64_t part = 0; part < 2; ++part)
-      std::copy_n(at(layer, part, 0), rows * shape_.width * size_of(shape_.dtype), out.at(layer, part, 0));
-  return out;
+  return {.pages = data_.data(),
+          .keys = offset(layer, 0),
+          .values = offset(layer, 1),
+          .page_positions = kPagePositions,
+          .stride = source_->shape().width,
+          .dtype = source_->shape().dtype};
 }
 
 int32_t KvCache::add(KvSequence sequence) {
@@ -54,15 +108,17 @@ int32_t KvCache::add(KvSequence sequence) {
   return number;
 }
 
-KvSequence KvCache::remove(int64_t sequence) {
-  return *std::exchange(slots_[static_cast<size_t>(sequence)], std::nullopt);
+int32_t KvCache::add(int64_t positions) {
+  KvSequence sequence(pages_);
+  if (!sequence.grow(positions))
+    throw Error(ErrorCode::resource, {.where = "key-value cache",
+                                      .got = "no room for " + std::to_string(positions) + " positions",
+                                      .expected = "memory for their pages"});
+  return add(std::move(sequence));
 }
 
-int64_t KvCache::bytes() const {
-  int64_t sum = 0;
-  for (const auto& slot : slots_)
-    if (slot) sum += slot->bytes();
-  return sum;
+KvSequence KvCache::remove(int64_t sequence) {
+  return *std::exchange(slots_[static_cast<size_t>(sequence)], std::nullopt);
 }
 
 }  // namespace galago

@@ -1,16 +1,23 @@
 // Keys and values of the positions already seen, for every layer of one or several sequences.
-// In: rows of keys and values at given positions. Out: views [length, kv_heads * head_dim] for attention.
-// Each sequence owns its memory, so that sequences come and go while the others stay where they are.
+// In: rows of keys and values at given positions. Out: views of pages for attention.
+// Memory comes in pages of a fixed number of positions: a sequence takes them as it grows, and sequences that
+// begin alike may hold the same ones. A page that two hold is never written.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "core/tensor.h"
 #include "kernels/kernels.h"
 
 namespace galago {
+
+/// Positions of a page; a power of two.
+inline constexpr int64_t kPagePositions = 16;
 
 /// What one position holds: a key and a value of `width` numbers in each layer.
 struct KvShape {
@@ -21,6 +28,53 @@ struct KvShape {
 
   /// Bytes of one position in all layers; no overflow for the sizes that limits.h lets through.
   int64_t position_bytes() const { return 2 * layers * width * size_of(dtype); }
+  /// Bytes of the pages that so many positions of one sequence take.
+  int64_t bytes_of(int64_t positions) const {
+    return (positions + kPagePositions - 1) / kPagePositions * kPagePositions * position_bytes();
+  }
+};
+
+class KvPool;
+
+/// Keys and values of kPagePositions positions in all layers: [layers, 2 (keys, values), kPagePositions,
+/// width] of the shape's dtype. Goes back where it came from when nobody holds it any more.
+class KvPage {
+ public:
+  /// KvPages::take makes pages.
+  explicit KvPage(std::shared_ptr<KvPool> pool);
+  ~KvPage();
+  KvPage(const KvPage&) = delete;
+  KvPage& operator=(const KvPage&) = delete;
+
+  std::byte* data() { return data_; }
+  const std::byte* data() const { return data_; }
+
+ private:
+  friend class KvPool;
+  std::shared_ptr<KvPool> pool_;
+  std::byte* data_ = nullptr;
+};
+
+/// Pages of one shape. Freed ones are used again; beyond 64 MiB of these, memory is given back. Pages may
+/// outlive it. Safe to use from several threads.
+class KvPages {
+ public:
+  /// max_bytes: of pages that somebody holds; 0: no limit.
+  explicit KvPages(const KvShape& shape, int64_t max_bytes = 0);
+
+  const KvShape& shape() const { return shape_; }
+  int64_t page_bytes() const { return shape_.bytes_of(kPagePositions); }
+  /// A page whose contents are not defined; null when max_bytes are in use. Error{resource} when memory is
+  /// out.
+  std::shared_ptr<KvPage> take();
+  /// Bytes of the pages that somebody holds.
+  int64_t bytes_in_use() const;
+  /// Bytes of the memory that pages lie in, those that nobody holds included.
+  int64_t bytes() const;
+
+ private:
+  KvShape shape_;
+  std::shared_ptr<KvPool> pool_;
 };
 
 /// Memory for a position's key and value in one layer, [width] of the cache's dtype each.
@@ -29,57 +83,72 @@ struct KvPlace {
   void* value = nullptr;
 };
 
-/// Keys and values of one sequence, with room for `capacity` positions.
+/// Keys and values of one sequence. A copy holds the same pages.
 class KvSequence {
  public:
-  KvSequence() = default;
-  /// Takes all memory at once; Error{resource} when there is not enough.
-  KvSequence(const KvShape& shape, int64_t capacity);
+  /// Without a page yet.
+  explicit KvSequence(std::shared_ptr<KvPages> pages) : source_(std::move(pages)) {}
+  /// Begins with the first `length` positions of pages that others hold too; length <= shared.size() *
+  /// kPagePositions. Those behind it are dropped; the last one, if it is not full, is copied when it is to be
+  /// written (grow).
+  KvSequence(std::shared_ptr<KvPages> pages, std::vector<std::shared_ptr<KvPage>> shared, int64_t length);
 
-  int64_t capacity() const { return capacity_; }
   int64_t length() const { return length_; }
   void set_length(int64_t length) { length_ = length; }
   /// Positions of the prompt, also of what of it is still to come; 0: not known. It decides rows of decoders
-  /// that say so (LlamaDecoder::rows_stand_alone).
+  /// that say so (Decoder::rows_stand_alone).
   int64_t prompt() const { return prompt_; }
   void set_prompt(int64_t positions) { prompt_ = positions; }
-  /// Bytes held.
-  int64_t bytes() const { return capacity_ * shape_.position_bytes(); }
+
+  /// Positions that its pages have room for.
+  int64_t capacity() const { return std::ssize(pages_) * kPagePositions; }
+  /// Room for `positions` positions in all, so that those from length() on may be written: takes pages, and
+  /// copies of pages that others hold too. False when no page is to be had, Error{resource} when memory is
+  /// out: it is then as it was.
+  bool grow(int64_t positions);
+  /// Forgets all but the first `length` positions and the pages behind them; length <= length().
+  void shrink(int64_t length);
+  /// Whether a position below the capacity may be written: nobody else holds its page.
+  bool owns(int64_t position) const;
+
+  /// In the order of the positions; for a sequence that begins alike.
+  std::span<const std::shared_ptr<KvPage>> pages() const { return pages_; }
+  /// Bytes of its pages, also of those that others hold too.
+  int64_t bytes() const { return std::ssize(pages_) * source_->page_bytes(); }
 
   /// Where the key and the value of a position below the capacity belong (kernels::scatter_rows).
   KvPlace place(int64_t layer, int64_t position);
+  /// Valid until its pages change.
   kernels::CacheView view(int64_t layer) const;
 
-  /// The first `rows` positions in memory of its own, with room for `capacity` of them; rows <= length().
-  KvSequence copy(int64_t rows, int64_t capacity) const;
-
  private:
-  // Part 0 holds keys, part 1 values.
-  const std::byte* at(int64_t layer, int64_t part, int64_t position) const;
-  std::byte* at(int64_t layer, int64_t part, int64_t position);
+  // Bytes from a page's beginning to the keys of a layer (part 0) or its values (part 1).
+  int64_t offset(int64_t layer, int64_t part) const;
 
-  KvShape shape_;
-  int64_t capacity_ = 0;
+  std::shared_ptr<KvPages> source_;
+  std::vector<std::shared_ptr<KvPage>> pages_;
+  std::vector<std::byte*> data_;  // of each page
   int64_t length_ = 0;
   int64_t prompt_ = 0;
-  Tensor memory_;  // [layers, 2 (keys, values), capacity, width] of shape_.dtype
 };
 
 /// The sequences that share calls of a decoder, each under a number that it keeps.
 class KvCache {
  public:
-  /// No sequences yet.
-  explicit KvCache(const KvShape& shape) : shape_(shape) {}
+  /// No sequences yet. pages: for add(positions).
+  explicit KvCache(std::shared_ptr<KvPages> pages) : pages_(std::move(pages)) {}
 
-  const KvShape& shape() const { return shape_; }
+  const std::shared_ptr<KvPages>& pages() const { return pages_; }
+  const KvShape& shape() const { return pages_->shape(); }
   /// Takes a sequence in; its number is the lowest free one.
   int32_t add(KvSequence sequence);
-  int32_t add(int64_t capacity) { return add(KvSequence(shape_, capacity)); }
+  /// A new one with room for so many positions; Error{resource} when it is not to be had.
+  int32_t add(int64_t positions);
   /// Gives a sequence back; its number is free again.
   KvSequence remove(int64_t sequence);
 
   /// All numbers in use are below this.
-  int64_t sequences() const { return static_cast<int64_t>(slots_.size()); }
+  int64_t sequences() const { return std::ssize(slots_); }
   bool has(int64_t sequence) const {
     return sequence >= 0 && sequence < sequences() && slots_[static_cast<size_t>(sequence)].has_value();
   }
@@ -87,11 +156,9 @@ class KvCache {
   KvSequence& at(int64_t sequence) { return *slots_[static_cast<size_t>(sequence)]; }
   const KvSequence& at(int64_t sequence) const { return *slots_[static_cast<size_t>(sequence)]; }
   int64_t length(int64_t sequence) const { return at(sequence).length(); }
-  /// Bytes held by all sequences.
-  int64_t bytes() const;
 
  private:
-  KvShape shape_;
+  std::shared_ptr<KvPages> pages_;
   std::vector<std::optional<KvSequence>> slots_;
 };
 

@@ -49,6 +49,10 @@ void check_place(const RowPlace& place, const KvSequence& sequence, int64_t expe
                 {.where = where,
                  .got = "position " + std::to_string(expected),
                  .expected = "at most " + std::to_string(sequence.capacity()) + " positions"});
+  if (!sequence.owns(expected))
+    throw Error(ErrorCode::internal, {.where = where,
+                                      .got = "position " + std::to_string(expected) + " in a shared page",
+                                      .expected = "a page of its own"});
 }
 
 // Every row continues its sequence; the cache is told the new lengths once all rows are known to fit, so that
@@ -204,12 +208,6 @@ KvShape LlamaDecoder::cache_shape(DType dtype) const {
   return {.layers = config_.num_hidden_layers,
           .width = config_.num_key_value_heads * config_.head_dim,
           .dtype = dtype};
-}
-
-KvCache LlamaDecoder::make_cache(int64_t sequences, int64_t capacity, DType dtype) const {
-  KvCache cache(cache_shape(dtype));
-  for (int64_t s = 0; s < sequences; ++s) cache.add(capacity);
-  return cache;
 }
 
 void LlamaDecoder::embed(std::span<const int32_t> ids, Matrix out) const {

@@ -8,19 +8,11 @@
 #include <span>
 #include <vector>
 
-#include "core/workspace.h"
-#include "formats/config/config.h"
 #include "formats/weights.h"
 #include "kernels/kernels.h"
-#include "nn/decoder/kv_cache.h"
+#include "nn/decoder/decoder.h"
 
 namespace galago {
-
-/// Where a row belongs. Rows of one sequence come in the order of their positions, which continue its cache.
-struct RowPlace {
-  int32_t sequence = 0;
-  int32_t position = 0;
-};
 
 /// weight of an RMS norm, as floats.
 struct RmsNorm {
@@ -98,37 +90,23 @@ class LlamaLayer {
   LlamaMlp mlp_;
 };
 
-/// The decoder. Const after construction, safe to share between threads; each caller brings cache and
-/// workspace.
-class LlamaDecoder {
+/// The decoder of these layers.
+class LlamaDecoder final : public Decoder {
  public:
   /// text: the prefix of embed_tokens, layers and norm; head: the prefix of lm_head.weight. `tied` is what
   /// config.json says: a head that differs from the table is kept all the same, and where one of the two is
   /// missing, the other is both (PreTrainedModel.tie_weights).
   LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head);
-  LlamaDecoder(const LlamaDecoder&) = delete;
-  LlamaDecoder& operator=(const LlamaDecoder&) = delete;
 
-  const TextConfig& config() const { return config_; }
-  /// Whether a row's keys and values depend on its own ids and those before it alone, and not on where its
-  /// prompt ends (KvSequence::prompt).
-  bool rows_stand_alone() const { return long_inv_freq_.empty() && !config_.prompt_sees_all; }
-  /// What a position of this decoder needs in a cache of that element type, f32 or f16.
-  KvShape cache_shape(DType dtype = DType::f32) const;
-  /// A cache with sequences 0 .. sequences - 1, each with room for `capacity` positions.
-  KvCache make_cache(int64_t sequences, int64_t capacity, DType dtype = DType::f32) const;
-  /// Embedding rows of ids; Error{input_invalid} for an id outside the vocabulary. out [ids, D].
-  void embed(std::span<const int32_t> ids, Matrix out) const;
-  /// The one entry: rows in, final-norm hidden rows out. embeds, hidden [n, D]; one place for each row. Rows
-  /// of embeds come as embed() and the connector give them: embedding_multiplier is applied here.
-  /// Error{internal} when a place does not continue its sequence, Error{input_too_large} past the sequence's
-  /// capacity; the cache is then as it was.
+  const TextConfig& config() const override { return config_; }
+  bool rows_stand_alone() const override { return long_inv_freq_.empty() && !config_.prompt_sees_all; }
+  KvShape cache_shape(DType dtype = DType::f32) const override;
+  void embed(std::span<const int32_t> ids, Matrix out) const override;
+  /// embedding_multiplier is applied here.
   void forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache, Workspace& workspace,
-               Matrix hidden) const;
-  /// logits [n, vocab] of hidden rows [n, D].
-  void logits(ConstMatrix hidden, Matrix logits) const;
-  /// Bytes of the matrices that every token goes through, the head's among them, in the formats in use.
-  int64_t weight_bytes() const;
+               Matrix hidden) const override;
+  void logits(ConstMatrix hidden, Matrix logits) const override;
+  int64_t weight_bytes() const override;
 
  private:
   TextConfig config_;

@@ -1,6 +1,7 @@
 // The pooling head's forward pass; shapes at the right edge. See the header for sources.
 #include "nn/vision/pooling_head.h"
 
+#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -51,17 +52,23 @@ void PoolingHead::forward(ConstMatrix x, std::span<const int64_t> patches, Matri
   Workspace::Frame frame(workspace);
   const int64_t count = std::ssize(patches);
   const int64_t rows = x.rows / count;
-  const Matrix query = workspace.matrix(1, x.cols);   // [1, C], the same for every image
-  const Matrix k = workspace.matrix(x.rows, x.cols);  // [count*P, C]
-  const Matrix v = workspace.matrix(x.rows, x.cols);
+  const Matrix query = workspace.matrix(1, x.cols);          // [1, C], the same for every image
+  const Matrix both = workspace.matrix(2 * x.rows, x.cols);  // keys, then values
+  const Matrix k = both.slice_rows(0, x.rows);               // [count*P, C]
+  const Matrix v = both.slice_rows(x.rows, x.rows);
   kernels::linear(probe_.matrix(), q_proj_, query);
   kernels::linear(x, k_proj_, k);
   kernels::linear(x, v_proj_, v);
 
   const Matrix mixed = workspace.matrix(count, x.cols);  // [count, C]
   for (int64_t t = 0; t < count; ++t) {
+    const auto* const page = reinterpret_cast<const std::byte*>(k.row(t * rows));  // of all its patches
     const kernels::CausalRow own_patches{
-        .cache = {.keys = k.row(t * rows), .values = v.row(t * rows), .stride = x.cols},
+        .cache = {.pages = &page,
+                  .keys = 0,
+                  .values = x.rows * x.cols * size_of(DType::f32),
+                  .page_positions = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(rows))),
+                  .stride = x.cols},
         .first = 0,
         .last = patches[static_cast<size_t>(t)] - 1};
     kernels::attention_cached(query, {&own_patches, 1}, layout_, mixed.slice_rows(t, 1));

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nn/decoder/kv_cache.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -19,7 +20,7 @@ class PlannedScratch : public testing::TestWithParam<const char*> {};
 
 TEST_P(PlannedScratch, IsWhatTheDecoderTakes) {
   const test::Loaded model(GetParam());
-  const LlamaDecoder& decoder = model.engine->decoder();
+  const Decoder& decoder = model.engine->decoder();
   for (const int64_t rows : {40, 300}) {
     Workspace workspace;
     const Matrix hidden = workspace.matrix(rows, decoder.config().hidden_size);  // as DecoderSequence does
@@ -120,12 +121,14 @@ TEST(PlannedHead, CountsACopyOnceAndAnOwnHeadBesideTheTable) {
 }
 
 // 3 layers, 2 heads of 16: a position is 3 * 2 * 32 floats.
-TEST_F(Planned, TheCacheHoldsEveryPositionButTheLast) {
-  MemoryRequest request = with_picture();
-  const int64_t positions = request.prompt_tokens + 10;
-  EXPECT_EQ(part(plan(request), "key-value cache").text, positions * 3 * 2 * 32 * 4);
-  request.cache_dtype = DType::f16;
-  EXPECT_EQ(part(plan(request), "key-value cache").text, positions * 3 * 2 * 32 * 2);
+TEST_F(Planned, TheCacheHoldsEveryPositionButTheLastInWholePages) {
+  for (const int64_t pages : {1, 2}) {
+    MemoryRequest request{.prompt_tokens = kPagePositions, .max_new_tokens = pages};
+    const int64_t numbers = pages * kPagePositions * 3 * 2 * 32;
+    EXPECT_EQ(part(plan(request), "key-value cache").text, numbers * 4);
+    request.cache_dtype = DType::f16;
+    EXPECT_EQ(part(plan(request), "key-value cache").text, numbers * 2);
+  }
 }
 
 TEST_F(Planned, WeightsCountWhileTheyAreNeeded) {

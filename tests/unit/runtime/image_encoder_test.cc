@@ -32,7 +32,7 @@ class CountingEngine final : public Engine {
   Tensor image_rows(Tensor connected, const ImagePlan& plan) const override {
     return engine_.image_rows(std::move(connected), plan);
   }
-  const LlamaDecoder& decoder() const override { return engine_.decoder(); }
+  const Decoder& decoder() const override { return engine_.decoder(); }
   std::vector<int32_t> position_ids(const PixelBatch& batch) const override {
     return engine_.position_ids(batch);
   }

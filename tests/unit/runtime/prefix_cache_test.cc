@@ -10,7 +10,8 @@
 namespace galago {
 namespace {
 
-constexpr KvShape kShape{.layers = 2, .width = 4};  // 64 bytes a position
+constexpr KvShape kShape{.layers = 2, .width = 4};
+constexpr int64_t kPageBytes = 64 * kPagePositions;
 
 ContentMark mark(int64_t begin, uint8_t key) {
   ContentMark out{.begin = begin, .key = {}};
@@ -47,7 +48,8 @@ TEST(SharedRows, EndWhereAPictureDiffers) {
 
 // A sequence whose first key says who it is.
 KvSequence sequence(int64_t rows, float mark, int64_t capacity = 0) {
-  KvSequence out(kShape, std::max(rows, capacity));
+  KvSequence out(std::make_shared<KvPages>(kShape));
+  EXPECT_TRUE(out.grow(std::max(rows, capacity)));
   const float row[] = {mark, 0, 0, 0};
   for (int64_t layer = 0; layer < 2; ++layer)
     for (int64_t p = 0; p < rows; ++p) test::store(out, layer, p, row, row);
@@ -56,7 +58,7 @@ KvSequence sequence(int64_t rows, float mark, int64_t capacity = 0) {
 }
 
 float mark_of(const PrefixCache::Match& match) {
-  return *static_cast<const float*>(match.sequence->view(0).keys);
+  return *reinterpret_cast<const float*>(test::row_of(*match.sequence, 0, 0).key);
 }
 
 TEST(PrefixCache, FindsTheLongest) {
@@ -71,11 +73,11 @@ TEST(PrefixCache, FindsTheLongest) {
   EXPECT_EQ(find({{1, 2, 3, 4, 5}, {}}).rows, 3);
   EXPECT_EQ(mark_of(find({{1, 2, 3, 4, 5}, {}})), 1);
   EXPECT_EQ(find({{8}, {}}).rows, 0);
-  EXPECT_EQ(cache.bytes(), (3 + 4 + 2) * 64);
+  EXPECT_EQ(cache.bytes(), 3 * kPageBytes);
 }
 
 TEST(PrefixCache, TheOneUsedLongestAgoLeaves) {
-  PrefixCache cache(6 * 64);
+  PrefixCache cache(2 * kPageBytes);
   cache.keep({{1, 1, 1}, {}}, sequence(3, 1));
   cache.keep({{2, 2, 2}, {}}, sequence(3, 2));
   EXPECT_EQ(cache.find(SequenceContent{{1, 1}, {}}).rows, 2);  // used again
@@ -83,31 +85,31 @@ TEST(PrefixCache, TheOneUsedLongestAgoLeaves) {
   EXPECT_EQ(cache.find(SequenceContent{{1}, {}}).rows, 1);
   EXPECT_EQ(cache.find(SequenceContent{{2}, {}}).rows, 0);
   EXPECT_EQ(cache.find(SequenceContent{{3}, {}}).rows, 1);
-  EXPECT_EQ(cache.bytes(), 5 * 64);
-  cache.keep({{4, 4, 4, 4, 4, 4, 4}, {}}, sequence(7, 4));
+  EXPECT_EQ(cache.bytes(), 2 * kPageBytes);
+  cache.keep({std::vector<int32_t>(2 * kPagePositions + 1, 4), {}}, sequence(2 * kPagePositions + 1, 4));
   EXPECT_EQ(cache.find(SequenceContent{{4}, {}}).rows, 0) << "too large by itself";
-  EXPECT_EQ(cache.bytes(), 5 * 64);
+  EXPECT_EQ(cache.bytes(), 2 * kPageBytes);
 }
 
 TEST(PrefixCache, ALongerOneTakesThePlaceOfItsBeginning) {
   PrefixCache cache(1 << 20);
   cache.keep({{1, 2}, {}}, sequence(2, 1));
   cache.keep({{1, 2, 3}, {}}, sequence(3, 2));
-  EXPECT_EQ(cache.bytes(), 3 * 64);
+  EXPECT_EQ(cache.bytes(), kPageBytes);
   cache.keep({{1, 2}, {}}, sequence(2, 3));
-  EXPECT_EQ(cache.bytes(), 3 * 64);
+  EXPECT_EQ(cache.bytes(), kPageBytes);
   EXPECT_EQ(mark_of(cache.find(SequenceContent{{1, 2}, {}})), 2);
 }
 
 TEST(PrefixCache, KeepsNoMoreMemoryThanItsRowsNeed) {
-  PrefixCache cache(40 * 64);
+  PrefixCache cache(4 * kPageBytes);
   cache.keep({{1, 2, 3}, {}}, sequence(3, 1, 1000));
-  EXPECT_EQ(cache.bytes(), 3 * 64);
+  EXPECT_EQ(cache.bytes(), kPageBytes);
   EXPECT_EQ(mark_of(cache.find(SequenceContent{{1}, {}})), 1);
 }
 
 TEST(PrefixCache, WhatWasFoundStaysThoughItLeaves) {
-  PrefixCache cache(3 * 64);
+  PrefixCache cache(kPageBytes);
   cache.keep({{1, 1}, {}}, sequence(2, 1));
   const auto match = cache.find(SequenceContent{{1, 1}, {}});
   cache.keep({{2, 2}, {}}, sequence(2, 2));
@@ -116,7 +118,7 @@ TEST(PrefixCache, WhatWasFoundStaysThoughItLeaves) {
 }
 
 TEST(PrefixCache, ServesSeveralThreads) {
-  PrefixCache cache(20 * 64);
+  PrefixCache cache(7 * kPageBytes);
   std::vector<std::jthread> threads;
   for (int32_t t = 0; t < 4; ++t)
     threads.emplace_back([&cache, t] {
@@ -130,7 +132,7 @@ TEST(PrefixCache, ServesSeveralThreads) {
       }
     });
   threads.clear();
-  EXPECT_LE(cache.bytes(), 20 * 64);
+  EXPECT_LE(cache.bytes(), 7 * kPageBytes);
 }
 
 }  // namespace

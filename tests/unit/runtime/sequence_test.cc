@@ -20,7 +20,7 @@ class Sequences : public testing::TestWithParam<Case> {
  protected:
   Sequences() : model_(GetParam().model), rows_(test::Golden(GetParam().golden).floats("inputs_embeds")) {}
 
-  const LlamaDecoder& decoder() const { return model_.engine->decoder(); }
+  const Decoder& decoder() const { return model_.engine->decoder(); }
   int64_t length() const { return rows_.shape()[0]; }
 
   // Logits of the last row after the first `length` rows, given in chunks.
@@ -96,7 +96,9 @@ TEST_P(Sequences, ANewSequenceKnowsNothingOfTheOneBefore) {
 TEST_P(Sequences, RefusesMoreRowsThanItReservedPlaceFor) {
   DecoderSequences sequences(decoder());
   const int32_t number = sequences.open({}, 4).number;
-  EXPECT_EQ(test::error_of([&] { sequences.prefill(number, rows_.matrix().slice_rows(0, 5)); }).code(),
+  EXPECT_EQ(test::error_of([&] {
+              sequences.prefill(number, rows_.matrix().slice_rows(0, kPagePositions + 1));
+            }).code(),
             ErrorCode::input_too_large);
 }
 

@@ -29,7 +29,7 @@ class Together : public testing::TestWithParam<Case> {
   Together() : model_(GetParam().model) { kernels::set_backend(GetParam().backend); }
   ~Together() override { kernels::set_backend(kernels::Backend::cpu); }
 
-  const LlamaDecoder& decoder() const { return model_.engine->decoder(); }
+  const Decoder& decoder() const { return model_.engine->decoder(); }
   int64_t vocabulary() const { return decoder().config().vocab_size; }
 
   std::vector<int32_t> some_ids(int64_t count, unsigned seed) const {

@@ -6,7 +6,6 @@
 
 #include <numeric>
 
-#include "support/kv_rows.h"
 #include "tiny_decoder.h"
 
 namespace galago {
@@ -23,7 +22,7 @@ std::vector<int32_t> some_ids(int64_t count, unsigned seed, int64_t vocabulary) 
   return ids;
 }
 
-class Decoder : public testing::Test {
+class LlamaTest : public testing::Test {
  protected:
   void load(bool tied = false) { decoder_ = tiny_.load(tied); }
 
@@ -66,13 +65,13 @@ void expect_same(const Tensor& got, int64_t at, const Tensor& expected, int64_t 
   EXPECT_EQ(argmax(a), argmax(b)) << "position " << position;
 }
 
-TEST_F(Decoder, CountsTheBytesThatATokenReads) {
+TEST_F(LlamaTest, CountsTheBytesThatATokenReads) {
   load();
   const int64_t layer = 16 * 16 + 2 * 8 * 16 + 16 * 16 + 3 * 24 * 16;  // q; k, v; o; gate, up, down
   EXPECT_EQ(decoder_->weight_bytes(), 4 * (3 * layer + 29 * 16));
 }
 
-TEST_F(Decoder, ChunksNeverChangeTheResult) {
+TEST_F(LlamaTest, ChunksNeverChangeTheResult) {
   load();
   const std::vector<int32_t> ids = some_ids(23, 1, tiny_.config.vocab_size);
   const Tensor whole = alone(ids);
@@ -92,7 +91,7 @@ TEST_F(Decoder, ChunksNeverChangeTheResult) {
   }
 }
 
-TEST_F(Decoder, SeveralSequencesInOneCallEqualEachAlone) {
+TEST_F(LlamaTest, SeveralSequencesInOneCallEqualEachAlone) {
   load();
   std::vector<std::vector<int32_t>> sequences;
   for (const int64_t length : {5, 1, 9, 16})
@@ -111,7 +110,7 @@ TEST_F(Decoder, SeveralSequencesInOneCallEqualEachAlone) {
                 alone(sequences[static_cast<size_t>(places[row].sequence)]), places[row].position);
 }
 
-TEST_F(Decoder, RowsOfSeveralSequencesMayInterleave) {
+TEST_F(LlamaTest, RowsOfSeveralSequencesMayInterleave) {
   load();
   const std::vector<int32_t> a = some_ids(12, 3, tiny_.config.vocab_size);
   const std::vector<int32_t> b = some_ids(12, 4, tiny_.config.vocab_size);
@@ -138,7 +137,7 @@ TEST_F(Decoder, RowsOfSeveralSequencesMayInterleave) {
   }
 }
 
-TEST_F(Decoder, LaterRowsDoNotReachEarlierOnes) {
+TEST_F(LlamaTest, LaterRowsDoNotReachEarlierOnes) {
   load();
   std::vector<int32_t> ids = some_ids(10, 6, tiny_.config.vocab_size);
   const Tensor before = alone(ids);
@@ -148,14 +147,14 @@ TEST_F(Decoder, LaterRowsDoNotReachEarlierOnes) {
   EXPECT_GT(test::max_difference(after.matrix().slice_rows(9, 1), before.matrix().slice_rows(9, 1)), 1e-3);
 }
 
-TEST_F(Decoder, OrderMatters) {
+TEST_F(LlamaTest, OrderMatters) {
   load();
   const Tensor one = alone({1, 2, 3});
   const Tensor other = alone({2, 1, 3});
   EXPECT_GT(test::max_difference(one.matrix().slice_rows(2, 1), other.matrix().slice_rows(2, 1)), 1e-4);
 }
 
-TEST_F(Decoder, RefusesPositionsThatDoNotContinue) {
+TEST_F(LlamaTest, RefusesPositionsThatDoNotContinue) {
   load();
   const Tensor rows = embeds({1, 2});
   for (const auto& places : std::vector<std::vector<RowPlace>>{
@@ -168,7 +167,7 @@ TEST_F(Decoder, RefusesPositionsThatDoNotContinue) {
   }
 }
 
-TEST_F(Decoder, RefusesASequenceThatTheCacheLacks) {
+TEST_F(LlamaTest, RefusesASequenceThatTheCacheLacks) {
   load();
   KvCache cache = decoder_->make_cache(2, 8);
   for (const int32_t sequence : {-1, 2}) {
@@ -178,7 +177,7 @@ TEST_F(Decoder, RefusesASequenceThatTheCacheLacks) {
   }
 }
 
-TEST_F(Decoder, RefusesRowsWithoutAPlace) {
+TEST_F(LlamaTest, RefusesRowsWithoutAPlace) {
   load();
   KvCache cache = decoder_->make_cache(1, 8);
   for (const auto& places : std::vector<std::vector<RowPlace>>{{}, {{0, 0}}, {{0, 0}, {0, 1}, {0, 2}}}) {
@@ -187,17 +186,19 @@ TEST_F(Decoder, RefusesRowsWithoutAPlace) {
   }
 }
 
-TEST_F(Decoder, RefusesMoreThanTheCacheHolds) {
+TEST_F(LlamaTest, RefusesMoreThanTheCacheHolds) {
   load();
-  KvCache cache = decoder_->make_cache(1, 3);
-  logits(embeds({1, 2, 3}), {{0, 0}, {0, 1}, {0, 2}}, cache);
-  const Error error = test::error_of([&] { logits(embeds({4}), {{0, 3}}, cache); });
+  KvCache cache = decoder_->make_cache(1, 3);  // a whole page
+  std::vector<RowPlace> places;
+  for (int32_t i = 0; i < kPagePositions; ++i) places.push_back({0, i});
+  logits(embeds(std::vector<int32_t>(kPagePositions, 1)), places, cache);
+  const Error error = test::error_of([&] { logits(embeds({4}), {{0, kPagePositions}}, cache); });
   EXPECT_EQ(error.code(), ErrorCode::input_too_large);
-  EXPECT_THAT(error.what(), HasSubstr("at most 3 positions"));
-  EXPECT_EQ(cache.length(0), 3);
+  EXPECT_THAT(error.what(), HasSubstr("at most " + std::to_string(kPagePositions) + " positions"));
+  EXPECT_EQ(cache.length(0), kPagePositions);
 }
 
-TEST_F(Decoder, RefusesIdsOutsideTheVocabulary) {
+TEST_F(LlamaTest, RefusesIdsOutsideTheVocabulary) {
   load();
   for (const int32_t id : {-1, 29, 1000000}) {
     const Error error = test::error_of([&] { embeds({3, id}); });
@@ -207,7 +208,7 @@ TEST_F(Decoder, RefusesIdsOutsideTheVocabulary) {
   }
 }
 
-TEST_F(Decoder, EmbeddingsAreRowsOfTheTable) {
+TEST_F(LlamaTest, EmbeddingsAreRowsOfTheTable) {
   load();
   const Tensor rows = embeds({28, 0, 28});
   const TensorView& table = *tiny_.checkpoint().find("model.embed_tokens.weight");
@@ -218,7 +219,7 @@ TEST_F(Decoder, EmbeddingsAreRowsOfTheTable) {
   }
 }
 
-TEST_F(Decoder, ATiedHeadIsTheEmbeddingTable) {
+TEST_F(LlamaTest, ATiedHeadIsTheEmbeddingTable) {
   load(true);
   const Tensor hidden = test::random_tensor({2, 16}, 9);
   Tensor tied({2, 29});
@@ -236,13 +237,13 @@ TEST_F(Decoder, ATiedHeadIsTheEmbeddingTable) {
   EXPECT_GT(test::max_difference(tied.matrix(), untied.matrix()), 0.1);
 }
 
-TEST_F(Decoder, ATiedHeadNeedsNoWeightOfItsOwnAnUntiedOneDoes) {
+TEST_F(LlamaTest, ATiedHeadNeedsNoWeightOfItsOwnAnUntiedOneDoes) {
   EXPECT_NO_THROW(tiny_.load(true, false));
   EXPECT_THAT(test::error_of([&] { tiny_.load(false, false); }).what(),
               HasSubstr("missing lm_head.weight, expected [29, 16]"));
 }
 
-TEST_F(Decoder, BiasesAreUsedWhereTheConfigHasThem) {
+TEST_F(LlamaTest, BiasesAreUsedWhereTheConfigHasThem) {
   tiny_.config.attention_bias = true;
   tiny_.config.mlp_bias = true;
   load();
@@ -254,14 +255,14 @@ TEST_F(Decoder, BiasesAreUsedWhereTheConfigHasThem) {
   EXPECT_GT(test::max_difference(with.matrix(), alone({1, 2, 3}).matrix()), 1e-2);
 }
 
-TEST_F(Decoder, RefusesAnUnknownActivation) {
+TEST_F(LlamaTest, RefusesAnUnknownActivation) {
   tiny_.config.hidden_act = "mish";
   const Error error = test::error_of([&] { tiny_.load(); });
   EXPECT_EQ(error.code(), ErrorCode::model_unsupported);
   EXPECT_THAT(error.what(), HasSubstr("hidden_act"));
 }
 
-TEST_F(Decoder, BothBackendsAgree) {
+TEST_F(LlamaTest, BothBackendsAgree) {
   load();
   const std::vector<int32_t> ids = some_ids(17, 12, tiny_.config.vocab_size);
   kernels::set_backend(kernels::Backend::reference);
@@ -270,86 +271,12 @@ TEST_F(Decoder, BothBackendsAgree) {
   EXPECT_LT(test::max_difference(scalar.matrix(), alone(ids).matrix()), kRounding);
 }
 
-// Writes a pattern into positions [0, count) of every layer, and looks whether it is there.
-void fill(KvSequence& sequence, int64_t count, float mark) {
-  for (int64_t layer = 0; layer < 2; ++layer)
-    for (int64_t p = 0; p < count; ++p) {
-      const float at = mark + static_cast<float>(100 * layer + 10 * p);
-      const float key[] = {at, at + 1, at + 2}, value[] = {-at, -at - 1, -at - 2};
-      test::store(sequence, layer, p, key, value);
-    }
-}
-
-bool holds(const KvSequence& sequence, int64_t count, float mark) {
-  bool same = true;
-  for (int64_t layer = 0; layer < 2; ++layer) {
-    const kernels::CacheView view = sequence.view(layer);
-    for (int64_t p = 0; p < count; ++p)
-      for (int64_t c = 0; c < 3; ++c) {
-        const float at = mark + static_cast<float>(100 * layer + 10 * p + c);
-        same &= static_cast<const float*>(view.keys)[p * view.stride + c] == at &&
-                static_cast<const float*>(view.values)[p * view.stride + c] == -at;
-      }
-  }
-  return same;
-}
-
-constexpr KvShape kSmall{.layers = 2, .width = 3};
-
-TEST(KvCache, KeepsSequencesAndLayersApart) {
-  KvCache cache(kSmall);
-  EXPECT_EQ(cache.add(4), 0);
-  EXPECT_EQ(cache.add(7), 1);
-  EXPECT_EQ(cache.sequences(), 2);
-  EXPECT_EQ(cache.at(0).capacity(), 4);
-  EXPECT_EQ(cache.at(1).capacity(), 7);
-  EXPECT_EQ(cache.bytes(), 2 * 2 * (4 + 7) * 3 * 4);
-  fill(cache.at(0), 4, 1);
-  fill(cache.at(1), 7, 1000);
-  EXPECT_TRUE(holds(cache.at(0), 4, 1));
-  EXPECT_TRUE(holds(cache.at(1), 7, 1000));
-  EXPECT_EQ(cache.length(0), 0);
-  cache.at(1).set_length(3);
-  EXPECT_EQ(cache.length(0), 0);
-  EXPECT_EQ(cache.length(1), 3);
-}
-
-TEST(KvCache, SequencesComeAndGoWhileTheOthersStay) {
-  KvCache cache(kSmall);
-  for (int64_t s = 0; s < 3; ++s) fill(cache.at(cache.add(4)), 4, static_cast<float>(1000 * s));
-  const void* where = cache.at(2).view(0).keys;
-  const KvSequence taken = cache.remove(1);
-  EXPECT_TRUE(holds(taken, 4, 1000));
-  EXPECT_FALSE(cache.has(1));
-  EXPECT_FALSE(cache.has(3));
-  EXPECT_FALSE(cache.has(-1));
-  EXPECT_EQ(cache.bytes(), 2 * 2 * 2 * 4 * 3 * 4);
-  EXPECT_EQ(cache.add(9), 1) << "the lowest free number";
-  EXPECT_EQ(cache.add(1), 3);
-  EXPECT_EQ(cache.length(1), 0);
-  EXPECT_EQ(cache.at(2).view(0).keys, where);
-  EXPECT_TRUE(holds(cache.at(0), 4, 0));
-  EXPECT_TRUE(holds(cache.at(2), 4, 2000));
-}
-
-TEST(KvCache, ACopyHasTheFirstPositionsAndMemoryOfItsOwn) {
-  KvSequence whole(kSmall, 5);
-  fill(whole, 5, 7);
-  whole.set_length(5);
-  KvSequence part = whole.copy(3, 9);
-  EXPECT_EQ(part.length(), 3);
-  EXPECT_EQ(part.capacity(), 9);
-  EXPECT_TRUE(holds(part, 3, 7));
-  fill(part, 9, 500);
-  EXPECT_TRUE(holds(whole, 5, 7));
-}
-
-TEST_F(Decoder, SequencesOfDifferentCapacityShareACallAndOneLeaves) {
+TEST_F(LlamaTest, SequencesOfDifferentCapacityShareACallAndOneLeaves) {
   load();
   const std::vector<int32_t> a = some_ids(6, 3, tiny_.config.vocab_size);
   const std::vector<int32_t> b = some_ids(9, 4, tiny_.config.vocab_size);
   const Tensor alone_a = alone(a), alone_b = alone(b);
-  KvCache cache(decoder_->cache_shape());
+  KvCache cache(std::make_shared<KvPages>(decoder_->cache_shape()));
   ASSERT_EQ(cache.add(2), 0);
   ASSERT_EQ(cache.add(6), 1);
   ASSERT_EQ(cache.add(9), 2);
@@ -363,6 +290,49 @@ TEST_F(Decoder, SequencesOfDifferentCapacityShareACallAndOneLeaves) {
   EXPECT_EQ(test::error_of([&] { logits(embeds({1}), {{1, 6}}, cache); }).code(), ErrorCode::internal);
   for (int32_t i = 6; i < 9; ++i)
     expect_same(logits(embeds({b[static_cast<size_t>(i)]}), {{2, i}}, cache), 0, alone_b, i);
+}
+
+// Two texts that part in the middle of a page, in one call: the same bits as with pages of their own.
+TEST_F(LlamaTest, SequencesThatSharePagesGetTheLogitsOfSequencesThatDoNot) {
+  load();
+  constexpr int32_t kCommon = kPagePositions + 5, kEnd = kCommon + 9;
+  std::vector<int32_t> a = some_ids(kEnd, 3, tiny_.config.vocab_size), b = a;
+  for (size_t i = kCommon; i < b.size(); ++i) b[i] = (a[i] + 1) % 29;
+  const auto read_common = [&](KvCache& cache, int32_t sequence) {
+    std::vector<RowPlace> places;
+    for (int32_t i = 0; i < kCommon; ++i) places.push_back({sequence, i});
+    logits(embeds({a.begin(), a.begin() + kCommon}), places, cache);
+  };
+  KvCache common = decoder_->make_cache(1, kCommon), apart = decoder_->make_cache(2, kEnd);
+  read_common(common, 0);
+  read_common(apart, 0);
+  read_common(apart, 1);
+  const auto pages = common.at(0).pages();
+  common.add(KvSequence(common.pages(), {pages.begin(), pages.end()}, kCommon));
+  for (int32_t i = kCommon; i < kEnd; ++i) {
+    ASSERT_TRUE(common.at(0).grow(i + 1) && common.at(1).grow(i + 1));
+    const Tensor rows = embeds({b[static_cast<size_t>(i)], a[static_cast<size_t>(i)]});
+    const std::vector<RowPlace> places = {{1, i}, {0, i}};
+    EXPECT_EQ(
+        test::max_difference(logits(rows, places, common).matrix(), logits(rows, places, apart).matrix()), 0);
+  }
+  EXPECT_EQ(common.at(0).pages()[0], common.at(1).pages()[0]);
+  EXPECT_EQ(common.pages()->bytes_in_use(), 3 * common.pages()->page_bytes());
+}
+
+TEST_F(LlamaTest, RefusesToWriteAPageThatOthersHoldToo) {
+  load();
+  KvCache cache = decoder_->make_cache(1, 4);
+  logits(embeds({1, 2}), {{0, 0}, {0, 1}}, cache);
+  {
+    const KvSequence other = cache.at(0);
+    const Error error = test::error_of([&] { logits(embeds({4}), {{0, 2}}, cache); });
+    EXPECT_EQ(error.code(), ErrorCode::internal);
+    EXPECT_THAT(error.what(), HasSubstr("position 2 in a shared page"));
+    EXPECT_EQ(cache.length(0), 2);
+  }
+  logits(embeds({4}), {{0, 2}}, cache);
+  EXPECT_EQ(cache.length(0), 3);
 }
 
 }  // namespace
