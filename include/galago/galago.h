@@ -28,8 +28,6 @@ namespace galago {
 /// The library's version, e.g. "0.1.0".
 const char* version() noexcept;
 
-class Answering;  // the library's own
-
 /// A decoded picture. Cheap to copy, immutable.
 class Image {
  public:
@@ -47,10 +45,12 @@ class Image {
   /// The pixels, height x width x 3.
   std::span<const uint8_t> pixels() const;
 
- private:
-  friend class Answering;
-  friend class Video;
   struct Data;
+  /// For the library itself.
+  const Data& data() const { return *data_; }
+
+ private:
+  friend class Video;
   explicit Image(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
 };
@@ -79,9 +79,11 @@ class Video {
   double fps() const;
   double seconds() const;  ///< length
 
- private:
-  friend class Answering;
   struct Data;
+  /// For the library itself.
+  const Data& data() const { return *data_; }
+
+ private:
   explicit Video(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
 };
@@ -110,8 +112,9 @@ struct LoadOptions {
   /// Gives back the memory of the image stations' weights once a request's pictures are encoded. For a
   /// process that is asked once: the next picture has to fetch them from the system's cache of files again.
   bool low_memory = false;
+  SchedulerOptions scheduler;  ///< of ask() and ask_all()
   /// Keeps keys and values of prompts, up to so many bytes, for prompts that begin with the same. 0: off,
-  /// since an answer may then differ by rounding from that of a prompt read anew (docs/batching.md).
+  /// since an answer may then differ by rounding from that of a prompt read anew (docs/scheduling.md).
   int64_t prefix_cache_bytes = 0;
   /// Tensors of the checkpoint that the model does not use are an error; otherwise Model::warnings says so.
   bool strict = false;
@@ -129,7 +132,8 @@ struct Progress {
   int64_t tiles_total;
   int64_t prompt_tokens;  ///< that the decoder reads once all tiles are done
 };
-/// Called from the asking thread; return false to stop (the answer's finish_reason is cancelled).
+/// Called from the thread that waits for the answer; return false to stop (the answer's finish_reason is
+/// cancelled).
 using ProgressCallback = std::function<bool(const Progress&)>;
 
 /// A text in UTF-8, a picture or a video.
@@ -166,6 +170,8 @@ struct Request {
   bool raw = false;                  ///< the prompt as it stands, to be continued: no chat template
   StreamCallback on_text;            ///< called with each piece of the answer; return false to stop
   ProgressCallback on_progress;      ///< called after each group of tiles
+  int priority = 0;                  ///< a step more is worth ten seconds of waiting
+  double timeout_ms = 0;             ///< Error{timeout} when it has not ended by then; 0: no limit
 };
 
 /// How one image was cut and what it costs.
@@ -202,16 +208,9 @@ struct Answer {
   CacheCounts cache;
 };
 
-/// How several requests are answered together.
-struct BatchOptions {
-  int64_t max_sequences = 8;    ///< decoded in one step, 1 to 1024; more wait for their turn
-  int64_t max_waiting = 1024;   ///< that may wait; more are refused with Error{overloaded}
-  int64_t max_cache_bytes = 0;  ///< keys and values of those decoded together; 0: no limit
-};
-
 /// What became of one of several requests.
 struct Outcome {
-  int64_t id = 0;            ///< what Batch::add returned, or its place among the requests of ask_all
+  int64_t id = 0;            ///< its place among the requests
   Answer answer;             ///< as Model::ask gives it; empty when there is an error
   std::exception_ptr error;  ///< what Model::ask would have thrown; null: none
 
@@ -235,12 +234,14 @@ class Model {
   /// A Hugging Face model directory as it is. Errors: not_found, model_invalid, model_unsupported, resource.
   static Model load(const std::filesystem::path& directory, const LoadOptions& options = {});
 
-  /// Answers one request. Prompt and context length are checked before any work is done.
+  /// Answers one request. Prompt and context length are checked before any work is done. Those who ask at the
+  /// same time are answered side by side, as LoadOptions::scheduler says, and each gets the answer that it
+  /// would get alone.
   Answer ask(const Request& request) const;
-  /// Answers several requests together, in their order: the weights are read once for a token of all of them.
-  /// Each answer is the one that ask() gives (with a prefix cache: but for rounding); an error ends its own
-  /// request alone. Callbacks are called from this thread. max_waiting does not count here.
-  std::vector<Outcome> ask_all(std::span<const Request> requests, const BatchOptions& options = {}) const;
+  /// Answers several requests side by side; the outcomes come in their order. Each answer is the one that
+  /// ask() gives (with a prefix cache: but for rounding); an error ends its own request alone. Callbacks are
+  /// called from this thread. max_waiting does not count here.
+  std::vector<Outcome> ask_all(std::span<const Request> requests) const;
   /// The tile grid and token count that an image of this size would get; no pixel is touched.
   ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;
   /// What was odd about the files and stops nothing, a line each: tensors that the model does not use.
@@ -264,38 +265,13 @@ class Model {
   /// give the same answers. Reads all weights when it is first called.
   std::string digest() const;
 
- private:
-  friend class Answering;
-  friend class Batch;
   struct State;
+  /// For the library itself.
+  const std::shared_ptr<const State>& state() const { return state_; }
+
+ private:
   explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
-};
-
-/// Requests that join and leave at any time, decoded together. One thread at a time calls step(); add, cancel
-/// and size may be called from any thread, and from the requests' callbacks.
-class Batch {
- public:
-  /// Error{usage} for options out of their range.
-  explicit Batch(const Model& model, const BatchOptions& options = {});
-  ~Batch();
-  Batch(Batch&&) noexcept;
-  Batch& operator=(Batch&&) noexcept;
-
-  /// Plans the request at once, with the errors that Model::ask has before any work, and lets it join in the
-  /// next step that has room. Error{overloaded} when too many wait. Returns its id.
-  int64_t add(Request request);
-  /// The request ends in the next step as cancelled, with the text it has; false when it has ended already.
-  bool cancel(int64_t id);
-  /// Encodes pictures and reads prompts of those that joined (each options.prefill_chunk rows at a time),
-  /// then one token for every request; returns those that ended.
-  std::vector<Outcome> step();
-  /// Requests that have not ended.
-  int64_t size() const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 }  // namespace galago

@@ -26,7 +26,8 @@ struct GenerateOptions {
   /// true: special tokens stay in the text, the end token too; false: they do not. Unset: they do not, but
   /// for a model that writes DocTags (AnswerDefaults::doctags), whose text keeps all but the end token.
   std::optional<bool> keep_special;
-  int64_t prefill_chunk = 0;  ///< prompt rows that go through the decoder at once; 0: all of them
+  /// Prompt rows that go through the decoder at once: a prompt is cut at its multiples. 0: 512.
+  int64_t prefill_chunk = 0;
 };
 
 /// What a model does where GenerateOptions leave it open.
@@ -35,6 +36,19 @@ struct AnswerDefaults {
   /// Whether its vocabulary has the special token <doctag>: a Docling model, which writes a page as tags
   /// among texts. The tags are special tokens, and the text is of no use without them.
   bool doctags = false;
+};
+
+/// How requests that run at the same time share a model (docs/scheduling.md).
+struct SchedulerOptions {
+  int64_t max_sequences = 8;   ///< in work at a time, 1 to 1024; more wait for their turn
+  int64_t max_waiting = 1024;  ///< that may wait; more are refused with Error{overloaded}
+  /// Bytes that requests in work may hold together: keys and values, image rows, pixels. 0: no limit.
+  int64_t max_memory = 0;
+  /// Milliseconds that others' pictures and prompts may put between two tokens of a running answer. The
+  /// smallest piece is a group of tiles or `prefill_chunk` rows of a prompt.
+  double max_gap_ms = 200;
+  int64_t step_tokens = 512;  ///< rows of prompts that are read between two tokens, at least one piece
+  int64_t mailbox = 256;      ///< pieces that wait for a slow reader; then its request pauses
 };
 
 /// Why the answer ended.

@@ -330,10 +330,11 @@ void BenchStages::State::first_token() {
       options.image_file.empty() ? image : decode_image(options.image_file, options.image_name);
   const ImageSize size{.width = picture.width, .height = picture.height};
   const PlannedPrompt request = plan_prompt(frontend, {.prompt = options.prompt}, {&size, 1}, options.split);
-  ImageEncoder encoder(frontend, engine, {.split = options.split, .progress = options.progress});
+  ImageEncoder encoder(frontend, engine, {.split = options.split});
   Timings timings;
   CacheCounts counts;
-  const auto encoded = encoder.encode({.images = {&picture}, .videos = {}}, request, {timings, counts});
+  const auto encoded =
+      encoder.encode({.images = {&picture}, .videos = {}}, request, {timings, counts}, options.progress);
   const Tensor packed = pack_prompt(frontend, engine, request.ids, views(encoded));
   KvCache fresh = engine.decoder().make_cache(1, packed.shape()[0] + 1, options.cache_dtype);
   Tensor out(packed.shape());

@@ -6,7 +6,7 @@
 
 #include "formats/safetensors/safetensors.h"
 #include "galago/galago.h"
-#include "runtime/fallback.h"
+#include "runtime/generate.h"
 #include "runtime/options.h"
 #include "runtime/pipeline.h"
 #include "runtime/sequence.h"
@@ -148,13 +148,11 @@ Trace run_trace(const Frontend& frontend, const Engine& engine, const TraceReque
   trace.push_back(trace_tensor("logits", prompt_logits(engine.decoder(), embeds)));
 
   DecoderSequences sequences(engine.decoder());
-  CausalBackbone backbone(sequences);
   TokenizerText text(frontend.tokenizer(), false);
-  generate.rows = embeds.matrix();
   generate.ids = plan.ids;
   generate.end_ids = frontend.generation().eos_token_id;
   generate.rules = token_rules(frontend);
-  const Generation generation = generate_answer({.from_embeds = &backbone}, generate, text);
+  const Generation generation = galago::generate(sequences, generate, {.rows = embeds.matrix()}, text);
   trace.push_back(
       trace_ids("generated_ids", generation.token_ids, {static_cast<int64_t>(generation.token_ids.size())}));
   return trace;

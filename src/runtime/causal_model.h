@@ -1,5 +1,5 @@
-// What generation needs of a decoder: sequences that come and go, rows of embeddings in, logits out, a cache
-// that remembers. The decoder station's backbone is wired to this in src/runtime; tests use small fakes.
+// What the scheduler needs of a decoder: sequences that come and go, rows of embeddings in, logits out, a
+// cache in pages. runtime/sequence.* is the decoder behind it; tests use small fakes.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 #include "core/sha256.h"
 #include "core/tensor.h"
+#include "runtime/backbone.h"
 
 namespace galago {
 
@@ -37,7 +38,17 @@ struct NextToken {
   int32_t id = 0;
 };
 
-/// A causal language model with the key-value caches of several sequences. Not thread-safe.
+/// How the memory of keys and values is counted.
+struct PageSizes {
+  int64_t positions = 1;  ///< of one page
+  int64_t bytes = 0;      ///< of one page
+
+  /// Pages that hold so many positions.
+  int64_t pages(int64_t count) const { return (count + positions - 1) / positions; }
+};
+
+/// A causal language model with the key-value caches of several sequences. Not thread-safe, but for the
+/// constants (vocab_size, hidden_size, context_length, page_sizes, ways).
 class CausalModel {
  public:
   virtual ~CausalModel() = default;
@@ -45,20 +56,29 @@ class CausalModel {
   virtual int64_t hidden_size() const = 0;
   /// Positions that the model was made for (max_position_embeddings).
   virtual int64_t context_length() const = 0;
-  /// Bytes that a sequence of so many positions takes.
-  virtual int64_t sequence_bytes(int64_t positions) const = 0;
+  virtual PageSizes page_sizes() const = 0;
+  virtual GenerateWays ways() const { return {.from_embeds = true}; }
 
-  /// A new sequence with room for `positions` positions; fewer than all rows of its prompt may be there
-  /// already.
-  virtual OpenSequence open(const PromptContent& prompt, int64_t positions) = 0;
+  /// Bytes of all pages in use: those of open sequences, and those kept for prompts to come. A page that
+  /// several share counts once.
+  virtual int64_t bytes_in_use() const = 0;
+  /// Gives up pages that are only kept for prompts to come, the longest unused first, until at least `bytes`
+  /// are free or none is left; returns the bytes that became free.
+  virtual int64_t drop_kept(int64_t bytes) = 0;
+
+  /// A new sequence, without room yet for rows that it has to be given; fewer than all rows of its prompt may
+  /// be there already.
+  virtual OpenSequence open(const PromptContent& prompt) = 0;
+  /// Room for so many positions in all. Error{resource} when memory is out; the sequence is then as before.
+  virtual void grow(int32_t sequence, int64_t positions) = 0;
   /// Forgets a sequence. Does not throw.
   virtual void close(int32_t sequence) = 0;
-  /// Appends rows [n, hidden_size] of its prompt to a sequence; returns the logits [vocab_size] of the last
-  /// row, valid until the next call.
+  /// Appends rows [n, hidden_size] of its prompt to a sequence that has room for them; returns the logits
+  /// [vocab_size] of the last row, valid until the next call.
   virtual std::span<const float> prefill(int32_t sequence, ConstMatrix rows) = 0;
-  /// Appends one token to each of several sequences; ids in [0, vocab_size), else Error{input_invalid}.
-  /// Returns their logits [n, vocab_size], valid until the next call. A sequence's logits do not depend on
-  /// the others, bit for bit.
+  /// Appends one token to each of several sequences that have room for it; ids in [0, vocab_size), else
+  /// Error{input_invalid}. Returns their logits [n, vocab_size], valid until the next call. A sequence's
+  /// logits do not depend on the others, bit for bit.
   virtual ConstMatrix decode(std::span<const NextToken> tokens) = 0;
 };
 

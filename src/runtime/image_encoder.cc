@@ -2,13 +2,11 @@
 #include "runtime/image_encoder.h"
 
 #include <algorithm>
-#include <map>
 #include <span>
 #include <utility>
 
 #include "core/cancelled.h"
 #include "core/clock.h"
-#include "kernels/kernels.h"
 
 namespace galago {
 namespace {
@@ -22,12 +20,6 @@ void add(const Timings& timings, const CacheCounts& cache, EncodeCosts costs) {
   costs.cache.memory_hits += cache.memory_hits;
   costs.cache.directory_hits += cache.directory_hits;
   costs.cache.misses += cache.misses;
-}
-
-size_t pictures_of(const PlannedPrompt& plan) {
-  size_t count = plan.images.size();
-  for (const VideoPlan& video : plan.videos) count += video.frames.size();
-  return count;
 }
 
 // What a frame is to the engine: one tile.
@@ -60,53 +52,48 @@ Tensor copy_of(ConstMatrix rows) {
   return copy;
 }
 
-// The connected tiles of one picture, [N, T, D'], filled tile by tile; T and D' are those of the first one.
-class ConnectedTiles {
- public:
-  explicit ConnectedTiles(int64_t tiles) : tiles_(tiles) {}
+// Tile `tile` of connected [N, T, D'].
+Matrix tile_of(Tensor& connected, int64_t tile) {
+  const int64_t rows = connected.shape()[1];
+  return connected.matrix().slice_rows(tile * rows, rows);
+}
 
-  // rows: [T, D'].
-  void put(int64_t tile, ConstMatrix rows) {
-    if (all_.empty()) all_ = Tensor({tiles_, rows.rows, rows.cols});
-    std::copy_n(rows.data, rows.rows * rows.cols, all_.data() + tile * rows.rows * rows.cols);
-  }
-  ConstMatrix tile(int64_t tile) const {
-    const int64_t rows = all_.shape()[1];
-    return all_.matrix().slice_rows(tile * rows, rows);
-  }
-  Tensor take() { return std::move(all_); }
-
- private:
-  int64_t tiles_;
-  Tensor all_;
-};
+// rows [T, D'] to their place among the N tiles; T and D' are those of the first one.
+void put_tile(Tensor& connected, int64_t tiles, int64_t tile, ConstMatrix rows) {
+  if (connected.empty()) connected = Tensor({tiles, rows.rows, rows.cols});
+  std::copy_n(rows.data, rows.rows * rows.cols, tile_of(connected, tile).data);
+}
 
 }  // namespace
+
+size_t pictures_of(const PlannedPrompt& plan) {
+  size_t count = plan.images.size();
+  for (const VideoPlan& video : plan.videos) count += video.frames.size();
+  return count;
+}
 
 ImageEncoder::ImageEncoder(const Frontend& frontend, const Engine& engine, EncodeOptions options)
     : frontend_(frontend), engine_(engine), options_(std::move(options)), tiles_(kTileBytes) {}
 
 std::vector<EncodedPicture> ImageEncoder::encode(const Visuals& visuals, const PlannedPrompt& plan,
-                                                 EncodeCosts costs) {
-  done_ = 0;
-  total_ = plan.tiles;
+                                                 EncodeCosts costs, const TileProgress& progress) {
+  Workspace workspace;
   std::vector<EncodedPicture> encoded;
-  several_ = pictures_of(plan) > 1;
-  look_ahead<Prepared>(
-      several_ && kernels::threads() > 1,
-      [&](const Consume<Prepared>& give) { prepare(visuals, plan, give); },
-      [&](Prepared picture) {
-        add(picture.timings, picture.cache, costs);
-        report(0);
-        encoded.push_back({picture.key, rows_of(picture, costs)});
-        done_ += picture.plan.tiles;
-      });
+  const auto report = [&] {
+    if (progress && !progress(tiles_done(), plan.tiles)) throw Cancelled{};
+  };
+  prepare(visuals, plan, [&](PreparedPicture picture) {
+    begin(std::move(picture), costs);
+    report();
+    while (busy()) {
+      if (auto done = encode_group(workspace, costs)) encoded.push_back(std::move(*done));
+      report();
+    }
+  });
   return encoded;
 }
 
-// Everything that needs no weights, picture by picture; may run on a thread of its own.
-void ImageEncoder::prepare(const Visuals& visuals, const PlannedPrompt& plan,
-                           const Consume<Prepared>& give) const {
+void ImageEncoder::prepare(const Visuals& visuals, const PlannedPrompt& plan, const GivePicture& give) const {
   for (size_t i = 0; i < visuals.images.size(); ++i)
     give(prepare(*visuals.images[i], PictureKind::image, plan.images[i]));
   for (size_t i = 0; i < visuals.videos.size(); ++i) {
@@ -114,7 +101,7 @@ void ImageEncoder::prepare(const Visuals& visuals, const PlannedPrompt& plan,
     const ImagePlan frame_as = frame_plan(plan.videos[i]);
     visuals.videos[i]->decode(plan.videos[i].frames, [&](int64_t, const RgbImage& frame) {
       const double decode_ms = clock.ms();
-      Prepared prepared = prepare(frame, PictureKind::frame, frame_as);
+      PreparedPicture prepared = prepare(frame, PictureKind::frame, frame_as);
       prepared.timings.decode_image_ms = decode_ms;
       give(std::move(prepared));
       clock.lap_ms();
@@ -122,88 +109,99 @@ void ImageEncoder::prepare(const Visuals& visuals, const PlannedPrompt& plan,
   }
 }
 
-ImageEncoder::Prepared ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
-                                             const ImagePlan& plan) const {
+PreparedPicture ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
+                                      const ImagePlan& plan) const {
   const Clock clock;
-  Prepared prepared{
-      .kind = kind, .key = picture_key(picture, kind, options_.split), .tiles = {}, .plan = plan};
+  PreparedPicture prepared{
+      .kind = kind, .key = picture_key(picture, kind, options_.split), .tiles = {}, .keys = {}, .plan = plan};
   if (options_.cache)
     prepared.rows = options_.cache->find(prepared.key, {plan.tokens, frontend_.config().text.hidden_size},
                                          prepared.cache);
-  if (!prepared.rows)
+  if (!prepared.rows) {
     prepared.tiles = kind == PictureKind::frame ? frontend_.require_video().tile(picture)
                                                 : frontend_.tiles(picture, options_.split);
+    prepared.keys = tile_keys(prepared.tiles, kind);
+  }
   prepared.timings.preprocess_ms = clock.ms();
   return prepared;
 }
 
-SharedRows ImageEncoder::rows_of(const Prepared& picture, EncodeCosts costs) {
-  if (picture.rows) {
-    report(picture.plan.tiles);
-    return picture.rows;
-  }
-  Tensor connected = connect(picture, costs);  // [N, T, D']
-  const Clock clock;
-  auto rows =
-      std::make_shared<const Tensor>(engine_.image_rows(std::move(connected), picture.plan));  // [R, D]
-  costs.timings.connector_ms += clock.ms();
-  if (options_.cache) options_.cache->put(picture.key, rows, costs.cache);
-  return rows;
-}
-
-// All tiles of a picture, [N, T, D']: those that are equal to another one of the request are copied.
-Tensor ImageEncoder::connect(const Prepared& picture, EncodeCosts costs) {
-  const Tiles& tiles = picture.tiles;
-  Clock clock;
-  const std::vector<Digest> keys = tile_keys(tiles, picture.kind);
-  costs.timings.preprocess_ms += clock.ms();
-  ConnectedTiles connected(tiles.count);
-  std::map<Digest, int64_t> first;  // where a content stands first in this picture
-  std::vector<int64_t> fresh;       // first tiles of a content that is new to the request
-  for (int64_t i = 0; i < tiles.count; ++i) {
-    const Digest& key = keys[static_cast<size_t>(i)];
-    if (!first.try_emplace(key, i).second) continue;
+void ImageEncoder::begin(PreparedPicture picture, EncodeCosts costs) {
+  add(picture.timings, picture.cache, costs);
+  current_.emplace();
+  Current& now = *current_;
+  now.picture = std::move(picture);
+  if (now.picture.rows) return;
+  const int64_t tiles = now.picture.tiles.count;
+  for (int64_t i = 0; i < tiles; ++i) {
+    const Digest& key = now.picture.keys[static_cast<size_t>(i)];
+    if (!now.first.try_emplace(key, i).second) continue;
     if (const SharedRows known = tiles_.find(key))
-      connected.put(i, known->matrix());
+      put_tile(now.connected, tiles, i, known->matrix());
     else
-      fresh.push_back(i);
+      now.fresh.push_back(i);
   }
-  costs.cache.tiles_encoded += std::ssize(fresh);
-  costs.cache.tiles_repeated += tiles.count - std::ssize(fresh);
-  for (std::span<const int64_t> rest(fresh); !rest.empty();) {
-    const auto group = rest.first(std::min(rest.size(), static_cast<size_t>(engine_.group_size())));
-    const Tensor part = connect_group(pick(tiles, group), picture.kind, costs.timings);  // [n, T, D']
-    const int64_t rows = part.shape()[1];
-    for (int64_t i = 0; i < std::ssize(group); ++i)
-      connected.put(group[static_cast<size_t>(i)], part.matrix().slice_rows(i * rows, rows));
-    rest = rest.subspan(group.size());
-    report(tiles.count - std::ssize(rest));
-  }
-  if (fresh.empty()) report(tiles.count);
-  for (int64_t i = 0; i < tiles.count; ++i)
-    if (const int64_t same = first.at(keys[static_cast<size_t>(i)]); same != i)
-      connected.put(i, connected.tile(same));
-  if (several_)
-    for (const int64_t tile : fresh)
-      tiles_.put(keys[static_cast<size_t>(tile)],
-                 std::make_shared<const Tensor>(copy_of(connected.tile(tile))));
-  return connected.take();
+  costs.cache.tiles_encoded += std::ssize(now.fresh);
+  costs.cache.tiles_repeated += tiles - std::ssize(now.fresh);
 }
 
-Tensor ImageEncoder::connect_group(const Tiles& group, PictureKind kind, Timings& timings) {
+std::optional<EncodedPicture> ImageEncoder::encode_group(Workspace& workspace, EncodeCosts costs) {
+  Current& now = *current_;
+  if (!now.picture.rows) {
+    if (now.encoded < now.fresh.size()) encode_tiles(workspace, costs);
+    now.tiles_done = now.picture.tiles.count - (std::ssize(now.fresh) - static_cast<int64_t>(now.encoded));
+    if (now.encoded < now.fresh.size()) return std::nullopt;
+  }
+  EncodedPicture done{.key = now.picture.key,
+                      .rows = now.picture.rows ? now.picture.rows : finish_rows(costs)};
+  done_ += now.picture.plan.tiles;
+  current_.reset();
+  return done;
+}
+
+// The next group of those that are new.
+void ImageEncoder::encode_tiles(Workspace& workspace, EncodeCosts costs) {
+  Current& now = *current_;
+  const auto rest = std::span<const int64_t>(now.fresh).subspan(now.encoded);
+  const auto group = rest.first(std::min(rest.size(), static_cast<size_t>(engine_.group_size())));
+  const Tensor part = connect_group(pick(now.picture.tiles, group), now.picture.kind, workspace,
+                                    costs.timings);  // [n, T, D']
+  const int64_t rows = part.shape()[1];
+  for (int64_t i = 0; i < std::ssize(group); ++i)
+    put_tile(now.connected, now.picture.tiles.count, group[static_cast<size_t>(i)],
+             part.matrix().slice_rows(i * rows, rows));
+  now.encoded += group.size();
+}
+
+Tensor ImageEncoder::connect_group(const Tiles& group, PictureKind kind, Workspace& workspace,
+                                   Timings& timings) {
   Clock clock;
   const PixelBatch batch =
       kind == PictureKind::frame ? frontend_.require_video().pixels(group) : frontend_.pixels(group);
   timings.preprocess_ms += clock.lap_ms();
-  const Tensor features = engine_.encode_image(batch, workspace_, {});  // [n, P, C]
+  const Tensor features = engine_.encode_image(batch, workspace, {});  // [n, P, C]
   timings.vision_ms += clock.lap_ms();
-  Tensor connected = engine_.connect(features, workspace_);  // [n, T, D']
+  Tensor connected = engine_.connect(features, workspace);  // [n, T, D']
   timings.connector_ms += clock.lap_ms();
   return connected;
 }
 
-void ImageEncoder::report(int64_t done) const {
-  if (options_.progress && !options_.progress(done_ + done, total_)) throw Cancelled{};
+// Copies of equal tiles, then the picture's rows [R, D].
+SharedRows ImageEncoder::finish_rows(EncodeCosts costs) {
+  Current& now = *current_;
+  const PreparedPicture& picture = now.picture;
+  for (int64_t i = 0; i < picture.tiles.count; ++i)
+    if (const int64_t same = now.first.at(picture.keys[static_cast<size_t>(i)]); same != i)
+      put_tile(now.connected, picture.tiles.count, i, tile_of(now.connected, same));
+  if (options_.several)
+    for (const int64_t tile : now.fresh)
+      tiles_.put(picture.keys[static_cast<size_t>(tile)],
+                 std::make_shared<const Tensor>(copy_of(tile_of(now.connected, tile))));
+  const Clock clock;
+  auto rows = std::make_shared<const Tensor>(engine_.image_rows(std::move(now.connected), picture.plan));
+  costs.timings.connector_ms += clock.ms();
+  if (options_.cache) options_.cache->put(picture.key, rows, costs.cache);
+  return rows;
 }
 
 std::vector<ConstMatrix> views(const std::vector<EncodedPicture>& pictures) {

@@ -1,12 +1,13 @@
 // From pictures and frames to the decoder's rows. In: decoded pictures, videos, a planned prompt. Out: rows
 // [R, D] for each picture and each frame that is seen. Floats of pixels and patches are held for one group of
-// tiles at a time; equal tiles are encoded once; the next picture is made ready while the tower works.
+// tiles at a time; equal tiles are encoded once.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
-#include "core/look_ahead.h"
 #include "core/workspace.h"
 #include "galago/options.h"
 #include "models/engine.h"
@@ -25,8 +26,8 @@ struct Visuals {
 
 struct EncodeOptions {
   std::optional<bool> split;      ///< as Frontend::tiles
-  TileProgress progress;          ///< counts the tiles of all pictures; false throws Cancelled
   FeatureCache* cache = nullptr;  ///< pictures seen before; null: none
+  bool several = false;           ///< pictures or frames: tiles are remembered from one to the next
 };
 
 /// What encoding adds to, also when it ends early.
@@ -41,42 +42,70 @@ struct EncodedPicture {
   SharedRows rows;  ///< [R, D]
 };
 
-/// Encodes what one request shows. Not thread-safe; frontend, engine and cache must outlive it.
+/// A picture that is known, or cut and waiting for the tower.
+struct PreparedPicture {
+  PictureKind kind = PictureKind::image;
+  Digest key{};
+  SharedRows rows;           ///< null: not known
+  Tiles tiles;               ///< when rows is null
+  std::vector<Digest> keys;  ///< of the tiles
+  ImagePlan plan;
+  Timings timings;  ///< of preparing it
+  CacheCounts cache;
+};
+
+/// Takes pictures; may throw to say that it wants no more.
+using GivePicture = std::function<void(PreparedPicture)>;
+
+/// Encodes what one request shows, a group of tiles at a time. Not thread-safe, but for prepare(); frontend,
+/// engine and cache must outlive it.
 class ImageEncoder {
  public:
   ImageEncoder(const Frontend& frontend, const Engine& engine, EncodeOptions options);
 
-  /// The images, then the frames, in order. The errors of Frontend::tiles and VideoSource::decode, Cancelled.
-  std::vector<EncodedPicture> encode(const Visuals& visuals, const PlannedPrompt& plan, EncodeCosts costs);
+  /// Everything that needs no weights: the images, then the frames, in order. May run on a thread of its own
+  /// while pictures that it gave are encoded. The errors of Frontend::tiles and VideoSource::decode.
+  void prepare(const Visuals& visuals, const PlannedPrompt& plan, const GivePicture& give) const;
+
+  /// The next picture; the one before must be done.
+  void begin(PreparedPicture picture, EncodeCosts costs);
+  /// Whether a picture was begun and is not done.
+  bool busy() const { return current_.has_value(); }
+  /// One group of its tiles; the picture when that was the last one.
+  std::optional<EncodedPicture> encode_group(Workspace& workspace, EncodeCosts costs);
+  /// Tiles so far, of all pictures.
+  int64_t tiles_done() const { return done_ + (current_ ? current_->tiles_done : 0); }
+
+  /// All of it on this thread. Cancelled when `progress` says so.
+  std::vector<EncodedPicture> encode(const Visuals& visuals, const PlannedPrompt& plan, EncodeCosts costs,
+                                     const TileProgress& progress = {});
 
  private:
-  // A picture that is known, or cut and waiting for the tower.
-  struct Prepared {
-    PictureKind kind;
-    Digest key;
-    SharedRows rows;  // null: not known
-    Tiles tiles;      // when rows is null
-    ImagePlan plan;
-    Timings timings;  // of preparing it
-    CacheCounts cache;
+  // The picture that is in the tower.
+  struct Current {
+    PreparedPicture picture;
+    Tensor connected;                 // [N, T, D'], filled tile by tile
+    std::map<Digest, int64_t> first;  // where a content stands first in this picture
+    std::vector<int64_t> fresh;       // first tiles of a content that is new to the request
+    size_t encoded = 0;               // of them
+    int64_t tiles_done = 0;
   };
 
-  void prepare(const Visuals& visuals, const PlannedPrompt& plan, const Consume<Prepared>& give) const;
-  Prepared prepare(const RgbImage& picture, PictureKind kind, const ImagePlan& plan) const;
-  SharedRows rows_of(const Prepared& picture, EncodeCosts costs);
-  Tensor connect(const Prepared& picture, EncodeCosts costs);
-  Tensor connect_group(const Tiles& group, PictureKind kind, Timings& timings);
-  void report(int64_t done) const;
+  PreparedPicture prepare(const RgbImage& picture, PictureKind kind, const ImagePlan& plan) const;
+  void encode_tiles(Workspace& workspace, EncodeCosts costs);
+  Tensor connect_group(const Tiles& group, PictureKind kind, Workspace& workspace, Timings& timings);
+  SharedRows finish_rows(EncodeCosts costs);
 
   const Frontend& frontend_;
   const Engine& engine_;
   EncodeOptions options_;
-  Workspace workspace_;
   FeatureMemory tiles_;  // [T, D'] of tiles of this request's pictures
-  int64_t done_ = 0;     // tiles of the pictures before
-  int64_t total_ = 0;    // tiles of all pictures
-  bool several_ = false;
+  std::optional<Current> current_;
+  int64_t done_ = 0;  // tiles of the pictures before
 };
+
+/// Images and frames that a prompt shows.
+size_t pictures_of(const PlannedPrompt& plan);
 
 /// The rows of all pictures as views, for pack_prompt().
 std::vector<ConstMatrix> views(const std::vector<EncodedPicture>& pictures);

@@ -1,4 +1,4 @@
-// The public API's pictures, videos and loading; answering.cc has the questions.
+// The public API's pictures, videos and loading; ask.cc has the questions.
 #include <string>
 #include <utility>
 
@@ -11,8 +11,12 @@
 #include "runtime/guarded.h"
 #include "runtime/image_key.h"
 #include "runtime/model_state.h"
+#include "runtime/request_scheduler.h"
 
 namespace galago {
+
+Model::State::State() = default;
+Model::State::~State() = default;
 
 const char* version() noexcept { return GALAGO_VERSION; }
 
@@ -102,8 +106,10 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
       state->warnings.push_back(directory.string() +
                                 ": the chat template does not write the question's text");
     state->options = options;
+    state->pages = std::make_shared<KvPages>(state->engine->decoder().cache_shape(state->cache_dtype()));
     if (options.prefix_cache_bytes > 0)
-      state->prefixes = std::make_unique<PrefixCache>(options.prefix_cache_bytes);
+      state->prefixes = std::make_unique<PrefixIndex>(options.prefix_cache_bytes, state->pages->page_bytes());
+    state->scheduler = std::make_unique<RequestScheduler>(*state, options.scheduler);
     state->load_ms = clock.ms();
     return Model(std::move(state));
   });

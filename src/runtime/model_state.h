@@ -12,9 +12,11 @@
 #include "models/frontend.h"
 #include "models/weight_formats.h"
 #include "runtime/feature_cache.h"
-#include "runtime/prefix_cache.h"
+#include "runtime/prefix_index.h"
 
 namespace galago {
+
+class RequestScheduler;
 
 struct Image::Data {
   RgbImage rgb;
@@ -26,16 +28,21 @@ struct Video::Data {
 };
 
 struct Model::State {
+  State();
+  ~State();
+
   Checkpoint checkpoint;  // first: the engine reads its memory maps
   std::unique_ptr<const Frontend> frontend;
   std::unique_ptr<const Engine> engine;
   std::unique_ptr<FeatureCache> image_cache;  // its own locks
   LoadOptions options;
-  std::unique_ptr<PrefixCache> prefixes;  // null: off
+  std::shared_ptr<KvPages> pages;         // of all its schedulers
+  std::unique_ptr<PrefixIndex> prefixes;  // null: off
   std::vector<std::string> warnings;
   double load_ms = 0;
   mutable std::once_flag digest_made;
-  mutable std::string digest;  // of Model::digest, once it was asked for
+  mutable std::string digest;                   // of Model::digest, once it was asked for
+  std::unique_ptr<RequestScheduler> scheduler;  // of ask and ask_all; last: its requests refer to the others
 
   /// The element type of the decoder's cache.
   DType cache_dtype() const { return galago::cache_dtype(options.kv_cache_dtype); }

@@ -25,49 +25,33 @@ std::vector<RowPlace> next_places(const KvCache& cache, int32_t sequence, int64_
   return places;
 }
 
-DecoderSequences::DecoderSequences(const Decoder& decoder, DType dtype, PrefixCache* kept)
+DecoderSequences::DecoderSequences(const Decoder& decoder)
+    : DecoderSequences(decoder, std::make_shared<KvPages>(decoder.cache_shape(DType::f32)), nullptr) {}
+
+DecoderSequences::DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPages> pages, PrefixIndex* kept)
     : decoder_(decoder),
+      pages_(std::move(pages)),
       kept_(decoder.rows_stand_alone() ? kept : nullptr),
-      cache_(std::make_shared<KvPages>(decoder.cache_shape(dtype))) {}
+      cache_(pages_) {}
 
-int64_t DecoderSequences::sequence_bytes(int64_t positions) const {
-  return cache_.shape().bytes_of(positions);
+// The longest beginning of the prompt that is there already; at least one row is left to be read, since its
+// logits are wanted.
+KvSequence DecoderSequences::begin(const PromptContent& prompt) const {
+  if (!kept_) return KvSequence(pages_);
+  PrefixIndex::Match match = kept_->find(prompt);
+  const int64_t rows = std::min(match.rows, std::ssize(prompt.ids) - 1);
+  if (rows < kFewestCached) return KvSequence(pages_);
+  match.pages.resize(static_cast<size_t>((rows + kPagePositions - 1) / kPagePositions));
+  return KvSequence(pages_, std::move(match.pages), rows);
 }
 
-// The longest beginning of the prompt that is there already, of sequences that are kept or still open; at
-// least one row is left to be read, since its logits are wanted.
-KvSequence DecoderSequences::begin_with_prefix(const PromptContent& prompt) const {
-  const PrefixCache::Match kept = kept_->find(prompt);
-  const KvSequence* from = kept.sequence.get();
-  int64_t most = kept.rows;
-  for (int64_t s = 0; s < cache_.sequences(); ++s) {
-    if (!cache_.has(s)) continue;
-    const Origin& origin = origins_[static_cast<size_t>(s)];
-    const int64_t rows = std::min(shared_rows(origin.content, prompt), origin.done);
-    if (rows > most) {
-      most = rows;
-      from = &cache_.at(s);
-    }
-  }
-  most = std::min(most, std::ssize(prompt.ids) - 1);
-  if (most < kFewestCached) return KvSequence(cache_.pages());
-  const auto pages = from->pages();
-  return KvSequence(cache_.pages(), {pages.begin(), pages.end()}, most);
-}
-
-OpenSequence DecoderSequences::open(const PromptContent& prompt, int64_t positions) {
-  Origin origin;
+OpenSequence DecoderSequences::open(const PromptContent& prompt) {
+  SequenceContent origin;
   if (kept_) {
-    origin.content.ids.reserve(static_cast<size_t>(positions));
-    origin.content.ids.assign(prompt.ids.begin(), prompt.ids.end());
-    origin.content.marks.assign(prompt.marks.begin(), prompt.marks.end());
+    origin.ids.assign(prompt.ids.begin(), prompt.ids.end());
+    origin.marks.assign(prompt.marks.begin(), prompt.marks.end());
   }
-  KvSequence sequence = kept_ ? begin_with_prefix(prompt) : KvSequence(cache_.pages());
-  if (!sequence.grow(positions))
-    throw Error(ErrorCode::resource, {.where = "key-value cache",
-                                      .got = "no room for " + std::to_string(positions) + " positions",
-                                      .expected = "memory for their pages"});
-  origin.done = sequence.length();
+  KvSequence sequence = begin(prompt);
   sequence.set_prompt(std::ssize(prompt.ids));
   // All memory first: a sequence that could not be opened leaves nothing behind.
   if (logits_.empty() || logits_.shape()[0] <= open_) logits_ = Tensor({open_ + 1, vocab_size()});
@@ -78,16 +62,26 @@ OpenSequence DecoderSequences::open(const PromptContent& prompt, int64_t positio
   return {.number = number, .cached = cache_.length(number)};
 }
 
+void DecoderSequences::grow(int32_t sequence, int64_t positions) {
+  if (!cache_.at(sequence).grow(positions))
+    throw Error(ErrorCode::resource, {.where = "keys and values",
+                                      .got = std::to_string(pages_->bytes_in_use()) + " bytes in use",
+                                      .expected = "room for another page"});
+}
+
 void DecoderSequences::close(int32_t sequence) {
-  KvSequence rows = cache_.remove(sequence);
-  Origin origin = std::exchange(origins_[static_cast<size_t>(sequence)], {});
+  keep(sequence, cache_.length(sequence));
+  cache_.remove(sequence);
+  origins_[static_cast<size_t>(sequence)] = {};
   --open_;
+}
+
+// Others may begin with these rows from now on.
+void DecoderSequences::keep(int32_t sequence, int64_t rows) {
   if (!kept_) return;
-  origin.content.ids.resize(static_cast<size_t>(origin.done));
   try {
-    kept_->keep(std::move(origin.content), std::move(rows));
-  } catch (const Error&) {  // no memory for it: nothing is kept, and the answer is as good
-  } catch (const std::bad_alloc&) {
+    kept_->keep(origins_[static_cast<size_t>(sequence)], rows, cache_.at(sequence).pages());
+  } catch (const std::bad_alloc&) {  // no memory for it: nothing is kept, and the answer is as good
   }
 }
 
@@ -95,7 +89,8 @@ std::span<const float> DecoderSequences::prefill(int32_t sequence, ConstMatrix r
   Workspace::Frame frame(workspace_);
   const Matrix hidden = workspace_.matrix(rows.rows, rows.cols);  // [n, D]
   decoder_.forward(rows, next_places(cache_, sequence, rows.rows), cache_, workspace_, hidden);
-  origins_[static_cast<size_t>(sequence)].done += rows.rows;
+  // Full pages only: this sequence goes on behind them.
+  keep(sequence, cache_.length(sequence) / kPagePositions * kPagePositions);
   const Matrix logits = logits_.matrix().slice_rows(0, 1);
   decoder_.logits(hidden.slice_rows(rows.rows - 1, 1), logits);  // [1, V]
   return {logits.data, static_cast<size_t>(logits.cols)};
@@ -125,11 +120,9 @@ void DecoderSequences::decode_some(std::span<const NextToken> tokens, Matrix log
   decoder_.embed(ids, rows);
   decoder_.forward(rows, places, cache_, workspace_, hidden);
   decoder_.logits(hidden, logits);  // [n, V]
-  for (const NextToken& token : tokens) {
-    Origin& origin = origins_[static_cast<size_t>(token.sequence)];
-    if (kept_) origin.content.ids.push_back(token.id);
-    ++origin.done;
-  }
+  if (kept_)
+    for (const NextToken& token : tokens)
+      origins_[static_cast<size_t>(token.sequence)].ids.push_back(token.id);
 }
 
 }  // namespace galago

@@ -1,14 +1,15 @@
-// The sequences of a decoder with their caches: what generation drives. In: rows of prompts, tokens. Out:
+// The sequences of a decoder with their caches: what the scheduler drives. In: rows of prompts, tokens. Out:
 // logits.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "core/workspace.h"
 #include "nn/decoder/decoder.h"
 #include "runtime/answer.h"
 #include "runtime/causal_model.h"
-#include "runtime/prefix_cache.h"
+#include "runtime/prefix_index.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace galago {
@@ -16,36 +17,40 @@ namespace galago {
 /// Places for `rows` rows that continue a sequence.
 std::vector<RowPlace> next_places(const KvCache& cache, int32_t sequence, int64_t rows);
 
-/// The decoder behind generation's interface. Decoder and kept prefixes must outlive it.
+/// The decoder behind the scheduler's interface. Decoder and kept prefixes must outlive it.
 class DecoderSequences final : public CausalModel {
  public:
-  /// dtype: of the cache, f32 or f16. kept: where a prompt's beginning may be taken from, and sequences go
-  /// when they close; null: nowhere. A decoder whose rows do not stand alone keeps nothing.
-  explicit DecoderSequences(const Decoder& decoder, DType dtype = DType::f32, PrefixCache* kept = nullptr);
+  /// Pages of its own, f32.
+  explicit DecoderSequences(const Decoder& decoder);
+  /// kept: where a prompt's beginning may be taken from, and full pages go; null: nowhere. A decoder whose
+  /// rows do not stand alone keeps nothing.
+  DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPages> pages, PrefixIndex* kept);
 
   int64_t vocab_size() const override { return decoder_.config().vocab_size; }
   int64_t hidden_size() const override { return decoder_.config().hidden_size; }
   int64_t context_length() const override { return decoder_.config().max_position_embeddings; }
-  int64_t sequence_bytes(int64_t positions) const override;
-  OpenSequence open(const PromptContent& prompt, int64_t positions) override;
+  PageSizes page_sizes() const override {
+    return {.positions = kPagePositions, .bytes = pages_->page_bytes()};
+  }
+  int64_t bytes_in_use() const override { return pages_->bytes_in_use(); }
+  int64_t drop_kept(int64_t bytes) override { return kept_ ? kept_->drop(bytes) : 0; }
+  OpenSequence open(const PromptContent& prompt) override;
+  void grow(int32_t sequence, int64_t positions) override;
   void close(int32_t sequence) override;
   std::span<const float> prefill(int32_t sequence, ConstMatrix rows) override;
   ConstMatrix decode(std::span<const NextToken> tokens) override;
 
  private:
-  // What an open sequence's rows come from.
-  struct Origin {
-    SequenceContent content;  // of the prompt and the tokens after it; empty when nothing is kept
-    int64_t done = 0;         // rows that are in the cache
-  };
-
-  KvSequence begin_with_prefix(const PromptContent& prompt) const;
+  KvSequence begin(const PromptContent& prompt) const;
+  void keep(int32_t sequence, int64_t rows);
   void decode_some(std::span<const NextToken> tokens, Matrix logits);
 
   const Decoder& decoder_;
-  PrefixCache* kept_;
+  std::shared_ptr<KvPages> pages_;
+  PrefixIndex* kept_;
   KvCache cache_;
-  std::vector<Origin> origins_;  // by number
+  std::vector<SequenceContent>
+      origins_;  // of the rows of open sequences, by number; empty when nothing is kept
   int64_t open_ = 0;
   Workspace workspace_;
   Tensor logits_;  // [n, V]: for as many sequences as were open at once

@@ -107,8 +107,8 @@ std::vector<int32_t> greedy(const Decoder& decoder, const std::vector<int32_t>& 
                             int64_t chunk) {
   DecoderSequences sequences(decoder);
   const auto length = std::ssize(prompt);
-  const int32_t number =
-      sequences.open({.ids = prompt, .marks = {}}, length + static_cast<int64_t>(count)).number;
+  const int32_t number = sequences.open({.ids = prompt, .marks = {}}).number;
+  sequences.grow(number, length + static_cast<int64_t>(count));
   Tensor embeds({length, decoder.config().hidden_size});
   decoder.embed(prompt, embeds.matrix());
   std::span<const float> logits;

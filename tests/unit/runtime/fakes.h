@@ -5,18 +5,22 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "galago/error.h"
 #include "runtime/answer.h"
-#include "runtime/causal_model.h"
+#include "runtime/work.h"
 
 namespace galago::fakes {
 
 inline constexpr int64_t kVocabulary = 40;
 inline constexpr int64_t kHidden = 3;
+inline constexpr int64_t kPage = 4;        // positions
+inline constexpr int64_t kPageBytes = 40;  // 10 bytes a position
 
 /// A sequence's state is a hash of every row it was given, in order; the hash decides the logits. So two runs
 /// agree in all logits only if they were given the same rows. Counts what is asked of it.
@@ -26,19 +30,30 @@ class HashModel : public CausalModel {
   int64_t vocab_size() const override { return kVocabulary; }
   int64_t hidden_size() const override { return kHidden; }
   int64_t context_length() const override { return context_; }
-  int64_t sequence_bytes(int64_t positions) const override { return 10 * positions; }
+  PageSizes page_sizes() const override { return {.positions = kPage, .bytes = kPageBytes}; }
+  int64_t bytes_in_use() const override {
+    int64_t bytes = 0;
+    for (const auto& [number, state] : open_) bytes += page_sizes().pages(state.room) * kPageBytes;
+    return bytes;
+  }
+  int64_t drop_kept(int64_t) override { return 0; }
   static void embed(int32_t id, float* row) {
     for (int64_t c = 0; c < kHidden; ++c) row[c] = static_cast<float>(id * 7 + c);
   }
 
-  OpenSequence open(const PromptContent& prompt, int64_t positions) override {
+  OpenSequence open(const PromptContent& prompt) override {
     if (refused_length == std::ssize(prompt.ids)) throw Error(ErrorCode::resource, {"the fake", "", "", ""});
-    reserved = positions;
+    reserved = 0;
     rows = 0;
     const int32_t number = next_++;
     open_[number] = {};
     most_open = std::max(most_open, std::ssize(open_));
     return {.number = number, .cached = 0};
+  }
+  void grow(int32_t sequence, int64_t positions) override {
+    open_.at(sequence).room = std::max(open_.at(sequence).room, positions);
+    reserved = std::max(reserved, positions);
+    most_bytes = std::max(most_bytes, bytes_in_use());
   }
   void close(int32_t sequence) override { EXPECT_EQ(open_.erase(sequence), 1U) << sequence; }
   std::span<const float> prefill(int32_t sequence, ConstMatrix given) override {
@@ -63,9 +78,10 @@ class HashModel : public CausalModel {
 
   int64_t open_now() const { return std::ssize(open_); }
 
-  int64_t reserved = 0;
+  int64_t reserved = 0;  // positions of the one that was opened last
   int64_t rows = 0;
   int64_t most_open = 0;
+  int64_t most_bytes = 0;
   int64_t refused_length = -1;   // a prompt of that length cannot be opened
   int64_t fails_to_decode = -1;  // that call throws
   std::vector<int64_t> calls;    // rows of each
@@ -74,6 +90,7 @@ class HashModel : public CausalModel {
   struct State {
     uint64_t hash = 1;
     int64_t rows = 0;
+    int64_t room = 0;  // positions
     size_t scored = 0;
   };
   virtual void score(int32_t sequence, std::span<float> out) {
@@ -89,6 +106,7 @@ class HashModel : public CausalModel {
     State& state = open_.at(sequence);
     for (int64_t c = 0; c < kHidden; ++c)
       state.hash = (state.hash ^ static_cast<uint64_t>(static_cast<int64_t>(row[c]))) * 0x100000001b3;
+    EXPECT_LT(state.rows, page_sizes().pages(state.room) * kPage) << "no room for this row";
     ++state.rows;
     ++rows;
   }
@@ -139,6 +157,71 @@ inline std::vector<std::string> letters() {
   std::vector<std::string> pieces;
   for (int64_t i = 0; i < kVocabulary; ++i) pieces.push_back(std::string(1, static_cast<char>('A' + i)));
   return pieces;
+}
+
+/// One who asks: ids, rows for them, and what became of it. Tests change the public fields before it is
+/// added.
+class FakeWork : public Work {
+ public:
+  FakeWork(std::vector<int32_t> ids, Tensor rows, GenerateOptions options)
+      : text_of(letters()), ids_(std::move(ids)), rows_(std::move(rows)) {
+    request_.ids = ids_;
+    request_.options = std::move(options);
+  }
+
+  const GenerateRequest& request() const override { return request_; }
+  GenerateRequest& change() { return request_; }
+  Turn turn() const override { return turn_; }
+  TokenText& text() override { return text_of; }
+  int64_t bytes() const override { return other_bytes; }
+  ConstMatrix rows() const override { return rows_.matrix(); }
+  bool cancelled() const override { return cancel; }
+  bool has_room() const override { return room; }
+  bool piece(const StreamPiece& piece) override {
+    streamed += piece.text;
+    return !on_piece || on_piece(piece);
+  }
+  void end(Generation generation) override {
+    ++endings;
+    generation_ = std::move(generation);
+  }
+  void fail(std::exception_ptr fault) override {
+    ++endings;
+    error = std::move(fault);
+  }
+
+  const Generation& generation() const { return generation_; }
+
+  PieceText text_of;
+  StreamCallback on_piece;
+  Turn turn_;
+  int64_t other_bytes = 0;
+  bool cancel = false;
+  bool room = true;
+  std::string streamed;
+  int endings = 0;
+  std::exception_ptr error;
+
+ protected:
+  std::vector<int32_t> ids_;
+  Tensor rows_;
+  GenerateRequest request_;
+  Generation generation_;
+};
+
+/// A prompt of `length` rows that only the number decides.
+inline std::vector<int32_t> fake_ids(int64_t length, int64_t number) {
+  std::vector<int32_t> ids(static_cast<size_t>(length));
+  std::iota(ids.begin(), ids.end(), static_cast<int32_t>(number));
+  return ids;
+}
+inline Tensor fake_rows(int64_t length, int64_t number) {
+  Tensor rows({length, kHidden});
+  for (int64_t i = 0; i < rows.size(); ++i) rows.data()[i] = static_cast<float>((i * i + number) % 23);
+  return rows;
+}
+inline std::shared_ptr<FakeWork> fake_work(int64_t length, int64_t number, GenerateOptions options) {
+  return std::make_shared<FakeWork>(fake_ids(length, number), fake_rows(length, number), std::move(options));
 }
 
 /// The error that a call throws; a code that nothing uses here when it throws none.

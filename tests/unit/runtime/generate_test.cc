@@ -25,14 +25,22 @@ struct Prompt {
     std::iota(ids.begin(), ids.end(), 0);
     for (int64_t i = 0; i < rows.size(); ++i) rows.data()[i] = static_cast<float>(i * i % 19);
   }
-  GenerateRequest request(GenerateOptions options) {
-    return {rows.matrix(), ids, {}, 0, std::move(options), {}};
+  struct Asked : GenerateRequest {
+    GivenRows given;
+  };
+  Asked request(GenerateOptions options) {
+    return {{.ids = ids, .end_ids = {}, .image_tokens = 0, .options = std::move(options)},
+            {.rows = rows.matrix()}};
   }
   std::vector<int32_t> ids;
   Tensor rows;
 };
 
-Generation say(std::vector<int32_t> script, std::vector<std::string> pieces, const GenerateRequest& request) {
+Generation generate(CausalModel& model, const Prompt::Asked& asked, TokenText& text) {
+  return galago::generate(model, asked, asked.given, text);
+}
+
+Generation say(std::vector<int32_t> script, std::vector<std::string> pieces, const Prompt::Asked& request) {
   ScriptModel model(std::move(script));
   PieceText text(std::move(pieces));
   return generate(model, request, text);
@@ -49,7 +57,7 @@ TEST(Generate, RunsToTheTokenLimit) {
   EXPECT_EQ(got.usage.prompt_tokens, 5);
   EXPECT_EQ(got.usage.completion_tokens, 7);
   EXPECT_THAT(model.calls, ElementsAre(5, 1, 1, 1, 1, 1, 1));  // the last token is not run
-  EXPECT_EQ(model.reserved, model.rows);
+  EXPECT_EQ(model.page_sizes().pages(model.reserved), model.page_sizes().pages(model.rows));
   EXPECT_GT(got.timings.prefill_ms, 0);
   EXPECT_GE(got.timings.first_token_ms, got.timings.prefill_ms);
   EXPECT_GT(got.timings.tokens_per_second, 0);
@@ -62,7 +70,8 @@ TEST(Generate, ChosenTokensAreFedBack) {
   const Generation got = generate(model, prompt.request({.max_new_tokens = 4}), text);
   // The same by hand: embed every chosen token after the prompt and take the largest logit.
   HashModel again(100);
-  const int32_t sequence = again.open({prompt.ids, {}}, 6).number;
+  const int32_t sequence = again.open({prompt.ids, {}}).number;
+  again.grow(sequence, 6);
   auto logits = again.prefill(sequence, prompt.rows.matrix());
   Tensor row({1, fakes::kHidden});
   for (const int32_t id : got.token_ids) {
@@ -92,7 +101,7 @@ TEST(Generate, ChunksChangeTheCallsAndNothingElse) {
 TEST(Generate, AnyEndTokenEndsAndIsKeptInTheIdsOnly) {
   Prompt prompt(1);
   for (const int32_t end : {3, 4}) {
-    GenerateRequest request = prompt.request({});
+    Prompt::Asked request = prompt.request({});
     request.end_ids = {4, 3};
     const Generation got = say({0, 1, end, 2}, {"a", "b", "c", "<end>", "<stop>"}, request);
     EXPECT_THAT(got.token_ids, ElementsAre(0, 1, end));
@@ -104,7 +113,7 @@ TEST(Generate, AnyEndTokenEndsAndIsKeptInTheIdsOnly) {
 
 TEST(Generate, AnEndTokenAtTheLimitIsAStop) {
   Prompt prompt(1);
-  GenerateRequest request = prompt.request({.max_new_tokens = 2});
+  Prompt::Asked request = prompt.request({.max_new_tokens = 2});
   request.end_ids = {1};
   EXPECT_EQ(say({0, 1}, {"a", "b"}, request).finish_reason, FinishReason::stop);
   EXPECT_EQ(say({0, 0}, {"a", "b"}, request).finish_reason, FinishReason::length);
@@ -121,10 +130,10 @@ TEST(Generate, StopStringOverSeveralTokens) {
 
 TEST(Generate, TextThatWaitedIsLetGoAtTheEnd) {
   Prompt prompt(1);
-  GenerateRequest request = prompt.request({.max_new_tokens = 3, .stop = {"zz!", "end"}});
+  Prompt::Asked request = prompt.request({.max_new_tokens = 3, .stop = {"zz!", "end"}});
   std::vector<std::string> streamed;
   std::vector<int32_t> ids;
-  request.on_piece = [&](const StreamPiece& piece) {
+  request.given.on_piece = [&](const StreamPiece& piece) {
     streamed.emplace_back(piece.text);
     ids.push_back(piece.token_id);
     return true;
@@ -147,9 +156,9 @@ TEST(Generate, CancelsAtEveryStep) {
   for (size_t last = 1; last <= 12; ++last) {
     HashModel fresh(100);
     PieceText fresh_text(fakes::letters());
-    GenerateRequest request = prompt.request({.max_new_tokens = 12});
+    Prompt::Asked request = prompt.request({.max_new_tokens = 12});
     std::string streamed;
-    request.on_piece = [&](const StreamPiece& piece) {
+    request.given.on_piece = [&](const StreamPiece& piece) {
       streamed += piece.text;
       return streamed.size() < last;
     };
@@ -164,8 +173,8 @@ TEST(Generate, CancelsAtEveryStep) {
 
 TEST(Generate, AfterCancellingNoTextIsLetGo) {
   Prompt prompt(1);
-  GenerateRequest request = prompt.request({.stop = {"bcd"}});
-  request.on_piece = [](const StreamPiece& piece) { return piece.token_id != 1; };
+  Prompt::Asked request = prompt.request({.stop = {"bcd"}});
+  request.given.on_piece = [](const StreamPiece& piece) { return piece.token_id != 1; };
   const Generation got = say({0, 1, 2}, {"a", "bc", "x"}, request);
   EXPECT_EQ(got.text, "a");
   EXPECT_EQ(got.finish_reason, FinishReason::cancelled);
@@ -176,11 +185,11 @@ TEST(Generate, TextIsWhatWasStreamed) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     HashModel model(200);
     PieceText text(fakes::letters());
-    GenerateRequest request =
+    Prompt::Asked request =
         prompt.request({.max_new_tokens = 40, .temperature = 1.0, .seed = seed, .stop = {"AB", "C", "XYZ"}});
     request.end_ids = {39};
     std::string streamed;
-    request.on_piece = [&](const StreamPiece& piece) {
+    request.given.on_piece = [&](const StreamPiece& piece) {
       streamed += piece.text;
       return true;
     };
@@ -222,7 +231,7 @@ TEST(Generate, RefusesBadRequestsBeforeAnyWork) {
   EXPECT_EQ(error_of([&] { generate(model, prompt.request({.top_p = 3}), text); }).code(), ErrorCode::usage);
   Prompt empty(0);
   EXPECT_EQ(error_of([&] { generate(model, empty.request({}), text); }).code(), ErrorCode::input_invalid);
-  GenerateRequest torn = prompt.request({});
+  Prompt::Asked torn = prompt.request({});
   torn.ids = torn.ids.first(1);
   EXPECT_EQ(error_of([&] { generate(model, torn, text); }).code(), ErrorCode::internal);
   EXPECT_TRUE(model.calls.empty());
@@ -245,7 +254,7 @@ TEST(Generate, ThePenaltyCountsThePrompt) {
   CloseModel model;
   PieceText text(fakes::letters());
   Prompt prompt(1);
-  const GenerateRequest request = prompt.request({.max_new_tokens = 2, .repetition_penalty = 2});
+  const Prompt::Asked request = prompt.request({.max_new_tokens = 2, .repetition_penalty = 2});
   prompt.ids[0] = 5;
   EXPECT_THAT(generate(model, request, text).token_ids, ElementsAre(6, 5));
   prompt.ids[0] = 0;

@@ -6,9 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <thread>
 
 #include "core/cancelled.h"
-#include "kernels/kernels.h"
+#include "core/handover.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -69,9 +70,10 @@ struct Bench {
     engine.calls.clear();
     timings = {};
     counts = {};
+    options.several = pictures_of(plan) > 1;
     ImageEncoder encoder(*model.frontend, engine, std::move(options));
     std::vector<std::vector<float>> rows;
-    for (const EncodedPicture& one : encoder.encode(visuals, plan, {timings, counts}))
+    for (const EncodedPicture& one : encoder.encode(visuals, plan, {timings, counts}, progress))
       rows.push_back(test::values(*one.rows));
     return rows;
   }
@@ -86,18 +88,9 @@ struct Bench {
 
   test::Loaded model;
   CountingEngine engine;
+  TileProgress progress;
   Timings timings;
   CacheCounts counts;
-};
-
-// A number of threads for the time of a test.
-class Threads {
- public:
-  explicit Threads(int count) : before_(kernels::threads()) { kernels::set_threads(count); }
-  ~Threads() { kernels::set_threads(before_); }
-
- private:
-  int before_;
 };
 
 class EveryFamily : public testing::TestWithParam<const char*> {};
@@ -172,41 +165,53 @@ TEST(ImageEncoder, RepeatedFramesAreEncodedOnce) {
   EXPECT_EQ(bench.counts.tiles_repeated, std::ssize(rows) - 2);
 }
 
-TEST(ImageEncoder, WorkingAheadChangesNothing) {
+TEST(ImageEncoder, MakingReadyOnAnotherThreadChangesNothing) {
   const RgbImage a = picture(100, 80, 1), b = picture(30, 90, 2), c = picture(64, 64, 3);
   const auto square = video_of_frames(
       {std::make_shared<const RgbImage>(c), std::make_shared<const RgbImage>(picture(64, 64, 5))}, 1);
   Bench bench("smolvlm2_video");
   const Visuals visuals{.images = {&a, &b, &c}, .videos = {square.get()}};
-  const auto encode = [&](int threads) {
-    const Threads here(threads);
-    return bench.encode(visuals);
-  };
-  const auto alone = encode(1);
+  const auto expected = bench.encode(visuals);
   EXPECT_GT(bench.timings.preprocess_ms, 0);
-  EXPECT_EQ(encode(2), alone);
-  EXPECT_GT(bench.timings.preprocess_ms, 0);
+
+  const PlannedPrompt plan = plan_prompt(*bench.model.frontend, {.prompt = "Hi"},
+                                         {{{100, 80}, {30, 90}, {64, 64}}}, {}, {{square->facts()}});
+  ImageEncoder encoder(*bench.model.frontend, bench.engine, {.several = true});
+  Handover<PreparedPicture> ready;
+  const std::jthread maker([&] {
+    encoder.prepare(visuals, plan, [&](PreparedPicture one) { ready.give(std::move(one)); });
+    ready.end(nullptr);
+  });
+  Workspace workspace;
+  std::vector<std::vector<float>> rows;
+  while (!ready.exhausted()) {
+    auto next = ready.take();
+    if (!next) continue;
+    encoder.begin(std::move(*next), {bench.timings, bench.counts});
+    while (encoder.busy())
+      if (const auto done = encoder.encode_group(workspace, {bench.timings, bench.counts}))
+        rows.push_back(test::values(*done->rows));
+  }
+  EXPECT_EQ(rows, expected);
+  EXPECT_EQ(encoder.tiles_done(), plan.tiles);
 }
 
 TEST(ImageEncoder, ReportsEveryTileAndStopsWhereItIsTold) {
   const RgbImage a = picture(100, 80, 1), b = picture(256, 256, 2, 32);
-  for (const int threads : {1, 2}) {
-    const Threads here(threads);
-    Bench bench("smolvlm_tiles");
-    std::vector<int64_t> seen;
-    bench.encode({.images = {&a, &b}, .videos = {}}, {.progress = [&](int64_t done, int64_t total) {
-                   seen.push_back(done);
-                   EXPECT_EQ(total, 34);
-                   return true;
-                 }});
-    EXPECT_EQ(seen.front(), 0);
-    EXPECT_EQ(seen.back(), 34);
-    EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
-    for (const int64_t stop : {int64_t{0}, int64_t{4}, int64_t{17}, int64_t{34}})
-      EXPECT_THROW(bench.encode({.images = {&a, &b}, .videos = {}},
-                                {.progress = [&](int64_t done, int64_t) { return done < stop; }}),
-                   Cancelled)
-          << stop;
+  Bench bench("smolvlm_tiles");
+  std::vector<int64_t> seen;
+  bench.progress = [&](int64_t done, int64_t total) {
+    seen.push_back(done);
+    EXPECT_EQ(total, 34);
+    return true;
+  };
+  bench.encode({.images = {&a, &b}, .videos = {}});
+  EXPECT_EQ(seen.front(), 0);
+  EXPECT_EQ(seen.back(), 34);
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  for (const int64_t stop : {int64_t{0}, int64_t{4}, int64_t{17}, int64_t{34}}) {
+    bench.progress = [&](int64_t done, int64_t) { return done < stop; };
+    EXPECT_THROW(bench.encode({.images = {&a, &b}, .videos = {}}), Cancelled) << stop;
   }
 }
 
@@ -222,17 +227,14 @@ class BrokenVideo final : public VideoSource {
 
 TEST(ImageEncoder, AFrameThatCannotBeReadIsAnErrorAfterTheOnesBefore) {
   const BrokenVideo video;
-  for (const int threads : {1, 2}) {
-    const Threads here(threads);
-    Bench bench("smolvlm2_video");
-    FeatureCache cache({}, [] { return Digest{}; });
-    const auto encode = [&] { bench.encode({.images = {}, .videos = {&video}}, {.cache = &cache}); };
-    EXPECT_EQ(test::error_of(encode).where(), "the second frame");
-    EXPECT_EQ(bench.engine.tiles(), 1);
-    EXPECT_EQ(test::error_of(encode).where(), "the second frame");
-    EXPECT_EQ(bench.engine.tiles(), 0);  // its rows were kept
-    EXPECT_EQ(bench.counts.memory_hits, 1);
-  }
+  Bench bench("smolvlm2_video");
+  FeatureCache cache({}, [] { return Digest{}; });
+  const auto encode = [&] { bench.encode({.images = {}, .videos = {&video}}, {.cache = &cache}); };
+  EXPECT_EQ(test::error_of(encode).where(), "the second frame");
+  EXPECT_EQ(bench.engine.tiles(), 1);
+  EXPECT_EQ(test::error_of(encode).where(), "the second frame");
+  EXPECT_EQ(bench.engine.tiles(), 0);  // its rows were kept
+  EXPECT_EQ(bench.counts.memory_hits, 1);
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ class Sequences : public testing::TestWithParam<Case> {
   // Logits of the last row after the first `length` rows, given in chunks.
   std::vector<float> logits(int64_t length, int64_t chunk) const {
     DecoderSequences sequences(decoder());
-    const int32_t number = sequences.open({}, length).number;
+    const int32_t number = sequences.open({}).number;
+    sequences.grow(number, length);
     std::span<const float> last;
     for (int64_t begin = 0; begin < length; begin += chunk)
       last = sequences.prefill(number, rows_.matrix().slice_rows(begin, std::min(chunk, length - begin)));
@@ -83,23 +84,48 @@ TEST_P(Sequences, SeveralInOneCallAreEachAlone) {
 TEST_P(Sequences, ANewSequenceKnowsNothingOfTheOneBefore) {
   DecoderSequences sequences(decoder());
   const ConstMatrix first = rows_.matrix().slice_rows(0, 5);
-  const int32_t number = sequences.open({}, 5).number;
+  const int32_t number = sequences.open({}).number;
+  sequences.grow(number, 5);
   const std::span<const float> once = sequences.prefill(number, first);
   const std::vector<float> before(once.begin(), once.end());
   sequences.close(number);
-  const OpenSequence again = sequences.open({}, 5);
+  const OpenSequence again = sequences.open({});
+  sequences.grow(again.number, 5);
   EXPECT_EQ(again.number, number);
   EXPECT_EQ(again.cached, 0);
   expect_same(sequences.prefill(number, first), before, "again");
 }
 
-TEST_P(Sequences, RefusesMoreRowsThanItReservedPlaceFor) {
+TEST_P(Sequences, RefusesMoreRowsThanItsPagesHold) {
   DecoderSequences sequences(decoder());
-  const int32_t number = sequences.open({}, 4).number;
-  EXPECT_EQ(test::error_of([&] {
-              sequences.prefill(number, rows_.matrix().slice_rows(0, kPagePositions + 1));
-            }).code(),
+  const int32_t number = sequences.open({}).number;
+  EXPECT_EQ(test::error_of([&] { sequences.prefill(number, rows_.matrix().slice_rows(0, 5)); }).code(),
             ErrorCode::input_too_large);
+}
+
+TEST_P(Sequences, TakesPagesAsItGrowsAndGivesThemBack) {
+  DecoderSequences sequences(decoder());
+  const PageSizes pages = sequences.page_sizes();
+  const int32_t number = sequences.open({}).number;
+  EXPECT_EQ(sequences.bytes_in_use(), 0);
+  sequences.grow(number, 1);
+  EXPECT_EQ(sequences.bytes_in_use(), pages.bytes);
+  sequences.grow(number, pages.positions);
+  EXPECT_EQ(sequences.bytes_in_use(), pages.bytes);
+  sequences.grow(number, pages.positions + 1);
+  EXPECT_EQ(sequences.bytes_in_use(), 2 * pages.bytes);
+  sequences.close(number);
+  EXPECT_EQ(sequences.bytes_in_use(), 0);
+}
+
+TEST_P(Sequences, RefusesToGrowWithoutPages) {
+  const KvShape shape = decoder().cache_shape(DType::f32);
+  const auto pages = std::make_shared<KvPages>(shape, shape.bytes_of(1));
+  DecoderSequences sequences(decoder(), pages, nullptr);
+  const int32_t number = sequences.open({}).number;
+  sequences.grow(number, 1);
+  EXPECT_EQ(test::error_of([&] { sequences.grow(number, kPagePositions + 1); }).code(), ErrorCode::resource);
+  EXPECT_NO_THROW(sequences.prefill(number, rows_.matrix().slice_rows(0, 1)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, Sequences,

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <random>
 
-#include "runtime/batch.h"
+#include "runtime/scheduler_loop.h"
 #include "runtime/sequence.h"
 #include "support/model_files.h"
 
@@ -46,7 +46,8 @@ class Together : public testing::TestWithParam<Case> {
 
   Steps alone(const std::vector<int32_t>& prompt, const std::vector<int32_t>& tokens) const {
     DecoderSequences sequences(decoder());
-    const int32_t number = sequences.open({prompt, {}}, std::ssize(prompt) + std::ssize(tokens)).number;
+    const int32_t number = sequences.open({prompt, {}}).number;
+    sequences.grow(number, std::ssize(prompt) + std::ssize(tokens));
     const Tensor rows = embedded(prompt);
     Steps steps;
     const auto first = sequences.prefill(number, rows.matrix());
@@ -84,7 +85,8 @@ TEST_P(Together, LogitsAreThoseOfEachAloneBitForBit) {
     std::vector<Visitor*> deciding;
     for (Visitor& one : visitors) {
       if (one.joins == step) {
-        one.open = sequences.open({one.prompt, {}}, std::ssize(one.prompt) + std::ssize(one.tokens));
+        one.open = sequences.open({one.prompt, {}});
+        sequences.grow(one.open.number, std::ssize(one.prompt) + std::ssize(one.tokens));
         const Tensor rows = embedded(one.prompt);
         const auto first = sequences.prefill(one.open.number, rows.matrix());
         one.steps.emplace_back(first.begin(), first.end());
@@ -119,7 +121,8 @@ TEST_P(Together, MoreThanOneCallHoldsAreStillEachAlone) {
   for (unsigned i = 0; i < count; ++i) {
     const std::vector<int32_t> prompt = some_ids(1 + i % 5, i), token = some_ids(1, 500 + i);
     const Tensor rows = embedded(prompt);
-    next.push_back({.sequence = sequences.open({prompt, {}}, 10).number, .id = token[0]});
+    next.push_back({.sequence = sequences.open({prompt, {}}).number, .id = token[0]});
+    sequences.grow(next.back().sequence, 10);
     sequences.prefill(next.back().sequence, rows.matrix());
     expected.push_back(alone(prompt, token));
   }
@@ -134,23 +137,45 @@ struct Text final : TokenText {
   std::string finish() override { return {}; }
 };
 
-// What BatchGenerator makes of some prompts with these options.
-std::map<int64_t, Generation> generated(CausalModel& sequences, const std::vector<std::vector<int32_t>>& ids,
-                                        const std::vector<Tensor>& rows, int64_t places) {
-  BatchGenerator batch(sequences, {.sequences = places});
-  std::vector<Text> texts(ids.size());
+/// One prompt, whose rows are there.
+class GivenPrompt final : public Work {
+ public:
+  GivenPrompt(const std::vector<int32_t>& ids, const Tensor& rows, GenerateOptions options) : rows_(rows) {
+    request_ = {.ids = ids, .end_ids = {}, .image_tokens = 0, .options = std::move(options)};
+  }
+  const GenerateRequest& request() const override { return request_; }
+  TokenText& text() override { return text_; }
+  ConstMatrix rows() const override { return rows_.matrix(); }
+  bool piece(const StreamPiece&) override { return true; }
+  void end(Generation generation) override { said = std::move(generation); }
+  void fail(std::exception_ptr) override { ADD_FAILURE(); }
+
+  Generation said;
+
+ private:
+  const Tensor& rows_;
+  Text text_;
+  GenerateRequest request_;
+};
+
+// What the loop makes of some prompts with these options.
+std::vector<Generation> generated(CausalModel& sequences, const std::vector<std::vector<int32_t>>& ids,
+                                  const std::vector<Tensor>& rows, const LoopLimits& limits) {
+  double now = 0;
+  SchedulerLoop loop(sequences, limits, [&] { return now += 1; });
+  std::vector<std::shared_ptr<GivenPrompt>> prompts;
   for (size_t i = 0; i < ids.size(); ++i) {
     GenerateOptions options{.max_new_tokens = 3 + static_cast<int64_t>(i) % 9};
     if (i % 2 == 1) options = {.max_new_tokens = 9, .temperature = 1.5, .seed = i};
-    batch.add({.request = {rows[i].matrix(), ids[i], {}, 0, options, {}}, .text = &texts[i]});
+    options.prefill_chunk = 16;
+    prompts.push_back(std::make_shared<GivenPrompt>(ids[i], rows[i], options));
+    loop.add(prompts.back());
   }
-  std::map<int64_t, Generation> done;
-  while (batch.running() + batch.waiting() > 0)
-    for (BatchEnd& end : batch.step()) {
-      EXPECT_FALSE(end.error);
-      done[end.id] = std::move(end.generation);
-    }
-  return done;
+  while (loop.step()) {
+  }
+  std::vector<Generation> said;
+  for (const auto& prompt : prompts) said.push_back(std::move(prompt->said));
+  return said;
 }
 
 TEST_P(Together, TokensAreThoseOfEachAloneGreedyAndSampled) {
@@ -160,14 +185,19 @@ TEST_P(Together, TokensAreThoseOfEachAloneGreedyAndSampled) {
     prompts.push_back(some_ids(2 + 3 * i, i));
     rows.push_back(embedded(prompts.back()));
   }
-  DecoderSequences one(decoder()), five(decoder()), all(decoder());
-  auto expected = generated(one, prompts, rows, 1);
-  for (auto& [sequences, places] : std::map<DecoderSequences*, int64_t>{{&five, 5}, {&all, 12}}) {
-    auto got = generated(*sequences, prompts, rows, places);
-    for (auto& [id, generation] : got) {
-      EXPECT_EQ(generation.token_ids, expected.at(id).token_ids) << id << " of " << places;
-      EXPECT_EQ(generation.text, expected.at(id).text);
+  DecoderSequences one(decoder());
+  const auto expected = generated(one, prompts, rows, {.sequences = 1});
+  const int64_t page = one.page_sizes().bytes;
+  for (const LoopLimits& limits :
+       {LoopLimits{.sequences = 5}, LoopLimits{.sequences = 12, .max_gap_ms = 0, .step_tokens = 16},
+        LoopLimits{.sequences = 12, .memory_bytes = 5 * page}}) {  // some are put back for memory
+    DecoderSequences sequences(decoder());
+    const auto got = generated(sequences, prompts, rows, limits);
+    for (size_t i = 0; i < got.size(); ++i) {
+      EXPECT_EQ(got[i].token_ids, expected[i].token_ids) << i << " of " << limits.sequences;
+      EXPECT_EQ(got[i].text, expected[i].text);
     }
+    EXPECT_EQ(sequences.bytes_in_use(), 0);
   }
 }
 
@@ -185,19 +215,21 @@ TEST_P(Together, ABeginningThatIsKeptGivesTheSameTokens) {
   prompts.push_back(prompts[0]);  // the same again
   rows.push_back(embedded(prompts[0]));
   DecoderSequences plain(decoder());
-  auto expected = generated(plain, prompts, rows, 1);
+  const auto expected = generated(plain, prompts, rows, {.sequences = 1});
   for (const int64_t places : {1, 7}) {
-    PrefixCache kept(64 << 20);
-    DecoderSequences sequences(decoder(), DType::f32, &kept);
-    auto got = generated(sequences, prompts, rows, places);
-    for (const auto& [id, generation] : got) {
-      EXPECT_EQ(generation.token_ids, expected.at(id).token_ids) << id << " of " << places;
-      if (id == 0)
-        EXPECT_EQ(generation.usage.cached_tokens, 0);
-      else if (id == 6)
-        EXPECT_EQ(generation.usage.cached_tokens, 40) << "one row is always read";
+    const auto pages = std::make_shared<KvPages>(decoder().cache_shape(DType::f32));
+    PrefixIndex kept(64 << 20, pages->page_bytes());
+    DecoderSequences sequences(decoder(), pages, &kept);
+    const auto got = generated(sequences, prompts, rows, {.sequences = places});
+    for (size_t i = 0; i < got.size(); ++i) {
+      EXPECT_EQ(got[i].token_ids, expected[i].token_ids) << i << " of " << places;
+      const int64_t cached = got[i].usage.cached_tokens;
+      if (i == 0)
+        EXPECT_EQ(cached, 0);
+      else if (i == 6 && places == 1)
+        EXPECT_EQ(cached, 40) << "one row is always read";
       else
-        EXPECT_GE(generation.usage.cached_tokens, 40);
+        EXPECT_GE(cached, places == 1 ? 40 : 32) << "full pages at least, while the first one goes on";
     }
   }
 }
@@ -207,13 +239,16 @@ TEST_P(Together, LogitsAfterAKeptBeginningAgree) {
   const std::vector<int32_t> first = some_ids(60, 3);
   std::vector<int32_t> second(first.begin(), first.begin() + 50);
   for (const int32_t id : some_ids(45, 4)) second.push_back(id);
-  PrefixCache kept(64 << 20);
-  DecoderSequences sequences(decoder(), DType::f32, &kept);
-  const OpenSequence one = sequences.open({first, {}}, 60);
+  const auto pages = std::make_shared<KvPages>(decoder().cache_shape(DType::f32));
+  PrefixIndex kept(64 << 20, pages->page_bytes());
+  DecoderSequences sequences(decoder(), pages, &kept);
+  const OpenSequence one = sequences.open({first, {}});
+  sequences.grow(one.number, 60);
   const Tensor first_rows = embedded(first), rows = embedded(second);
   sequences.prefill(one.number, first_rows.matrix());
   sequences.close(one.number);
-  const OpenSequence two = sequences.open({second, {}}, 95);
+  const OpenSequence two = sequences.open({second, {}});
+  sequences.grow(two.number, 95);
   ASSERT_EQ(two.cached, 50 + (first[50] == second[50]));
   const auto got =
       sequences.prefill(two.number, rows.matrix().slice_rows(two.cached, rows.shape()[0] - two.cached));
@@ -227,18 +262,20 @@ TEST_P(Together, LogitsAfterAKeptBeginningAgree) {
 }
 
 TEST_P(Together, AShortBeginningIsReadAnew) {
-  PrefixCache kept(64 << 20);
-  DecoderSequences sequences(decoder(), DType::f32, &kept);
+  const auto pages = std::make_shared<KvPages>(decoder().cache_shape(DType::f32));
+  PrefixIndex kept(64 << 20, pages->page_bytes());
+  DecoderSequences sequences(decoder(), pages, &kept);
   std::vector<int32_t> ids = some_ids(30, 3);
   const Tensor rows = embedded(ids);
-  const OpenSequence one = sequences.open({ids, {}}, 30);
+  const OpenSequence one = sequences.open({ids, {}});
+  sequences.grow(one.number, 30);
   sequences.prefill(one.number, rows.matrix());
   sequences.close(one.number);
   ids[15] = (ids[15] + 1) % static_cast<int32_t>(vocabulary());
-  EXPECT_EQ(sequences.open({ids, {}}, 30).cached, 0);
+  EXPECT_EQ(sequences.open({ids, {}}).cached, 0);
   ids[15] = (ids[15] + static_cast<int32_t>(vocabulary()) - 1) % static_cast<int32_t>(vocabulary());
   ids[16] = (ids[16] + 1) % static_cast<int32_t>(vocabulary());
-  EXPECT_EQ(sequences.open({ids, {}}, 30).cached, 16);
+  EXPECT_EQ(sequences.open({ids, {}}).cached, 16);
 }
 
 std::vector<Case> cases() {

@@ -1,0 +1,188 @@
+// Ten thousand schedules with a clock and a model that are not real: requests arrive, are cancelled, time
+// out, fail, find slow readers and too little memory. Every one ends once, is told each piece once, and says
+// what it says alone; nobody waits for ever, and no page stays behind. A seed that fails is in the message.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "fakes.h"
+#include "runtime/scheduler_loop.h"
+
+namespace galago {
+namespace {
+
+using fakes::FakeWork;
+using fakes::HashModel;
+
+constexpr double kNever = 1e9;
+
+/// What a simulated request does, all of it decided beforehand.
+struct Plan {
+  int64_t length = 1, number = 0, bytes = 0;
+  GenerateOptions options;
+  Turn turn;
+  int pieces = 0;     // of its pictures
+  int fails_at = -1;  // that piece of its pictures
+  double arrives = 0, cancelled_at = -1;
+  int slow_every = 0;  // its reader takes no more after so many pieces, for a while
+};
+
+Plan some_plan(std::mt19937& random, double now) {
+  const auto below = [&](unsigned n) { return static_cast<int>(random() % n); };
+  Plan plan{.length = 1 + below(14), .number = below(20), .bytes = below(3) * 20, .options = {}, .turn = {}};
+  plan.options.max_new_tokens = 1 + below(24);
+  if (below(3) == 0) plan.options.temperature = 1, plan.options.seed = static_cast<uint64_t>(below(5));
+  if (below(3) == 0) plan.options.stop = {"AB", "K"};
+  plan.options.prefill_chunk = below(4) * 2;
+  plan.arrives = now + below(120);
+  plan.turn.priority = below(8) == 0 ? 1 - below(3) : 0;
+  if (below(10) == 0) plan.turn.deadline = plan.arrives + below(200);
+  if (below(3) == 0) plan.pieces = below(6);
+  if (below(25) == 0) plan.fails_at = below(4);
+  if (below(8) == 0) plan.cancelled_at = plan.arrives + below(150);
+  if (below(6) == 0) plan.slow_every = 1 + below(5);
+  return plan;
+}
+
+class SimulatedWork final : public FakeWork {
+ public:
+  SimulatedWork(const Plan& plan, double& now, std::mt19937& random)
+      : FakeWork(fakes::fake_ids(plan.length, plan.number), fakes::fake_rows(plan.length, plan.number),
+                 plan.options),
+        plan_(plan),
+        now_(now),
+        random_(random) {
+    turn_ = plan.turn;
+    other_bytes = plan.bytes;
+    on_piece = [this](const StreamPiece&) {
+      if (plan_.slow_every > 0 && ++told_ % plan_.slow_every == 0) {
+        room = false;
+        awake_at_ = now_ + 1 + static_cast<double>(random_() % 60);
+      }
+      return true;
+    };
+  }
+  void start() override { encoded_ = 0; }
+  Encoding encode() override {
+    if (encoded_ == plan_.pieces) return Encoding::done;
+    if (now_ < ready_at_) return Encoding::waiting;
+    if (random_() % 4 == 0) {
+      ready_at_ = now_ + 1 + static_cast<double>(random_() % 9);
+      return Encoding::waiting;
+    }
+    if (encoded_ == plan_.fails_at) throw Error(ErrorCode::input_invalid, {"a picture", "", "", ""});
+    ++encoded_;
+    now_ += 5;
+    return Encoding::more;
+  }
+  // What time alone changes.
+  void live() {
+    if (plan_.cancelled_at >= 0 && now_ >= plan_.cancelled_at) cancel = true;
+    if (now_ >= awake_at_) room = true;
+  }
+  const Plan& plan() const { return plan_; }
+  // When time alone changes something next; none: never.
+  double next_event() const {
+    double next = kNever;
+    for (const double at : {plan_.cancelled_at, awake_at_, ready_at_, turn_.deadline})
+      if (endings == 0 && at > now_) next = std::min(next, at);
+    return next;
+  }
+
+ private:
+  Plan plan_;
+  double& now_;
+  std::mt19937& random_;
+  int encoded_ = 0;
+  int64_t told_ = 0;
+  double awake_at_ = 0, ready_at_ = 0;
+};
+
+// What a plan's prompt says alone, whatever its clock does.
+const Generation& alone(const Plan& plan) {
+  static std::map<std::string, Generation> known;
+  const auto& options = plan.options;
+  const std::string key = std::to_string(plan.length) + " " + std::to_string(plan.number) + " " +
+                          std::to_string(*options.max_new_tokens) + " " +
+                          std::to_string(options.temperature) + " " + std::to_string(options.seed) + " " +
+                          std::to_string(options.stop.size()) + " " + std::to_string(options.prefill_chunk);
+  const auto [place, fresh] = known.try_emplace(key);
+  if (fresh) {
+    HashModel model(100);
+    SchedulerLoop loop(model, {.sequences = 1}, [] { return 0.0; });
+    const auto work = fakes::fake_work(plan.length, plan.number, options);
+    loop.add(work);
+    while (loop.step()) {
+    }
+    place->second = work->generation();
+  }
+  return place->second;
+}
+
+void check_end(const SimulatedWork& work, const std::string& what) {
+  const Generation& whole = alone(work.plan());
+  ASSERT_EQ(work.endings, 1) << what;
+  if (work.error) {
+    const ErrorCode code = fakes::error_of([&] { std::rethrow_exception(work.error); }).code();
+    EXPECT_TRUE(code == ErrorCode::timeout ? work.plan().turn.deadline >= 0 : work.plan().fails_at >= 0)
+        << what;
+    EXPECT_TRUE(whole.text.starts_with(work.streamed)) << what;
+    return;
+  }
+  const Generation& said = work.generation();
+  EXPECT_EQ(said.text, work.streamed) << what;
+  if (said.finish_reason == FinishReason::cancelled) {
+    EXPECT_TRUE(work.cancel) << what;
+    EXPECT_TRUE(whole.text.starts_with(said.text)) << what;
+  } else {
+    EXPECT_EQ(said.text, whole.text) << what;
+    EXPECT_EQ(said.token_ids, whole.token_ids) << what;
+    EXPECT_EQ(said.finish_reason, whole.finish_reason) << what;
+  }
+}
+
+void simulate(unsigned seed) {
+  std::mt19937 random(seed);
+  const std::string what = "seed " + std::to_string(seed);
+  double now = 0;
+  HashModel model(100);
+  const LoopLimits limits{.sequences = 1 + static_cast<int64_t>(random() % 6),
+                          .memory_bytes = random() % 3 == 0 ? 0 : 480 + static_cast<int64_t>(random() % 600),
+                          .max_gap_ms = static_cast<double>(random() % 3) * 8,
+                          .step_tokens = 1 + static_cast<int64_t>(random() % 12)};
+  SchedulerLoop loop(model, limits, [&] { return now; });
+  std::vector<Plan> plans;
+  for (unsigned i = 0, count = 3 + random() % 14; i < count; ++i) plans.push_back(some_plan(random, 0));
+  std::ranges::sort(plans, {}, &Plan::arrives);
+  std::vector<std::shared_ptr<SimulatedWork>> works;
+  for (int rounds = 0; works.size() < plans.size() || loop.size() > 0; ++rounds) {
+    ASSERT_LT(rounds, 20'000) << what << ": somebody waits for ever";
+    while (works.size() < plans.size() && plans[works.size()].arrives <= now) {
+      works.push_back(std::make_shared<SimulatedWork>(plans[works.size()], now, random));
+      loop.add(works.back());
+    }
+    for (const auto& work : works) work->live();
+    if (loop.step()) {
+      now += 1;
+    } else {  // asleep until something happens
+      double next = works.size() < plans.size() ? plans[works.size()].arrives : kNever;
+      for (const auto& work : works) next = std::min(next, work->next_event());
+      ASSERT_TRUE(next < kNever || loop.size() == 0) << what << ": asleep for ever";
+      now = std::max(now + 0.5, next);
+    }
+    if (limits.memory_bytes > 0) {
+      ASSERT_LE(model.bytes_in_use(), limits.memory_bytes) << what;
+    }
+  }
+  for (size_t i = 0; i < works.size(); ++i) check_end(*works[i], what + ", request " + std::to_string(i));
+  EXPECT_EQ(model.open_now(), 0) << what;
+  EXPECT_EQ(model.bytes_in_use(), 0) << what << ": pages are left";
+}
+
+TEST(SchedulerSimulation, TenThousandSchedulesLoseNothing) {
+  for (unsigned seed = 0; seed < 10'000 && !testing::Test::HasFailure(); ++seed) simulate(seed);
+}
+
+}  // namespace
+}  // namespace galago
