@@ -126,13 +126,26 @@ def bars(results):
     return table(["what", "must", "aim", "measured", "reached"], rows)
 
 
+GAPS = {"gap_ms p50": "gap of a stream, median, ms", "gap_ms p99": "99 of 100 gaps are below, ms", "gap_ms max": "longest gap, ms",
+        "tile_ms": "a tile alone, ms", "photos_ms": "all photos answered after, ms", "tokens_per_second": "tokens/s of all",
+        "short_tokens_per_second": "tokens/s of 64 short questions"}
+
+
+def gap(result):
+    order = [name for name in ("before", "now") if name in result["programs"]]
+    rows = [[title, *(f"{number(one['median'])} ({number(one['min'])} to {number(one['max'])})"
+                      for one in (result["programs"][name][what] for name in order))] for what, title in GAPS.items()]
+    return (origin(result) + f"\nMedians of {result['rounds']} rounds in turns, smallest to largest; streams of {result['tokens']} tokens.\n\n" +
+            table(["", *order], rows))
+
+
 def growth(result, name):
     return origin(result) + f"\n![How time grows](performance/{name}.svg)\n"
 
 
 def filled(results):
     """[(name, result)] -> {region: text}, {plot file: text}"""
-    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "e2e": [],
+    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "e2e": [], "gap": [],
                "bars": [bars(results)] if results else []}
     plots = {}
     counted = bench_bars.counted(results)
@@ -144,6 +157,8 @@ def filled(results):
             regions["summary"].append(summary(result, counted))
         elif result["kind"] == "e2e":
             regions["e2e"].append(e2e(result))
+        elif result["kind"] == "gap":
+            regions["gap"].append(gap(result))
         elif result["kind"] == "growth":
             regions["growth"].append(growth(result, name))
             plots[f"{PLOTS}/{name}.svg"] = plot.svg(result)

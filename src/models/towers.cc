@@ -63,7 +63,7 @@ int64_t class_tokens(const VisionConfig& config) { return tower_file(config).cla
 PatchPositions patch_positions(const VisionConfig& config) { return tower_file(config).positions; }
 
 int64_t tiles_per_call(int64_t rows_per_tile) {
-  constexpr int64_t kRows = 2048;
+  constexpr int64_t kRows = 1024;
   return std::max<int64_t>(1, kRows / rows_per_tile);
 }
 

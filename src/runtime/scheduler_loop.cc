@@ -52,9 +52,7 @@ bool SchedulerLoop::step() {
   changed_ = false;
   end_unwanted();
   admit();
-  const bool streaming = std::ranges::any_of(
-      members_, [](const auto& one) { return one->seated && one->stage == Member::Stage::tokens; });
-  const double until = now_() + (streaming ? limits_.max_gap_ms : 0);
+  const double until = now_() + limits_.max_gap_ms;
   bool worked = false;
   if (pictures_first_) worked = encode_pictures(until, worked);
   worked |= prefill(until, worked);

@@ -36,6 +36,12 @@ E2E = {"kind": "e2e", **FACTS, "rounds": 5, "tokens": 64, "ways": {
     "as stored": {"first token, ms": {"median": 900, "min": 800, "max": 1000}, "tokens/s": {"median": 99, "min": 9, "max": 120}}}}
 
 
+GAP = {"kind": "gap", **FACTS, "rounds": 3, "tokens": 64, "programs": {
+    name: {what: {"median": median, "min": 1, "max": 99} for what in (
+        "gap_ms p50", "gap_ms p99", "gap_ms max", "tile_ms", "photos_ms", "tokens_per_second", "short_tokens_per_second")}
+    for name, median in (("now", 11), ("before", 22))}}
+
+
 class BenchTables(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -43,7 +49,7 @@ class BenchTables(unittest.TestCase):
         (self.root / "docs").mkdir()
         (self.root / "bench" / "results").mkdir(parents=True)
         self.page = self.root / "docs" / "performance.md"
-        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth", "bars", "e2e")))
+        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth", "bars", "e2e", "gap")))
         (self.root / "README.md").write_text(PAGE.format("summary"))
 
     def tearDown(self):
@@ -57,7 +63,7 @@ class BenchTables(unittest.TestCase):
         return done.returncode, done.stdout + done.stderr
 
     def test_fills_regions_and_then_agrees(self):
-        for name, result in (("a", STAGES), ("b", PEERS), ("c", GROWTH), ("d", E2E)):
+        for name, result in (("a", STAGES), ("b", PEERS), ("c", GROWTH), ("d", E2E), ("e", GAP)):
             self.add(name, result)
         self.assertEqual(self.run_tool("--check")[0], 1)
         self.assertEqual(self.run_tool()[0], 0)
@@ -68,7 +74,8 @@ class BenchTables(unittest.TestCase):
         self.assertIn("| galago run | first token, ms | tokens/s |", text)
         self.assertIn("| as stored | 900 (800 to 1000) | 99.0 (9.00 to 120) |", text)
         self.assertNotIn("old", text)
-        self.assertEqual(text.count("\nafter\n"), 5)
+        self.assertIn("| longest gap, ms | 22.0 (1.00 to 99.0) | 11.0 (1.00 to 99.0) |", text)
+        self.assertEqual(text.count("\nafter\n"), 6)
         self.assertNotIn("Other programs were running", text)
         self.assertTrue((self.root / "docs" / "performance" / "c.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
@@ -134,7 +141,7 @@ class BenchTables(unittest.TestCase):
 
     def test_without_results_the_page_says_so(self):
         self.run_tool()
-        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 5)
+        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 6)
 
     def test_unknown_regions_are_refused(self):
         self.page.write_text(PAGE.format("nonsense"))
