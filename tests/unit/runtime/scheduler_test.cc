@@ -234,7 +234,8 @@ TEST(Scheduler, TimeRunsOut) {
   Scheduler scheduler(model, {.max_sequences = 1, .mailbox = 1});
   Request request = question("Hello?", 500);
   request.timeout_ms = 20;
-  Handle handle = scheduler.submit(request);
+  Handle handle = scheduler.submit(request);  // pauses after a piece, since nobody reads
+  while (scheduler.size() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_EQ(test::error_of([&] { handle.wait(); }).code(), ErrorCode::timeout);
 }
 
