@@ -12,7 +12,7 @@ import sys
 # headers, galago/*. A room's name is the longest that its path begins with: src/text/jinja is one of its own, and
 # "text" are the files that lie in src/text itself.
 FILES = {"core", "io", "formats"}
-MODULE = FILES | {"kernels/kernels.h"}
+MODULE = FILES | {"kernels/kernels.h", "kernels/workspace.h"}
 TEXT = {"core", "text", "text/unicode"}
 FAMILIES = MODULE | TEXT | {"image", "text/tokenizer", "text/prompt", "nn/vision", "nn/connector", "nn/decoder"}
 EDGES = {

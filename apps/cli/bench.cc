@@ -159,14 +159,15 @@ kernels::MachinePeak better(const kernels::MachinePeak& a, const kernels::Machin
 
 int run(const BenchFlags& flags) {
   const double load = load_average();
-  kernels::set_threads(flags.load.threads);
+  const ModelOptions model = model_options(flags.load);
+  const int threads = model.device->threads();
   catch_interrupt();
   StatusLine status(!flags.json);
   status.show("loading the model");
   const BenchOptions options = bench_options(flags);
   const Clock clock;
   auto loading = std::make_optional<EndsAtOnce>();
-  const auto frontend = load_frontend(model_path(flags.model), model_options(flags.load));
+  const auto frontend = load_frontend(model_path(flags.model), model);
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   loading.reset();
@@ -174,14 +175,14 @@ int run(const BenchFlags& flags) {
   const BenchStages bench(*frontend, checkpoint, *engine, options);
   status.show("measuring the machine's peak");
   const auto go_on = [] { return !interrupted(); };
-  kernels::MachinePeak peak = kernels::measure_peak(kPeakRounds, go_on);
+  kernels::MachinePeak peak = kernels::measure_peak(threads, kPeakRounds, go_on);
   std::vector<Measured> stages;
   for (const BenchStage& stage : bench.stages(flags.only))
     stages.push_back(measure(stage, flags.runs, status));
   if (stages.empty())
     throw Error(ErrorCode::usage,
                 {.where = "--only", .got = "no stage that this model and these flags have"});
-  peak = better(peak, kernels::measure_peak(kPeakRounds, go_on));
+  peak = better(peak, kernels::measure_peak(threads, kPeakRounds, go_on));
   stop_if_interrupted();
   status.clear();
   if (flags.json) {
@@ -196,8 +197,8 @@ int run(const BenchFlags& flags) {
                   {"compute", to_string(flags.load.compute)},
                   {"mmap", flags.load.mmap},
                   {"kv_cache_dtype", to_string(flags.load.kv_cache_dtype)}}},
-                {"backend", kernels::backend_name()},
-                {"threads", kernels::threads()},
+                {"backend", model.device->name()},
+                {"threads", threads},
                 {"load_average", load},
                 {"load_ms", load_ms},
                 {"peak", {{"gflops", peak.gflops}, {"gb_per_s", peak.gb_per_s}}},
@@ -205,10 +206,10 @@ int run(const BenchFlags& flags) {
     return 0;
   }
   print(frontend->files().path().string() + ": " + frontend->config().model_type + ", " +
-        std::to_string(kernels::threads()) + (kernels::threads() == 1 ? " thread, " : " threads, ") +
-        kernels::backend_name() + ", loaded in " + fixed(load_ms, 0) + " ms\n" +
-        "this machine's peak: " + fixed(peak.gflops, 0) + " GFLOP/s, reads " + fixed(peak.gb_per_s, 1) +
-        " GB/s; load average before: " + fixed(load, 2) + "\n\n" + to_text(stages, peak));
+        std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + model.device->name() +
+        ", loaded in " + fixed(load_ms, 0) + " ms\n" + "this machine's peak: " + fixed(peak.gflops, 0) +
+        " GFLOP/s, reads " + fixed(peak.gb_per_s, 1) + " GB/s; load average before: " + fixed(load, 2) +
+        "\n\n" + to_text(stages, peak));
   return 0;
 }
 

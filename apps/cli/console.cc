@@ -133,7 +133,8 @@ std::string render_image(const Image& image, int columns) {
                       .pixels = {image.pixels().begin(), image.pixels().end()}};
   const int64_t width = std::min<int64_t>(columns, std::max<int64_t>(1, image.width()));
   const int64_t height = std::clamp<int64_t>(width * image.height() / image.width(), 2, 2 * columns) / 2 * 2;
-  const RgbImage small = resize(full, {width, height}, Resample::bicubic);
+  const RgbImage small =
+      resize(full, {width, height}, Resample::bicubic, Resizer::pillow13, *kernels::cpu_device(1));
   std::string text;
   const auto colour = [&](const char* kind, const uint8_t* p) {
     text += std::string("\033[") + kind + ";2;" + std::to_string(p[0]) + ";" + std::to_string(p[1]) + ";" +

@@ -72,7 +72,7 @@ PlannedMemory plan_memory(const InspectFlags& flags, const Frontend& frontend, c
   request.cache_dtype = cache_dtype(flags.kv_cache_dtype);
   request.weights = flags.dtype;
   request.mmap = !flags.no_mmap;
-  request.threads = kernels::threads();
+  request.threads = frontend.device().threads();
   memory.plan = plan_memory(frontend, checkpoint, request);
   return memory;
 }
@@ -187,11 +187,12 @@ std::string to_text(const Inspected& inspected, const std::vector<PlannedImage>&
 int run(const InspectFlags& flags) {
   check_options(flags.options);
   check_standard_input(flags.images, {});
-  kernels::set_threads(flags.threads);
-  const auto frontend = load_frontend(model_path(flags.model), {.numbers = {},
-                                                                .mmproj = flags.files.mmproj,
-                                                                .lora = flags.files.lora,
-                                                                .chat_template = flags.chat_template});
+  ModelOptions options;
+  options.mmproj = flags.files.mmproj;
+  options.lora = flags.files.lora;
+  options.chat_template = flags.chat_template;
+  options.device = kernels::cpu_device(flags.threads);
+  const auto frontend = load_frontend(model_path(flags.model), options);
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto stations = inspect(*frontend, checkpoint);
   const std::optional<bool> split = flags.no_split ? std::optional(false) : std::nullopt;

@@ -41,7 +41,6 @@ struct Loaded {
 };
 
 Loaded load(const TraceFlags& flags, int pillow) {
-  kernels::set_threads(flags.load.threads);
   ModelOptions options = model_options(flags.load);
   options.resizer = pillow_resizer(pillow);
   Loaded loaded;

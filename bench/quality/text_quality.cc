@@ -62,7 +62,7 @@ double mean_surprise(const std::string& path, WeightDtype dtype, const std::stri
   const Decoder& decoder = engine->decoder();
   std::vector<int32_t> ids = frontend->tokenizer().encode(text);
   ids.resize(std::min<size_t>(ids.size(), kMostTokens));
-  Workspace workspace;
+  Workspace workspace(engine->decoder().device());
   double sum = 0;
   int64_t count = 0;
   for (size_t begin = 0; begin + 1 < ids.size(); begin += kWindow) {

@@ -15,6 +15,10 @@
 
 namespace galago {
 
+namespace kernels {
+class Device;
+}
+
 class Scope;
 
 /// Sizes of a linear layer's weight: [out, in].
@@ -29,10 +33,12 @@ enum class Bias { no, yes };
 inline constexpr const char* kScaleSuffix = "_scale";
 inline constexpr const char* kMinimumSuffix = "_min";
 
-/// Collects requests and faults of one load. The checkpoint must outlive it.
+/// Collects requests and faults of one load for modules that will run on a device. Checkpoint and device must
+/// outlive it.
 class Binder {
  public:
-  explicit Binder(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  Binder(const Checkpoint& checkpoint, const kernels::Device& device)
+      : checkpoint_(checkpoint), device_(device) {}
 
   /// The scope of names without prefix.
   Scope root();
@@ -54,6 +60,7 @@ class Binder {
   std::string strange_prefix() const;
 
   const Checkpoint& checkpoint_;
+  const kernels::Device& device_;
   std::set<std::string> used_;
   std::vector<std::string> waived_;
   std::vector<std::string> faults_;
@@ -84,6 +91,8 @@ class Scope {
   LinearView linear(const std::string& name, LinearShape shape, Bias bias = Bias::no) const;
   /// NAME.weight [n] and NAME.bias [n].
   NormView norm(const std::string& name, int64_t n) const;
+  /// What the modules run on.
+  const kernels::Device& device() const { return binder_->device_; }
   /// In what products with these weights multiply.
   Arithmetic arithmetic() const;
   /// Whether the checkpoint has prefix + name (for choosing once, at load).

@@ -73,8 +73,8 @@ void copy_window(const RgbImage& image, int64_t top, int64_t left, Resolution wi
 // Writes tiles one after another as planes, each resized and cropped as the settings say.
 class TileWriter {
  public:
-  TileWriter(const AnyResolutionConfig& config, Resolution tile, uint8_t* out)
-      : config_(config), tile_(tile), out_(out) {}
+  TileWriter(const AnyResolutionConfig& config, Resolution tile, uint8_t* out, const kernels::Device& device)
+      : config_(config), tile_(tile), out_(out), device_(device) {}
 
   // The window at (top, left) of a picture on a black ground.
   void write(const RgbImage& picture, int64_t top, int64_t left, Resolution window) {
@@ -83,7 +83,8 @@ class TileWriter {
     RgbImage cut{.width = window.width, .height = window.height, .pixels = {}};
     cut.pixels.resize(static_cast<size_t>(window.height * window.width * kChannels));
     copy_window(picture, top, left, window, {1, window.width * kChannels, kChannels}, cut.pixels.data());
-    crop(resize(cut, {resized.width, resized.height}, config_.resample, config_.resizer), 0, 0, resized);
+    crop(resize(cut, {resized.width, resized.height}, config_.resample, config_.resizer, device_), 0, 0,
+         resized);
   }
 
  private:
@@ -102,6 +103,7 @@ class TileWriter {
   const AnyResolutionConfig& config_;
   Resolution tile_;
   uint8_t* out_;
+  const kernels::Device& device_;
 };
 
 // Whether base image and cut squares are tiles as they are, which is so for every model in use.
@@ -110,12 +112,12 @@ bool cuts_only(const AnyResolutionConfig& config, Resolution tile) {
 }
 
 void write_cut(const RgbImage& image, const AnyResolutionPlan& plan, const AnyResolutionConfig& config,
-               uint8_t* out) {
+               uint8_t* out, const kernels::Device& device) {
   const ImageSize size{image.width, image.height};
   const int64_t side = config.tile_side;
   ResizeChain(size)
       .then({side, side}, config.resample, config.resizer)
-      .run(image, {out, PictureLayout::planar(side, side)});
+      .run(image, {out, PictureLayout::planar(side, side)}, device);
   PictureLayout canvas = PictureLayout::tiled(plan.grid.rows, plan.grid.cols, side, side);
   canvas.height = plan.fitted.height;
   canvas.width = plan.fitted.width;
@@ -123,15 +125,16 @@ void write_cut(const RgbImage& image, const AnyResolutionPlan& plan, const AnyRe
   canvas.left = plan.left;
   ResizeChain(size)
       .then(plan.fitted, config.resample, config.resizer)
-      .run(image, {out + kChannels * side * side, canvas});
+      .run(image, {out + kChannels * side * side, canvas}, device);
 }
 
 void write_resized(const RgbImage& image, const AnyResolutionPlan& plan, const AnyResolutionConfig& config,
-                   uint8_t* out) {
-  TileWriter writer(config, tile_size(config), out);
-  writer.write(resize(image, {config.size.width, config.size.height}, config.resample, config.resizer), 0, 0,
-               config.size);
-  const RgbImage fitted = resize(image, plan.fitted, config.resample, config.resizer);
+                   uint8_t* out, const kernels::Device& device) {
+  TileWriter writer(config, tile_size(config), out, device);
+  writer.write(
+      resize(image, {config.size.width, config.size.height}, config.resample, config.resizer, device), 0, 0,
+      config.size);
+  const RgbImage fitted = resize(image, plan.fitted, config.resample, config.resizer, device);
   const int64_t side = config.tile_side;
   for (int64_t row = 0; row < plan.grid.rows; ++row)
     for (int64_t col = 0; col < plan.grid.cols; ++col)
@@ -204,7 +207,8 @@ Resolution tile_size(const AnyResolutionConfig& config) {
        .expected = "tiles of one size, of at most " + std::to_string(limits::kImagePixels) + " pixels each"});
 }
 
-Tiles make_any_resolution_tiles(const RgbImage& image, const AnyResolutionConfig& config) {
+Tiles make_any_resolution_tiles(const RgbImage& image, const AnyResolutionConfig& config,
+                                const kernels::Device& device) {
   const AnyResolutionPlan plan = plan_any_resolution({image.width, image.height}, config);
   const Resolution tile = tile_size(config);
   Tiles tiles{.grid = plan.grid,
@@ -215,9 +219,9 @@ Tiles make_any_resolution_tiles(const RgbImage& image, const AnyResolutionConfig
   try {
     tiles.pixels.resize(static_cast<size_t>(tiles.count * kChannels * tile.height * tile.width));
     if (cuts_only(config, tile))
-      write_cut(image, plan, config, tiles.pixels.data());
+      write_cut(image, plan, config, tiles.pixels.data(), device);
     else
-      write_resized(image, plan, config, tiles.pixels.data());
+      write_resized(image, plan, config, tiles.pixels.data(), device);
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::resource, {.where = "make_any_resolution_tiles",
                                       .got = "no memory for " + std::to_string(tiles.count) + " tiles"});

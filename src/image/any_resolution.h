@@ -36,6 +36,7 @@ AnyResolutionPlan plan_any_resolution(ImageSize size, const AnyResolutionConfig&
 Resolution tile_size(const AnyResolutionConfig& config);
 
 /// The tiles of plan_any_resolution, row by row behind the whole picture.
-Tiles make_any_resolution_tiles(const RgbImage& image, const AnyResolutionConfig& config);
+Tiles make_any_resolution_tiles(const RgbImage& image, const AnyResolutionConfig& config,
+                                const kernels::Device& device);
 
 }  // namespace galago

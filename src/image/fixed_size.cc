@@ -22,7 +22,8 @@ void check_size(const RgbImage& image, const FixedSizeConfig& config) {
 
 }  // namespace
 
-Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeConfig& config) {
+Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeConfig& config,
+                            const kernels::Device& device) {
   const auto count = static_cast<int64_t>(images.size());
   const int64_t plane = config.height * config.width;
   if (count > limits::kTilePixels / plane)
@@ -37,7 +38,7 @@ Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeCon
     check_size(image, config);
     ResizeChain({image.width, image.height})
         .then({config.width, config.height}, config.resample, config.resizer)
-        .run(image, {out, PictureLayout::planar(config.height, config.width)});
+        .run(image, {out, PictureLayout::planar(config.height, config.width)}, device);
     out += 3 * plane;
   }
   return tiles;

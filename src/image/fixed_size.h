@@ -13,6 +13,7 @@ namespace galago {
 
 /// One tile for each picture, in their order. Error{input_invalid} for a picture of another size where the
 /// settings say that none is resized; Error{input_too_large} over limits::kTilePixels.
-Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeConfig& config);
+Tiles make_fixed_size_tiles(std::span<const RgbImage> images, const FixedSizeConfig& config,
+                            const kernels::Device& device);
 
 }  // namespace galago

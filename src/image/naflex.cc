@@ -78,7 +78,8 @@ PatchGrid plan_patches(ImageSize size, const NaflexConfig& config) {
   return config.do_resize ? largest_grid(size, config) : own_grid(size, config);
 }
 
-PatchBatch make_patches(std::span<const RgbImage> images, const NaflexConfig& config) {
+PatchBatch make_patches(std::span<const RgbImage> images, const NaflexConfig& config,
+                        const kernels::Device& device) {
   PatchBatch batch;
   int64_t length = 0;
   for (const RgbImage& image : images) {
@@ -100,7 +101,8 @@ PatchBatch make_patches(std::span<const RgbImage> images, const NaflexConfig& co
   for (size_t n = 0; n < images.size(); ++n) {
     const PatchGrid grid = batch.grids[n];
     const ImageSize size{.width = grid.cols * config.patch_size, .height = grid.rows * config.patch_size};
-    cut(resize(images[n], size, config.resample, config.resizer), grid, config.patch_size, tables, out);
+    cut(resize(images[n], size, config.resample, config.resizer, device), grid, config.patch_size, tables,
+        out);
     const int64_t filled = grid.patches() * *patch_pixels * 3, all = length * *patch_pixels * 3;
     std::fill(out + filled, out + all, 0.0F);
     out += all;

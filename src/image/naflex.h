@@ -8,6 +8,7 @@
 #include "core/patch_batch.h"
 #include "formats/config/siglip_config.h"
 #include "image/image.h"
+#include "kernels/kernels.h"
 
 namespace galago {
 
@@ -19,6 +20,7 @@ PatchGrid plan_patches(ImageSize size, const NaflexConfig& config);
 
 /// Resizes and cuts as plan_patches says; L is the largest picture's number of patches, where the reference
 /// pads to max_num_patches, and padding is 0. Error{input_too_large} over limits::kTilePixels in all.
-PatchBatch make_patches(std::span<const RgbImage> images, const NaflexConfig& config);
+PatchBatch make_patches(std::span<const RgbImage> images, const NaflexConfig& config,
+                        const kernels::Device& device);
 
 }  // namespace galago

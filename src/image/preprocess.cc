@@ -144,7 +144,7 @@ TileGrid plan_tiles(ImageSize size, const PreprocessorConfig& config) {
   return plan_stages(size, config).grid;
 }
 
-Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
+Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config, const kernels::Device& device) {
   const TilePlan plan = plan_stages({image.width, image.height}, config);
   Tiles tiles{.grid = plan.grid, .count = plan.grid.tiles(), .height = plan.side, .width = plan.side};
   const int64_t tile_bytes = kChannels * plan.side * plan.side;
@@ -161,11 +161,12 @@ Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config) {
   ResizeChain({image.width, image.height})
       .then(plan.scaled, config.resample, config.resizer)
       .then(plan.snapped, config.resample, config.resizer)
-      .run(image, {out, snapped});
+      .run(image, {out, snapped}, device);
   if (tiles.count > 1)
     ResizeChain(plan.snapped)
         .then({plan.side, plan.side}, config.resample, config.resizer)
-        .run({out, snapped}, {out + rows * cols * tile_bytes, PictureLayout::planar(plan.side, plan.side)});
+        .run({out, snapped}, {out + rows * cols * tile_bytes, PictureLayout::planar(plan.side, plan.side)},
+             device);
   return tiles;
 }
 
@@ -176,9 +177,9 @@ std::array<float, 3 * 256> float_tables(const PixelScaling& scaling) {
   return tables;
 }
 
-Tensor normalise(const Tiles& tiles, const PixelScaling& scaling) {
+Tensor normalise(const Tiles& tiles, const PixelScaling& scaling, const kernels::Device& device) {
   Tensor floats({tiles.count, kChannels, tiles.height, tiles.width});
-  kernels::look_up(tiles.pixels, tiles.height * tiles.width, float_tables(scaling), floats.data());
+  device.look_up(tiles.pixels, tiles.height * tiles.width, float_tables(scaling), floats.data());
   return floats;
 }
 

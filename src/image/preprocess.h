@@ -12,6 +12,7 @@
 #include "core/tile_grid.h"
 #include "formats/config/config.h"
 #include "image/image.h"
+#include "kernels/kernels.h"
 
 namespace galago {
 
@@ -40,13 +41,13 @@ TilePlan plan_stages(ImageSize size, const PreprocessorConfig& config);
 TileGrid plan_tiles(ImageSize size, const PreprocessorConfig& config);
 
 /// Resizes and cuts as plan_stages says.
-Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config);
+Tiles make_tiles(const RgbImage& image, const PreprocessorConfig& config, const kernels::Device& device);
 
 /// The float of every byte of the three colours, one table of 256 behind the other: rescaled and normalised,
 /// rounding as numpy does in the reference.
 std::array<float, 3 * 256> float_tables(const PixelScaling& scaling);
 
 /// Rescales and normalises to floats [count, 3, height, width] by float_tables.
-Tensor normalise(const Tiles& tiles, const PixelScaling& scaling);
+Tensor normalise(const Tiles& tiles, const PixelScaling& scaling, const kernels::Device& device);
 
 }  // namespace galago

@@ -1,7 +1,7 @@
 // Pillow's separable 8-bit resampling. In: RGB8. Out: RGB8 of another size, the same bytes as Pillow.
 // Filter weights are computed in double, normalised to sum 1 and rounded to 22 fractional bits (torch: to
 // fewer, so that they fit 16 bits); each pass sums in int32, adds one half, shifts and clips to a byte. This
-// file plans, the order of the passes too; kernels::resample does them. Reference: Pillow 13.0 and 12.3
+// file plans, the order of the passes too; Device::resample does them. Reference: Pillow 13.0 and 12.3
 // Image.resize, libImaging/Resample.c and, for nearest, the scale transform of Geometry.c.
 #include "image/resize.h"
 
@@ -193,21 +193,22 @@ ResizeChain& ResizeChain::then(ImageSize to, Resample filter, Resizer resizer) {
   return *this;
 }
 
-void ResizeChain::run(const ConstPicture& in, const Picture& out) const {
+void ResizeChain::run(const ConstPicture& in, const Picture& out, const kernels::Device& device) const {
   std::vector<kernels::ResamplePass> passes;
   for (const Pass& pass : passes_) passes.push_back({pass.direction, &pass.axis});
   try {
-    kernels::resample(in, passes, out);
+    device.resample(in, passes, out);
   } catch (const std::bad_alloc&) {
     throw_no_memory(size_);
   }
 }
 
-void ResizeChain::run(const RgbImage& image, const Picture& out) const {
-  run({image.pixels.data(), PictureLayout::interleaved(image.height, image.width)}, out);
+void ResizeChain::run(const RgbImage& image, const Picture& out, const kernels::Device& device) const {
+  run({image.pixels.data(), PictureLayout::interleaved(image.height, image.width)}, out, device);
 }
 
-RgbImage resize(const RgbImage& image, ImageSize to, Resample filter, Resizer resizer) {
+RgbImage resize(const RgbImage& image, ImageSize to, Resample filter, Resizer resizer,
+                const kernels::Device& device) {
   ResizeChain chain({image.width, image.height});
   chain.then(to, filter, resizer);
   if (to.width == image.width && to.height == image.height) return image;
@@ -219,7 +220,7 @@ RgbImage resize(const RgbImage& image, ImageSize to, Resample filter, Resizer re
   } catch (const std::bad_alloc&) {
     throw_no_memory(to);
   }
-  chain.run(image, {out.pixels.data(), PictureLayout::interleaved(to.height, to.width)});
+  chain.run(image, {out.pixels.data(), PictureLayout::interleaved(to.height, to.width)}, device);
   return out;
 }
 

@@ -25,8 +25,8 @@ class ResizeChain {
   /// Error{resource}.
   ResizeChain& then(ImageSize to, Resample filter, Resizer resizer);
   /// Writes the result to out, of the last size. Error{resource} when memory is out.
-  void run(const ConstPicture& in, const Picture& out) const;
-  void run(const RgbImage& image, const Picture& out) const;
+  void run(const ConstPicture& in, const Picture& out, const kernels::Device& device) const;
+  void run(const RgbImage& image, const Picture& out, const kernels::Device& device) const;
 
  private:
   struct Pass {
@@ -38,6 +38,7 @@ class ResizeChain {
 };
 
 /// The image in another size, of at least 1x1. A size equal to the image's own returns it unchanged.
-RgbImage resize(const RgbImage& image, ImageSize to, Resample filter, Resizer resizer = Resizer::pillow13);
+RgbImage resize(const RgbImage& image, ImageSize to, Resample filter, Resizer resizer,
+                const kernels::Device& device);
 
 }  // namespace galago

@@ -52,8 +52,8 @@ std::shared_ptr<const VideoSource> video_of_frames(std::vector<std::shared_ptr<c
 std::vector<int64_t> sample_frames(const VideoFacts& video, const VideoConfig& config);
 
 /// A frame as one tile: scaled so that its longest edge is size_longest_edge, then squeezed into the square.
-Tiles make_frame_tile(const RgbImage& frame, const VideoConfig& config);
+Tiles make_frame_tile(const RgbImage& frame, const VideoConfig& config, const kernels::Device& device);
 /// normalise() with the rounding of torch in the reference: (x - mean * 255) / (std * 255), in float.
-Tensor normalise_frame(const Tiles& tile, const PixelScaling& scaling);
+Tensor normalise_frame(const Tiles& tile, const PixelScaling& scaling, const kernels::Device& device);
 
 }  // namespace galago

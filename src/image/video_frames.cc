@@ -94,7 +94,7 @@ std::vector<int64_t> sample_frames(const VideoFacts& video, const VideoConfig& c
   return evenly_spaced(first, last, count);
 }
 
-Tiles make_frame_tile(const RgbImage& frame, const VideoConfig& config) {
+Tiles make_frame_tile(const RgbImage& frame, const VideoConfig& config, const kernels::Device& device) {
   const ImageSize size{frame.width, frame.height};
   const int64_t side = config.max_image_size_longest_edge;
   Tiles tile{.grid = {}, .count = 1, .height = side, .width = side, .pixels = {}};
@@ -102,16 +102,16 @@ Tiles make_frame_tile(const RgbImage& frame, const VideoConfig& config) {
   ResizeChain(size)
       .then(scale_to_edge(size, config.size_longest_edge), config.resample, Resizer::torch)
       .then({side, side}, config.resample, Resizer::torch)
-      .run(frame, {tile.pixels.data(), PictureLayout::planar(side, side)});
+      .run(frame, {tile.pixels.data(), PictureLayout::planar(side, side)}, device);
   return tile;
 }
 
-Tensor normalise_frame(const Tiles& tile, const PixelScaling& scaling) {
+Tensor normalise_frame(const Tiles& tile, const PixelScaling& scaling, const kernels::Device& device) {
   Tensor floats({tile.count, kChannels, tile.height, tile.width});
   std::array<float, kChannels * 256> tables;
   for (int64_t channel = 0; channel < kChannels; ++channel)
     float_of_byte(scaling, channel, tables.data() + channel * 256);
-  kernels::look_up(tile.pixels, tile.height * tile.width, tables, floats.data());
+  device.look_up(tile.pixels, tile.height * tile.width, tables, floats.data());
   return floats;
 }
 

@@ -97,7 +97,7 @@ struct BenchStages::State {
   KvCache cache{nullptr};
   KvCache together{nullptr};  // as many sequences as a batch decodes, after the same positions
   Tensor batch_logits;        // [sequences, V]
-  Workspace workspace;
+  Workspace workspace{engine.decoder().device()};
 
   bool sees() const { return frontend.config().vision.num_hidden_layers > 0; }
 

@@ -31,7 +31,7 @@ struct Head {
   bool copy = false;
 };
 
-Head head_of(const Checkpoint& outline, bool tied) {
+Head head_of(const Frontend& frontend, const Checkpoint& outline) {
   std::string table;
   Head head;
   for (const auto& [name, view] : outline.tensors()) {
@@ -39,8 +39,9 @@ Head head_of(const Checkpoint& outline, bool tied) {
     if (name.ends_with("lm_head.weight")) head.name = name;
   }
   if (head.name.empty()) return head;
-  Binder binder(outline);
-  head.copy = tied && !table.empty() && binder.root().repeats(head.name, binder.root(), table);
+  Binder binder(outline, frontend.device());
+  head.copy = frontend.config().tie_word_embeddings && !table.empty() &&
+              binder.root().repeats(head.name, binder.root(), table);
   head.own = !head.copy && !table.empty();
   return head;
 }
@@ -55,7 +56,7 @@ class Planner {
         request_(request),
         assumptions_(assumptions) {
     const std::vector<StationShape> stations = frontend.stations();
-    const Head head = head_of(outline, config_.tie_word_embeddings);
+    const Head head = head_of(frontend, outline);
     for (const auto& tensor : outline.tensors()) {
       const std::string& name = tensor.first;
       const TensorView& view = tensor.second;

@@ -36,14 +36,16 @@ struct Plan {
 using Plans = std::map<std::string, Plan>;
 
 /// The matrices that a load of the files asks for, by name.
-Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightDtype dtype) {
+Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightDtype dtype,
+                const kernels::SharedDevice& device) {
   auto plans = std::make_shared<Plans>();
-  load_once(with_converter(files, [plans, dtype] {
+  const auto noting = with_converter(files, [plans, dtype] {
     return [plans, dtype](const std::string& name, const WeightView& stored) {
       (*plans)[name] = {stored, chosen_format(dtype, name, stored).value_or(stored.format)};
       return stored;
     };
-  }));
+  });
+  load_once(noting, device);
   return std::move(*plans);
 }
 
@@ -73,10 +75,11 @@ struct Source {
   const Checkpoint& checkpoint;
   std::string name;
   Plan plan;
+  const kernels::Device& device;
 
   /// Its numbers, as stored; forget() lets go of them.
   WeightView read() const {
-    Binder binder(checkpoint);
+    Binder binder(checkpoint, device);
     return binder.root().weight(name, {.out = plan.stored.rows, .in = plan.stored.cols});
   }
 };
@@ -87,7 +90,8 @@ NamedTensor plane_of(const std::string& suffix, const Source& source, const Tens
   const int64_t bytes = view.count() * size_of(view.dtype);
   return {.name = source.name + suffix, .view = view, .make = [source, plane, bytes] {
             WeightMemory memory;
-            const std::byte* from = convert_weights(source.read(), source.plan.format, memory).*plane;
+            const std::byte* from =
+                convert_weights(source.read(), source.plan.format, memory, source.device).*plane;
             std::vector<std::byte> made(from, from + bytes);
             forget_made(source.checkpoint, source.name);
             return made;
@@ -115,13 +119,14 @@ bool is_unused_head(const std::string& name, const Plans& plans) {
   return false;
 }
 
-std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Plans& plans) {
+std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Plans& plans,
+                                          const kernels::Device& device) {
   std::set<std::string> replaced;
   std::vector<NamedTensor> tensors;
   for (const auto& [name, plan] : plans) {
     if (plan.format == plan.stored.format) continue;
     replaced.insert({name, name + kScaleSuffix, name + kMinimumSuffix});
-    add_matrix({checkpoint, name, plan}, tensors);
+    add_matrix({checkpoint, name, plan, device}, tensors);
   }
   for (const auto& [name, view] : checkpoint.tensors())
     if (!replaced.contains(name) && !is_unused_head(name, plans))
@@ -194,12 +199,15 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightDt
                                        .got = "a folder that is not empty",
                                        .expected = "a new or empty folder to write",
                                        .hint = "name another one"});
-  const std::shared_ptr<const ModelFiles> files =
-      open_model(from, {.numbers = {}, .mmproj = {}, .lora = lora});
+  const kernels::SharedDevice device = kernels::cpu_device();
+  ModelOptions options;
+  options.lora = lora;
+  options.device = device;
+  const std::shared_ptr<const ModelFiles> files = open_model(from, options);
   AtomicDirectory out(to, Existing::refuse);  // before the work that a refusal would waste
   const Checkpoint checkpoint = files->checkpoint();
-  const Plans plans = plans_for(files, dtype);
-  const std::vector<NamedTensor> tensors = tensors_to_write(checkpoint, plans);
+  const Plans plans = plans_for(files, dtype, device);
+  const std::vector<NamedTensor> tensors = tensors_to_write(checkpoint, plans, *device);
 
   QuantisedModel done{.matrices = {}, .bytes_before = checkpoint.bytes(), .bytes_after = 0};
   for (const auto& [name, plan] : plans) ++done.matrices[plan.format];

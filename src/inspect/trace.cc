@@ -47,7 +47,7 @@ void append(Trace& trace, TraceTensor tensor) {
 // Tower to image rows for one batch of tiles.
 Tensor trace_encoding(const Engine& engine, const PixelBatch& batch, const ImagePlan& plan,
                       const TileProgress& progress, Trace& trace) {
-  Workspace workspace;
+  Workspace workspace(engine.decoder().device());
   const Tensor features = engine.encode_image(batch, workspace, progress);
   append(trace, trace_tensor("pixel_values", batch.pixels));
   const std::vector<int32_t> ids = engine.position_ids(batch);
@@ -110,7 +110,7 @@ Tensor prompt_logits(const Decoder& decoder, const Tensor& embeds) {
   const int64_t length = embeds.shape()[0];
   KvCache cache = decoder.make_cache(1, length);
   cache.at(0).set_prompt(length);
-  Workspace workspace;
+  Workspace workspace(decoder.device());
   Tensor hidden(embeds.shape());
   decoder.forward(embeds.matrix(), next_places(cache, 0, length), cache, workspace, hidden.matrix());
   Tensor logits({length, decoder.config().vocab_size});

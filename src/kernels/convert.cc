@@ -157,9 +157,9 @@ void pack_panel(const WeightView& rows, std::byte* panel) {
     }
 }
 
-void copy_planes(const WeightView& from, const WeightPlanes& to) {
+void copy_planes(Pool& pool, const WeightView& from, const WeightPlanes& to) {
   const int64_t values = value_bytes(from.format, from.cols), scales = 2 * from.groups();
-  cpu::parallel_for(from.rows, values, [&](int64_t begin, int64_t end) {
+  cpu::parallel_for(pool, from.rows, values, [&](int64_t begin, int64_t end) {
     const auto copy = [&](const std::byte* source, std::byte* target, int64_t row) {
       if (source)
         std::memcpy(target + begin * row, source + begin * row, static_cast<size_t>((end - begin) * row));
@@ -195,14 +195,14 @@ constexpr int64_t kPackCost = 4;
 
 }  // namespace
 
-void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to) {
+void Device::convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to) const {
   if (is_quantised(format)) check_groups("kernels::convert_weights", from);
-  if (format == from.format && !from.in_panels()) return copy_planes(from, to);
-  cpu::parallel_for(from.rows, from.cols * kConvertCost,
+  if (format == from.format && !from.in_panels()) return copy_planes(pool(), from, to);
+  cpu::parallel_for(pool(), from.rows, from.cols * kConvertCost,
                     [&](int64_t begin, int64_t end) { convert_rows(from, format, begin, end, to); });
 }
 
-void pack_weights(const WeightView& from, WeightFormat format, std::byte* to) {
+void Device::pack_weights(const WeightView& from, WeightFormat format, std::byte* to) const {
   check_groups("kernels::pack_weights", from);
   const bool as_it_is = from.format == format && !from.in_panels();
   const int64_t panel = panel_bytes(format, from.cols);
@@ -224,7 +224,7 @@ void pack_weights(const WeightView& from, WeightFormat format, std::byte* to) {
       pack_panel(rows, to + p * panel);
     }
   };
-  cpu::parallel_for((from.rows + kPanelRows - 1) / kPanelRows,
+  cpu::parallel_for(pool(), (from.rows + kPanelRows - 1) / kPanelRows,
                     kPanelRows * from.cols * (as_it_is ? kPackCost : kConvertCost), pack);
 }
 

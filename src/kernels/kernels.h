@@ -1,11 +1,13 @@
-// The seam between stations and machines: every arithmetic operation of a forward pass, by name.
-// In: views of rows of floats and prepared weights. Out: rows of floats. No station sees threads or
-// instruction sets. Each kernel has a scalar twin in kernels/reference that defines it; kernels/cpu holds the
-// fast ones.
+// The seam between stations and machines: every arithmetic operation of a forward pass, by name, as what a
+// Device can do. In: views of rows of floats and prepared weights. Out: rows of floats. No station sees
+// threads or instruction sets. Each kernel has a scalar twin in kernels/reference that defines it;
+// kernels/cpu holds the fast ones.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/picture.h"
@@ -63,29 +65,12 @@ struct Epilogue {
 /// rows are. (The other kernels of rows do so for any number.)
 inline constexpr int64_t kFewRows = 32;
 
-/// y = activation(x W^T + b) * factor * scale + residual; x [n, in], y [n, out]. y must not overlap x.
-void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {});
-
 /// One of several products of the same rows.
 struct Product {
   const Linear* layer = nullptr;
   Matrix y;
   Epilogue epilogue;
 };
-/// linear() for each product, all at once: the threads divide them together. A product may have the y of the
-/// one before it, and then takes it as its factor.
-void linear_each(ConstMatrix x, std::span<const Product> products);
-
-/// Two layers, one after the other: linear_each(x, in), then linear() of the y of the last product in `in`.
-/// That y is working memory: what it holds afterwards is not defined. Products in bfloat16 keep the rows
-/// between the layers in bfloat16, which is how the second one reads them.
-void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out);
-
-/// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.
-void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
-
-/// y = x / sqrt(mean(x^2) + eps) * weight, row by row; weight [cols]. y may be x.
-void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y);
 
 /// How the columns of q, k and v divide into heads; query head h reads key head h / (heads / kv_heads).
 struct HeadLayout {
@@ -95,12 +80,6 @@ struct HeadLayout {
   float scale = 0;                          ///< factor on q . k
   Arithmetic arithmetic = Arithmetic::f32;  ///< of many rows
 };
-
-/// Full attention among n rows: out = softmax(q k^T * scale + mask) v, head by head.
-/// q, out [n, heads*head_dim]; k, v [n, kv_heads*head_dim]. key_mask: n bytes, 0 hides a key; empty = all
-/// visible. A row whose keys are all hidden is undefined in the reference too; callers keep at least one key.
-void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
-               std::span<const uint8_t> key_mask, Matrix out);
 
 /// The keys and values of one sequence, in pages: those of position p are row p % page_positions of page
 /// p / page_positions. A row holds all kv heads, [kv_heads*head_dim] of dtype.
@@ -121,24 +100,6 @@ struct CausalRow {
   int64_t first = 0;
   int64_t last = 0;
 };
-
-/// Causal attention of rows over their caches: out[i] = softmax(q[i] K^T * scale) V over positions
-/// rows[i].first..last. q, out [n, heads*head_dim]; rows has n entries, of any mixture of sequences.
-void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out);
-
-/// Rotary position embedding in place, the "rotate half" form: for pair (j, j + d/2) of every head of row i,
-/// angle = positions[i] * inv_freq[j]. x [n, heads*head_dim], inv_freq [head_dim/2]. cos and sin are scaled
-/// by `scale`. The angle is rounded to float before cos and sin, as the reference does.
-void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
-          float scale);
-
-/// Row i of x to to[i], where [cols] numbers of `dtype` have room: f32 as they are, or f16 rounded to
-/// nearest, ties to even. What is beyond +-65504 becomes +-65504 there, so that a cache of float16 stays
-/// finite; NaN stays NaN.
-void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype);
-
-/// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
-void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
 
 /// How one axis of a picture changes its length, in fixed point: pixel i of the result is the sum of
 /// weights[i * taps + k] * pixel first[i] + k over k < count[i], plus one half, cut to its whole part and to
@@ -162,14 +123,6 @@ struct ResamplePass {
   const ResampleAxis* axis = nullptr;
 };
 
-/// The picture after the passes, one after another; none copies it from one layout to another. Bits do not
-/// depend on the backend or the threads. out must not overlap in. std::bad_alloc when memory is out.
-void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out);
-
-/// out[i] = the float of byte i in the table of its plane: planes of `plane` bytes take the tables [n, 256]
-/// in turn.
-void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out);
-
 /// Where the planes of a weight matrix are written; as in WeightView.
 struct WeightPlanes {
   std::byte* values = nullptr;
@@ -177,27 +130,121 @@ struct WeightPlanes {
   std::byte* minimums = nullptr;
 };
 
-/// The matrix in another format: q8 and q4 as docs/quantisation.md describes them, the others rounded to
-/// nearest. A group with a number that is not finite becomes NaN. Error{internal} for q8 or q4 of rows that
-/// are no multiple of kWeightGroup. The result is the same for all backends and threads.
-void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to);
-
-/// The same numbers as q8 or q4 in panels, to `to`: bytes() of such a view.
-void pack_weights(const WeightView& from, WeightFormat format, std::byte* to);
-
 /// More threads than a machine has.
 inline constexpr int kMaxThreads = 1024;
-/// Threads that the kernels use, 0..kMaxThreads; 0 asks for the number of processors. Affects the whole
-/// process. Error{usage} for another number.
-void set_threads(int threads);
-int threads();
 
-/// Which implementation runs: chosen once at start by what the machine has.
-enum class Backend { reference, cpu };
-Backend backend();
-/// For tests and for finding a fault: every later call uses this one.
-void set_backend(Backend backend);
-/// E.g. "cpu: AVX3+BF16" or "reference".
-const char* backend_name();
+class Pool;
+
+/// What computes: the threads and the implementation of every kernel. Handed to whoever computes; nothing
+/// about it is global, so two of them do not change each other. Safe to use from several threads: one call at
+/// a time has the device's threads, and what comes meanwhile from another thread is computed on that thread
+/// alone. A wrong shape is a bug: Error{internal}.
+class Device {
+ public:
+  virtual ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  /// E.g. "cpu: AVX3+BF16" or "reference".
+  virtual std::string name() const = 0;
+  /// Threads that a kernel uses at most, the caller's among them.
+  int threads() const;
+
+  /// y = activation(x W^T + b) * factor * scale + residual; x [n, in], y [n, out]. y must not overlap x.
+  void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {}) const;
+
+  /// linear() for each product, all at once: the threads divide them together. A product may have the y of
+  /// the one before it, and then takes it as its factor.
+  void linear_each(ConstMatrix x, std::span<const Product> products) const;
+
+  /// Two layers, one after the other: linear_each(x, in), then linear() of the y of the last product in `in`.
+  /// That y is working memory: what it holds afterwards is not defined. Products in bfloat16 keep the rows
+  /// between the layers in bfloat16, which is how the second one reads them.
+  void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) const;
+
+  /// y = (x - mean) / sqrt(var + eps) * weight + bias, row by row; weight, bias [cols]. y may be x.
+  void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) const;
+
+  /// y = x / sqrt(mean(x^2) + eps) * weight, row by row; weight [cols]. y may be x.
+  void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const;
+
+  /// Full attention among n rows: out = softmax(q k^T * scale + mask) v, head by head.
+  /// q, out [n, heads*head_dim]; k, v [n, kv_heads*head_dim]. key_mask: n bytes, 0 hides a key; empty = all
+  /// visible. A row whose keys are all hidden is undefined in the reference too; callers keep at least one
+  /// key.
+  void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+                 std::span<const uint8_t> key_mask, Matrix out) const;
+
+  /// Causal attention of rows over their caches: out[i] = softmax(q[i] K^T * scale) V over positions
+  /// rows[i].first..last. q, out [n, heads*head_dim]; rows has n entries, of any mixture of sequences.
+  void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
+                        Matrix out) const;
+
+  /// Rotary position embedding in place, the "rotate half" form: for pair (j, j + d/2) of every head of row
+  /// i, angle = positions[i] * inv_freq[j]. x [n, heads*head_dim], inv_freq [head_dim/2]. cos and sin are
+  /// scaled by `scale`. The angle is rounded to float before cos and sin, as the reference does.
+  void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
+            float scale) const;
+
+  /// Row i of x to to[i], where [cols] numbers of `dtype` have room: f32 as they are, or f16 rounded to
+  /// nearest, ties to even. What is beyond +-65504 becomes +-65504 there, so that a cache of float16 stays
+  /// finite; NaN stays NaN.
+  void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) const;
+
+  /// Row i of out = row ids[i] of table [v, cols] as floats; ids are checked by the caller.
+  void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out) const;
+
+  /// The picture after the passes, one after another; none copies it from one layout to another. Bits do not
+  /// depend on the backend or the threads. out must not overlap in. std::bad_alloc when memory is out.
+  void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out) const;
+
+  /// out[i] = the float of byte i in the table of its plane: planes of `plane` bytes take the tables [n, 256]
+  /// in turn.
+  void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables,
+               float* out) const;
+
+  /// The matrix in another format: q8 and q4 as docs/quantisation.md describes them, the others rounded to
+  /// nearest. A group with a number that is not finite becomes NaN. Error{internal} for q8 or q4 of rows that
+  /// are no multiple of kWeightGroup. The result is the same for all backends and threads.
+  void convert_weights(const WeightView& from, WeightFormat format, const WeightPlanes& to) const;
+
+  /// The same numbers as q8 or q4 in panels, to `to`: bytes() of such a view.
+  void pack_weights(const WeightView& from, WeightFormat format, std::byte* to) const;
+
+ protected:
+  explicit Device(int threads);
+  Pool& pool() const { return *pool_; }
+
+ private:
+  // The kernels as a device implements them; arguments are checked, and there is something to do.
+  virtual void do_linear_each(ConstMatrix x, std::span<const Product> products) const = 0;
+  virtual void do_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) const = 0;
+  virtual void do_layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
+                             Matrix y) const = 0;
+  virtual void do_rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const = 0;
+  virtual void do_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+                            std::span<const uint8_t> key_mask, Matrix out) const = 0;
+  virtual void do_attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
+                                   Matrix out) const = 0;
+  virtual void do_rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
+                       int64_t head_dim, float scale) const = 0;
+  virtual void do_scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) const = 0;
+  virtual void do_gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out) const = 0;
+  virtual void do_resample(const ConstPicture& in, std::span<const ResamplePass> passes,
+                           const Picture& out) const = 0;
+  virtual void do_look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables,
+                          float* out) const = 0;
+
+  std::unique_ptr<Pool> pool_;
+};
+
+/// A device together with those who need it to stay.
+using SharedDevice = std::shared_ptr<const Device>;
+
+/// The machine's processors with the fastest instructions that they have. threads: 0..kMaxThreads, 0 for one
+/// a processor; they start with the first call that wants them. Error{usage} for another number.
+SharedDevice cpu_device(int threads = 0);
+/// The scalar twins, on the caller's thread: for tests and for finding a fault.
+SharedDevice reference_device();
 
 }  // namespace galago::kernels

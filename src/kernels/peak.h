@@ -1,6 +1,6 @@
 // What this machine's processor can do at most, measured: the yardstick of `galago bench`.
-// In: nothing; the kernels' thread count (set_threads) decides how many cores take part. Out: rates that no
-// float kernel of the same threads can pass.
+// In: a number of threads, which decides how many cores take part. Out: rates that no float kernel of as many
+// threads can pass.
 #pragma once
 
 #include <functional>
@@ -16,6 +16,6 @@ struct MachinePeak {
 
 /// Rounds of both loops, each of some milliseconds a loop; the best of each counts. `go_on` is asked before
 /// each round and may end the measurement early, after at least one. Takes 256 MiB for the time it runs.
-MachinePeak measure_peak(int rounds, const std::function<bool()>& go_on = {});
+MachinePeak measure_peak(int threads, int rounds, const std::function<bool()>& go_on = {});
 
 }  // namespace galago::kernels

@@ -84,12 +84,12 @@ TensorView view_of(const Tensor& tensor) {
 }
 
 /// w += scale * B A, or of a table scale * (B A)^T.
-void add_product(Matrix w, const LoraMatrix& matrix, double scale) {
+void add_product(Matrix w, const LoraMatrix& matrix, double scale, const kernels::Device& device) {
   const Tensor a = transposed(flat(matrix.a));  // [in, r]
   const Tensor b = to_tensor(flat(matrix.b));   // [out, r]
   const Tensor& rows = matrix.embedding ? a : b;
   const kernels::Linear layer(LinearView{.weight = view_of(matrix.embedding ? b : a), .bias = {}});
-  kernels::linear(rows.matrix(), layer, w, {.scale = static_cast<float>(scale), .residual = w});
+  device.linear(rows.matrix(), layer, w, {.scale = static_cast<float>(scale), .residual = w});
 }
 
 /// Error{model_invalid} for a sum that is no model's: an adapter with NaN, or numbers beyond a float.
@@ -118,11 +118,13 @@ void stretch(Matrix w, const TensorView& magnitude) {
 /// Makes a changed tensor.
 class Sum {
  public:
-  Sum(std::string name, std::shared_ptr<const Checkpoint> base, Change change, Shape shape)
+  Sum(std::string name, std::shared_ptr<const Checkpoint> base, Change change, Shape shape,
+      kernels::SharedDevice device)
       : name_(std::move(name)),
         base_(std::move(base)),
         change_(std::move(change)),
-        shape_(std::move(shape)) {}
+        shape_(std::move(shape)),
+        device_(std::move(device)) {}
 
   std::shared_ptr<const std::byte> make() const {
     const auto sum = std::make_shared<Tensor>(shape_);
@@ -130,7 +132,7 @@ class Sum {
     const int64_t rows = shape_.empty() ? 1 : shape_[0];
     const Matrix w(sum->data(), rows, sum->size() / std::max<int64_t>(rows, 1));
     for (const Addend& addend : change_.addends) {
-      add_product(w, addend.matrix, addend.scale);
+      add_product(w, addend.matrix, addend.scale, *device_);
       if (addend.matrix.magnitude.data) stretch(w, addend.matrix.magnitude);
     }
     for (const auto& [bias, scale] : change_.biases)
@@ -147,7 +149,7 @@ class Sum {
     if (weight_format(stored->dtype)) {
       to_floats(base_->read(change_.base), sum.data());
     } else {
-      Binder binder(*base_);
+      Binder binder(*base_, *device_);
       const WeightView weight = binder.root().weight(change_.base, {.out = shape_[0], .in = shape_[1]});
       if (!weight.values)
         throw Error(ErrorCode::model_invalid, {.where = change_.base, .got = "damaged planes"});
@@ -162,6 +164,7 @@ class Sum {
   std::shared_ptr<const Checkpoint> base_;
   Change change_;
   Shape shape_;
+  kernels::SharedDevice device_;
 };
 
 /// The shape of a tensor's numbers: a quantised one has two to a byte.
@@ -301,7 +304,8 @@ class Placer {
   std::vector<std::string> faults_;
 };
 
-void apply(Checkpoint& checkpoint, const Adapters& adapters, const std::string& where) {
+void apply(Checkpoint& checkpoint, const Adapters& adapters, const std::string& where,
+           const kernels::SharedDevice& device) {
   Placer placer(checkpoint);
   for (const Loaded& one : adapters) placer.add(one);
   const Changes changes = placer.finish(where);
@@ -315,7 +319,7 @@ void apply(Checkpoint& checkpoint, const Adapters& adapters, const std::string& 
     for (const std::string& plane : {name, name + kScaleSuffix, name + kMinimumSuffix})
       checkpoint.remove(plane);
     const TensorView outline{.dtype = DType::f32, .shape = shape, .data = nullptr};
-    checkpoint.add_made(name, outline, [sum = Sum(name, base, change, shape)] { return sum.make(); });
+    checkpoint.add_made(name, outline, [sum = Sum(name, base, change, shape, device)] { return sum.make(); });
   }
 }
 
@@ -336,7 +340,8 @@ Lora parse_lora(const std::string& text) {
 }
 
 std::shared_ptr<const ModelFiles> with_adapters(std::shared_ptr<const ModelFiles> files,
-                                                const std::vector<Lora>& adapters) {
+                                                const std::vector<Lora>& adapters,
+                                                kernels::SharedDevice device) {
   if (adapters.empty()) return files;
   Adapters loaded;
   std::vector<std::string> notes;
@@ -350,7 +355,11 @@ std::shared_ptr<const ModelFiles> with_adapters(std::shared_ptr<const ModelFiles
   }
   const std::string where = files->path().string();
   return with_change(
-      std::move(files), [loaded, where](Checkpoint& checkpoint) { apply(checkpoint, loaded, where); }, notes);
+      std::move(files),
+      [loaded, where, device = std::move(device)](Checkpoint& checkpoint) {
+        apply(checkpoint, loaded, where, device);
+      },
+      notes);
 }
 
 fs::path base_of_adapter(const fs::path& directory) {

@@ -10,6 +10,7 @@
 
 #include "formats/model_files.h"
 #include "galago/galago.h"
+#include "kernels/kernels.h"
 
 namespace galago {
 
@@ -19,7 +20,8 @@ Lora parse_lora(const std::string& text);
 /// The same files with adapters in their checkpoints. Adapters are read now; what they do to the checkpoint
 /// is checked when it is opened: Error{model_invalid} lists tensors that it lacks or that have another shape.
 std::shared_ptr<const ModelFiles> with_adapters(std::shared_ptr<const ModelFiles> files,
-                                                const std::vector<Lora>& adapters);
+                                                const std::vector<Lora>& adapters,
+                                                kernels::SharedDevice device);
 
 /// The base model of an adapter's directory: base_model_name_or_path as a directory, or from the hub's cache.
 /// Error{not_found} says where it was looked for and how to name it.

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "core/tensor.h"
-#include "core/workspace.h"
 #include "formats/model_files.h"
 #include "image/image.h"
+#include "kernels/workspace.h"
 
 namespace galago {
 
@@ -20,6 +20,8 @@ class DualEncoder {
  public:
   virtual ~DualEncoder() = default;
 
+  /// What it runs on; workspaces are of the same device.
+  virtual const kernels::Device& device() const = 0;
   /// D.
   virtual int64_t dimension() const = 0;
   /// logit = cosine * logit_scale + logit_bias.

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 #include "nn/decoder/decoder.h"
 #include "nn/vision/adapter.h"
 

@@ -17,8 +17,9 @@ constexpr int64_t kDocTagsNewTokens = 8192;
 
 }  // namespace
 
-Frontend::Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style)
+Frontend::Frontend(std::shared_ptr<const ModelFiles> files, kernels::SharedDevice device, PromptStyle style)
     : files_(std::move(files)),
+      device_(std::move(device)),
       style_(style),
       generation_(read_generation_config(*files_)),
       tokenizer_(Tokenizer::from_files(*files_)),

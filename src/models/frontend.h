@@ -89,6 +89,8 @@ class Frontend {
   virtual ~Frontend() = default;
 
   const ModelFiles& files() const { return *files_; }
+  /// What the model runs on, preprocessing included.
+  const kernels::Device& device() const { return *device_; }
   const GenerationConfig& generation() const { return generation_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   bool has_template() const { return template_.has_value(); }
@@ -131,14 +133,15 @@ class Frontend {
   /// The same; Error{model_unsupported} instead of null, Error{input_invalid} without eyes.
   const VideoFrontend& require_video() const;
 
-  /// Binds the weights. The checkpoint's maps must outlive the engine.
+  /// Binds the weights. The checkpoint's maps and the device must outlive the engine.
   virtual std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const = 0;
 
   /// For planning memory.
   virtual TileShape tile_shape() const { return {}; }
 
  protected:
-  explicit Frontend(std::shared_ptr<const ModelFiles> files, PromptStyle style = PromptStyle::processor);
+  Frontend(std::shared_ptr<const ModelFiles> files, kernels::SharedDevice device,
+           PromptStyle style = PromptStyle::processor);
 
  private:
   Segments expand_all(const Segments& rendered, std::span<const ImagePlan> images,
@@ -150,6 +153,7 @@ class Frontend {
   bool begins_with_start(const Segments& prompt, bool parse_special) const;
 
   std::shared_ptr<const ModelFiles> files_;
+  kernels::SharedDevice device_;
   PromptStyle style_;
   GenerationConfig generation_;
   Tokenizer tokenizer_;

@@ -48,8 +48,9 @@ ImageTokens read_image_tokens(const ModelFiles& files) {
 
 class Idefics3Frontend final : public Frontend {
  public:
-  Idefics3Frontend(std::shared_ptr<const ModelFiles> files, Resizer resizer, ImageTokens tokens)
-      : Frontend(std::move(files)),
+  Idefics3Frontend(std::shared_ptr<const ModelFiles> files, Resizer resizer, ImageTokens tokens,
+                   kernels::SharedDevice device)
+      : Frontend(std::move(files), std::move(device)),
         settings_(read_idefics3_settings(this->files())),
         tokens_(std::move(tokens)) {
     const Idefics3Config& model = settings_.model;
@@ -69,7 +70,7 @@ class Idefics3Frontend final : public Frontend {
                    .got = std::to_string(model.image_token_id),
                    .expected = "the tokenizer's id of " + tokens_.image + ", " +
                                (image ? std::to_string(*image) : "which it lacks")});
-    video_ = make_smolvlm_video(this->files(), model, tokens_);
+    video_ = make_smolvlm_video(this->files(), model, tokens_, this->device());
   }
 
   const Idefics3Config& config() const override { return settings_.model; }
@@ -112,11 +113,11 @@ class Idefics3Frontend final : public Frontend {
   }
 
   Tiles tiles(const RgbImage& image, std::optional<bool> split) const override {
-    return make_tiles(image, preprocessing(split));
+    return make_tiles(image, preprocessing(split), device());
   }
 
   PixelBatch pixels(const Tiles& tiles) const override {
-    return {.pixels = normalise(tiles, settings_.preprocessor), .patch_mask = {}};
+    return {.pixels = normalise(tiles, settings_.preprocessor, device()), .patch_mask = {}};
   }
 
   bool has_pixel_mask() const override { return true; }
@@ -177,8 +178,8 @@ class Idefics3Engine final : public Engine {
     return connector_.forward(features, workspace);  // [N, T, D']
   }
   Tensor image_rows(Tensor connected, const ImagePlan&) const override {
-    Tensor rows = align_.forward(std::move(connected));       // [N, T, D]
-    rows.reshape({rows.matrix().rows, rows.shape().back()});  // [N*T, D]
+    Tensor rows = align_.forward(std::move(connected), decoder_.device());  // [N, T, D]
+    rows.reshape({rows.matrix().rows, rows.shape().back()});                // [N*T, D]
     return rows;
   }
   const Decoder& decoder() const override { return decoder_; }
@@ -206,7 +207,7 @@ class Idefics3Engine final : public Engine {
 };
 
 std::unique_ptr<const Engine> Idefics3Frontend::load_engine(const Checkpoint& checkpoint) const {
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, device());
   const Scope root = binder.root();
   const std::string norm = std::string(kText) + ".norm.weight";
   const bool base = !root.has("model." + norm) && root.has(norm);
@@ -220,14 +221,14 @@ std::unique_ptr<const Engine> Idefics3Frontend::load_engine(const Checkpoint& ch
 }  // namespace
 
 std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files,
-                                                       Resizer resizer) {
-  return std::make_unique<Idefics3Frontend>(std::move(files), resizer, ImageTokens());
+                                                       Resizer resizer, kernels::SharedDevice device) {
+  return std::make_unique<Idefics3Frontend>(std::move(files), resizer, ImageTokens(), std::move(device));
 }
 
 std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files,
-                                                      Resizer resizer) {
+                                                      Resizer resizer, kernels::SharedDevice device) {
   ImageTokens tokens = read_image_tokens(*files);
-  return std::make_unique<Idefics3Frontend>(std::move(files), resizer, std::move(tokens));
+  return std::make_unique<Idefics3Frontend>(std::move(files), resizer, std::move(tokens), std::move(device));
 }
 
 }  // namespace galago

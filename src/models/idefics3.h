@@ -10,9 +10,9 @@
 namespace galago {
 
 std::unique_ptr<const Frontend> make_idefics3_frontend(std::shared_ptr<const ModelFiles> files,
-                                                       Resizer resizer);
+                                                       Resizer resizer, kernels::SharedDevice device);
 /// The same with the names of image tokens that a SmolVLM tokenizer may carry.
 std::unique_ptr<const Frontend> make_smolvlm_frontend(std::shared_ptr<const ModelFiles> files,
-                                                      Resizer resizer);
+                                                      Resizer resizer, kernels::SharedDevice device);
 
 }  // namespace galago

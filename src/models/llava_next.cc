@@ -80,8 +80,8 @@ void check_strategy(const LlavaNextConfig& model, const LlavaNextProcessorConfig
 
 class LlavaNextFrontend final : public Frontend {
  public:
-  LlavaNextFrontend(std::shared_ptr<const ModelFiles> files, Resizer resizer)
-      : Frontend(std::move(files)), settings_(read_llava_next_settings(this->files())) {
+  LlavaNextFrontend(std::shared_ptr<const ModelFiles> files, Resizer resizer, kernels::SharedDevice device)
+      : Frontend(std::move(files), std::move(device)), settings_(read_llava_next_settings(this->files())) {
     const LlavaNextConfig& model = settings_.model;
     settings_.preprocessor.resizer = resizer;
     check_tiles(model, settings_.preprocessor, "image processor");
@@ -144,11 +144,11 @@ class LlavaNextFrontend final : public Frontend {
 
   Tiles tiles(const RgbImage& image, std::optional<bool> split) const override {
     check_split(split);
-    return make_any_resolution_tiles(image, settings_.preprocessor);
+    return make_any_resolution_tiles(image, settings_.preprocessor, device());
   }
 
   PixelBatch pixels(const Tiles& tiles) const override {
-    return {.pixels = normalise(tiles, settings_.preprocessor), .patch_mask = {}};
+    return {.pixels = normalise(tiles, settings_.preprocessor, device()), .patch_mask = {}};
   }
 
   Segments expand(const Segments& rendered, std::span<const ImagePlan> images,
@@ -221,7 +221,7 @@ class LlavaNextEngine final : public Engine {
 };
 
 std::unique_ptr<const Engine> LlavaNextFrontend::load_engine(const Checkpoint& checkpoint) const {
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, device());
   const Scope root = binder.root();
   const std::string language = kText;
   const bool old_base = root.has(kNewline);
@@ -242,8 +242,8 @@ std::unique_ptr<const Engine> LlavaNextFrontend::load_engine(const Checkpoint& c
 }  // namespace
 
 std::unique_ptr<const Frontend> make_llava_next_frontend(std::shared_ptr<const ModelFiles> files,
-                                                         Resizer resizer) {
-  return std::make_unique<LlavaNextFrontend>(std::move(files), resizer);
+                                                         Resizer resizer, kernels::SharedDevice device) {
+  return std::make_unique<LlavaNextFrontend>(std::move(files), resizer, std::move(device));
 }
 
 }  // namespace galago

@@ -10,6 +10,6 @@
 namespace galago {
 
 std::unique_ptr<const Frontend> make_llava_next_frontend(std::shared_ptr<const ModelFiles> files,
-                                                         Resizer resizer);
+                                                         Resizer resizer, kernels::SharedDevice device);
 
 }  // namespace galago

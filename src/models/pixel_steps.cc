@@ -27,12 +27,13 @@ RgbImage to_bytes(const float* tile, int64_t height, int64_t width) {
 
 }  // namespace
 
-PixelTransform create_resize_fn(int64_t side, Resample filter, Resizer resizer) {
+PixelTransform create_resize_fn(int64_t side, Resample filter, kernels::SharedDevice device,
+                                Resizer resizer) {
   if (side < 1 || side > limits::kImageSide)
     throw Error(ErrorCode::usage, {.where = "resize: side",
                                    .got = std::to_string(side),
                                    .expected = "1 to " + std::to_string(limits::kImageSide)});
-  return [side, filter, resizer](const Tensor& pixels) {
+  return [side, filter, resizer, device = std::move(device)](const Tensor& pixels) {
     const Shape& shape = pixels.shape();
     if (shape.size() != 4 || shape[1] != 3 || shape[2] < 1 || shape[3] < 1)
       throw Error(ErrorCode::input_invalid,
@@ -40,7 +41,7 @@ PixelTransform create_resize_fn(int64_t side, Resample filter, Resizer resizer) 
     Tensor out({shape[0], 3, side, side});
     for (int64_t t = 0; t < shape[0]; ++t) {
       const RgbImage tile = to_bytes(pixels.data() + t * 3 * shape[2] * shape[3], shape[2], shape[3]);
-      const RgbImage small = resize(tile, {side, side}, filter, resizer);
+      const RgbImage small = resize(tile, {side, side}, filter, resizer, *device);
       for (int64_t c = 0; c < 3; ++c)
         for (int64_t i = 0; i < side * side; ++i)
           out.data()[(t * 3 + c) * side * side + i] =

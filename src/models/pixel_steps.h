@@ -4,6 +4,7 @@
 #pragma once
 
 #include "formats/config/config.h"
+#include "kernels/kernels.h"
 #include "nn/vision/adapter.h"
 
 namespace galago {
@@ -11,6 +12,7 @@ namespace galago {
 /// A PixelTransform for AdapterOptions::resize. Values are rounded to 8 bits first, as the preprocessor
 /// resizes bytes. The transform throws Error{input_invalid} for another shape than [N, 3, H, W] or a value
 /// outside 0..1.
-PixelTransform create_resize_fn(int64_t side, Resample filter, Resizer resizer = Resizer::pillow13);
+PixelTransform create_resize_fn(int64_t side, Resample filter, kernels::SharedDevice device,
+                                Resizer resizer = Resizer::pillow13);
 
 }  // namespace galago

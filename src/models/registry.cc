@@ -26,7 +26,8 @@ namespace {
 
 struct ModelFile {
   const char* model_type;
-  std::unique_ptr<const Frontend> (*make_frontend)(std::shared_ptr<const ModelFiles> files, Resizer resizer);
+  std::unique_ptr<const Frontend> (*make_frontend)(std::shared_ptr<const ModelFiles> files, Resizer resizer,
+                                                   kernels::SharedDevice device);
 };
 
 constexpr std::array<ModelFile, 6> kModels = {{{"idefics3", make_idefics3_frontend},
@@ -39,7 +40,8 @@ constexpr std::array<ModelFile, 6> kModels = {{{"idefics3", make_idefics3_fronte
 struct EncoderFile {
   const char* model_type;
   const char* vision_type;  // of a vision_config that names none
-  std::unique_ptr<const DualEncoder> (*make)(std::shared_ptr<const ModelFiles> files, Resizer resizer);
+  std::unique_ptr<const DualEncoder> (*make)(std::shared_ptr<const ModelFiles> files, Resizer resizer,
+                                             kernels::SharedDevice device);
 };
 
 // SigLIP2's files for pictures of one size say "siglip" too.
@@ -74,6 +76,10 @@ const EncoderFile& encoder_file(const std::string& model_type) {
                                              .hint = "a model that answers questions is for galago run"});
 }
 
+kernels::SharedDevice device_of(const ModelOptions& options) {
+  return options.device ? options.device : kernels::cpu_device();
+}
+
 }  // namespace
 
 std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path, const ModelOptions& options) {
@@ -89,21 +95,22 @@ std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path, 
     return open_model(base, with);
   }
   if (is_gguf_model(path))
-    return with_adapters(std::make_shared<GgufFiles>(path, options.mmproj), options.lora);
+    return with_adapters(std::make_shared<GgufFiles>(path, options.mmproj), options.lora, device_of(options));
   if (!options.mmproj.empty())
     throw Error(ErrorCode::usage, {.where = "mmproj",
                                    .got = options.mmproj.string() + " beside " + path.string(),
                                    .expected = "a GGUF model: other directories hold their towers"});
-  return with_adapters(std::make_shared<DirectoryFiles>(path), options.lora);
+  return with_adapters(std::make_shared<DirectoryFiles>(path), options.lora, device_of(options));
 }
 
-std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
-                                              const ModelOptions& options) {
+std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path, const ModelOptions& asked) {
+  ModelOptions options = asked;
+  options.device = device_of(asked);
   std::shared_ptr<const ModelFiles> files = open_model(path, options);
   if (!options.chat_template.empty()) files = with_template(std::move(files), options.chat_template);
-  files = with_numbers(std::move(files), options.numbers);
+  files = with_numbers(std::move(files), options.numbers, options.device);
   const std::string model_type = read_model_type(*files);
-  return model_file(model_type).make_frontend(std::move(files), options.resizer);
+  return model_file(model_type).make_frontend(std::move(files), options.resizer, options.device);
 }
 
 VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) {
@@ -123,25 +130,28 @@ VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) 
     throw Error(ErrorCode::model_unsupported, {.where = where + ": model_type",
                                                .got = model_type + ", a text model",
                                                .expected = "a model with a vision tower"});
-  return file.make_frontend(files, Resizer::pillow13)->config().vision;
+  return file.make_frontend(files, Resizer::pillow13, kernels::cpu_device())->config().vision;
 }
 
-void load_once(const std::shared_ptr<const ModelFiles>& files) {
+void load_once(const std::shared_ptr<const ModelFiles>& files, const kernels::SharedDevice& device) {
   const std::string model_type = read_model_type(*files);
   for (const EncoderFile& file : kDualEncoders)
     if (model_type == file.model_type) {
-      file.make(files, Resizer::pillow13);
+      file.make(files, Resizer::pillow13, device);
       return;
     }
   const Checkpoint checkpoint = files->checkpoint();
-  model_file(model_type).make_frontend(files, Resizer::pillow13)->load_engine(checkpoint);
+  model_file(model_type).make_frontend(files, Resizer::pillow13, device)->load_engine(checkpoint);
 }
 
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path,
-                                                     const ModelOptions& options) {
-  std::shared_ptr<const ModelFiles> files = with_numbers(open_model(path, options), options.numbers);
+                                                     const ModelOptions& asked) {
+  ModelOptions options = asked;
+  options.device = device_of(asked);
+  std::shared_ptr<const ModelFiles> files =
+      with_numbers(open_model(path, options), options.numbers, options.device);
   const std::string model_type = read_model_type(*files);
-  return encoder_file(model_type).make(std::move(files), options.resizer);
+  return encoder_file(model_type).make(std::move(files), options.resizer, options.device);
 }
 
 }  // namespace galago

@@ -21,14 +21,17 @@ struct ModelOptions {
   std::vector<Lora> lora;                    ///< as LoadOptions::lora
   std::filesystem::path chat_template = {};  ///< as LoadOptions::chat_template
   Resizer resizer = Resizer::pillow13;       ///< what pictures are resized as
+  kernels::SharedDevice device = {};         ///< what the model runs on; null: every processor
 };
-/// What LoadOptions say of them.
+/// What LoadOptions say of them, with a device of the model's own. Error{usage} for a number of threads that
+/// cannot be.
 inline ModelOptions model_options(const LoadOptions& load) {
   return {.numbers = numbers_of(load),
           .mmproj = load.mmproj,
           .lora = load.lora,
           .chat_template = load.chat_template,
-          .resizer = pillow_resizer(load.pillow)};
+          .resizer = pillow_resizer(load.pillow),
+          .device = kernels::cpu_device(load.threads)};
 }
 
 /// The files of the model at a path, with its adapters; a directory that holds an adapter alone means its
@@ -51,6 +54,6 @@ std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path
 
 /// Loads a model of any kind, its weights too, and lets it go: all of its faults show, and its checkpoint's
 /// converter sees every matrix of weights.
-void load_once(const std::shared_ptr<const ModelFiles>& files);
+void load_once(const std::shared_ptr<const ModelFiles>& files, const kernels::SharedDevice& device);
 
 }  // namespace galago

@@ -37,8 +37,8 @@ class FixedSizeHalf final : public PictureHalf {
 
   int64_t images_per_call() const override { return tiles_per_call(patches_per_side_ * patches_per_side_); }
   Tensor encode(std::span<const RgbImage> images, Workspace& workspace) const override {
-    const Tiles tiles = make_fixed_size_tiles(images, preprocessor_);
-    const PixelBatch batch{.pixels = normalise(tiles, preprocessor_), .patch_mask = {}};
+    const Tiles tiles = make_fixed_size_tiles(images, preprocessor_, workspace.device());
+    const PixelBatch batch{.pixels = normalise(tiles, preprocessor_, workspace.device()), .patch_mask = {}};
     return std::move(*tower_.forward(batch, 0, tiles.count, workspace).pooler_output);  // [n, D]
   }
 
@@ -56,7 +56,7 @@ class NaflexHalf final : public PictureHalf {
 
   int64_t images_per_call() const override { return tiles_per_call(preprocessor_.max_num_patches); }
   Tensor encode(std::span<const RgbImage> images, Workspace& workspace) const override {
-    const PatchBatch batch = make_patches(images, preprocessor_);
+    const PatchBatch batch = make_patches(images, preprocessor_, workspace.device());
     return std::move(*tower_.forward(batch, workspace).pooler_output);  // [n, D]
   }
 
@@ -72,12 +72,13 @@ class Siglip final : public DualEncoder {
  public:
   /// attention_mask: whether padding is hidden from a text's other ids.
   Siglip(const std::shared_ptr<const ModelFiles>& files, SiglipConfig config, bool attention_mask,
-         const MakePictureHalf& make_pictures)
-      : config_(std::move(config)),
+         kernels::SharedDevice device, const MakePictureHalf& make_pictures)
+      : device_(std::move(device)),
+        config_(std::move(config)),
         attention_mask_(attention_mask),
         tokenizer_(Tokenizer::from_files(*files)),
         checkpoint_(files->checkpoint()),
-        binder_(std::make_unique<Binder>(checkpoint_)),
+        binder_(std::make_unique<Binder>(checkpoint_, *device_)),
         pictures_(make_pictures(binder_->root().sub("vision_model"))),
         text_(config_.text, binder_->root().sub("text_model")) {
     const Tensor scale = to_tensor(binder_->root().tensor("logit_scale", {1}));
@@ -94,6 +95,7 @@ class Siglip final : public DualEncoder {
     check_vocabulary(*files);
   }
 
+  const kernels::Device& device() const override { return *device_; }
   int64_t dimension() const override { return config_.vision.hidden_size; }
   float logit_scale() const override { return logit_scale_; }
   float logit_bias() const override { return logit_bias_; }
@@ -125,6 +127,7 @@ class Siglip final : public DualEncoder {
                  .expected = std::to_string(tokenizer_.vocab_size()) + " or more, as the tokenizer has"});
   }
 
+  kernels::SharedDevice device_;
   SiglipConfig config_;
   bool attention_mask_;
   Tokenizer tokenizer_;
@@ -138,19 +141,21 @@ class Siglip final : public DualEncoder {
 
 }  // namespace
 
-std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer) {
+std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer,
+                                               kernels::SharedDevice device) {
   SiglipSettings settings = read_siglip_settings(*files);
   settings.preprocessor.resizer = resizer;
   return std::make_unique<const Siglip>(
-      files, settings.model, settings.attention_mask,
+      files, settings.model, settings.attention_mask, std::move(device),
       [&](const Scope& scope) { return std::make_unique<const FixedSizeHalf>(settings, scope); });
 }
 
-std::unique_ptr<const DualEncoder> make_siglip2(std::shared_ptr<const ModelFiles> files, Resizer resizer) {
+std::unique_ptr<const DualEncoder> make_siglip2(std::shared_ptr<const ModelFiles> files, Resizer resizer,
+                                                kernels::SharedDevice device) {
   NaflexSettings settings = read_naflex_settings(*files);
   settings.preprocessor.resizer = resizer;
   return std::make_unique<const Siglip>(
-      files, settings.model, settings.attention_mask,
+      files, settings.model, settings.attention_mask, std::move(device),
       [&](const Scope& scope) { return std::make_unique<const NaflexHalf>(settings, scope); });
 }
 

@@ -10,8 +10,10 @@
 namespace galago {
 
 /// Reads settings, tokenizer and weights of a model for pictures of one size.
-std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer);
+std::unique_ptr<const DualEncoder> make_siglip(std::shared_ptr<const ModelFiles> files, Resizer resizer,
+                                               kernels::SharedDevice device);
 /// The same of a model for pictures of any shape (NaFlex).
-std::unique_ptr<const DualEncoder> make_siglip2(std::shared_ptr<const ModelFiles> files, Resizer resizer);
+std::unique_ptr<const DualEncoder> make_siglip2(std::shared_ptr<const ModelFiles> files, Resizer resizer,
+                                                kernels::SharedDevice device);
 
 }  // namespace galago

@@ -24,8 +24,9 @@ constexpr const char* kTemplate =
 
 class SmolvlmVideo final : public VideoFrontend {
  public:
-  SmolvlmVideo(VideoConfig config, ImageTokens tokens, int64_t rows_per_tile)
-      : config_(config),
+  SmolvlmVideo(VideoConfig config, ImageTokens tokens, int64_t rows_per_tile, const kernels::Device& device)
+      : device_(device),
+        config_(config),
         tokens_(std::move(tokens)),
         rows_per_tile_(rows_per_tile),
         template_(ChatTemplate::from_source(kTemplate, "the template of prompts with videos")) {}
@@ -36,9 +37,9 @@ class SmolvlmVideo final : public VideoFrontend {
     plan.tokens = static_cast<int64_t>(plan.frames.size()) * rows_per_tile_;
     return plan;
   }
-  Tiles tile(const RgbImage& frame) const override { return make_frame_tile(frame, config_); }
+  Tiles tile(const RgbImage& frame) const override { return make_frame_tile(frame, config_, device_); }
   PixelBatch pixels(const Tiles& tile) const override {
-    return {.pixels = normalise_frame(tile, config_), .patch_mask = {}};
+    return {.pixels = normalise_frame(tile, config_, device_), .patch_mask = {}};
   }
   const ChatTemplate& chat_template() const override { return template_; }
   Segments expand(const Segments& rendered, std::span<const VideoPlan> videos,
@@ -50,6 +51,7 @@ class SmolvlmVideo final : public VideoFrontend {
   }
 
  private:
+  const kernels::Device& device_;
   VideoConfig config_;
   ImageTokens tokens_;
   int64_t rows_per_tile_;
@@ -59,7 +61,8 @@ class SmolvlmVideo final : public VideoFrontend {
 }  // namespace
 
 std::unique_ptr<const VideoFrontend> make_smolvlm_video(const ModelFiles& files, const Idefics3Config& model,
-                                                        const ImageTokens& tokens) {
+                                                        const ImageTokens& tokens,
+                                                        const kernels::Device& device) {
   const std::string processor = read_processor_class(files);
   if (processor.empty() ? model.model_type != "smolvlm" : processor != "SmolVLMProcessor") return nullptr;
   const VideoConfig config = read_video_config(files);
@@ -70,7 +73,7 @@ std::unique_ptr<const VideoFrontend> make_smolvlm_video(const ModelFiles& files,
                 {.where = "settings of videos: max_image_size.longest_edge",
                  .got = std::to_string(side),
                  .expected = std::to_string(model.vision.image_size) + ", the tower's image_size"});
-  return std::make_unique<SmolvlmVideo>(config, tokens, rows_for(patches, model.scale_factor));
+  return std::make_unique<SmolvlmVideo>(config, tokens, rows_for(patches, model.scale_factor), device);
 }
 
 }  // namespace galago

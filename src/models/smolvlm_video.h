@@ -14,6 +14,7 @@ namespace galago {
 /// The video part of a model whose processor is SmolVLMProcessor; null for others. Error{model_invalid} when
 /// a frame's tile would have other patches than the tower's.
 std::unique_ptr<const VideoFrontend> make_smolvlm_video(const ModelFiles& files, const Idefics3Config& model,
-                                                        const ImageTokens& tokens);
+                                                        const ImageTokens& tokens,
+                                                        const kernels::Device& device);
 
 }  // namespace galago

@@ -35,8 +35,8 @@ class TextEngine final : public Engine {
 
 class TextFrontend final : public Frontend {
  public:
-  explicit TextFrontend(std::shared_ptr<const ModelFiles> files)
-      : Frontend(std::move(files), PromptStyle::tokenizer),
+  TextFrontend(std::shared_ptr<const ModelFiles> files, kernels::SharedDevice device)
+      : Frontend(std::move(files), std::move(device), PromptStyle::tokenizer),
         config_(parse_text_model_config(this->files().read("config.json", limits::kConfigBytes),
                                         this->files().where("config.json"))) {}
 
@@ -59,7 +59,7 @@ class TextFrontend final : public Frontend {
   }
 
   std::unique_ptr<const Engine> load_engine(const Checkpoint& checkpoint) const override {
-    Binder binder(checkpoint);
+    Binder binder(checkpoint, device());
     const Scope root = binder.root();
     // The base class saves its tensors without prefix.
     const bool base = !root.has("model.norm.weight") && root.has("norm.weight");
@@ -75,8 +75,9 @@ class TextFrontend final : public Frontend {
 
 }  // namespace
 
-std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files, Resizer) {
-  return std::make_unique<TextFrontend>(std::move(files));
+std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files, Resizer,
+                                                   kernels::SharedDevice device) {
+  return std::make_unique<TextFrontend>(std::move(files), std::move(device));
 }
 
 }  // namespace galago

@@ -9,6 +9,7 @@
 
 namespace galago {
 
-std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files, Resizer resizer);
+std::unique_ptr<const Frontend> make_text_frontend(std::shared_ptr<const ModelFiles> files, Resizer resizer,
+                                                   kernels::SharedDevice device);
 
 }  // namespace galago

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "galago/error.h"
-#include "kernels/kernels.h"
 
 namespace galago {
 namespace {
@@ -21,7 +20,8 @@ bool is_decoder_layer(const std::string& name) {
 /// and those that go into panels.
 class OwnedWeights {
  public:
-  OwnedWeights(WeightDtype dtype, bool mmap) : dtype_(dtype), mmap_(mmap) {}
+  OwnedWeights(WeightDtype dtype, bool mmap, kernels::SharedDevice device)
+      : dtype_(dtype), mmap_(mmap), device_(std::move(device)) {}
 
   WeightView get(const std::string& name, const WeightView& stored) {
     const WeightFormat format = chosen_format(dtype_, name, stored).value_or(stored.format);
@@ -29,14 +29,15 @@ class OwnedWeights {
     if (format == stored.format && !panels && mmap_) return stored;
     const auto [place, added] = weights_.try_emplace(name);
     if (added)
-      place->second =
-          panels ? pack_weights(stored, format, memory_) : convert_weights(stored, format, memory_);
+      place->second = panels ? pack_weights(stored, format, memory_, *device_)
+                             : convert_weights(stored, format, memory_, *device_);
     return place->second;
   }
 
  private:
   WeightDtype dtype_;
   bool mmap_;
+  kernels::SharedDevice device_;
   WeightMemory memory_;
   std::map<std::string, WeightView> weights_;
 };
@@ -109,24 +110,26 @@ std::byte* WeightMemory::take(int64_t bytes) {
   return place;
 }
 
-WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMemory& memory) {
+WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMemory& memory,
+                           const kernels::Device& device) {
   const int64_t values = from.rows * value_bytes(format, from.cols);
   const int64_t plane = is_quantised(format) ? 2 * from.rows * from.groups() : 0;
   WeightView view(format, from.rows, from.cols);
   kernels::WeightPlanes to{.values = memory.take(view.bytes())};
   if (is_quantised(format)) to.scales = to.values + values;
   if (format == WeightFormat::q4) to.minimums = to.scales + plane;
-  kernels::convert_weights(from, format, to);
+  device.convert_weights(from, format, to);
   view.values = to.values;
   view.scales = to.scales;
   view.minimums = to.minimums;
   return view;
 }
 
-WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemory& memory) {
+WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemory& memory,
+                        const kernels::Device& device) {
   WeightView view(format, from.rows, from.cols, WeightLayout::panels);
   std::byte* const to = memory.take(view.bytes());
-  kernels::pack_weights(from, format, to);
+  device.pack_weights(from, format, to);
   view.values = to;
   return view;
 }
@@ -144,11 +147,12 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 }
 
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
-                                               const NumberOptions& numbers) {
-  files = with_converter(std::move(files), [dtype = numbers.dtype, mmap = numbers.mmap] {
-    return [weights = std::make_shared<OwnedWeights>(dtype, mmap)](
-               const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
-  });
+                                               const NumberOptions& numbers, kernels::SharedDevice device) {
+  files = with_converter(
+      std::move(files), [dtype = numbers.dtype, mmap = numbers.mmap, device = std::move(device)] {
+        return [weights = std::make_shared<OwnedWeights>(dtype, mmap, device)](
+                   const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
+      });
   if (numbers.compute == ComputeDtype::f32) return files;
   return with_change(std::move(files),
                      [](Checkpoint& checkpoint) { checkpoint.set_arithmetic(Arithmetic::bf16); });

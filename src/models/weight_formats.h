@@ -13,6 +13,7 @@
 #include "core/weight.h"
 #include "formats/model_files.h"
 #include "galago/galago.h"
+#include "kernels/kernels.h"
 
 namespace galago {
 
@@ -38,9 +39,11 @@ class WeightMemory {
 };
 
 /// The matrix in `format` (its own: a copy), its planes one after another in `memory`. Error{resource}.
-WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMemory& memory);
+WeightView convert_weights(const WeightView& from, WeightFormat format, WeightMemory& memory,
+                           const kernels::Device& device);
 /// The same numbers as q8 or q4 in panels, which products of few rows need. Error{resource}.
-WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemory& memory);
+WeightView pack_weights(const WeightView& from, WeightFormat format, WeightMemory& memory,
+                        const kernels::Device& device);
 
 /// The same files; `change` sees each of their checkpoints first. `notes` are added to theirs.
 std::shared_ptr<const ModelFiles> with_change(std::shared_ptr<const ModelFiles> files,
@@ -62,8 +65,8 @@ inline NumberOptions numbers_of(const LoadOptions& load) {
   return {.dtype = load.dtype, .compute = load.compute, .mmap = load.mmap};
 }
 /// The same files; matrices of checkpoint() are converted when a Binder asks for them, into memory that the
-/// checkpoint owns.
+/// checkpoint owns, by the device's threads.
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
-                                               const NumberOptions& numbers);
+                                               const NumberOptions& numbers, kernels::SharedDevice device);
 
 }  // namespace galago

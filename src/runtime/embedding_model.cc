@@ -6,7 +6,6 @@
 
 #include "formats/weights.h"
 #include "galago/embedding.h"
-#include "kernels/kernels.h"
 #include "models/dual_encoder.h"
 #include "models/registry.h"
 #include "runtime/guarded.h"
@@ -33,7 +32,7 @@ Embeddings embed(int64_t total, int64_t per_call, const DualEncoder& encoder, co
                  const Encode& encode) {
   Embeddings out{.dimension = encoder.dimension(), .normalized = options.normalize, .values = {}};
   const auto stopped = [&] { return options.on_progress && !options.on_progress(out.count, total); };
-  Workspace workspace;
+  Workspace workspace(encoder.device());
   out.cancelled = stopped();
   while (!out.cancelled && out.count < total) {
     const int64_t count = std::min(per_call, total - out.count);
@@ -99,7 +98,6 @@ std::vector<LabelScore> score_labels(std::span<const float> image, const Embeddi
 }  // namespace
 
 EmbeddingModel EmbeddingModel::load(const std::filesystem::path& directory, const LoadOptions& options) {
-  kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
     state->encoder = load_dual_encoder(directory, model_options(options));

@@ -8,8 +8,9 @@
 #include <optional>
 #include <vector>
 
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 #include "galago/options.h"
+#include "kernels/workspace.h"
 #include "models/engine.h"
 #include "models/frontend.h"
 #include "runtime/feature_cache.h"

@@ -9,7 +9,6 @@
 
 #include "core/limits.h"
 #include "galago/galago.h"
-#include "kernels/kernels.h"
 
 namespace galago {
 namespace {
@@ -92,7 +91,7 @@ void add_tensors(Sha256& hash, const Checkpoint& checkpoint,
 Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const std::string& options) {
   Sha256 hash;
   for (const std::string& text :
-       {std::string("model"), std::string(version()), options, std::string(kernels::backend_name())})
+       {std::string("model"), std::string(version()), options, frontend.device().name()})
     hash.add_text(text);
   add_files(hash, frontend.files(), kSettings, limits::kConfigBytes);
   const std::vector<std::string> prefixes = vision_prefixes(frontend);

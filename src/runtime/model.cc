@@ -6,7 +6,6 @@
 #include "ffmpeg/ffmpeg_video.h"
 #include "formats/weights.h"
 #include "io/process_memory.h"
-#include "kernels/kernels.h"
 #include "models/registry.h"
 #include "runtime/guarded.h"
 #include "runtime/image_key.h"
@@ -89,7 +88,6 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
     throw Error(ErrorCode::usage, {.where = "prefix_cache_bytes",
                                    .got = std::to_string(options.prefix_cache_bytes),
                                    .expected = "0 (off) or more"});
-  kernels::set_threads(options.threads);
   return guarded([&] {
     auto state = std::make_shared<State>();
     state->image_cache = std::make_unique<FeatureCache>(options.image_cache, [model = state.get(), options] {

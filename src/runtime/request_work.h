@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/handover.h"
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 #include "runtime/mailbox.h"
 #include "runtime/planned_request.h"
 #include "runtime/sequence.h"

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 #include "nn/decoder/decoder.h"
 #include "runtime/answer.h"
 #include "runtime/causal_model.h"
@@ -52,7 +52,7 @@ class DecoderSequences final : public CausalModel {
   std::vector<SequenceContent>
       origins_;  // of the rows of open sequences, by number; empty when nothing is kept
   int64_t open_ = 0;
-  Workspace workspace_;
+  Workspace workspace_{decoder_.device()};
   Tensor logits_;  // [n, V]: for as many sequences as were open at once
 };
 

@@ -11,6 +11,7 @@
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
 #include "kernels/reference/reference.h"
+#include "support/devices.h"
 #include "tolerances.h"
 
 namespace galago::kernels {
@@ -42,7 +43,7 @@ void check_full(int64_t n, const HeadLayout& layout, bool masked) {
   std::vector<uint8_t> mask;
   for (int64_t j = 0; masked && j < n; ++j) mask.push_back(j % 3 != 1);
   const auto q = all.slice_cols(0, cols), k = all.slice_cols(cols, kv), v = all.slice_cols(cols + kv, kv);
-  attention(q, k, v, layout, mask, {fast.data(), n, cols});
+  test::device().attention(q, k, v, layout, mask, {fast.data(), n, cols});
   reference::attention(q, k, v, layout, mask, {twin.data(), n, cols});
   expect_close(fast, twin, kAttentionBound);
 }
@@ -62,7 +63,7 @@ TEST(FastAttention, Full) {
 TEST(FastAttention, LargeScoresDoNotOverflow) {
   Floats q = {100, -100}, k = {100, -100, 50}, v = {1, 2, 3}, out(2);
   const Matrix all(q.data(), 2, 1);
-  attention(all, {k.data(), 3, 1}, {v.data(), 3, 1}, {1, 1, 1, 10}, {}, {out.data(), 2, 1});
+  test::device().attention(all, {k.data(), 3, 1}, {v.data(), 3, 1}, {1, 1, 1, 10}, {}, {out.data(), 2, 1});
   EXPECT_FLOAT_EQ(out[0], 1);
   EXPECT_FLOAT_EQ(out[1], 2);
 }
@@ -89,16 +90,18 @@ struct Cached {
   }
   int64_t cols() const { return layout.heads * layout.head_dim; }
   /// Rows [begin, begin + count) alone; queries are the same whatever the cut.
-  Floats run(decltype(&attention_cached) kernel, int64_t begin, int64_t count) const {
+  Floats run(const Device& device, int64_t begin, int64_t count) const {
     Floats q = random_floats(static_cast<int64_t>(rows.size()) * cols(), 3),
            out(static_cast<size_t>(count * cols()));
-    kernel({q.data() + begin * cols(), count, cols()}, {rows.data() + begin, static_cast<size_t>(count)},
-           layout, {out.data(), count, cols()});
+    device.attention_cached({q.data() + begin * cols(), count, cols()},
+                            {rows.data() + begin, static_cast<size_t>(count)}, layout,
+                            {out.data(), count, cols()});
     return out;
   }
   void check() const {
     const auto n = static_cast<int64_t>(rows.size());
-    expect_close(run(attention_cached, 0, n), run(reference::attention_cached, 0, n), kAttentionBound);
+    expect_close(run(test::device(), 0, n), run(test::device(test::Backend::reference), 0, n),
+                 kAttentionBound);
   }
 };
 
@@ -190,7 +193,7 @@ TEST(FastAttention, HalfAndFloatCachesOfOneSequenceDiffer) {
   Cached half({2, 1, 32, 0.18f}, 600, 1, DType::f16), whole({2, 1, 32, 0.18f}, 600, 1);
   half.add(0, 0, 599);
   whole.add(0, 0, 599);
-  const Floats a = half.run(attention_cached, 0, 1), b = whole.run(attention_cached, 0, 1);
+  const Floats a = half.run(test::device(), 0, 1), b = whole.run(test::device(), 0, 1);
   EXPECT_NE(a, b);
   expect_close(a, b, 1e-3);  // half numbers have 11 bits
 }
@@ -199,15 +202,11 @@ TEST(FastAttention, ChunksAndThreadsDoNotChangeARow) {
   for (const DType dtype : {DType::f32, DType::f16}) {
     Cached test({6, 2, 32, 0.18f}, 700, 1, dtype);
     for (int64_t i = 0; i < 200; ++i) test.add(0, 0, 450 + i);
-    const Floats whole = test.run(attention_cached, 0, 200);
-    const Floats part = test.run(attention_cached, 77, 50);
+    const Floats whole = test.run(test::device(), 0, 200);
+    const Floats part = test.run(test::device(), 77, 50);
     for (size_t i = 0; i < part.size(); ++i)
       ASSERT_EQ(part[i], whole[i + static_cast<size_t>(77 * test.cols())]);
-    for (const int count : {1, 2, 3}) {
-      set_threads(count);
-      EXPECT_EQ(test.run(attention_cached, 0, 200), whole);
-    }
-    set_threads(0);
+    for (const int count : {1, 2, 3}) EXPECT_EQ(test.run(*cpu_device(count), 0, 200), whole);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "kernels/cpu/bf16.h"
 #include "kernels/kernels.h"
 #include "kernels/reference/reference.h"
+#include "support/devices.h"
 #include "tolerances.h"
 
 namespace galago::kernels {
@@ -43,7 +44,7 @@ TEST(Bf16, OperandsThatAreBfloat16LoseNothing) {
       const Tensor weight = numbers(out, in, 1, true), x = numbers(rows, in, 2, true);
       Tensor fast({rows, out}), twin({rows, out});
       const Linear layer = layer_of(weight, Arithmetic::bf16);
-      linear(x.matrix(), layer, fast.matrix(), {.activation = Activation::silu});
+      test::device().linear(x.matrix(), layer, fast.matrix(), {.activation = Activation::silu});
       const Product product = {&layer, twin.matrix(), {.activation = Activation::silu}};
       reference::linear_each(x.matrix(), {&product, 1});
       for (int64_t r = 0; r < rows; ++r)
@@ -59,8 +60,8 @@ TEST(Bf16, OperandsThatAreBfloat16LoseNothing) {
 TEST(Bf16, OtherOperandsAreRoundedOnceWhereTheProcessorHasTheProducts) {
   const Tensor weight = numbers(48, 256, 1, false), x = numbers(64, 256, 2, false);
   Tensor rounded({64, 48}), exact({64, 48});
-  linear(x.matrix(), layer_of(weight, Arithmetic::bf16), rounded.matrix());
-  linear(x.matrix(), layer_of(weight, Arithmetic::f32), exact.matrix());
+  test::device().linear(x.matrix(), layer_of(weight, Arithmetic::bf16), rounded.matrix());
+  test::device().linear(x.matrix(), layer_of(weight, Arithmetic::f32), exact.matrix());
   double largest = 0;
   for (int64_t i = 0; i < exact.size(); ++i)
     largest = std::max(largest, std::abs(double{rounded.data()[i]} - exact.data()[i]));
@@ -86,9 +87,9 @@ TEST(Bf16, FeedForwardIsOneLayerAfterTheOther) {
           const std::vector<Product> in = {
               {&up, hidden.matrix(), {}},
               {&gated, hidden.matrix(), {.activation = activation, .factor = hidden.matrix()}}};
-          feed_forward(x.matrix(), in, {&down, y.matrix(), {}});
-          linear_each(x.matrix(), in);
-          linear(hidden.matrix(), down, plain.matrix());
+          test::device().feed_forward(x.matrix(), in, {&down, y.matrix(), {}});
+          test::device().linear_each(x.matrix(), in);
+          test::device().linear(hidden.matrix(), down, plain.matrix());
           const bool exact = activation == Activation::none || activation == Activation::gelu_erf ||
                              activation == Activation::relu;
           for (int64_t r = 0; r < rows; ++r) {
@@ -153,8 +154,8 @@ TEST(Bf16, ExponentialsAreRoundedOnce) {
 TEST(Bf16, FewRowsStayFloat32) {
   const Tensor weight = numbers(48, 256, 1, false), x = numbers(8, 256, 2, false);
   Tensor asked({8, 48}), exact({8, 48});
-  linear(x.matrix(), layer_of(weight, Arithmetic::bf16), asked.matrix());
-  linear(x.matrix(), layer_of(weight, Arithmetic::f32), exact.matrix());
+  test::device().linear(x.matrix(), layer_of(weight, Arithmetic::bf16), asked.matrix());
+  test::device().linear(x.matrix(), layer_of(weight, Arithmetic::f32), exact.matrix());
   for (int64_t i = 0; i < exact.size(); ++i) ASSERT_EQ(asked.data()[i], exact.data()[i]);
 }
 
@@ -172,14 +173,14 @@ TEST(Bf16, AttentionRoundsTheWeightsOnly) {
     Tensor fast({rows, cols}), twin({rows, cols});
     std::vector<uint8_t> mask(static_cast<size_t>(rows), 1);
     mask.back() = 0;
-    attention(q.matrix(), k.matrix(), v.matrix(), layout, mask, fast.matrix());
+    test::device().attention(q.matrix(), k.matrix(), v.matrix(), layout, mask, fast.matrix());
     reference::attention(q.matrix(), k.matrix(), v.matrix(), layout, mask, twin.matrix());
     for (int64_t i = 0; i < fast.size(); ++i)
       ASSERT_NEAR(fast.data()[i], twin.data()[i], kBf16AttentionBound);
     std::vector<CausalRow> causal;
     const CachePages pages(k.matrix(), v.matrix(), 16);
     for (int64_t i = 0; i < rows; ++i) causal.push_back({pages.view(), i / 3, i});
-    attention_cached(q.matrix(), causal, layout, fast.matrix());
+    test::device().attention_cached(q.matrix(), causal, layout, fast.matrix());
     reference::attention_cached(q.matrix(), causal, layout, twin.matrix());
     for (int64_t i = 0; i < fast.size(); ++i)
       ASSERT_NEAR(fast.data()[i], twin.data()[i], kBf16AttentionBound);

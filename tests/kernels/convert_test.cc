@@ -10,6 +10,7 @@
 #include "core/half.h"
 #include "galago/error.h"
 #include "kernels/kernels.h"
+#include "support/devices.h"
 
 namespace galago::kernels {
 namespace {
@@ -22,7 +23,7 @@ struct Converted {
         minimums(weights.size()),
         view(format, rows, static_cast<int64_t>(weights.size()) / rows) {
     const TensorView from{DType::f32, {rows, view.cols}, reinterpret_cast<const std::byte*>(weights.data())};
-    convert_weights(from, format, {values.data(), scales.data(), minimums.data()});
+    test::device().convert_weights(from, format, {values.data(), scales.data(), minimums.data()});
     view.values = values.data();
     if (is_quantised(format)) view.scales = scales.data();
     if (format == WeightFormat::q4) view.minimums = minimums.data();

@@ -13,6 +13,7 @@
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
 #include "kernels/reference/reference.h"
+#include "support/devices.h"
 #include "tolerances.h"
 
 namespace galago::kernels {
@@ -99,7 +100,7 @@ void check_linear(const LinearCase& test) {
   const auto epilogue = [&](const Rows& y) {
     return Epilogue{test.activation, operand(test.factor, y), test.scale, operand(test.residual, y)};
   };
-  linear(x.view(), layer, fast.view(), epilogue(fast));
+  test::device().linear(x.view(), layer, fast.view(), epilogue(fast));
   twin_linear(x.view(), layer, twin.view(), epilogue(twin));
   std::vector<float> floats(static_cast<size_t>(test.out * test.in));
   to_floats(layer.weight(), floats.data());
@@ -175,8 +176,8 @@ TEST(Fast, ActivationsKeepTheirRelativeAccuracy) {
     for (const int64_t rows : {kPoints, int64_t{1}}) {  // one product, then row by row
       SCOPED_TRACE(testing::Message() << "activation " << static_cast<int>(activation) << " rows " << rows);
       for (int64_t i = 0; i < kPoints; i += rows)
-        linear(x.view().slice_rows(i, rows), identity, fast.view().slice_rows(i, rows),
-               {.activation = activation});
+        test::device().linear(x.view().slice_rows(i, rows), identity, fast.view().slice_rows(i, rows),
+                              {.activation = activation});
       twin_linear(x.view(), identity, twin.view(), {.activation = activation});
       expect_close(fast, twin, kGeluBound, [&](int64_t r, int64_t) { return 0.01 + std::abs(x.at(r, 0)); });
     }
@@ -206,9 +207,9 @@ TEST(Fast, SeveralProductsAtOnceAreEachAlone) {
       alone.emplace_back(rows, w.rows, 6);
     }
     for (size_t i = 0; i < layers.size(); ++i) products.push_back({&layers[i], together[i].view(), {}});
-    linear_each(x.view(), products);
+    test::device().linear_each(x.view(), products);
     for (size_t i = 0; i < layers.size(); ++i) {
-      linear(x.view(), layers[i], alone[i].view());
+      test::device().linear(x.view(), layers[i], alone[i].view());
       expect_close(together[i], alone[i], 0, [](int64_t, int64_t) { return 0; });
     }
   }
@@ -230,10 +231,10 @@ TEST(Fast, FeedForwardIsOneLayerAfterTheOther) {
       const std::vector<Product> in = {
           {&layers[0], hidden.view(), {}},
           {&layers[1], hidden.view(), {.activation = Activation::silu, .factor = hidden.view()}}};
-      feed_forward(x.view(), in, {&layers[2], y.view(), {.residual = y.view()}});
-      linear_each(x.view(), in);
+      test::device().feed_forward(x.view(), in, {&layers[2], y.view(), {.residual = y.view()}});
+      test::device().linear_each(x.view(), in);
       const Rows residual(rows, 40, 6);
-      linear(hidden.view(), layers[2], plain.view(), {.residual = residual.view()});
+      test::device().linear(hidden.view(), layers[2], plain.view(), {.residual = residual.view()});
       expect_close(y, plain, 0, [](int64_t, int64_t) { return 0; });
     }
 }
@@ -255,12 +256,12 @@ TEST(Fast, AProductMayMultiplyByTheOneBeforeIt) {
       const auto gate = [](ConstMatrix factor) {
         return Epilogue{.activation = Activation::silu, .factor = factor};
       };
-      linear_each(x.view(), {{{&layers[0], together.view()},
-                              {&layers[1], together.view(), gate(together.view())},
-                              {&layers[2], other.view()}}});
-      linear(x.view(), layers[0], up.view());
-      linear(x.view(), layers[1], alone.view(), gate(up.view()));
-      linear(x.view(), layers[2], other_alone.view());
+      test::device().linear_each(x.view(), {{{&layers[0], together.view()},
+                                             {&layers[1], together.view(), gate(together.view())},
+                                             {&layers[2], other.view()}}});
+      test::device().linear(x.view(), layers[0], up.view());
+      test::device().linear(x.view(), layers[1], alone.view(), gate(up.view()));
+      test::device().linear(x.view(), layers[2], other_alone.view());
       const auto exactly = [](int64_t, int64_t) { return 0; };
       expect_close(together, alone, 0, exactly);
       expect_close(other, other_alone, 0, exactly);
@@ -273,11 +274,11 @@ TEST(Fast, ARowDoesNotDependOnTheOthers) {
     const Rows weight(133, 1100, 1), x(most, 1100, 2), together(most, 133, 3), some(most, 133, 4);
     const std::vector<std::byte> bytes = encode(weight, DType::bf16, 0);
     const Linear layer({TensorView{DType::bf16, {133, 1100}, bytes.data()}, {}});
-    linear(x.view(), layer, together.view());
+    test::device().linear(x.view(), layer, together.view());
     for (const int64_t count : {fewest, fewest + 2, most - 5})
       for (const int64_t first : {int64_t{0}, int64_t{3}, most - count}) {
         if (first + count > most) continue;
-        linear(x.view().slice_rows(first, count), layer, some.view().slice_rows(first, count));
+        test::device().linear(x.view().slice_rows(first, count), layer, some.view().slice_rows(first, count));
         for (int64_t r = first; r < first + count; ++r)
           for (int64_t c = 0; c < 133; ++c)
             ASSERT_EQ(some.at(r, c), together.at(r, c)) << count << " rows from " << first << ": row " << r;
@@ -293,10 +294,10 @@ TEST(Fast, Norms) {
         const Rows x(rows, cols, 1, gap, 1, 3), weight(1, cols, 2, 0, 1), bias(1, cols, 3);
         const Rows fast(rows, cols, 4, gap), twin(rows, cols, 4, gap), same(rows, cols, 1, gap, 1, 3);
         const auto size = [&](int64_t r, int64_t c) { return 1 + std::abs(twin.at(r, c)); };
-        layer_norm(x.view(), &weight.at(0, 0), &bias.at(0, 0), 1e-6f, fast.view());
+        test::device().layer_norm(x.view(), &weight.at(0, 0), &bias.at(0, 0), 1e-6f, fast.view());
         reference::layer_norm(x.view(), &weight.at(0, 0), &bias.at(0, 0), 1e-6f, twin.view());
         expect_close(fast, twin, kNormBound, size);
-        rms_norm(same.view(), &weight.at(0, 0), 1e-5f, same.view());
+        test::device().rms_norm(same.view(), &weight.at(0, 0), 1e-5f, same.view());
         reference::rms_norm(x.view(), &weight.at(0, 0), 1e-5f, twin.view());
         expect_close(same, twin, kNormBound, size);
       }
@@ -313,7 +314,7 @@ TEST(Fast, Rope) {
       for (int64_t i = 0; i < rows; ++i) positions.push_back(static_cast<int32_t>(i * i * 13));
       const Rows fast(rows, heads * dim, 1, 2), twin(rows, heads * dim, 1, 2),
           before(rows, heads * dim, 1, 2);
-      rope(fast.view(), positions, inv_freq, dim, 1.5f);
+      test::device().rope(fast.view(), positions, inv_freq, dim, 1.5f);
       reference::rope(twin.view(), positions, inv_freq, dim, 1.5f);
       expect_close(fast, twin, kRopeBound, [&before, dim = dim](int64_t r, int64_t c) {
         const int64_t partner = c % dim < dim / 2 ? c + dim / 2 : c - dim / 2;
@@ -329,7 +330,7 @@ TEST(Fast, GatherRows) {
     const std::vector<std::byte> bytes = encode(table, dtype, 1);
     const TensorView view{dtype, {20, 33}, bytes.data() + 1};
     const Rows fast(4, 33, 2), twin(4, 33, 3);
-    gather_rows(view, ids, fast.view());
+    test::device().gather_rows(view, ids, fast.view());
     reference::gather_rows(view, ids, twin.view());
     expect_close(fast, twin, 0, [](int64_t, int64_t) { return 0; });
   }
@@ -345,27 +346,26 @@ TEST(Fast, OlderInstructionSets) {
   hwy::DisableTargets(0);
 }
 
-TEST(Seam, BackendAndThreadsAreChosen) {
-  EXPECT_EQ(backend(), Backend::cpu);
-  EXPECT_NE(std::string(backend_name()).find("cpu: "), std::string::npos);
-  set_backend(Backend::reference);
-  EXPECT_STREQ(backend_name(), "reference");
-  set_backend(Backend::cpu);
-  set_threads(3);
-  EXPECT_EQ(threads(), 3);
+TEST(Devices, HaveANameAndThreads) {
+  EXPECT_NE(cpu_device()->name().find("cpu: "), std::string::npos);
+  EXPECT_EQ(reference_device()->name(), "reference");
+  EXPECT_EQ(reference_device()->threads(), 1);
+  EXPECT_GE(cpu_device()->threads(), 1);
+  EXPECT_EQ(cpu_device(kMaxThreads)->threads(), kMaxThreads);
   for (const int wrong : {-1, kMaxThreads + 1, 100'000}) {
     try {
-      set_threads(wrong);
+      cpu_device(wrong);
       ADD_FAILURE() << wrong << " threads";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::usage);
     }
   }
-  EXPECT_EQ(threads(), 3) << "a refused number changes nothing";
-  set_threads(kMaxThreads);
-  EXPECT_EQ(threads(), kMaxThreads);
-  set_threads(0);
-  EXPECT_GE(threads(), 1);
+}
+
+TEST(Devices, DoNotChangeEachOthersThreads) {
+  const SharedDevice one = cpu_device(1), three = cpu_device(3);
+  EXPECT_EQ(one->threads(), 1);
+  EXPECT_EQ(three->threads(), 3);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/half.h"
 #include "kernels/kernels.h"
 #include "kernels/reference/reference.h"
+#include "support/devices.h"
 
 namespace galago::kernels {
 namespace {
@@ -67,12 +68,12 @@ TEST(ToHalf, TheFastKernelGivesTheTwinsBits) {
   for (const int64_t off : {0LL, HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
     hwy::DisableTargets(off);
     fast.assign(fast.size(), 0);
-    scatter_rows(row, to, DType::f16);
+    test::device().scatter_rows(row, to, DType::f16);
     EXPECT_EQ(fast, twin);
   }
   hwy::DisableTargets(0);
   std::vector<float> broken(33, std::numeric_limits<float>::quiet_NaN());
-  scatter_rows({broken.data(), 1, std::ssize(broken)}, to, DType::f16);
+  test::device().scatter_rows({broken.data(), 1, std::ssize(broken)}, to, DType::f16);
   for (size_t i = 0; i < broken.size(); ++i) EXPECT_TRUE(std::isnan(from_f16(fast[i]))) << i;
 }
 

@@ -10,14 +10,14 @@ namespace {
 
 // How high the rates are is for `galago bench` to show; no test depends on the speed of the machine.
 TEST(Peak, GivesRates) {
-  const MachinePeak peak = measure_peak(1);
+  const MachinePeak peak = measure_peak(2, 1);
   EXPECT_TRUE(std::isfinite(peak.gflops) && peak.gflops > 0);
   EXPECT_TRUE(std::isfinite(peak.gb_per_s) && peak.gb_per_s > 0);
 }
 
 TEST(Peak, StopsWhenAsked) {
   int asked = 0;
-  measure_peak(1000, [&] { return ++asked < 2; });
+  measure_peak(1, 1000, [&] { return ++asked < 2; });
   EXPECT_EQ(asked, 2);
 }
 

@@ -1,29 +1,32 @@
-// The kernels' threads: every part once, errors to the caller, callers side by side, calls within calls.
+// A device's threads: every part once, errors to the caller, callers side by side, calls within calls, the
+// end.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "kernels/cpu/parallel.h"
-#include "kernels/kernels.h"
 
 namespace galago::kernels::cpu {
 namespace {
 
-/// Puts the number of threads back.
 class Threads : public testing::TestWithParam<int> {
  protected:
-  void SetUp() override { set_threads(GetParam()); }
-  void TearDown() override { set_threads(0); }
+  Pool pool_{GetParam()};
 };
 
 TEST_P(Threads, EveryPartRunsOnce) {
   for (int round = 0; round < 300; ++round)
     for (const int64_t parts : {0, 1, 2, 7, 64}) {
       std::vector<std::atomic<int>> runs(64);
-      parallel_parts(parts, [&](int64_t part) { ++runs[static_cast<size_t>(part)]; });
+      parallel_parts(pool_, parts, [&](int64_t part) { ++runs[static_cast<size_t>(part)]; });
       for (int64_t part = 0; part < 64; ++part)
         ASSERT_EQ(runs[static_cast<size_t>(part)], part < parts ? 1 : 0) << parts << " parts, part " << part;
     }
@@ -33,7 +36,7 @@ TEST_P(Threads, RangesCoverTheItemsWithoutOverlap) {
   for (const int64_t items : {0, 1, 5, 1000})
     for (const int64_t cost : {int64_t{0}, int64_t{1}, int64_t{1} << 20}) {
       std::vector<std::atomic<int>> runs(1000);
-      parallel_for(items, cost, [&](int64_t begin, int64_t end) {
+      parallel_for(pool_, items, cost, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) ++runs[static_cast<size_t>(i)];
       });
       for (int64_t i = 0; i < 1000; ++i) ASSERT_EQ(runs[static_cast<size_t>(i)], i < items ? 1 : 0);
@@ -43,7 +46,7 @@ TEST_P(Threads, RangesCoverTheItemsWithoutOverlap) {
 TEST_P(Threads, AnErrorReachesTheCallerAndThePoolGoesOn) {
   for (int round = 0; round < 50; ++round) {
     std::atomic<int> done = 0;
-    EXPECT_THROW(parallel_parts(20,
+    EXPECT_THROW(parallel_parts(pool_, 20,
                                 [&](int64_t part) {
                                   if (part % 7 == 3) throw std::runtime_error("no");
                                   ++done;
@@ -51,7 +54,7 @@ TEST_P(Threads, AnErrorReachesTheCallerAndThePoolGoesOn) {
                  std::runtime_error);
     const int before = done;
     EXPECT_GE(before, 3);
-    parallel_parts(20, [&](int64_t) { ++done; });
+    parallel_parts(pool_, 20, [&](int64_t) { ++done; });
     EXPECT_EQ(done - before, 20);
   }
 }
@@ -62,14 +65,68 @@ TEST_P(Threads, CallersSideBySideAndCallsWithinCallsFinish) {
   for (int caller = 0; caller < 4; ++caller)
     callers.emplace_back([&] {
       for (int round = 0; round < 200; ++round)
-        parallel_parts(
-            8, [&](int64_t part) { parallel_parts(4, [&](int64_t inner) { sum += part * 4 + inner; }); });
+        parallel_parts(pool_, 8, [&](int64_t part) {
+          parallel_parts(pool_, 4, [&](int64_t inner) { sum += part * 4 + inner; });
+        });
     });
   callers.clear();
   EXPECT_EQ(sum, int64_t{4} * 200 * (31 * 32 / 2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Counts, Threads, testing::Values(1, 2, 3, 16));
+
+int64_t sum_of_parts(Pool& pool, int64_t parts) {
+  std::atomic<int64_t> sum = 0;
+  parallel_parts(pool, parts, [&](int64_t part) { sum += part; });
+  return sum;
+}
+
+TEST(Pool, ItsThreadsEndWithIt) {
+  const auto threads_now = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+  };
+  const auto before = threads_now();
+  {
+    Pool idle(5), pool(5);
+    EXPECT_EQ(threads_now(), before) << "nothing to do yet";
+    EXPECT_EQ(sum_of_parts(pool, 5), 10);
+    EXPECT_EQ(threads_now(), before + 4);
+  }
+  EXPECT_EQ(threads_now(), before);
+}
+
+TEST(Pool, EndsWhereverItsThreadsAre) {
+  for (int jobs = 0; jobs < 300; ++jobs) {  // looking, taking parts, or about to sleep
+    Pool pool(3);
+    for (int job = 0; job < jobs % 5; ++job) EXPECT_EQ(sum_of_parts(pool, 4), 6);
+    if (jobs % 50 == 49) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+TEST(Pool, SeveralWorkSideBySide) {
+  Pool one(2), other(3);
+  std::vector<std::jthread> callers;
+  for (Pool* pool : {&one, &other})
+    callers.emplace_back([pool] {
+      for (int round = 0; round < 500; ++round) EXPECT_EQ(sum_of_parts(*pool, 8), 28);
+    });
+}
+
+TEST(Pool, AForkWorksAndEndsWithoutTheThreads) {
+  auto pool = std::make_unique<Pool>(3);
+  EXPECT_EQ(sum_of_parts(*pool, 8), 28);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(30);  // instead of waiting for ever
+    const bool right = sum_of_parts(*pool, 8) == 28 && sum_of_parts(*pool, 100) == 4950;
+    pool.reset();
+    _exit(right ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(sum_of_parts(*pool, 8), 28);
+}
 
 }  // namespace
 }  // namespace galago::kernels::cpu

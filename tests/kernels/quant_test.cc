@@ -14,6 +14,7 @@
 #include "kernels/model_shapes.h"
 #include "kernels/quant_weights.h"
 #include "kernels/reference/reference.h"
+#include "support/devices.h"
 #include "tolerances.h"
 
 namespace galago::kernels {
@@ -62,7 +63,7 @@ void check_product(WeightFormat format, int64_t rows, int64_t in, int64_t out, i
     return Product{&linear, y.matrix(), {.scale = 0.5f, .residual = y.matrix()}};
   };
   const Product ours = product(layer, fast), defined = product(as_stored, twin);
-  linear_each(input, {&ours, 1});
+  test::device().linear_each(input, {&ours, 1});
   reference::linear_each(input, {&defined, 1});
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t o = 0; o < out; ++o)
@@ -112,9 +113,9 @@ TEST(Quantised, ARowAloneIsTheRowInCompany) {
     const Tensor x = random_rows(kRows, kIn, 2);
     Tensor alone({1, kOut}), together({kRows, kOut});
     for (int64_t count = 1; count <= kRows; ++count) {
-      linear(x.matrix().slice_rows(0, count), layer, together.matrix().slice_rows(0, count));
+      test::device().linear(x.matrix().slice_rows(0, count), layer, together.matrix().slice_rows(0, count));
       for (int64_t i = 0; i < count; ++i) {
-        linear(x.matrix().slice_rows(i, 1), layer, alone.matrix());
+        test::device().linear(x.matrix().slice_rows(i, 1), layer, alone.matrix());
         for (int64_t o = 0; o < kOut; ++o) ASSERT_EQ(alone.data()[o], together.matrix().row(i)[o]);
       }
     }
@@ -128,12 +129,13 @@ TEST(Quantised, OneProductOfEachFormatAtOnce) {
       Linear({q8.packed(), {}}), Linear({q4.packed(), {}}),
       Linear({TensorView{DType::f32, {8, 64}, reinterpret_cast<const std::byte*>(floats.data())}, {}})};
   Tensor a({3, 40}), b({3, 24}), c({3, 8}), alone({3, 40});
-  linear_each(x.matrix(),
-              {{{&layers[0], a.matrix(), {}}, {&layers[1], b.matrix(), {}}, {&layers[2], c.matrix(), {}}}});
+  test::device().linear_each(
+      x.matrix(),
+      {{{&layers[0], a.matrix(), {}}, {&layers[1], b.matrix(), {}}, {&layers[2], c.matrix(), {}}}});
   for (int i = 0; i < 3; ++i) {
     const Tensor& got = i == 0 ? a : i == 1 ? b : c;
     const Matrix y(alone.data(), 3, layers[i].out_features());
-    linear(x.matrix(), layers[i], y);
+    test::device().linear(x.matrix(), layers[i], y);
     for (int64_t k = 0; k < got.size(); ++k) ASSERT_EQ(got.data()[k], alone.data()[k]) << "product " << i;
   }
 }
@@ -146,7 +148,7 @@ TEST(Quantised, WhatIsNotFiniteIsNaNInItsRowOnly) {
       const Linear layer({weight.packed(), {}});
       Tensor x = random_rows(2, 64, 2), y({2, 5});
       x.data()[40] = strange;
-      linear(x.matrix(), layer, y.matrix());
+      test::device().linear(x.matrix(), layer, y.matrix());
       for (int64_t o = 0; o < 5; ++o) {
         EXPECT_TRUE(std::isnan(y.data()[o]));
         EXPECT_TRUE(std::isfinite(y.data()[5 + o]));
@@ -182,8 +184,8 @@ TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
           const QuantisedMatrix weight(format, out, in, 1, 1);
           const Tensor x = random_rows(40, in, 2);
           Tensor panels({40, out}), rows({40, out});
-          linear(x.matrix(), Linear({weight.packed(), {}, arithmetic}), panels.matrix());
-          linear(x.matrix(), Linear({weight.view(), {}, arithmetic}), rows.matrix());
+          test::device().linear(x.matrix(), Linear({weight.packed(), {}, arithmetic}), panels.matrix());
+          test::device().linear(x.matrix(), Linear({weight.view(), {}, arithmetic}), rows.matrix());
           for (int64_t i = 0; i < rows.size(); ++i)
             ASSERT_EQ(panels.data()[i], rows.data()[i]) << to_string(format) << " " << in << "x" << out;
         }
@@ -199,7 +201,7 @@ TEST(Quantised, AFewRowsOfXWithWeightsInRows) {
     Tensor y({3, 33}), twin({3, 33});
     const Linear layer({weight.view(), {}});
     const Product ours{&layer, y.matrix(), {}}, defined{&layer, twin.matrix(), {}};
-    linear_each(x.matrix(), {&ours, 1});
+    test::device().linear_each(x.matrix(), {&ours, 1});
     reference::linear_each(x.matrix(), {&defined, 1});
     for (int64_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y.data()[i], twin.data()[i], 1e-4f) << i;
   }
@@ -239,10 +241,10 @@ TEST(Quantised, AScaleThatIsNotFiniteStaysInItsRow) {
       const Tensor x = random_rows(1, in, 2);
       Tensor y({1, 8});
       std::vector<std::byte> panels(static_cast<size_t>(weight.packed().bytes()));
-      pack_weights(view, format, panels.data());
+      test::device().pack_weights(view, format, panels.data());
       WeightView packed = weight.packed();
       packed.values = panels.data();
-      linear(x.matrix(), Linear({packed, {}}), y.matrix());
+      test::device().linear(x.matrix(), Linear({packed, {}}), y.matrix());
       for (int64_t o = 0; o < 8; ++o) EXPECT_EQ(std::isnan(y.data()[o]), o == 5) << in << " " << o;
     }
 }
@@ -254,7 +256,7 @@ TEST(Quantised, ZerosAndTheSmallestNumbers) {
     Tensor x({1, 32}), y({1, 3});
     for (const float value : {0.0f, std::numeric_limits<float>::denorm_min(), 1e-37f}) {
       std::fill_n(x.data(), 32, value);
-      linear(x.matrix(), layer, y.matrix());
+      test::device().linear(x.matrix(), layer, y.matrix());
       for (int64_t o = 0; o < 3; ++o) EXPECT_LE(std::abs(y.data()[o]), 1e-30f);
     }
   }
@@ -279,7 +281,7 @@ TEST(Quantised, ReadAsFloatsBitForBit) {
       }
       const int32_t ids[] = {2, 0};
       Tensor fast({2, 160}), twin({2, 160});
-      gather_rows(weight.view(), ids, fast.matrix());
+      test::device().gather_rows(weight.view(), ids, fast.matrix());
       reference::gather_rows(weight.view(), ids, twin.matrix());
       for (int64_t i = 0; i < fast.size(); ++i) ASSERT_EQ(fast.data()[i], twin.data()[i]);
     }

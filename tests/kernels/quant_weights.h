@@ -8,6 +8,7 @@
 
 #include "core/weight.h"
 #include "kernels/kernels.h"
+#include "support/devices.h"
 
 namespace galago::kernels {
 
@@ -33,7 +34,7 @@ class QuantisedMatrix {
     }
     packed_ = WeightView(format, rows, cols, WeightLayout::panels);
     panels_.resize(static_cast<size_t>(packed_.bytes() + shift));
-    pack_weights(view_, format, panels_.data() + shift);
+    test::device().pack_weights(view_, format, panels_.data() + shift);
     packed_.values = panels_.data() + shift;
   }
   /// In rows.

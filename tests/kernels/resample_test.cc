@@ -7,8 +7,8 @@
 #include <cstring>
 #include <random>
 
-#include "kernels/cpu/cpu.h"
 #include "kernels/reference/reference.h"
+#include "support/devices.h"
 
 namespace galago::kernels {
 namespace {
@@ -50,7 +50,7 @@ void expect_twins_agree(const ConstPicture& in, std::span<const ResamplePass> pa
                         const PictureLayout& layout, int64_t bytes) {
   std::vector<uint8_t> expected(static_cast<size_t>(bytes), 7), found(static_cast<size_t>(bytes), 7);
   reference::resample(in, passes, {expected.data(), layout});
-  cpu::resample(in, passes, {found.data(), layout});
+  test::device().resample(in, passes, {found.data(), layout});
   const auto [a, b] = std::mismatch(expected.begin(), expected.end(), found.begin());
   EXPECT_EQ(a - expected.begin(), bytes) << "first difference: " << int{*a} << " and " << int{*b};
 }
@@ -125,7 +125,7 @@ TEST(Resample, MovesAPictureBetweenLayouts) {
   expect_twins_agree(whole, {}, inside, 3 * 40 * 55);
   // colour 1 of pixel (9, 5) lies in the tile of row 1 and column 1, at (2, 2)
   std::vector<uint8_t> canvas(size_t{3} * 40 * 55);
-  cpu::resample(whole, {}, {canvas.data(), inside});
+  test::device().resample(whole, {}, {canvas.data(), inside});
   EXPECT_EQ(canvas[(1 * 5 + 1) * 330 + 110 + 2 * 11 + 2], bytes[(9 * 44 + 5) * 3 + 1]);
 }
 
@@ -135,13 +135,11 @@ TEST(Resample, DoesNotDependOnTheThreads) {
   const std::vector<uint8_t> bytes = random_bytes(int64_t{3} * 500 * 800);
   std::vector<std::vector<uint8_t>> results;
   for (const int count : {1, 2, 3, 7}) {
-    set_threads(count);
     results.emplace_back(size_t{3} * 640 * 900);
-    resample({bytes.data(), PictureLayout::interleaved(800, 500)}, passes,
-             {results.back().data(), PictureLayout::interleaved(900, 640)});
+    cpu_device(count)->resample({bytes.data(), PictureLayout::interleaved(800, 500)}, passes,
+                                {results.back().data(), PictureLayout::interleaved(900, 640)});
     EXPECT_EQ(results.back(), results.front()) << count;
   }
-  set_threads(0);
 }
 
 TEST(Resample, ByHand) {
@@ -155,9 +153,10 @@ TEST(Resample, ByHand) {
   const std::vector<ResamplePass> passes{{Direction::along_x, &axis}};
   const uint8_t in[] = {0, 0, 0, 100, 100, 101};
   const std::vector<uint8_t> expected = {0, 0, 0, 25, 25, 25, 75, 75, 76, 100, 100, 101};
-  for (const auto& run : {reference::resample, cpu::resample}) {
+  for (const auto backend : {test::Backend::reference, test::Backend::cpu}) {
     std::vector<uint8_t> out(12);
-    run({in, PictureLayout::interleaved(1, 2)}, passes, {out.data(), PictureLayout::interleaved(1, 4)});
+    test::device(backend).resample({in, PictureLayout::interleaved(1, 2)}, passes,
+                                   {out.data(), PictureLayout::interleaved(1, 4)});
     EXPECT_EQ(out, expected);  // 101 * 3/4 = 75.75 rounds up, 101 / 4 = 25.25 down
   }
 }
@@ -170,7 +169,7 @@ TEST(LookUp, IsItsTwinAndTakesTheTablesInTurn) {
       const std::vector<uint8_t> bytes = random_bytes(plane * planes);
       std::vector<float> expected(bytes.size()), found(bytes.size());
       reference::look_up(bytes, plane, tables, expected.data());
-      cpu::look_up(bytes, plane, tables, found.data());
+      test::device().look_up(bytes, plane, tables, found.data());
       EXPECT_EQ(expected, found) << plane << " " << planes;
       EXPECT_EQ(expected.back(), tables[static_cast<size_t>((planes - 1) % 3 * 256) + bytes.back()]);
     }

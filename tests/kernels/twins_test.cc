@@ -7,6 +7,7 @@
 #include "galago/error.h"
 #include "kernels/cache_pages.h"
 #include "kernels/reference/reference.h"
+#include "support/devices.h"
 
 namespace galago::kernels {
 namespace {
@@ -129,7 +130,7 @@ TEST(Dispatch, AScaleIsFinite) {
   const Floats weight(1);
   const Linear layer({floats_view(weight, {1, 1}), {}});
   Floats x(1), y(1);
-  EXPECT_THROW(linear(rows_of(x, 1), layer, rows_of(y, 1), {.scale = INFINITY}), Error);
+  EXPECT_THROW(test::device().linear(rows_of(x, 1), layer, rows_of(y, 1), {.scale = INFINITY}), Error);
 }
 
 TEST(Dispatch, AProductTakesTheOneBeforeItInItsOwnPlaceOnly) {
@@ -137,8 +138,8 @@ TEST(Dispatch, AProductTakesTheOneBeforeItInItsOwnPlaceOnly) {
   const Linear layer({floats_view(weight, {1, 1}), {}});
   Floats x(1), up(1), elsewhere(1);
   const auto both = [&](Floats& y) {
-    linear_each(rows_of(x, 1),
-                {{{&layer, rows_of(up, 1)}, {&layer, rows_of(y, 1), {.factor = rows_of(up, 1)}}}});
+    test::device().linear_each(
+        rows_of(x, 1), {{{&layer, rows_of(up, 1)}, {&layer, rows_of(y, 1), {.factor = rows_of(up, 1)}}}});
   };
   both(up);
   EXPECT_THROW(both(elsewhere), Error);
@@ -147,7 +148,7 @@ TEST(Dispatch, AProductTakesTheOneBeforeItInItsOwnPlaceOnly) {
 TEST(Dispatch, WrongShapesAreOurBugAndSaySo) {
   Floats a(6), b(6);
   try {
-    rms_norm(rows_of(a, 2), b.data(), 0, rows_of(b, 3));
+    test::device().rms_norm(rows_of(a, 2), b.data(), 0, rows_of(b, 3));
     FAIL() << "shapes differ";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::internal);

@@ -6,6 +6,7 @@
 
 #include "galago/galago.h"
 #include "runtime/sequence.h"
+#include "support/devices.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -77,7 +78,7 @@ std::vector<std::vector<int32_t>> generate_together(const test::Loaded& model,
   const Decoder& decoder = model.engine->decoder();
   const int64_t width = decoder.config().hidden_size;
   KvCache cache = decoder.make_cache(std::ssize(goldens), 1024);
-  Workspace workspace;
+  Workspace workspace(decoder.device());
   std::vector<std::vector<int32_t>> answers(goldens.size());
   std::vector<Tensor> next;  // rows that each sequence still has to read
   for (const test::Golden& golden : goldens) next.push_back(golden.floats("inputs_embeds"));

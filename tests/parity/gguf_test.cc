@@ -5,6 +5,7 @@
 #include <string>
 
 #include "golden_case.h"
+#include "support/devices.h"
 
 namespace galago {
 namespace {
@@ -17,7 +18,7 @@ TEST_P(GgufTwins, AgreeWithTransformers) { test::expect_golden(GetParam()); }
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const auto backend : {kernels::Backend::reference, kernels::Backend::cpu}) {
+  for (const auto backend : {test::Backend::reference, test::Backend::cpu}) {
     all.push_back({"smolvlm_tiles", "gguf_smolvlm", 11, backend});
     all.push_back({"two_images", "gguf_smolvlm", 10, backend});
     all.push_back({"text_only", "gguf_smolvlm", 4, backend});
@@ -34,7 +35,7 @@ std::vector<Case> cases() {
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& info) {
-  const bool scalar = info.param.backend == kernels::Backend::reference;
+  const bool scalar = info.param.backend == test::Backend::reference;
   return std::string(info.param.golden) + (scalar ? "_scalar" : "_cpu");
 }
 

@@ -8,6 +8,7 @@
 #include "inspect/verify.h"
 #include "kernels/kernels.h"
 #include "models/registry.h"
+#include "support/devices.h"
 
 namespace galago::test {
 
@@ -15,16 +16,15 @@ struct GoldenCase {
   const char* golden;
   const char* model;
   int stations;  // that the golden holds: a golden that lost a tensor must not pass
-  kernels::Backend backend;
+  Backend backend;
 };
 
 inline void expect_golden(const GoldenCase& test) {
   const std::string data = std::string(GALAGO_TEST_DATA) + "/";
-  kernels::set_backend(test.backend);
-  const int pillow = golden_pillow(data + "goldens/" + test.golden);
-  const auto frontend = load_frontend(
-      data + "models/" + test.model,
-      {.numbers = {}, .mmproj = {}, .lora = {}, .chat_template = {}, .resizer = pillow_resizer(pillow)});
+  ModelOptions options;
+  options.resizer = pillow_resizer(golden_pillow(data + "goldens/" + test.golden));
+  options.device = shared_device(test.backend);
+  const auto frontend = load_frontend(data + "models/" + test.model, options);
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   const auto results = verify(*frontend, *engine, data + "goldens/" + test.golden);
@@ -32,7 +32,6 @@ inline void expect_golden(const GoldenCase& test) {
   for (const StationResult& r : results)
     EXPECT_TRUE(r.holds) << r.station << " " << to_string(r.shape) << ": max abs " << r.max_abs
                          << ", max rel " << r.max_rel << ", bound " << r.limit << " " << r.mismatch;
-  kernels::set_backend(kernels::Backend::cpu);
 }
 
 }  // namespace galago::test

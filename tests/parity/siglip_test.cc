@@ -14,6 +14,7 @@
 #include "nn/vision/naflex.h"
 #include "nn/vision/siglip.h"
 #include "nn/vision/siglip_text.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 #include "text/tokenizer/padded_text.h"
 
@@ -25,7 +26,7 @@ constexpr double kLogits = 1e-3;
 
 struct Case {
   const char* name;
-  kernels::Backend backend;
+  test::Backend backend;
 };
 
 class Parity : public testing::TestWithParam<Case> {
@@ -36,10 +37,9 @@ class Parity : public testing::TestWithParam<Case> {
             test::data_path(std::string("goldens/") + GetParam().name + "/trace.safetensors"))),
         facts_(parse_json(
             test::read_bytes(test::data_path(std::string("goldens/") + GetParam().name + "/golden.json")),
-            "golden.json")) {
-    kernels::set_backend(GetParam().backend);
-  }
-  ~Parity() override { kernels::set_backend(kernels::Backend::cpu); }
+            "golden.json")) {}
+
+  const kernels::Device& device() const { return test::device(GetParam().backend); }
 
   Tensor reference(const std::string& name) const { return to_tensor(*trace_.find(name)); }
   std::vector<int64_t> integers(const std::string& name) const {
@@ -86,8 +86,8 @@ ConstMatrix rows_of(const Embeddings& embeddings) {
 
 // What the tower gives for the golden's own pixels with taps, compared state by state.
 void expect_taps(const VisionTower& tower, const PixelBatch& batch, const std::vector<int64_t>& taps,
-                 const Tensor& states) {
-  Workspace workspace;
+                 const Tensor& states, const kernels::Device& device) {
+  Workspace workspace(device);
   const TowerOutput output = tower.forward(batch, 0, batch.pixels.shape()[0], workspace);
   const int64_t c = states.shape().back();
   const ConstMatrix all = output.last_hidden_state->matrix();
@@ -135,8 +135,8 @@ class DualModel : public Parity {
 };
 
 TEST_P(Siglip, PixelsAreTheImageProcessors) {
-  const Tensor pixels =
-      normalise(make_fixed_size_tiles(pictures(), settings_.preprocessor), settings_.preprocessor);
+  const Tensor pixels = normalise(make_fixed_size_tiles(pictures(), settings_.preprocessor, device()),
+                                  settings_.preprocessor, device());
   const Tensor expected = reference("pixel_values");
   EXPECT_EQ(pixels.shape(), expected.shape());
   EXPECT_LT(test::max_difference(pixels.matrix(), expected.matrix()), 1e-6);
@@ -144,18 +144,18 @@ TEST_P(Siglip, PixelsAreTheImageProcessors) {
 
 TEST_P(Siglip, EveryHiddenStateOfTheVisionTower) {
   const std::vector<int64_t> taps{2, 0, 1, settings_.model.vision.num_hidden_layers};
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, device());
   const SiglipTower tower(settings_.model.vision, binder.root().sub("vision_model"),
                           {.positions = PatchPositions::in_order, .taps = taps});
   expect_taps(tower, {.pixels = reference("pixel_values"), .patch_mask = {}}, taps,
-              reference("hidden_states"));
+              reference("hidden_states"), device());
 }
 
 TEST_P(Siglip, PatchesAndPooledVectors) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, device());
   const SiglipTower tower(settings_.model.vision, binder.root().sub("vision_model"),
                           {.positions = PatchPositions::in_order, .taps = {}, .pooling_head = true});
-  Workspace workspace;
+  Workspace workspace(device());
   const TowerOutput output =
       tower.forward({.pixels = reference("pixel_values"), .patch_mask = {}}, 0, 3, workspace);
   EXPECT_LT(relative(output.last_hidden_state->matrix(), reference("vision_last_hidden_state").matrix()),
@@ -164,7 +164,7 @@ TEST_P(Siglip, PatchesAndPooledVectors) {
 }
 
 TEST_P(Naflex, PatchesAreTheImageProcessors) {
-  const PatchBatch batch = make_patches(pictures(), settings_.preprocessor);
+  const PatchBatch batch = make_patches(pictures(), settings_.preprocessor, device());
   const PatchBatch expected = patches();
   EXPECT_EQ(batch.grids, expected.grids);
   const int64_t length = batch.patches.shape()[1];
@@ -178,18 +178,18 @@ TEST_P(Naflex, PatchesAreTheImageProcessors) {
 }
 
 TEST_P(Naflex, ResizedPositionsEnterTheFirstLayer) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, device());
   const NaflexTower tower(settings_.model.vision, binder.root().sub("vision_model"));
-  Workspace workspace;
+  Workspace workspace(device());
   const Tensor states = reference("hidden_states");
   EXPECT_LT(relative(tower.embed(patches(), workspace).matrix(), hidden_state(states, 0)), kTower);
 }
 
 // Padding too is compared: what it sees is hidden from nobody but itself.
 TEST_P(Naflex, PatchesAndPooledVectors) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, device());
   const NaflexTower tower(settings_.model.vision, binder.root().sub("vision_model"));
-  Workspace workspace;
+  Workspace workspace(device());
   const TowerOutput output = tower.forward(patches(), workspace);
   EXPECT_LT(relative(output.last_hidden_state->matrix(), reference("vision_last_hidden_state").matrix()),
             kTower);
@@ -198,10 +198,10 @@ TEST_P(Naflex, PatchesAndPooledVectors) {
 
 TEST_P(DualModel, TextTowerOnTheReferencesIds) {
   const Checkpoint checkpoint = files_.checkpoint();
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, device());
   const SiglipTextTower tower(text_config(), binder.root().sub("text_model"));
   const std::vector<int64_t> ids = integers("input_ids");
-  Workspace workspace;
+  Workspace workspace(device());
   const Tensor pooled =
       tower.forward(std::vector<int32_t>(ids.begin(), ids.end()), std::ssize(names("texts")), {}, workspace);
   EXPECT_LT(relative(pooled.matrix(), reference("text_features").matrix()), kTower);
@@ -303,18 +303,18 @@ TEST_P(Clip, EveryHiddenStateThePatchesAndThePooledVector) {
   const Checkpoint checkpoint = files_.checkpoint();
   const PixelBatch batch{.pixels = reference("pixel_values"), .patch_mask = {}};
   const Tensor states = reference("hidden_states");
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, device());
   const Scope scope = binder.root().has("vision_model.pre_layrnorm.weight")
                           ? binder.root().sub("vision_model")
                           : binder.root();
   const std::vector<int64_t> taps{3, 1, 0, 1};
-  expect_taps(ClipTower(config, scope, taps), batch, taps, states);
+  expect_taps(ClipTower(config, scope, taps), batch, taps, states, device());
 
   const ClipTower tower(config, scope);
   binder.waive("vision_model.embeddings.position_ids");
   binder.finish("clip tower");
   EXPECT_EQ(tower.class_tokens(), 1);
-  Workspace workspace;
+  Workspace workspace(device());
   const TowerOutput output = tower.forward(batch, 0, 2, workspace);
   EXPECT_EQ(output.last_hidden_state->shape(), (Shape{2, 26, 24}));
   EXPECT_LT(relative(output.last_hidden_state->matrix(), reference("last_hidden_state").matrix()), kTower);
@@ -322,33 +322,32 @@ TEST_P(Clip, EveryHiddenStateThePatchesAndThePooledVector) {
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& info) {
-  const bool scalar = info.param.backend == kernels::Backend::reference;
+  const bool scalar = info.param.backend == test::Backend::reference;
   return std::string(info.param.name) + (scalar ? "_scalar" : "_cpu");
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, Siglip,
-                         testing::Values(Case{"siglip", kernels::Backend::reference},
-                                         Case{"siglip", kernels::Backend::cpu},
-                                         Case{"siglip2", kernels::Backend::reference},
-                                         Case{"siglip2", kernels::Backend::cpu}),
+                         testing::Values(Case{"siglip", test::Backend::reference},
+                                         Case{"siglip", test::Backend::cpu},
+                                         Case{"siglip2", test::Backend::reference},
+                                         Case{"siglip2", test::Backend::cpu}),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Goldens, Naflex,
-                         testing::Values(Case{"naflex", kernels::Backend::reference},
-                                         Case{"naflex", kernels::Backend::cpu},
-                                         Case{"naflex_bf16", kernels::Backend::reference},
-                                         Case{"naflex_bf16", kernels::Backend::cpu}),
+                         testing::Values(Case{"naflex", test::Backend::reference},
+                                         Case{"naflex", test::Backend::cpu},
+                                         Case{"naflex_bf16", test::Backend::reference},
+                                         Case{"naflex_bf16", test::Backend::cpu}),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(
     Goldens, DualModel,
-    testing::Values(Case{"siglip", kernels::Backend::reference}, Case{"siglip", kernels::Backend::cpu},
-                    Case{"siglip2", kernels::Backend::reference}, Case{"siglip2", kernels::Backend::cpu},
-                    Case{"naflex", kernels::Backend::reference}, Case{"naflex", kernels::Backend::cpu},
-                    Case{"naflex_bf16", kernels::Backend::reference},
-                    Case{"naflex_bf16", kernels::Backend::cpu}),
+    testing::Values(Case{"siglip", test::Backend::reference}, Case{"siglip", test::Backend::cpu},
+                    Case{"siglip2", test::Backend::reference}, Case{"siglip2", test::Backend::cpu},
+                    Case{"naflex", test::Backend::reference}, Case{"naflex", test::Backend::cpu},
+                    Case{"naflex_bf16", test::Backend::reference}, Case{"naflex_bf16", test::Backend::cpu}),
     case_name);
 INSTANTIATE_TEST_SUITE_P(Goldens, Clip,
-                         testing::Values(Case{"clip_tower", kernels::Backend::reference},
-                                         Case{"clip_tower", kernels::Backend::cpu}),
+                         testing::Values(Case{"clip_tower", test::Backend::reference},
+                                         Case{"clip_tower", test::Backend::cpu}),
                          case_name);
 
 }  // namespace

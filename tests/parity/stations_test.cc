@@ -4,6 +4,7 @@
 #include <string>
 
 #include "golden_case.h"
+#include "support/devices.h"
 
 namespace galago {
 namespace {
@@ -16,7 +17,7 @@ TEST_P(Stations, AgreeWithTransformers) { test::expect_golden(GetParam()); }
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const auto backend : {kernels::Backend::reference, kernels::Backend::cpu}) {
+  for (const auto backend : {test::Backend::reference, test::Backend::cpu}) {
     all.push_back({"smolvlm_tiles", "smolvlm_tiles", 11, backend});
     all.push_back({"smolvlm_tiles", "sharded", 11, backend});
     all.push_back({"grid27_scale3", "grid27_scale3", 11, backend});
@@ -59,7 +60,7 @@ std::vector<Case> cases() {
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& info) {
-  const bool scalar = info.param.backend == kernels::Backend::reference;
+  const bool scalar = info.param.backend == test::Backend::reference;
   return std::string(info.param.golden) + "_" + info.param.model + (scalar ? "_scalar" : "_cpu");
 }
 

@@ -9,6 +9,7 @@
 #include "inspect/export_tower.h"
 #include "kernels/kernels.h"
 #include "models/towers.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -21,7 +22,7 @@ constexpr double kBound = 1e-4;  // of the largest feature
 
 struct Case {
   const char* model;
-  kernels::Backend backend;
+  test::Backend backend;
 };
 
 class TowerExports : public testing::TestWithParam<Case> {};
@@ -41,7 +42,7 @@ Tensor pixels_of(const TensorView& bytes) {
 }
 
 TEST_P(TowerExports, AgreeWithTransformers) {
-  kernels::set_backend(GetParam().backend);
+  const kernels::Device& device = test::device(GetParam().backend);
   const std::string name = GetParam().model;
   const DirectoryFiles files(data_path("models/" + name));
   const Checkpoint checkpoint = files.checkpoint();
@@ -55,13 +56,13 @@ TEST_P(TowerExports, AgreeWithTransformers) {
   const VisionConfig config = read_config(folder);
   EXPECT_EQ(config.model_type, "siglip_vision_model");
   const Checkpoint written = Checkpoint::open_directory(folder);
-  Binder binder(written);
+  Binder binder(written, device);
   const auto tower = make_tower(config, binder.root());
   binder.finish(folder.string());
 
   const Checkpoint golden = Checkpoint::open_file(data_path("goldens/tower_export/" + name + ".safetensors"));
   const PixelBatch batch{.pixels = pixels_of(*golden.find("pixel_values_u8")), .patch_mask = {}};
-  Workspace workspace;
+  Workspace workspace(device);
   const TowerOutput output = tower->forward(batch, 0, 1, workspace);
   const Tensor expected = to_tensor(*golden.find("last_hidden_state"));
   ASSERT_TRUE(output.last_hidden_state.has_value());
@@ -70,18 +71,17 @@ TEST_P(TowerExports, AgreeWithTransformers) {
   for (int64_t i = 0; i < expected.size(); ++i)
     largest = std::max(largest, std::abs(static_cast<double>(expected.data()[i])));
   EXPECT_LE(test::max_difference(output.last_hidden_state->matrix(), expected.matrix()), kBound * largest);
-  kernels::set_backend(kernels::Backend::cpu);
 }
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const auto backend : {kernels::Backend::reference, kernels::Backend::cpu})
+  for (const auto backend : {test::Backend::reference, test::Backend::cpu})
     for (const char* model : {"smolvlm_tiles", "grid25_llama3"}) all.push_back({model, backend});
   return all;
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& info) {
-  const bool scalar = info.param.backend == kernels::Backend::reference;
+  const bool scalar = info.param.backend == test::Backend::reference;
   return std::string(info.param.model) + (scalar ? "_scalar" : "_cpu");
 }
 

@@ -9,7 +9,9 @@
 #include "kernels/kernels.h"
 #include "models/registry.h"
 #include "runtime/sequence.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
+#include "support/model_files.h"
 
 namespace galago {
 namespace {
@@ -89,7 +91,7 @@ void expect_rows(const Decoder& decoder, const Variant& variant) {
   decoder.embed(ids, embeds.matrix());
   KvCache cache = decoder.make_cache(1, length);
   cache.at(0).set_prompt(length);
-  Workspace workspace;
+  Workspace workspace(decoder.device());
   decoder.forward(embeds.matrix(), next_places(cache, 0, length), cache, workspace, hidden.matrix());
   Tensor logits({1, decoder.config().vocab_size});
   const Tensor expected = variant.logits();
@@ -130,12 +132,11 @@ class Variants : public testing::TestWithParam<const char*> {};
 
 TEST_P(Variants, AgreeWithTransformers) {
   const Variant variant(GetParam());
-  const auto frontend = load_frontend(variant.path());
-  const Checkpoint checkpoint = frontend->files().checkpoint();
-  const auto engine = frontend->load_engine(checkpoint);
   const std::vector<int32_t> prompt = variant.ids("input_ids"), expected = variant.ids("generated_ids");
-  for (const auto backend : {kernels::Backend::reference, kernels::Backend::cpu}) {
-    kernels::set_backend(backend);
+  for (const auto backend : {test::Backend::reference, test::Backend::cpu}) {
+    const auto frontend = load_frontend(variant.path(), test::on(test::shared_device(backend)));
+    const Checkpoint checkpoint = frontend->files().checkpoint();
+    const auto engine = frontend->load_engine(checkpoint);
     expect_rows(engine->decoder(), variant);
     for (const int64_t chunk : {std::ssize(prompt), int64_t{5}, int64_t{1}})
       EXPECT_EQ(greedy(engine->decoder(), prompt, expected.size(), chunk), expected) << "chunks of " << chunk;

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "nn/decoder/kv_cache.h"
+#include "support/devices.h"
 
 namespace galago::test {
 
@@ -13,8 +14,8 @@ inline void store(KvSequence& sequence, int64_t layer, int64_t position, std::sp
                   std::span<const float> value) {
   const KvPlace place = sequence.place(layer, position);
   const DType dtype = sequence.view(layer).dtype;
-  kernels::scatter_rows({key.data(), 1, std::ssize(key)}, {{place.key}}, dtype);
-  kernels::scatter_rows({value.data(), 1, std::ssize(value)}, {{place.value}}, dtype);
+  device().scatter_rows({key.data(), 1, std::ssize(key)}, {{place.key}}, dtype);
+  device().scatter_rows({value.data(), 1, std::ssize(value)}, {{place.value}}, dtype);
 }
 
 /// A row of keys and one of values.

@@ -7,17 +7,27 @@
 #include "formats/json.h"
 #include "models/registry.h"
 #include "runtime/pipeline.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago::test {
 
+/// Options that leave everything open but the device.
+inline ModelOptions on(const kernels::SharedDevice& device) {
+  ModelOptions options;
+  options.device = device;
+  return options;
+}
+
 /// A model with the maps that its engine reads.
 struct Loaded {
-  explicit Loaded(const std::filesystem::path& directory)
-      : frontend(load_frontend(directory)),
+  explicit Loaded(const std::filesystem::path& directory,
+                  const kernels::SharedDevice& device = shared_device())
+      : frontend(load_frontend(directory, on(device))),
         checkpoint(Checkpoint::open_directory(directory)),
         engine(frontend->load_engine(checkpoint)) {}
-  explicit Loaded(const char* name) : Loaded(std::filesystem::path(data_path("models/") + name)) {}
+  explicit Loaded(const char* name, const kernels::SharedDevice& device = shared_device())
+      : Loaded(std::filesystem::path(data_path("models/") + name), device) {}
 
   std::unique_ptr<const Frontend> frontend;
   Checkpoint checkpoint;

@@ -34,10 +34,10 @@ struct Job {
 };
 
 /// Each task packs the keys and values of one head for itself and takes some tiles of rows past them.
-void attend_tiles(const Job& job, const HeadLayout& layout) {
+void attend_tiles(Pool& pool, const Job& job, const HeadLayout& layout) {
   const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads;
   const int64_t tiles = (job.q.rows + kTileRows - 1) / kTileRows;
-  const int64_t wanted = (threads() * kTasksPerThread + layout.kv_heads - 1) / layout.kv_heads;
+  const int64_t wanted = (pool.threads() * kTasksPerThread + layout.kv_heads - 1) / layout.kv_heads;
   const int64_t splits = std::min(wanted, tiles);
   const Arithmetic arithmetic = pairs_in_tiles(dim) ? layout.arithmetic : Arithmetic::f32;
   const auto task = [&](int64_t index) {
@@ -61,8 +61,8 @@ void attend_tiles(const Job& job, const HeadLayout& layout) {
       }
   };
   const int64_t tasks = layout.kv_heads * splits;
-  if (parts_for(tasks, group * job.q.rows / splits * job.keys.rows * dim) > 1)
-    parallel_parts(tasks, task);
+  if (parts_for(pool, tasks, group * job.q.rows / splits * job.keys.rows * dim) > 1)
+    parallel_parts(pool, tasks, task);
   else
     for (int64_t index = 0; index < tasks; ++index) task(index);
 }
@@ -91,7 +91,8 @@ struct KeyParts {
 };
 
 /// Rows that share too few keys to pack them: one item for each row and part of its keys.
-void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+void attend_rows(Pool& pool, ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
+                 Matrix out) {
   const int64_t dim = layout.head_dim, heads = layout.heads;
   int64_t parts = 1, block = 1;
   for (const CausalRow& row : rows) {
@@ -102,7 +103,7 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
   const int64_t items = q.rows * parts;
   float* const sums = thread_scratch<struct Sums>(items * heads * (dim + 2));
   auto* const partials = reinterpret_cast<Partial*>(sums + items * heads * dim);
-  parallel_for(items, 2 * heads * dim * block, [&](int64_t begin, int64_t end) {
+  parallel_for(pool, items, 2 * heads * dim * block, [&](int64_t begin, int64_t end) {
     float* const scores = thread_scratch<struct Scores>(heads * block + 2 * block * kPointer);
     const RowScratch scratch{scores, reinterpret_cast<const std::byte**>(scores + heads * block)};
     for (int64_t item = begin; item < end; ++item) {
@@ -130,7 +131,7 @@ void attend_rows(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayou
 
 }  // namespace
 
-void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+void attention(Pool& pool, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
                std::span<const uint8_t> key_mask, Matrix out) {
   thread_local std::vector<Range> ranges;
   ranges.assign(static_cast<size_t>(q.rows), {0, k.rows});
@@ -144,15 +145,16 @@ void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& la
   }
   const auto* const key_page = reinterpret_cast<const std::byte*>(k.data);
   const auto* const value_page = reinterpret_cast<const std::byte*>(v.data);
-  attend_tiles({q, {&key_page, k}, {&value_page, v}, ranges.data(), bias, out}, layout);
+  attend_tiles(pool, {q, {&key_page, k}, {&value_page, v}, ranges.data(), bias, out}, layout);
 }
 
-void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+void attention_cached(Pool& pool, ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
+                      Matrix out) {
   thread_local std::vector<Range> ranges;
   const auto singles = [&](int64_t begin, int64_t end) {
     for (int64_t count; begin < end; begin += count) {
       count = std::min(kRowsAtOnce, end - begin);
-      attend_rows(q.slice_rows(begin, count),
+      attend_rows(pool, q.slice_rows(begin, count),
                   rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), layout,
                   out.slice_rows(begin, count));
     }
@@ -171,7 +173,7 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
     singles(waiting, begin);
     waiting = end;
     attend_tiles(
-        {q.slice_rows(begin, end - begin), keys_of(cache, layout, count), values_of(cache, layout, count),
+        pool, {q.slice_rows(begin, end - begin), keys_of(cache, layout, count), values_of(cache, layout, count),
          ranges.data(), nullptr, out.slice_rows(begin, end - begin)},
         layout);
   }

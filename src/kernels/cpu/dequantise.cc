@@ -137,8 +137,8 @@ void dequantise(const WeightView& view, int64_t row, int64_t begin, int64_t coun
   HWY_DYNAMIC_DISPATCH(PartOfRow)(view, row, begin, count, out);
 }
 
-void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out) {
-  parallel_for(out.rows, out.cols, [&](int64_t begin, int64_t end) {
+void gather_rows(Pool& pool, const WeightView& table, std::span<const int32_t> ids, Matrix out) {
+  parallel_for(pool, out.rows, out.cols, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       dequantise(table, ids[static_cast<size_t>(i)], 0, out.cols, out.row(i));
   });

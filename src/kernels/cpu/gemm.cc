@@ -249,9 +249,9 @@ constexpr int64_t kMostRows = 2048;   // of a task, which keeps sums of them
 constexpr int64_t kFewestRows = 256;  // for which packing a panel is a small part of the work
 
 /// Into how many parts the rows are divided: as few as keep every thread busy.
-int64_t row_parts(int64_t rows, int64_t panels) {
+int64_t row_parts(const Pool& pool, int64_t rows, int64_t panels) {
   const int64_t needed = (rows + kMostRows - 1) / kMostRows;
-  const int64_t wanted = (threads() * kTasksPerThread + panels - 1) / panels;
+  const int64_t wanted = (pool.threads() * kTasksPerThread + panels - 1) / panels;
   return std::max(needed, std::min(wanted, rows / kFewestRows));
 }
 
@@ -271,9 +271,9 @@ Matrix pairs_of(int64_t rows, int64_t cols) {
 }
 
 /// x as pairs of bfloat16.
-ConstMatrix rounded(ConstMatrix x) {
+ConstMatrix rounded(Pool& pool, ConstMatrix x) {
   const Matrix pairs = pairs_of<struct Rounded>(x.rows, x.cols);
-  parallel_for(x.rows, x.cols, [&](int64_t begin, int64_t end) {
+  parallel_for(pool, x.rows, x.cols, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
       round_to_bf16(x.row(r), x.cols, reinterpret_cast<uint16_t*>(pairs.row(r)));
   });
@@ -294,7 +294,7 @@ struct Input {
 };
 
 /// All products of x; the last one's y as pairs in `last_pairs` if that has memory.
-void multiply(Input x, std::span<const Product> products, Matrix last_pairs) {
+void multiply(Pool& pool, Input x, std::span<const Product> products, Matrix last_pairs) {
   const int64_t width = HWY_DYNAMIC_DISPATCH(PanelColumns)();
   const auto panels = [width](const Product& product) { return (product.y.cols + width - 1) / width; };
   const int64_t rows = products.front().y.rows;
@@ -303,11 +303,11 @@ void multiply(Input x, std::span<const Product> products, Matrix last_pairs) {
   for (size_t i = 0; i < products.size(); i += chains.back().products.size()) {
     chains.push_back({links_from(products, i), {}});
     all += panels(products[i]);
-    if (in_pairs(chains.back()) && !x.pairs.data) x.pairs = rounded(x.floats);
+    if (in_pairs(chains.back()) && !x.pairs.data) x.pairs = rounded(pool, x.floats);
   }
   chains.back().pairs = last_pairs;
-  const int64_t parts = row_parts(rows, all);
-  parallel_parts(all * parts, [&](int64_t task) {
+  const int64_t parts = row_parts(pool, rows, all);
+  parallel_parts(pool, all * parts, [&](int64_t task) {
     const int64_t part = task / all;
     int64_t panel = task % all;
     auto chain = chains.begin();
@@ -323,14 +323,16 @@ void multiply(Input x, std::span<const Product> products, Matrix last_pairs) {
 
 }  // namespace
 
-void many_row_products(ConstMatrix x, std::span<const Product> products) { multiply({x, {}}, products, {}); }
+void many_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products) {
+  multiply(pool, {x, {}}, products, {});
+}
 
-void many_row_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
+void many_row_feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out) {
   const Matrix hidden = in.back().y;
   Matrix pairs;
   if (in_pairs(out)) pairs = pairs_of<struct Hidden>(hidden.rows, hidden.cols);
-  multiply({x, {}}, in, pairs);
-  multiply({hidden, pairs}, {&out, 1}, {});
+  multiply(pool, {x, {}}, in, pairs);
+  multiply(pool, {hidden, pairs}, {&out, 1}, {});
 }
 
 }  // namespace galago::kernels::cpu

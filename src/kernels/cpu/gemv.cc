@@ -159,7 +159,7 @@ HWY_EXPORT(SimdName);
 
 const char* simd_name() { return HWY_DYNAMIC_DISPATCH(SimdName)(); }
 
-void few_row_products(ConstMatrix x, std::span<const Product> products) {
+void few_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products) {
   const auto blocks_of = [](const Product& product) {
     return (product.y.cols + kOutputBlock - 1) / kOutputBlock;
   };
@@ -178,7 +178,7 @@ void few_row_products(ConstMatrix x, std::span<const Product> products) {
     }
   }
   // A part takes the same share of every product, one after another: a product may need an earlier one's.
-  parallel_for(blocks, cost / blocks, [&](int64_t begin, int64_t end) {
+  parallel_for(pool, blocks, cost / blocks, [&](int64_t begin, int64_t end) {
     for (const Product& product : products) {
       const int64_t own = blocks_of(product);
       const int64_t first = begin * own / blocks * kOutputBlock;

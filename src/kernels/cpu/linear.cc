@@ -22,22 +22,19 @@ bool are_few(ConstMatrix x, std::span<const Product> products) {
 
 }  // namespace
 
-void linear_each(ConstMatrix x, std::span<const Product> products) {
+void linear_each(Pool& pool, ConstMatrix x, std::span<const Product> products) {
   if (are_few(x, products))
-    few_row_products(x, products);
+    few_row_products(pool, x, products);
   else
-    many_row_products(x, products);
+    many_row_products(pool, x, products);
 }
 
-void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
-  if (x.rows > kFewRows) return many_row_feed_forward(x, in, out);
-  cpu::linear_each(x, in);
-  cpu::linear_each(in.back().y, {&out, 1});
+void feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out) {
+  if (x.rows > kFewRows) return many_row_feed_forward(pool, x, in, out);
+  cpu::linear_each(pool, x, in);
+  cpu::linear_each(pool, in.back().y, {&out, 1});
 }
 
-const char* name() {
-  static const std::string text = std::string("cpu: ") + simd_name() + (has_bf16_products() ? "+BF16" : "");
-  return text.c_str();
-}
+std::string name() { return std::string("cpu: ") + simd_name() + (has_bf16_products() ? "+BF16" : ""); }
 
 }  // namespace galago::kernels::cpu

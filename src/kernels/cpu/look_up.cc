@@ -23,9 +23,10 @@ void look_up_run(const uint8_t* bytes, int64_t count, const float* table, float*
 
 }  // namespace
 
-void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out) {
+void look_up(Pool& pool, std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables,
+             float* out) {
   const int64_t count = std::ssize(tables) / 256;
-  parallel_for(std::ssize(bytes), 1, [&](int64_t begin, int64_t end) {
+  parallel_for(pool, std::ssize(bytes), 1, [&](int64_t begin, int64_t end) {
     for (int64_t next; begin < end; begin = next) {
       next = std::min(end, (begin / plane + 1) * plane);
       const float* table = tables.data() + begin / plane % count * 256;

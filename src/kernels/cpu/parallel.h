@@ -8,8 +8,7 @@
 #include <cstdint>
 
 #include "core/tensor.h"
-#include "kernels/cpu/pool.h"
-#include "kernels/kernels.h"
+#include "kernels/pool.h"
 
 namespace galago::kernels::cpu {
 
@@ -20,9 +19,9 @@ inline constexpr int64_t kOperationsPerTake = 16'384;
 /// Into how many tasks, for each thread, work is divided whose tasks are long.
 inline constexpr int64_t kTasksPerThread = 4;
 
-/// How many threads `items` items of `cost` operations each are worth.
-inline int64_t parts_for(int64_t items, int64_t cost) {
-  const int64_t team = threads();
+/// How many of the pool's threads `items` items of `cost` operations each are worth.
+inline int64_t parts_for(const Pool& pool, int64_t items, int64_t cost) {
+  const int64_t team = pool.threads();
   if (team == 1) return 1;
   const int64_t useful = items * std::max<int64_t>(cost, 1) / kOperationsPerPart;
   return std::clamp<int64_t>(std::min(useful, items), 1, team);
@@ -30,10 +29,9 @@ inline int64_t parts_for(int64_t items, int64_t cost) {
 
 /// body(part) for every part in [0, parts).
 template <class Body>
-void parallel_parts(int64_t parts, const Body& body) {
-  run_parts(
-      parts, threads(), [](const void* context, int64_t part) { (*static_cast<const Body*>(context))(part); },
-      &body);
+void parallel_parts(Pool& pool, int64_t parts, const Body& body) {
+  pool.run(
+      parts, [](const void* context, int64_t part) { (*static_cast<const Body*>(context))(part); }, &body);
 }
 
 /// Items that no thread has taken yet, [next, end): at first those of one thread.
@@ -58,10 +56,10 @@ struct alignas(64) Share {
 /// body(begin, end) over a division of [0, items). Each thread goes through its own share in order, so that
 /// memory is read on where it was read last, and then helps with what is left of the others'.
 template <class Body>
-void parallel_for(int64_t items, int64_t cost, const Body& body) {
+void parallel_for(Pool& pool, int64_t items, int64_t cost, const Body& body) {
   if (items <= 0) return;
   constexpr int64_t kMostShares = 32;
-  const int64_t team = parts_for(items, cost), count = std::min(team, kMostShares);
+  const int64_t team = parts_for(pool, items, cost), count = std::min(team, kMostShares);
   if (team == 1) return body(0, items);
   const int64_t least = std::max<int64_t>(1, kOperationsPerTake / std::max<int64_t>(cost, 1));
   Share shares[kMostShares];
@@ -69,7 +67,7 @@ void parallel_for(int64_t items, int64_t cost, const Body& body) {
     shares[s].next.store(items * s / count, std::memory_order_relaxed);
     shares[s].end = items * (s + 1) / count;
   }
-  parallel_parts(team, [&](int64_t part) {
+  parallel_parts(pool, team, [&](int64_t part) {
     for (int64_t s = part; s < part + count; ++s)
       while (shares[s % count].take(least, body)) {
       }

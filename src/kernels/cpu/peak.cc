@@ -15,7 +15,6 @@
 
 #include "core/tensor.h"
 #include "galago/error.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/peak.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -98,9 +97,8 @@ void keep(float value) {
 // Runs body(part) on every thread at once; the seconds from the first one's start to the last one's end, so
 // that threads which did not run together do not count as if they had.
 template <class Body>
-double seconds_of_team(const Body& body) {
+double seconds_of_team(int team, const Body& body) {
   using Steady = std::chrono::steady_clock;
-  const int team = threads();
   std::vector<Steady::time_point> starts(static_cast<size_t>(team), Steady::time_point::max());
   std::vector<Steady::time_point> ends(static_cast<size_t>(team), Steady::time_point::min());
   std::barrier together(team);
@@ -128,19 +126,19 @@ double seconds_of_team(const Body& body) {
   return std::chrono::duration<double>(passed).count();
 }
 
-double multiply_add_rate() {
+double multiply_add_rate(int threads) {
   const auto step = static_cast<double>(HWY_DYNAMIC_DISPATCH(OperationsPerStep)());
-  const double seconds =
-      seconds_of_team([&](int64_t) { keep(HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kSteps, 0.5f, 0.5f)); });
-  return step * static_cast<double>(kSteps) * threads() / seconds / 1e9;
+  const double seconds = seconds_of_team(
+      threads, [&](int64_t) { keep(HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kSteps, 0.5f, 0.5f)); });
+  return step * static_cast<double>(kSteps) * threads / seconds / 1e9;
 }
 
-double read_rate(const Tensor& memory) {
-  const int64_t part_size = memory.size() / threads() / 1024 * 1024;  // whole steps of ReadAll
-  const double seconds = seconds_of_team([&](int64_t part) {
+double read_rate(int threads, const Tensor& memory) {
+  const int64_t part_size = memory.size() / threads / 1024 * 1024;  // whole steps of ReadAll
+  const double seconds = seconds_of_team(threads, [&](int64_t part) {
     keep(HWY_DYNAMIC_DISPATCH(ReadAll)(memory.data() + part * part_size, part_size));
   });
-  return 4.0 * static_cast<double>(part_size) * threads() / seconds / 1e9;
+  return 4.0 * static_cast<double>(part_size) * threads / seconds / 1e9;
 }
 
 }  // namespace
@@ -148,13 +146,13 @@ double read_rate(const Tensor& memory) {
 
 namespace galago::kernels {
 
-MachinePeak measure_peak(int rounds, const std::function<bool()>& go_on) {
+MachinePeak measure_peak(int threads, int rounds, const std::function<bool()>& go_on) {
   Tensor memory({cpu::kFloats});
   std::fill_n(memory.data(), memory.size(), 1.0f);  // a page that was never written is not memory yet
   MachinePeak best;
   for (int i = 0; i < rounds && (i == 0 || !go_on || go_on()); ++i) {
-    best.gflops = std::max(best.gflops, cpu::multiply_add_rate());
-    best.gb_per_s = std::max(best.gb_per_s, cpu::read_rate(memory));
+    best.gflops = std::max(best.gflops, cpu::multiply_add_rate(threads));
+    best.gb_per_s = std::max(best.gb_per_s, cpu::read_rate(threads, memory));
   }
   return best;
 }

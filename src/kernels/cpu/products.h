@@ -5,6 +5,7 @@
 #include <span>
 
 #include "kernels/kernels.h"
+#include "kernels/pool.h"
 
 namespace galago::kernels::cpu {
 
@@ -16,12 +17,12 @@ struct Chain {
 };
 
 /// linear_each for many rows. Error{resource} without memory for a panel.
-void many_row_products(ConstMatrix x, std::span<const Product> products);
+void many_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products);
 /// feed_forward for many rows.
-void many_row_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out);
+void many_row_feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out);
 
 /// linear_each for at most kFewRows rows. What a row gives does not depend on the other rows, bit for bit.
-void few_row_products(ConstMatrix x, std::span<const Product> products);
+void few_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products);
 /// Bytes between a weight that is read there and the one that is prefetched.
 inline constexpr int64_t kPrefetchBytes = 8192;
 /// Outputs that few_row_products finishes together.

@@ -185,17 +185,17 @@ int64_t cost_of_row(std::span<const ResamplePass> passes, std::span<const PairWe
 
 }  // namespace
 
-void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out) {
+void resample(Pool& pool, const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out) {
   std::vector<PairWeights> weights;
   weights.reserve(passes.size());
   for (const ResamplePass& pass : passes) weights.emplace_back(*pass.axis);
   const int64_t rows = out.layout.height;
   const int64_t cost = cost_of_row(passes, weights, in, rows);
-  const int64_t parts = std::max<int64_t>(1, std::min(rows / kPartRows, parts_for(rows, cost)));
+  const int64_t parts = std::max<int64_t>(1, std::min(rows / kPartRows, parts_for(pool, rows, cost)));
   std::vector<Stream> streams;
   for (int64_t i = 0; i < parts; ++i)
     streams.emplace_back(in, passes, weights, out, Rows{rows * i / parts, rows * (i + 1) / parts});
-  parallel_parts(parts, [&](int64_t i) { streams[static_cast<size_t>(i)].run(); });
+  parallel_parts(pool, parts, [&](int64_t i) { streams[static_cast<size_t>(i)].run(); });
 }
 
 }  // namespace galago::kernels::cpu

@@ -152,31 +152,31 @@ HWY_EXPORT(ToF16);
 namespace {
 
 template <class Body>
-void each_row(int64_t rows, int64_t cost, const Body& body) {
-  parallel_for(rows, cost, [&](int64_t begin, int64_t end) {
+void each_row(Pool& pool, int64_t rows, int64_t cost, const Body& body) {
+  parallel_for(pool, rows, cost, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) body(i);
   });
 }
 
 }  // namespace
 
-void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {
-  each_row(x.rows, x.cols, [&](int64_t i) {
+void layer_norm(Pool& pool, ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {
+  each_row(pool, x.rows, x.cols, [&](int64_t i) {
     HWY_DYNAMIC_DISPATCH(LayerNormRow)(x.row(i), weight, bias, eps, x.cols, y.row(i));
   });
 }
 
-void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) {
-  each_row(x.rows, x.cols, [&](int64_t i) {
+void rms_norm(Pool& pool, ConstMatrix x, const float* weight, float eps, Matrix y) {
+  each_row(pool, x.rows, x.cols, [&](int64_t i) {
     HWY_DYNAMIC_DISPATCH(RmsNormRow)(x.row(i), weight, eps, x.cols, y.row(i));
   });
 }
 
-void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
-          float scale) {
+void rope(Pool& pool, Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
+          int64_t head_dim, float scale) {
   constexpr int64_t kPairs = 64;  // pairs of a head that are turned together
   const int64_t half = head_dim / 2;
-  each_row(x.rows, x.cols + 8 * half, [&](int64_t i) {
+  each_row(pool, x.rows, x.cols + 8 * half, [&](int64_t i) {
     float angles[kPairs], cosine[kPairs], sine[kPairs];
     for (int64_t first = 0; first < half; first += kPairs) {
       const int64_t count = std::min(kPairs, half - first);
@@ -190,8 +190,8 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
   });
 }
 
-void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) {
-  each_row(x.rows, x.cols, [&](int64_t i) {
+void scatter_rows(Pool& pool, ConstMatrix x, std::span<void* const> to, DType dtype) {
+  each_row(pool, x.rows, x.cols, [&](int64_t i) {
     void* const row = to[static_cast<size_t>(i)];
     if (dtype == DType::f16)
       HWY_DYNAMIC_DISPATCH(ToF16)(x.row(i), x.cols, static_cast<uint16_t*>(row));

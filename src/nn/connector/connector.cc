@@ -62,7 +62,7 @@ Tensor Idefics3Connector::forward(const Tensor& features, Workspace& workspace) 
     const ConstMatrix tile = features.matrix().slice_rows(t * shape[1], shape[1]);  // [P, C]
     const Matrix blocks = workspace.matrix(rows, shape[2] * scale_ * scale_);       // [T, C*scale^2]
     pixel_unshuffle(tile, scale_, blocks);
-    kernels::linear(blocks, projection_, out.matrix().slice_rows(t * rows, rows));  // [T, D']
+    workspace.device().linear(blocks, projection_, out.matrix().slice_rows(t * rows, rows));  // [T, D']
   }
   return out;
 }
@@ -73,7 +73,7 @@ HiddenAlign::HiddenAlign(const Scope& scope, int64_t in, int64_t out) : in_(in),
   projection_ = kernels::Linear(scope.linear("proj", {out, in}, bias));
 }
 
-Tensor HiddenAlign::forward(Tensor rows) const {
+Tensor HiddenAlign::forward(Tensor rows, const kernels::Device& device) const {
   if (rows.shape().empty() || rows.shape().back() != in_)
     throw Error(ErrorCode::model_invalid, {.where = "hidden align: input",
                                            .got = to_string(rows.shape()),
@@ -82,7 +82,7 @@ Tensor HiddenAlign::forward(Tensor rows) const {
   Shape shape = rows.shape();
   shape.back() = out_;
   Tensor out(shape);
-  kernels::linear(rows.matrix(), projection_, out.matrix());
+  device.linear(rows.matrix(), projection_, out.matrix());
   return out;
 }
 

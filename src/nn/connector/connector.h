@@ -5,9 +5,9 @@
 #pragma once
 
 #include "core/tensor.h"
-#include "core/workspace.h"
 #include "formats/weights.h"
 #include "kernels/kernels.h"
+#include "kernels/workspace.h"
 
 namespace galago {
 
@@ -46,7 +46,7 @@ class HiddenAlign {
 
   bool identity() const { return projection_.empty(); }
   /// rows [..., in] -> [..., out]; the identity hands its input through.
-  Tensor forward(Tensor rows) const;
+  Tensor forward(Tensor rows, const kernels::Device& device) const;
 
  private:
   int64_t in_;

@@ -16,8 +16,8 @@ Tensor MlpProjector::forward(const Tensor& features, Workspace& workspace) const
     Workspace::Frame frame(workspace);
     const ConstMatrix tile = features.matrix().slice_rows(t * patches, patches);  // [P, C]
     const Matrix hidden = workspace.matrix(patches, linear_1_.out_features());    // [P, D]
-    kernels::feed_forward(tile, {{{&linear_1_, hidden, {.activation = activation_}}}},
-                          {&linear_2_, out.matrix().slice_rows(t * patches, patches)});  // [P, D]
+    workspace.device().feed_forward(tile, {{{&linear_1_, hidden, {.activation = activation_}}}},
+                                    {&linear_2_, out.matrix().slice_rows(t * patches, patches)});  // [P, D]
   }
   return out;
 }

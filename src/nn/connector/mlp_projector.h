@@ -4,9 +4,9 @@
 #pragma once
 
 #include "core/tensor.h"
-#include "core/workspace.h"
 #include "formats/weights.h"
 #include "kernels/kernels.h"
+#include "kernels/workspace.h"
 
 namespace galago {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 #include "formats/config/config.h"
 #include "nn/decoder/kv_cache.h"
 
@@ -28,6 +28,8 @@ class Decoder {
 
   /// Sizes, the context among them, as config.json has them.
   virtual const TextConfig& config() const = 0;
+  /// What it was made for: the workspace of a pass is of the same device.
+  virtual const kernels::Device& device() const = 0;
   /// Whether a row's keys and values depend on its own ids and those before it alone, and not on where its
   /// prompt ends (KvSequence::prompt).
   virtual bool rows_stand_alone() const = 0;

@@ -116,7 +116,7 @@ class KvSequence {
   /// Bytes of its pages, also of those that others hold too.
   int64_t bytes() const { return std::ssize(pages_) * source_->page_bytes(); }
 
-  /// Where the key and the value of a position below the capacity belong (kernels::scatter_rows).
+  /// Where the key and the value of a position below the capacity belong (Device::scatter_rows).
   KvPlace place(int64_t layer, int64_t position);
   /// Valid until its pages change.
   kernels::CacheView view(int64_t layer) const;

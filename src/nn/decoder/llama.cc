@@ -81,7 +81,9 @@ void advance(std::span<const RowPlace> places, int64_t rows, KvCache& cache, Wor
 
 RmsNorm::RmsNorm(const TensorView& view, float epsilon) : weight(to_tensor(view)), eps(epsilon) {}
 
-void RmsNorm::forward(ConstMatrix x, Matrix y) const { kernels::rms_norm(x, weight.data(), eps, y); }
+void RmsNorm::forward(ConstMatrix x, Matrix y, const kernels::Device& device) const {
+  device.rms_norm(x, weight.data(), eps, y);
+}
 
 LlamaAttention::LlamaAttention(const TextConfig& config, const Scope& scope)
     : rope_scale_(config.rope.attention_scaling), prompt_sees_all_(config.prompt_sees_all) {
@@ -106,12 +108,13 @@ LlamaAttention::LlamaAttention(const TextConfig& config, const Scope& scope)
 void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& batch, ConstMatrix residual,
                              Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
+  const kernels::Device& device = workspace.device();
   const Matrix q = workspace.matrix(x.rows, q_proj_.out_features());  // [n, heads*d]
   const Matrix k = workspace.matrix(x.rows, k_proj_.out_features());  // [n, kv_heads*d]
   const Matrix v = workspace.matrix(x.rows, v_proj_.out_features());  // [n, kv_heads*d]
-  kernels::linear_each(x, {{{&q_proj_, q}, {&k_proj_, k}, {&v_proj_, v}}});
-  rotate(q, batch);
-  rotate(k, batch);
+  device.linear_each(x, {{{&q_proj_, q}, {&k_proj_, k}, {&v_proj_, v}}});
+  rotate(q, batch, device);
+  rotate(k, batch, device);
 
   const std::span<kernels::CausalRow> rows = workspace.array<kernels::CausalRow>(x.rows);
   const std::span<void*> key_places = workspace.array<void*>(x.rows);
@@ -124,18 +127,18 @@ void LlamaAttention::forward(ConstMatrix x, int64_t layer, const DecoderBatch& b
     value_places[i] = cached.value;
     rows[i] = {.cache = sequence.view(layer), .first = first_seen(place, sequence), .last = place.position};
   }
-  kernels::scatter_rows(k, key_places, batch.cache->shape().dtype);
-  kernels::scatter_rows(v, value_places, batch.cache->shape().dtype);
+  device.scatter_rows(k, key_places, batch.cache->shape().dtype);
+  device.scatter_rows(v, value_places, batch.cache->shape().dtype);
   const Matrix mixed = workspace.matrix(x.rows, q.cols);  // [n, heads*d]
-  kernels::attention_cached(q, rows, layout_, mixed);
-  kernels::linear(mixed, o_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
+  device.attention_cached(q, rows, layout_, mixed);
+  device.linear(mixed, o_proj_, y, {.scale = residual_multiplier_, .residual = residual});  // [n, D]
 }
 
-void LlamaAttention::rotate(Matrix x, const DecoderBatch& batch) const {
+void LlamaAttention::rotate(Matrix x, const DecoderBatch& batch, const kernels::Device& device) const {
   for (const RopeRun& run : batch.rope)
-    kernels::rope(x.slice_rows(run.begin, run.rows),
-                  batch.positions.subspan(static_cast<size_t>(run.begin), static_cast<size_t>(run.rows)),
-                  *run.inv_freq, layout_.head_dim, rope_scale_);
+    device.rope(x.slice_rows(run.begin, run.rows),
+                batch.positions.subspan(static_cast<size_t>(run.begin), static_cast<size_t>(run.rows)),
+                *run.inv_freq, layout_.head_dim, rope_scale_);
 }
 
 int64_t LlamaAttention::first_seen(const RowPlace& place, const KvSequence& sequence) const {
@@ -158,7 +161,7 @@ LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) : activation_(a
 void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Matrix hidden = workspace.matrix(x.rows, up_proj_.out_features());  // [n, intermediate]
-  kernels::feed_forward(
+  workspace.device().feed_forward(
       x, {{{&up_proj_, hidden}, {&gate_proj_, hidden, {.activation = activation_, .factor = hidden}}}},
       {&down_proj_, y, {.scale = residual_multiplier_, .residual = residual}});  // [n, D]
 }
@@ -175,14 +178,15 @@ LlamaLayer::LlamaLayer(const TextConfig& config, const Scope& scope)
 void LlamaLayer::forward(Matrix x, int64_t layer, const DecoderBatch& batch, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Matrix normed = workspace.matrix(x.rows, x.cols);  // [n, D]
-  input_layernorm_.forward(x, normed);
+  input_layernorm_.forward(x, normed, workspace.device());
   self_attn_.forward(normed, layer, batch, x, x, workspace);
-  post_attention_layernorm_.forward(x, normed);
+  post_attention_layernorm_.forward(x, normed, workspace.device());
   mlp_.forward(normed, x, x, workspace);
 }
 
 LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head)
-    : config_(config),
+    : device_(text.device()),
+      config_(config),
       inv_freq_(rope_inverse_frequencies(config.rope, config.head_dim)),
       long_inv_freq_(rope_long_frequencies(config.rope, config.head_dim)) {
   bind_table_and_head(tied, text, head);
@@ -217,7 +221,7 @@ void LlamaDecoder::embed(std::span<const int32_t> ids, Matrix out) const {
                   {.where = "token id",
                    .got = std::to_string(id),
                    .expected = "below the vocabulary's " + std::to_string(config_.vocab_size)});
-  kernels::gather_rows(embed_tokens_, ids, out);
+  device_.gather_rows(embed_tokens_, ids, out);
 }
 
 void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache,
@@ -240,7 +244,7 @@ void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places,
                    [&](float value) { return value * config_.embedding_multiplier; });
   for (size_t layer = 0; layer < layers_.size(); ++layer)
     layers_[layer].forward(x, static_cast<int64_t>(layer), batch, workspace);
-  norm_.forward(x, hidden);  // [n, D]
+  norm_.forward(x, hidden, workspace.device());  // [n, D]
 }
 
 // A sequence is long, for all rows of a call, once its prompt or what it holds is: keys of earlier calls stay
@@ -263,7 +267,7 @@ std::span<const RopeRun> LlamaDecoder::rope_runs(std::span<const RowPlace> place
 }
 
 void LlamaDecoder::logits(ConstMatrix hidden, Matrix logits) const {
-  kernels::linear(hidden, lm_head_, logits, {.scale = 1 / config_.logits_scaling});
+  device_.linear(hidden, lm_head_, logits, {.scale = 1 / config_.logits_scaling});
 }
 
 int64_t LlamaDecoder::weight_bytes() const {

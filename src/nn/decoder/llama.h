@@ -21,7 +21,7 @@ struct RmsNorm {
 
   RmsNorm() = default;
   RmsNorm(const TensorView& view, float epsilon);
-  void forward(ConstMatrix x, Matrix y) const;
+  void forward(ConstMatrix x, Matrix y, const kernels::Device& device) const;
 };
 
 /// Neighbouring rows of a call that are rotated with the same frequencies [head_dim/2].
@@ -50,7 +50,7 @@ class LlamaAttention {
   int64_t weight_bytes() const;
 
  private:
-  void rotate(Matrix x, const DecoderBatch& batch) const;
+  void rotate(Matrix x, const DecoderBatch& batch, const kernels::Device& device) const;
   int64_t first_seen(const RowPlace& place, const KvSequence& sequence) const;
 
   kernels::HeadLayout layout_;
@@ -99,6 +99,7 @@ class LlamaDecoder final : public Decoder {
   LlamaDecoder(const TextConfig& config, bool tied, const Scope& text, const Scope& head);
 
   const TextConfig& config() const override { return config_; }
+  const kernels::Device& device() const override { return device_; }
   bool rows_stand_alone() const override { return long_inv_freq_.empty() && !config_.prompt_sees_all; }
   KvShape cache_shape(DType dtype = DType::f32) const override;
   void embed(std::span<const int32_t> ids, Matrix out) const override;
@@ -109,6 +110,7 @@ class LlamaDecoder final : public Decoder {
   int64_t weight_bytes() const override;
 
  private:
+  const kernels::Device& device_;
   TextConfig config_;
   void bind_table_and_head(bool tied, const Scope& text, const Scope& head);
   std::span<const RopeRun> rope_runs(std::span<const RowPlace> places, const KvCache& cache,

@@ -40,7 +40,7 @@ TowerOutput ClipTower::forward(const PixelBatch& batch, int64_t begin, int64_t c
     patch_embedding_.forward(batch.pixels, begin + t, positions.slice_rows(1, rows - 1),
                              tile.slice_rows(1, rows - 1), workspace);
   }
-  pre_layrnorm_.forward(x, x);
+  pre_layrnorm_.forward(x, x, workspace.device());
 
   TowerOutput output;
   if (!taps_.empty()) {
@@ -51,7 +51,7 @@ TowerOutput ClipTower::forward(const PixelBatch& batch, int64_t begin, int64_t c
   encoder_.forward(x, count, {}, workspace);
   output.pooler_output = Tensor({count, c});  // [count, C]
   const ConstMatrix class_rows(x.data, count, c, rows * c);
-  post_layernorm_.forward(class_rows, output.pooler_output->matrix());
+  post_layernorm_.forward(class_rows, output.pooler_output->matrix(), workspace.device());
   output.last_hidden_state = std::move(hidden);
   return output;
 }

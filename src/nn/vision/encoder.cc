@@ -30,8 +30,8 @@ kernels::Activation activation_from_name(const std::string& name, const std::str
 LayerNorm::LayerNorm(const NormView& view, float epsilon)
     : weight(to_tensor(view.weight)), bias(to_tensor(view.bias)), eps(epsilon) {}
 
-void LayerNorm::forward(ConstMatrix x, Matrix y) const {
-  kernels::layer_norm(x, weight.data(), bias.data(), eps, y);
+void LayerNorm::forward(ConstMatrix x, Matrix y, const kernels::Device& device) const {
+  device.layer_norm(x, weight.data(), bias.data(), eps, y);
 }
 
 EncoderMlp::EncoderMlp(const EncoderShape& shape, const Scope& scope)
@@ -42,8 +42,8 @@ EncoderMlp::EncoderMlp(const EncoderShape& shape, const Scope& scope)
 void EncoderMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Matrix hidden = workspace.matrix(x.rows, fc1_.out_features());  // [n, intermediate]
-  kernels::feed_forward(x, {{{&fc1_, hidden, {.activation = activation_}}}},
-                        {&fc2_, y, {.residual = residual}});  // [n, C]
+  workspace.device().feed_forward(x, {{{&fc1_, hidden, {.activation = activation_}}}},
+                                  {&fc2_, y, {.residual = residual}});  // [n, C]
 }
 
 EncoderAttention::EncoderAttention(const EncoderShape& shape, const Scope& scope) {
@@ -63,18 +63,19 @@ EncoderAttention::EncoderAttention(const EncoderShape& shape, const Scope& scope
 void EncoderAttention::forward(ConstMatrix x, int64_t count, std::span<const uint8_t> key_mask,
                                ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
+  const kernels::Device& device = workspace.device();
   const int64_t length = x.rows / count;
   const Matrix q = workspace.matrix(x.rows, x.cols);  // [count*L, C]
   const Matrix k = workspace.matrix(x.rows, x.cols);
   const Matrix v = workspace.matrix(x.rows, x.cols);
-  kernels::linear_each(x, {{{&q_proj_, q}, {&k_proj_, k}, {&v_proj_, v}}});
+  device.linear_each(x, {{{&q_proj_, q}, {&k_proj_, k}, {&v_proj_, v}}});
   const Matrix mixed = workspace.matrix(x.rows, x.cols);
   for (int64_t t = 0; t < count; ++t) {  // rows see their own sequence only
     const auto own = [&](Matrix m) { return m.slice_rows(t * length, length); };
     const auto mask = key_mask.empty() ? key_mask : key_mask.subspan(t * length, length);
-    kernels::attention(own(q), own(k), own(v), layout_, mask, own(mixed));
+    device.attention(own(q), own(k), own(v), layout_, mask, own(mixed));
   }
-  kernels::linear(mixed, out_proj_, y, {.residual = residual});
+  device.linear(mixed, out_proj_, y, {.residual = residual});
 }
 
 EncoderLayer::EncoderLayer(const EncoderShape& shape, const Scope& scope)
@@ -87,9 +88,9 @@ void EncoderLayer::forward(Matrix x, int64_t count, std::span<const uint8_t> key
                            Workspace& workspace) const {
   Workspace::Frame frame(workspace);
   const Matrix normed = workspace.matrix(x.rows, x.cols);  // [count*L, C]
-  layer_norm1_.forward(x, normed);
+  layer_norm1_.forward(x, normed, workspace.device());
   self_attn_.forward(normed, count, key_mask, x, x, workspace);
-  layer_norm2_.forward(x, normed);
+  layer_norm2_.forward(x, normed, workspace.device());
   mlp_.forward(normed, x, x, workspace);
 }
 

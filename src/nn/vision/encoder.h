@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "core/workspace.h"
 #include "formats/config/config.h"
 #include "formats/weights.h"
 #include "kernels/kernels.h"
+#include "kernels/workspace.h"
 
 namespace galago {
 
@@ -40,7 +40,7 @@ struct LayerNorm {
   LayerNorm() = default;
   LayerNorm(const NormView& view, float epsilon);
   /// y = norm(x), row by row; y may be x.
-  void forward(ConstMatrix x, Matrix y) const;
+  void forward(ConstMatrix x, Matrix y, const kernels::Device& device) const;
 };
 
 /// fc2(activation(fc1(x))): the half of a layer that works on each row alone.

@@ -64,7 +64,7 @@ Tensor NaflexTower::embed(const PatchBatch& batch, Workspace& workspace) const {
     // Padding stands where the first patch does, as in the reference.
     for (int64_t i = grid.patches(); i < length; ++i) std::copy_n(own.row(0), own.cols, own.row(i));
   }
-  kernels::linear(batch.patches.matrix(), patch_embedding_, x, {.residual = x});  // [N*L, C]
+  workspace.device().linear(batch.patches.matrix(), patch_embedding_, x, {.residual = x});  // [N*L, C]
   return hidden;
 }
 
@@ -81,7 +81,7 @@ TowerOutput NaflexTower::forward(const PatchBatch& batch, Workspace& workspace) 
 
   const Matrix x = hidden.matrix();  // [N*L, C]
   encoder_.forward(x, count, seen, workspace);
-  post_layernorm_.forward(x, x);
+  post_layernorm_.forward(x, x, workspace.device());
   TowerOutput output;
   output.pooler_output = Tensor({count, config_.hidden_size});  // [N, C]
   head_.forward(x, patches, output.pooler_output->matrix(), workspace);

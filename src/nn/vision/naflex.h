@@ -5,10 +5,10 @@
 #pragma once
 
 #include "core/patch_batch.h"
-#include "core/workspace.h"
 #include "formats/config/config.h"
 #include "formats/weights.h"
 #include "kernels/kernels.h"
+#include "kernels/workspace.h"
 #include "nn/vision/encoder.h"
 #include "nn/vision/pooling_head.h"
 #include "nn/vision/tower.h"

@@ -37,7 +37,7 @@ void PatchEmbedding::forward(const Tensor& pixels, int64_t tile, ConstMatrix pos
   const float* begin = pixels.data() + tile * shape[1] * shape[2] * shape[3];
   const Matrix patches = workspace.matrix(rows.rows, shape[1] * patch_ * patch_);  // [P, 3*p*p]
   unfold_patches(begin, shape[1], shape[2], shape[3], patch_, patches);
-  kernels::linear(patches, linear_, rows, {.residual = positions});  // [P, C]
+  workspace.device().linear(patches, linear_, rows, {.residual = positions});  // [P, C]
 }
 
 void unfold_patches(const float* tile, int64_t channels, int64_t height, int64_t width, int64_t patch,

@@ -6,10 +6,10 @@
 
 #include <cstdint>
 
-#include "core/workspace.h"
 #include "formats/config/config.h"
 #include "formats/weights.h"
 #include "kernels/kernels.h"
+#include "kernels/workspace.h"
 #include "nn/vision/tower.h"
 
 namespace galago {

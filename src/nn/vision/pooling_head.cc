@@ -50,15 +50,16 @@ void PoolingHead::forward(ConstMatrix x, int64_t count, Matrix pooled, Workspace
 void PoolingHead::forward(ConstMatrix x, std::span<const int64_t> patches, Matrix pooled,
                           Workspace& workspace) const {
   Workspace::Frame frame(workspace);
+  const kernels::Device& device = workspace.device();
   const int64_t count = std::ssize(patches);
   const int64_t rows = x.rows / count;
   const Matrix query = workspace.matrix(1, x.cols);          // [1, C], the same for every image
   const Matrix both = workspace.matrix(2 * x.rows, x.cols);  // keys, then values
   const Matrix k = both.slice_rows(0, x.rows);               // [count*P, C]
   const Matrix v = both.slice_rows(x.rows, x.rows);
-  kernels::linear(probe_.matrix(), q_proj_, query);
-  kernels::linear(x, k_proj_, k);
-  kernels::linear(x, v_proj_, v);
+  device.linear(probe_.matrix(), q_proj_, query);
+  device.linear(x, k_proj_, k);
+  device.linear(x, v_proj_, v);
 
   const Matrix mixed = workspace.matrix(count, x.cols);  // [count, C]
   for (int64_t t = 0; t < count; ++t) {
@@ -71,10 +72,10 @@ void PoolingHead::forward(ConstMatrix x, std::span<const int64_t> patches, Matri
                   .stride = x.cols},
         .first = 0,
         .last = patches[static_cast<size_t>(t)] - 1};
-    kernels::attention_cached(query, {&own_patches, 1}, layout_, mixed.slice_rows(t, 1));
+    device.attention_cached(query, {&own_patches, 1}, layout_, mixed.slice_rows(t, 1));
   }
-  kernels::linear(mixed, out_proj_, pooled);
-  layernorm_.forward(pooled, mixed);
+  device.linear(mixed, out_proj_, pooled);
+  layernorm_.forward(pooled, mixed, device);
   mlp_.forward(mixed, pooled, pooled, workspace);
 }
 

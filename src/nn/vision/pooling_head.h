@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <span>
 
-#include "core/workspace.h"
 #include "formats/weights.h"
 #include "kernels/kernels.h"
+#include "kernels/workspace.h"
 #include "nn/vision/encoder.h"
 
 namespace galago {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "core/patch_batch.h"
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 
 namespace galago {
 

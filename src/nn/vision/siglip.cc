@@ -95,7 +95,7 @@ TowerOutput SiglipTower::forward(const PixelBatch& batch, int64_t begin, int64_t
     return output;
   }
   encoder_.forward(x, count, mask, workspace);
-  post_layernorm_.forward(x, x);
+  post_layernorm_.forward(x, x, workspace.device());
   if (head_) {
     output.pooler_output = Tensor({count, config_.hidden_size});  // [count, C]
     head_->forward(x, count, output.pooler_output->matrix(), workspace);

@@ -63,10 +63,11 @@ Tensor SiglipTextTower::forward(std::span<const int32_t> ids, int64_t count,
                                 std::span<const uint8_t> key_mask, Workspace& workspace) const {
   check_ids(ids, count, key_mask);
   Workspace::Frame frame(workspace);
+  const kernels::Device& device = workspace.device();
   const auto rows = static_cast<int64_t>(ids.size());
   const int64_t length = rows / count;
   const Matrix x = workspace.matrix(rows, config_.hidden_size);  // [count*L, C]
-  kernels::gather_rows(token_embedding_, ids, x);
+  device.gather_rows(token_embedding_, ids, x);
   const ConstMatrix positions = position_embedding_.matrix();
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t c = 0; c < x.cols; ++c) x.row(i)[c] += positions.row(i % length)[c];
@@ -75,9 +76,9 @@ Tensor SiglipTextTower::forward(std::span<const int32_t> ids, int64_t count,
   // Only the last row of each text is asked for, and the norm works row by row.
   const ConstMatrix last(x.row(length - 1), count, x.cols, length * x.cols);
   const Matrix normed = workspace.matrix(count, x.cols);  // [count, C]
-  final_layer_norm_.forward(last, normed);
+  final_layer_norm_.forward(last, normed, device);
   Tensor pooled({count, config_.projection_size});
-  kernels::linear(normed, head_, pooled.matrix());  // [count, projection]
+  device.linear(normed, head_, pooled.matrix());  // [count, projection]
   return pooled;
 }
 

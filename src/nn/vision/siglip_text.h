@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <span>
 
-#include "core/workspace.h"
 #include "formats/config/siglip_config.h"
 #include "formats/weights.h"
+#include "kernels/workspace.h"
 #include "nn/vision/encoder.h"
 
 namespace galago {

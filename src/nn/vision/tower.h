@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/tensor.h"
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 
 namespace galago {
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/devices.h"
 #include "support/temporary_files.h"
 
 namespace galago {
@@ -32,7 +33,7 @@ class Binding : public testing::Test {
 };
 
 TEST_F(Binding, FindsEverythingByNameAndShape) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, test::device());
   const Scope layer = binder.root().sub("l", 0);
   const LinearView q = layer.linear("q", {2, 3}, Bias::yes);
   const NormView n = binder.root().norm("n", 3);
@@ -47,7 +48,7 @@ TEST_F(Binding, FindsEverythingByNameAndShape) {
 }
 
 TEST_F(Binding, GivesBackWhatNobodyAskedFor) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, test::device());
   binder.root().norm("n", 3);
   const std::vector<std::string> unused = binder.finish("m");
   EXPECT_THAT(unused, testing::ElementsAre("ids [1]", "l.0.q.bias [2]", "l.0.q.weight [2, 3]"));
@@ -69,7 +70,7 @@ TEST(Buffers, OfOlderVersionsAreNotMissed) {
        {"rotary_emb.inv_freq", "model.layers.0.self_attn.rotary_emb.inv_freq", "x.rotary_emb.cos_cached",
         "x.rotary_emb.sin_cached", "a.embeddings.position_ids", "position_ids", "my_position_ids"})
     checkpoint.add(name, {DType::f32, {1}, reinterpret_cast<const std::byte*>(&one)}, nullptr);
-  EXPECT_THAT(Binder(checkpoint).finish("m"), testing::ElementsAre("my_position_ids [1]"));
+  EXPECT_THAT(Binder(checkpoint, test::device()).finish("m"), testing::ElementsAre("my_position_ids [1]"));
 }
 
 TEST(Wrappers, AMissingNameBehindAStrangePrefixIsNamed) {
@@ -77,13 +78,13 @@ TEST(Wrappers, AMissingNameBehindAStrangePrefixIsNamed) {
   const float one = 1;
   for (const char* name : {"student.a.w", "student.b.w"})
     checkpoint.add(name, {DType::f32, {1}, reinterpret_cast<const std::byte*>(&one)}, nullptr);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   binder.root().tensor("a.w", {1});
   EXPECT_THAT(error_of([&] { binder.finish("m"); }).hint(), HasSubstr("every name begins with \"student.\""));
 }
 
 TEST_F(Binding, ListsAllFaultsAtOnce) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, test::device());
   EXPECT_EQ(binder.root().sub("l", 0).linear("q", {3, 2}).weight.values, nullptr);
   EXPECT_EQ(binder.root().tensor("gone", {4, 5}).data, nullptr);
   EXPECT_EQ(binder.root().tensor("ids", {1}).data, nullptr);
@@ -101,7 +102,7 @@ TEST_F(Binding, ListsAllFaultsAtOnce) {
 }
 
 TEST_F(Binding, WaivesNamesAndPrefixesButNotPartsOfNames) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, test::device());
   binder.waive("l.");
   binder.waive("n.weight");
   binder.waive("id");
@@ -109,7 +110,7 @@ TEST_F(Binding, WaivesNamesAndPrefixesButNotPartsOfNames) {
 }
 
 TEST_F(Binding, NamesAMissingTensorOnce) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, test::device());
   for (const char* rule : {"l.", "n.", "ids"}) binder.waive(rule);
   binder.root().tensor("tied", {1});
   binder.root().tensor("tied", {1});
@@ -117,7 +118,7 @@ TEST_F(Binding, NamesAMissingTensorOnce) {
 }
 
 TEST_F(Binding, CutsALongList) {
-  Binder binder(checkpoint_);
+  Binder binder(checkpoint_, test::device());
   for (int i = 0; i < 100; ++i) binder.root().sub("x", i).tensor("w", {1});
   const std::string what = error_of([&] { binder.finish("m"); }).what();
   EXPECT_THAT(what, HasSubstr("105 faults"));

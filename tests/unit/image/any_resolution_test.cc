@@ -7,6 +7,7 @@
 #include "core/limits.h"
 #include "galago/error.h"
 #include "image_test_support.h"
+#include "support/devices.h"
 
 namespace galago {
 namespace {
@@ -62,10 +63,10 @@ void expect_tiles(const PixelTable& pillow) {
     const std::string settings = table["settings"][row[0].get<std::string>()].dump();
     AnyResolutionConfig config = parse_any_resolution_config(settings, "settings");
     config.resizer = pillow.resizer;
-    const Tiles tiles = make_any_resolution_tiles(synthetic(row[1], row[2]), config);
+    const Tiles tiles = make_any_resolution_tiles(synthetic(row[1], row[2]), config, test::device());
     ASSERT_EQ(tiles.count, row[3].get<int64_t>());
     EXPECT_EQ(checksum(tiles.pixels.data(), tiles.pixels.size()), row[4].get<std::string>());
-    const Tensor floats = normalise(tiles, config);
+    const Tensor floats = normalise(tiles, config, test::device());
     EXPECT_EQ(checksum(floats.data(), floats.size() * sizeof(float)), row[5].get<std::string>());
   }
 }
@@ -84,7 +85,7 @@ TEST(AnyResolution, PutsBlackBarsAroundThePicture) {
   const AnyResolutionPlan plan = plan_any_resolution({4, 2}, config);
   EXPECT_EQ(plan.top, 1);
   EXPECT_EQ(plan.left, 0);
-  const Tiles tiles = make_any_resolution_tiles(white, config);
+  const Tiles tiles = make_any_resolution_tiles(white, config, test::device());
   ASSERT_EQ(tiles.count, 5);
   const std::vector<uint8_t> whole(tiles.pixels.begin(), tiles.pixels.begin() + 12);
   EXPECT_EQ(whole, std::vector<uint8_t>(12, 255));

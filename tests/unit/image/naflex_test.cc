@@ -6,6 +6,7 @@
 
 #include "formats/json.h"
 #include "image/resize.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -46,7 +47,7 @@ TEST(Naflex, SizesAreTheReferences) {
 
 TEST(Naflex, APatchIsItsPixelsLineByLineWithColoursSideBySide) {
   const std::vector<RgbImage> images{counting(6, 4)};
-  const PatchBatch batch = make_patches(images, patches_of(2, 6));
+  const PatchBatch batch = make_patches(images, patches_of(2, 6), test::device());
   EXPECT_THAT(batch.grids, ElementsAre(PatchGrid{.rows = 2, .cols = 3}));
   ASSERT_EQ(batch.patches.shape(), (Shape{1, 6, 12}));
   // The patch below the first: pixels (2, 0), (2, 1), (3, 0), (3, 1).
@@ -61,10 +62,11 @@ TEST(Naflex, APatchIsItsPixelsLineByLineWithColoursSideBySide) {
 TEST(Naflex, PicturesKeepTheirShapeAndTheSmallerOneIsPadded) {
   const std::vector<RgbImage> images{counting(40, 8), counting(10, 11)};
   const NaflexConfig config = patches_of(4, 8);
-  const PatchBatch batch = make_patches(images, config);
+  const PatchBatch batch = make_patches(images, config, test::device());
   EXPECT_THAT(batch.grids, ElementsAre(PatchGrid{.rows = 1, .cols = 5}, PatchGrid{.rows = 3, .cols = 2}));
   ASSERT_EQ(batch.patches.shape(), (Shape{2, 6, 48}));
-  const RgbImage small = resize(images[0], {.width = 20, .height = 4}, Resample::bilinear);
+  const RgbImage small =
+      resize(images[0], {.width = 20, .height = 4}, Resample::bilinear, Resizer::pillow13, test::device());
   EXPECT_EQ(batch.patches.matrix().row(4)[2], small.pixels[16 * 3 + 2]);
   for (int64_t c = 0; c < 48; ++c) EXPECT_EQ(batch.patches.matrix().row(5)[c], 0.0F);
 }
@@ -72,7 +74,8 @@ TEST(Naflex, PicturesKeepTheirShapeAndTheSmallerOneIsPadded) {
 TEST(Naflex, WithoutResizeTakesOnlyWholePatchesAndNotTooMany) {
   const NaflexConfig config = patches_of(4, 6, false);
   const std::vector<RgbImage> whole{counting(12, 8)};
-  EXPECT_THAT(make_patches(whole, config).grids, ElementsAre(PatchGrid{.rows = 2, .cols = 3}));
+  EXPECT_THAT(make_patches(whole, config, test::device()).grids,
+              ElementsAre(PatchGrid{.rows = 2, .cols = 3}));
   for (const ImageSize size : {ImageSize{13, 8}, ImageSize{12, 9}, ImageSize{16, 8}, ImageSize{3, 3}}) {
     const Error error = test::error_of([&] { plan_patches(size, config); });
     EXPECT_EQ(error.code(), ErrorCode::input_invalid);
@@ -85,7 +88,7 @@ TEST(Naflex, RefusesSizesThatNoPictureHasAndMoreThanMemoryShouldHold) {
     EXPECT_EQ(test::error_of([&] { plan_patches(size, patches_of(16, 256)); }).code(),
               ErrorCode::input_invalid);
   const std::vector<RgbImage> three(3, counting(2, 2));
-  const Error error = test::error_of([&] { make_patches(three, patches_of(65535, 2)); });
+  const Error error = test::error_of([&] { make_patches(three, patches_of(65535, 2), test::device()); });
   EXPECT_EQ(error.code(), ErrorCode::input_too_large);
   EXPECT_THAT(error.what(), HasSubstr("images: got 3 of 1 patches"));
 }

@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "galago/error.h"
 #include "image_test_support.h"
+#include "support/devices.h"
 
 namespace galago {
 namespace {
@@ -45,14 +46,14 @@ void expect_tiles(const PixelTable& pillow) {
     SCOPED_TRACE(row["config"].get<std::string>() + " " + row["width"].dump() + "x" + row["height"].dump());
     PreprocessorConfig config = config_of(table["configs"][row["config"].get<std::string>()]);
     config.resizer = pillow.resizer;
-    const Tiles tiles = make_tiles(synthetic(row["width"], row["height"]), config);
+    const Tiles tiles = make_tiles(synthetic(row["width"], row["height"]), config, test::device());
     EXPECT_EQ(tiles.grid.rows, row["rows"]);
     EXPECT_EQ(tiles.grid.cols, row["cols"]);
     ASSERT_EQ(tiles.count, row["tiles"]);
     EXPECT_EQ(tiles.count * 3 * tiles.height * tiles.width, static_cast<int64_t>(tiles.pixels.size()));
     EXPECT_EQ(checksum(tiles.pixels.data(), tiles.pixels.size()), row["crc32_bytes"]);
 
-    const Tensor floats = normalise(tiles, config);
+    const Tensor floats = normalise(tiles, config, test::device());
     ASSERT_EQ(floats.shape(), (Shape{tiles.count, 3, tiles.height, tiles.width}));
     for (int i = 0; i < 4; ++i) {
       EXPECT_EQ(floats.data()[i], row["first"][i].get<float>());

@@ -10,6 +10,7 @@
 #include "image/resize.h"
 #include "image_test_support.h"
 #include "kernels/kernels.h"
+#include "support/devices.h"
 
 namespace galago {
 namespace {
@@ -36,37 +37,28 @@ bool in_torch(Resample filter) {
   return filter != Resample::nearest && filter != Resample::box && filter != Resample::hamming;
 }
 
-class ResizeTwins : public testing::Test {
- protected:
-  ~ResizeTwins() override {
-    kernels::set_backend(kernels::Backend::cpu);
-    kernels::set_threads(0);
-  }
-
-  static void expect_equal(ImageSize from, ImageSize to) {
-    SCOPED_TRACE(std::to_string(from.width) + "x" + std::to_string(from.height) + " to " +
-                 std::to_string(to.width) + "x" + std::to_string(to.height));
-    const RgbImage image = noise(from);
-    for (const Resample filter : kFilters) {
-      for (const Resizer resizer : {Resizer::pillow13, Resizer::pillow12, Resizer::torch}) {
-        if (resizer == Resizer::torch && !in_torch(filter)) continue;
-        const auto run = [&](kernels::Backend backend) {
-          kernels::set_backend(backend);
-          return resize(image, to, filter, resizer).pixels;
-        };
-        EXPECT_TRUE(run(kernels::Backend::cpu) == run(kernels::Backend::reference))
-            << "filter " << static_cast<int>(filter) << ", resizer " << static_cast<int>(resizer);
-      }
+void expect_equal(ImageSize from, ImageSize to) {
+  SCOPED_TRACE(std::to_string(from.width) + "x" + std::to_string(from.height) + " to " +
+               std::to_string(to.width) + "x" + std::to_string(to.height));
+  const RgbImage image = noise(from);
+  for (const Resample filter : kFilters) {
+    for (const Resizer resizer : {Resizer::pillow13, Resizer::pillow12, Resizer::torch}) {
+      if (resizer == Resizer::torch && !in_torch(filter)) continue;
+      const auto run = [&](test::Backend backend) {
+        return resize(image, to, filter, resizer, test::device(backend)).pixels;
+      };
+      EXPECT_TRUE(run(test::Backend::cpu) == run(test::Backend::reference))
+          << "filter " << static_cast<int>(filter) << ", resizer " << static_cast<int>(resizer);
     }
   }
-};
+}
 
-TEST_F(ResizeTwins, AtRandomSizes) {
+TEST(ResizeTwins, AtRandomSizes) {
   for (int i = 0; i < 60; ++i)
     expect_equal({between(1, 140), between(1, 140)}, {between(1, 140), between(1, 140)});
 }
 
-TEST_F(ResizeTwins, WhereOneSideIsOnePixel) {
+TEST(ResizeTwins, WhereOneSideIsOnePixel) {
   for (const auto& [from, to] : {std::pair<ImageSize, ImageSize>{{1, 1}, {64, 65}},
                                  {{1, 1}, {1, 700}},
                                  {{90, 1}, {1, 90}},
@@ -75,7 +67,7 @@ TEST_F(ResizeTwins, WhereOneSideIsOnePixel) {
     expect_equal(from, to);
 }
 
-TEST_F(ResizeTwins, WhereASideChangesAHundredfold) {
+TEST(ResizeTwins, WhereASideChangesAHundredfold) {
   for (const auto& [from, to] : {std::pair<ImageSize, ImageSize>{{4000, 3}, {40, 300}},
                                  {{3, 4000}, {300, 40}},  // Pillow shrinks the height first
                                  {{2, 2}, {200, 199}},
@@ -83,32 +75,33 @@ TEST_F(ResizeTwins, WhereASideChangesAHundredfold) {
     expect_equal(from, to);
 }
 
-TEST_F(ResizeTwins, AChainEqualsItsSteps) {
+TEST(ResizeTwins, AChainEqualsItsSteps) {
   for (int i = 0; i < 12; ++i) {
     const ImageSize from{between(1, 200), between(1, 200)}, middle{between(1, 300), between(1, 300)},
         to{between(1, 300), between(1, 300)};
     const RgbImage image = noise(from);
     const Resample filter = kFilters[static_cast<size_t>(i) % std::size(kFilters)];
     const Resizer resizer = i % 2 == 0 ? Resizer::pillow13 : Resizer::pillow12;
-    const RgbImage steps = resize(resize(image, middle, filter, resizer), to, filter, resizer);
+    const RgbImage steps =
+        resize(resize(image, middle, filter, resizer, test::device()), to, filter, resizer, test::device());
     for (const int threads : {1, 2, 5}) {
-      kernels::set_threads(threads);
       std::vector<uint8_t> chained(steps.pixels.size());
       ResizeChain(from)
           .then(middle, filter, resizer)
           .then(to, filter, resizer)
-          .run(image, {chained.data(), PictureLayout::interleaved(to.height, to.width)});
+          .run(image, {chained.data(), PictureLayout::interleaved(to.height, to.width)},
+               *kernels::cpu_device(threads));
       EXPECT_TRUE(chained == steps.pixels) << "case " << i << ", " << threads << " threads";
     }
   }
 }
 
-TEST_F(ResizeTwins, AChainRefusesAPictureOfAnotherSize) {
+TEST(ResizeTwins, AChainRefusesAPictureOfAnotherSize) {
   const RgbImage image = noise({4, 3});
   std::vector<uint8_t> out(27);
   EXPECT_THROW(ResizeChain({3, 4})
                    .then({3, 3}, Resample::bilinear, Resizer::pillow13)
-                   .run(image, {out.data(), PictureLayout::planar(3, 3)}),
+                   .run(image, {out.data(), PictureLayout::planar(3, 3)}, test::device()),
                Error);
 }
 

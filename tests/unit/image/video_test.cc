@@ -11,6 +11,7 @@
 #include "galago/error.h"
 #include "image/resize.h"
 #include "image_test_support.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -59,15 +60,15 @@ TEST(ResizeAsTorch, HasTheBytesOfTorch) {
   EXPECT_GT(rows.size(), 100U);
   for (const auto& row : rows) {
     const RgbImage out = resize(synthetic(row[0], row[1]), {row[2], row[3]},
-                                filter_named(row[4].get<std::string>()), Resizer::torch);
+                                filter_named(row[4].get<std::string>()), Resizer::torch, test::device());
     EXPECT_EQ(crc(out.pixels.data(), out.pixels.size()), row[5].get<uint32_t>()) << row.dump();
   }
 }
 
 TEST(ResizeAsTorch, DiffersFromPillowInAFewBytesAndLittle) {
   const RgbImage image = synthetic(60, 40);
-  const RgbImage torch = resize(image, {128, 128}, Resample::lanczos, Resizer::torch);
-  const RgbImage pillow = resize(image, {128, 128}, Resample::lanczos);
+  const RgbImage torch = resize(image, {128, 128}, Resample::lanczos, Resizer::torch, test::device());
+  const RgbImage pillow = resize(image, {128, 128}, Resample::lanczos, Resizer::pillow13, test::device());
   int64_t other = 0;
   for (size_t i = 0; i < torch.pixels.size(); ++i) {
     const int difference = std::abs(torch.pixels[i] - pillow.pixels[i]);
@@ -87,9 +88,9 @@ TEST(FrameTile, HasTheBytesAndFloatsOfTheReference) {
     config.max_image_size_longest_edge = row[3];
     config.image_mean = row[4];
     config.image_std = row[5];
-    const Tiles tile = make_frame_tile(synthetic(row[0], row[1]), config);
+    const Tiles tile = make_frame_tile(synthetic(row[0], row[1]), config, test::device());
     EXPECT_EQ(crc(tile.pixels.data(), tile.pixels.size()), row[6].get<uint32_t>()) << row.dump();
-    const Tensor floats = normalise_frame(tile, config);
+    const Tensor floats = normalise_frame(tile, config, test::device());
     EXPECT_EQ(crc(floats.data(), static_cast<size_t>(floats.size()) * 4), row[7].get<uint32_t>())
         << row.dump();
   }

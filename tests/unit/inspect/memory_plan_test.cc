@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "nn/decoder/kv_cache.h"
+#include "support/devices.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -22,7 +23,7 @@ TEST_P(PlannedScratch, IsWhatTheDecoderTakes) {
   const test::Loaded model(GetParam());
   const Decoder& decoder = model.engine->decoder();
   for (const int64_t rows : {40, 300}) {
-    Workspace workspace;
+    Workspace workspace(test::device());
     const Matrix hidden = workspace.matrix(rows, decoder.config().hidden_size);  // as DecoderSequence does
     const Tensor embeds = test::random_tensor({rows, decoder.config().hidden_size}, 1);
     KvCache cache = decoder.make_cache(1, rows);
@@ -40,7 +41,7 @@ TEST_P(PlannedScratch, IsWhatTowerAndConnectorTake) {
   const TileShape tile = model.frontend->tile_shape();
   if (tile.side == 0) return;  // a text model
   for (const int64_t tiles : {1, 3}) {
-    Workspace workspace;
+    Workspace workspace(test::device());
     const PixelBatch batch{.pixels = test::random_tensor({tiles, 3, tile.side, tile.side}, 1),
                            .patch_mask = {}};
     const Tensor features = model.engine->encode_image(batch, workspace, {});

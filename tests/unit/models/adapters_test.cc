@@ -10,6 +10,7 @@
 #include "formats/weights.h"
 #include "models/registry.h"
 #include "runtime/image_key.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -35,7 +36,7 @@ double off_by(const std::filesystem::path& directory, double scale) {
   const Tensor a = to_tensor(matrix.a), b = to_tensor(matrix.b), sum = to_tensor(merged.read(kWeight));
   const int64_t rows = sum.shape()[0], cols = sum.shape()[1], rank = a.shape()[0];
   Tensor base({rows, cols});
-  Binder binder(plain);
+  Binder binder(plain, test::device());
   to_floats(binder.root().weight(kWeight, {.out = rows, .in = cols}), base.data());
   double worst = 0;
   for (int64_t i = 0; i < rows; ++i)
@@ -80,7 +81,8 @@ class TinyModel {
     adapter_.checkpoint(folder_);
     std::filesystem::rename(folder_.file("weights.safetensors"), lora / "adapter_model.safetensors");
     folder_.add("lora/adapter_config.json", R"({"peft_type": "LORA", "r": 1, "lora_alpha": 1})");
-    return with_adapters(std::make_shared<DirectoryFiles>(folder_.path()), {{lora}})->checkpoint();
+    return with_adapters(std::make_shared<DirectoryFiles>(folder_.path()), {{lora}}, test::shared_device())
+        ->checkpoint();
   }
   Tensor of_adapter(const std::string& name) const {
     return to_tensor(*Checkpoint::open_file(folder_.path() / "lora/adapter_model.safetensors").find(name));

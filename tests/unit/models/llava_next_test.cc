@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "models/towers.h"
+#include "support/devices.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -141,7 +142,7 @@ TEST(LlavaNext, ThePoolingHeadMayBeAbsent) {
 std::vector<float> rows_of(const test::ModelCopy& model, const std::string& picture) {
   const test::Loaded loaded(model.path());
   const RgbImage image = load_image(picture);
-  Workspace workspace;
+  Workspace workspace(test::device());
   const PixelBatch batch = loaded.frontend->pixels(loaded.frontend->tiles(image, std::nullopt));
   const Tensor features = loaded.engine->encode_image(batch, workspace, {});
   const ImagePlan plan = loaded.frontend->plan({image.width, image.height}, std::nullopt);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "image/resize.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -34,10 +35,11 @@ Tiles8Bit two_tiles(int64_t height, int64_t width) {
 TEST(ResizeStep, GivesTheBytesOfThePreprocessor) {
   const Tiles8Bit tiles = two_tiles(9, 14);
   for (const Resample filter : {Resample::lanczos, Resample::bicubic, Resample::bilinear}) {
-    const Tensor out = create_resize_fn(6, filter)(tiles.pixels);
+    const Tensor out = create_resize_fn(6, filter, test::shared_device())(tiles.pixels);
     ASSERT_EQ(out.shape(), (Shape{2, 3, 6, 6}));
     for (int64_t t = 0; t < 2; ++t) {
-      const RgbImage expected = resize(tiles.images[static_cast<size_t>(t)], {6, 6}, filter);
+      const RgbImage expected =
+          resize(tiles.images[static_cast<size_t>(t)], {6, 6}, filter, Resizer::pillow13, test::device());
       for (int64_t c = 0; c < 3; ++c)
         for (int64_t i = 0; i < 36; ++i)
           EXPECT_EQ(out.data()[(t * 3 + c) * 36 + i],
@@ -47,8 +49,9 @@ TEST(ResizeStep, GivesTheBytesOfThePreprocessor) {
 }
 
 TEST(ResizeStep, RefusesWhatIsNoPicture) {
-  EXPECT_EQ(test::error_of([] { create_resize_fn(0, Resample::lanczos); }).code(), ErrorCode::usage);
-  const PixelTransform step = create_resize_fn(4, Resample::lanczos);
+  EXPECT_EQ(test::error_of([] { create_resize_fn(0, Resample::lanczos, test::shared_device()); }).code(),
+            ErrorCode::usage);
+  const PixelTransform step = create_resize_fn(4, Resample::lanczos, test::shared_device());
   Tensor bright({1, 3, 2, 2});
   std::fill_n(bright.data(), bright.size(), 1.5F);
   EXPECT_EQ(test::error_of([&] { step(bright); }).code(), ErrorCode::input_invalid);

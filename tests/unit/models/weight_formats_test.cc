@@ -13,6 +13,7 @@
 #include "galago/embedding.h"
 #include "galago/galago.h"
 #include "inspect/quantise.h"
+#include "support/devices.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -91,7 +92,7 @@ TEST_F(Quantised, WithoutAMapMatricesAreCopies) {
        {std::filesystem::path(test::data_path("models/smolvlm_tiles")), out()}) {
     const auto files = load_frontend(path, {.numbers = {.mmap = false}})->files().checkpoint();
     const Checkpoint mapped = Checkpoint::open_directory(path);
-    Binder stored(mapped), copies(files);
+    Binder stored(mapped, test::device()), copies(files, test::device());
     for (const auto& [name, shape] :
          {std::pair<std::string, LinearShape>{kTable, {.out = 512, .in = 64}},
           {"model.text_model.layers.0.mlp.up_proj.weight", {.out = 128, .in = 64}}}) {

@@ -58,7 +58,8 @@ RgbImage picture(int64_t width, int64_t height, unsigned seed, int64_t noisy = 1
 
 // One model, and what a run of the encoder left behind.
 struct Bench {
-  explicit Bench(const char* name) : model(name), engine(*model.engine) {}
+  explicit Bench(const char* name, int threads = 0)
+      : model(name, kernels::cpu_device(threads)), engine(*model.engine) {}
 
   std::vector<std::vector<float>> encode(const Visuals& visuals, EncodeOptions options = {}) {
     std::vector<ImageSize> sizes;
@@ -79,7 +80,7 @@ struct Bench {
   }
   // All tiles at once, as a trace does it.
   std::vector<float> whole(const RgbImage& image) const {
-    Workspace workspace;
+    Workspace workspace(model.frontend->device());
     const ImagePlan plan = model.frontend->plan({image.width, image.height}, {});
     const PixelBatch batch = model.frontend->pixels(model.frontend->tiles(image, {}));
     const Tensor features = model.engine->encode_image(batch, workspace, {});
@@ -169,7 +170,6 @@ TEST(ImageEncoder, MakingReadyOnAnotherThreadChangesNothing) {
   const RgbImage a = picture(100, 80, 1), b = picture(30, 90, 2), c = picture(64, 64, 3);
   const auto square = video_of_frames(
       {std::make_shared<const RgbImage>(c), std::make_shared<const RgbImage>(picture(64, 64, 5))}, 1);
-  Bench bench("smolvlm2_video");
   const Visuals visuals{.images = {&a, &b, &c}, .videos = {square.get()}};
   const auto expected = bench.encode(visuals);
   EXPECT_GT(bench.timings.preprocess_ms, 0);
@@ -182,7 +182,7 @@ TEST(ImageEncoder, MakingReadyOnAnotherThreadChangesNothing) {
     encoder.prepare(visuals, plan, [&](PreparedPicture one) { ready.give(std::move(one)); });
     ready.end(nullptr);
   });
-  Workspace workspace;
+  Workspace workspace(bench.model.frontend->device());
   std::vector<std::vector<float>> rows;
   while (!ready.exhausted()) {
     auto next = ready.take();

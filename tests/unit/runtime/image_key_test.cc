@@ -6,6 +6,7 @@
 #include <set>
 
 #include "kernels/kernels.h"
+#include "support/devices.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -42,8 +43,9 @@ TEST(TileKeys, AreOfBytesSizeAndKind) {
   EXPECT_NE(tile_keys(tiles, PictureKind::image)[0], keys[0]);
 }
 
-Digest key_of(const std::filesystem::path& directory, const std::string& dtype = "auto") {
-  const test::Loaded model(directory);
+Digest key_of(const std::filesystem::path& directory, const std::string& dtype = "auto",
+              test::Backend backend = test::Backend::cpu) {
+  const test::Loaded model(directory, test::shared_device(backend));
   return model_key(*model.frontend, model.checkpoint, dtype);
 }
 
@@ -100,11 +102,7 @@ TEST(ModelKey, IsOfDtypeAndKernels) {
   const test::ModelCopy copy;
   const Digest whole = key_of(copy.path());
   EXPECT_NE(key_of(copy.path(), "q8"), whole);
-  const kernels::Backend before = kernels::backend();
-  kernels::set_backend(kernels::Backend::reference);
-  const Digest reference = key_of(copy.path());
-  kernels::set_backend(before);
-  EXPECT_EQ(reference == whole, before == kernels::Backend::reference);
+  EXPECT_NE(key_of(copy.path(), "auto", test::Backend::reference), whole);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/devices.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -69,7 +70,7 @@ TEST_P(Sequences, SeveralInOneCallAreEachAlone) {
     std::copy_n(rows_.matrix().row(places[i].position), rows_.shape()[1],
                 rows.matrix().row(static_cast<int64_t>(i)));
   KvCache cache = decoder().make_cache(static_cast<int64_t>(lengths.size()), length());
-  Workspace workspace;
+  Workspace workspace(test::device());
   Tensor hidden(rows.shape());
   decoder().forward(rows.matrix(), places, cache, workspace, hidden.matrix());
   for (size_t i = 0; i < places.size(); ++i) {

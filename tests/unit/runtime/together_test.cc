@@ -9,6 +9,7 @@
 
 #include "runtime/scheduler_loop.h"
 #include "runtime/sequence.h"
+#include "support/devices.h"
 #include "support/model_files.h"
 
 namespace galago {
@@ -16,7 +17,7 @@ namespace {
 
 struct Case {
   const char* model;
-  kernels::Backend backend;
+  test::Backend backend;
 };
 
 // Logits [n, V] of every step of one sequence: after its prompt, then after each given token.
@@ -26,8 +27,7 @@ std::vector<float> copied(const float* row, int64_t count) { return {row, row + 
 
 class Together : public testing::TestWithParam<Case> {
  protected:
-  Together() : model_(GetParam().model) { kernels::set_backend(GetParam().backend); }
-  ~Together() override { kernels::set_backend(kernels::Backend::cpu); }
+  Together() : model_(GetParam().model, test::shared_device(GetParam().backend)) {}
 
   const Decoder& decoder() const { return model_.engine->decoder(); }
   int64_t vocabulary() const { return decoder().config().vocab_size; }
@@ -283,14 +283,12 @@ std::vector<Case> cases() {
   for (const char* model : {"smolvlm_tiles", "tied_head", "grid25_llama3", "idefics3_granite",
                             "idefics3_mistral", "llava_granite", "llava_mistral", "smolvlm2_video",
                             "text_llama2", "text_llama3", "text_smollm2", "text_granite", "text_mistral"})
-    for (const auto backend : {kernels::Backend::cpu, kernels::Backend::reference})
-      all.push_back({model, backend});
+    for (const auto backend : {test::Backend::cpu, test::Backend::reference}) all.push_back({model, backend});
   return all;
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Together, testing::ValuesIn(cases()), [](const auto& param) {
-  return std::string(param.param.model) +
-         (param.param.backend == kernels::Backend::cpu ? "_cpu" : "_reference");
+  return std::string(param.param.model) + (param.param.backend == test::Backend::cpu ? "_cpu" : "_reference");
 });
 
 }  // namespace

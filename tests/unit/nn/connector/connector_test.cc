@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -104,12 +105,12 @@ TEST(Connector, ProjectsEveryBlockByHand) {
   test::Weights weights;
   weights.add("modality_projection.proj.weight", test::tensor_of({2, 4}, {1, 1, 1, 1, 0, 0, 0, 1}));
   const Checkpoint checkpoint = weights.checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const Idefics3Connector connector(binder.root(), 1, 2, 2);
   EXPECT_NO_THROW(binder.finish("connector"));
   Tensor features({2, 16, 1});
   for (int64_t i = 0; i < 32; ++i) features.data()[i] = static_cast<float>(i);
-  Workspace workspace;
+  Workspace workspace(test::device());
   const Tensor out = connector.forward(features, workspace);
   EXPECT_EQ(out.shape(), (Shape{2, 4, 2}));
   EXPECT_EQ(test::values(out),
@@ -122,7 +123,7 @@ TEST(Connector, AsksForItsWeightByShape) {
   const test::TempDir directory;
   const Checkpoint checkpoint =
       test::Weights().add_linear("modality_projection.proj", 6, 12, false).checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const Idefics3Connector connector(binder.root(), 4, 2, 6);
   EXPECT_THAT(test::error_of([&] { binder.finish("m"); }).what(),
               HasSubstr("modality_projection.proj.weight: got [6, 12], expected [6, 16]"));
@@ -131,13 +132,13 @@ TEST(Connector, AsksForItsWeightByShape) {
 TEST(HiddenAlign, IsTheIdentityWhenTheWidthsAgree) {
   const test::TempDir directory;
   const Checkpoint checkpoint = test::Weights().add_linear("proj", 3, 3, true).checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const HiddenAlign align(binder.root(), 3, 3);
   EXPECT_TRUE(align.identity());
   Tensor rows = test::random_tensor({2, 4, 3}, 1);
   const float* data = rows.data();
   const std::vector<float> before = test::values(rows);
-  const Tensor out = align.forward(std::move(rows));
+  const Tensor out = align.forward(std::move(rows), test::device());
   EXPECT_EQ(out.data(), data);  // handed through, not copied
   EXPECT_EQ(test::values(out), before);
   EXPECT_TRUE(HiddenAlign(3).identity());
@@ -150,19 +151,22 @@ TEST(HiddenAlign, ProjectsWhenTheWidthsDiffer) {
   weights.add("with.proj.bias", test::tensor_of({2}, {10, 20}));
   weights.add("without.proj.weight", test::tensor_of({2, 3}, {1, 2, 3, 0, -1, 0}));
   const Checkpoint checkpoint = weights.checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const HiddenAlign with(binder.root().sub("with"), 3, 2);
   const HiddenAlign without(binder.root().sub("without"), 3, 2);
   EXPECT_NO_THROW(binder.finish("align"));
   EXPECT_FALSE(with.identity());
-  const Tensor out = with.forward(test::tensor_of({1, 2, 3}, {1, 1, 1, 0, 2, 0}));
+  const Tensor out = with.forward(test::tensor_of({1, 2, 3}, {1, 1, 1, 0, 2, 0}), test::device());
   EXPECT_EQ(out.shape(), (Shape{1, 2, 2}));
   EXPECT_EQ(test::values(out), (std::vector<float>{16, 19, 14, 18}));
-  EXPECT_EQ(test::values(without.forward(test::tensor_of({1, 3}, {1, 1, 1}))), (std::vector<float>{6, -1}));
+  EXPECT_EQ(test::values(without.forward(test::tensor_of({1, 3}, {1, 1, 1}), test::device())),
+            (std::vector<float>{6, -1}));
 }
 
 TEST(HiddenAlign, RefusesRowsOfAnotherWidth) {
-  const Error error = test::error_of([] { HiddenAlign(3).forward(test::random_tensor({2, 4}, 1)); });
+  const Error error = test::error_of([] {
+    HiddenAlign(3).forward(test::random_tensor({2, 4}, 1), test::device());
+  });
   EXPECT_EQ(error.code(), ErrorCode::model_invalid);
   EXPECT_THAT(error.what(), HasSubstr("got [2, 4], expected rows of width 3"));
 }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -26,12 +27,12 @@ test::Weights by_hand(bool bias) {
 std::vector<float> projected(bool bias) {
   const test::TempDir directory;
   const Checkpoint checkpoint = by_hand(bias).checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const MlpProjector projector(binder.root(), {2, 3}, kernels::Activation::relu, bias ? Bias::yes : Bias::no);
   EXPECT_NO_THROW(binder.finish("projector"));
   // Two tiles of two patches.
   const Tensor features = test::tensor_of({2, 2, 3}, {1, 2, 3, -1, 5, 1, 0, 0, 0, 4, 7, 2});
-  Workspace workspace;
+  Workspace workspace(test::device());
   const Tensor out = projector.forward(features, workspace);
   EXPECT_EQ(out.shape(), (Shape{2, 2, 2}));
   return test::values(out);
@@ -50,7 +51,7 @@ TEST(MlpProjector, ByHandWithBiases) {
 TEST(MlpProjector, AsksForItsWeightsByShape) {
   const test::TempDir directory;
   const Checkpoint checkpoint = by_hand(false).checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const MlpProjector projector(binder.root(), {2, 6}, kernels::Activation::relu, Bias::yes);
   const Error error = test::error_of([&] { binder.finish("m"); });
   EXPECT_EQ(error.code(), ErrorCode::model_invalid);

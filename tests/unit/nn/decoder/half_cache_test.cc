@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/half.h"
+#include "support/devices.h"
 #include "support/kv_rows.h"
 #include "tiny_decoder.h"
 
@@ -46,7 +47,7 @@ Tensor run(const LlamaDecoder& decoder, int64_t count, int64_t chunk, DType dtyp
   Tensor rows({count, width}), hidden({count, width}), logits({count, decoder.config().vocab_size});
   decoder.embed(ids, rows.matrix());
   KvCache cache = decoder.make_cache(1, count, dtype);
-  Workspace workspace;
+  Workspace workspace(test::device());
   for (int64_t begin = 0; begin < count; begin += chunk) {
     const int64_t n = std::min(chunk, count - begin);
     std::vector<RowPlace> places;

@@ -6,6 +6,7 @@
 
 #include <numeric>
 
+#include "support/devices.h"
 #include "tiny_decoder.h"
 
 namespace galago {
@@ -24,7 +25,10 @@ std::vector<int32_t> some_ids(int64_t count, unsigned seed, int64_t vocabulary) 
 
 class LlamaTest : public testing::Test {
  protected:
-  void load(bool tied = false) { decoder_ = tiny_.load(tied); }
+  void load(bool tied = false) {
+    decoder_ = tiny_.load(tied);
+    workspace_.emplace(decoder_->device());
+  }
 
   // Embeddings of some ids, [n, D].
   Tensor embeds(const std::vector<int32_t>& ids) const {
@@ -36,7 +40,7 @@ class LlamaTest : public testing::Test {
   // Logits [n, V] of rows at these places.
   Tensor logits(const Tensor& rows, const std::vector<RowPlace>& places, KvCache& cache) {
     Tensor hidden(rows.shape());
-    decoder_->forward(rows.matrix(), places, cache, workspace_, hidden.matrix());
+    decoder_->forward(rows.matrix(), places, cache, *workspace_, hidden.matrix());
     Tensor out({rows.shape()[0], tiny_.config.vocab_size});
     decoder_->logits(hidden.matrix(), out.matrix());
     return out;
@@ -52,7 +56,7 @@ class LlamaTest : public testing::Test {
 
   test::TinyDecoder tiny_;
   std::unique_ptr<const LlamaDecoder> decoder_;
-  Workspace workspace_;
+  std::optional<Workspace> workspace_;
 };
 
 int64_t argmax(ConstMatrix row) { return std::max_element(row.data, row.data + row.cols) - row.data; }
@@ -263,11 +267,12 @@ TEST_F(LlamaTest, RefusesAnUnknownActivation) {
 }
 
 TEST_F(LlamaTest, BothBackendsAgree) {
-  load();
   const std::vector<int32_t> ids = some_ids(17, 12, tiny_.config.vocab_size);
-  kernels::set_backend(kernels::Backend::reference);
+  tiny_.backend = test::Backend::reference;
+  load();
   const Tensor scalar = alone(ids);
-  kernels::set_backend(kernels::Backend::cpu);
+  tiny_.backend = test::Backend::cpu;
+  load();
   EXPECT_LT(test::max_difference(scalar.matrix(), alone(ids).matrix()), kRounding);
 }
 

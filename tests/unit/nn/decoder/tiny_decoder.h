@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/decoder/llama.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago::test {
@@ -28,7 +29,7 @@ class TinyDecoder {
 
   std::unique_ptr<const LlamaDecoder> load(bool tied = false, bool write_head = true) {
     checkpoint_ = weights(write_head && !tied).checkpoint(directory_);  // an own head would count
-    Binder binder(checkpoint_);
+    Binder binder(checkpoint_, device(backend));
     auto decoder =
         std::make_unique<const LlamaDecoder>(config, tied, binder.root().sub("model"), binder.root());
     binder.finish("tiny decoder");
@@ -37,6 +38,7 @@ class TinyDecoder {
   const Checkpoint& checkpoint() const { return checkpoint_; }
 
   TextConfig config;
+  Backend backend = Backend::cpu;
   /// Factors on the weights whose names end so.
   std::vector<std::pair<std::string, float>> factors;
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "nn/decoder/llama.h"
+#include "support/devices.h"
 #include "tiny_decoder.h"
 
 namespace galago {
@@ -22,7 +23,7 @@ std::vector<int32_t> ids_of(int64_t count) {
 /// Logits [n, V] of the ids as one sequence, `chunk` rows in a call.
 Tensor logits_of(const LlamaDecoder& decoder, const std::vector<int32_t>& ids, int64_t chunk = 1 << 20) {
   const int64_t d = decoder.config().hidden_size, v = decoder.config().vocab_size, n = std::ssize(ids);
-  Workspace workspace;
+  Workspace workspace(decoder.device());
   Tensor embeds({n, d}), hidden({n, d}), logits({n, v});
   decoder.embed(ids, embeds.matrix());
   KvCache cache = decoder.make_cache(1, n);
@@ -64,7 +65,7 @@ TEST(Variants, EmbeddingMultiplierCountsForRowsOfAnyOrigin) {
     for (float& value : values) value *= 3;
     return values;
   }());
-  Workspace workspace;
+  Workspace workspace(test::device());
   Tensor x({1, 16}), y({1, 16});
   const std::vector<RowPlace> place{{0, 0}};
   KvCache cache_a = a->make_cache(1, 1), cache_b = b->make_cache(1, 1);
@@ -138,10 +139,10 @@ TEST(Variants, AWindowHidesWhatLiesBeforeIt) {
 }
 
 TEST(Variants, ChunksNeverChangeTheResultOfAWindow) {
-  for (const kernels::Backend backend : {kernels::Backend::reference, kernels::Backend::cpu}) {
-    kernels::set_backend(backend);
+  for (const test::Backend backend : {test::Backend::reference, test::Backend::cpu}) {
     for (const int64_t window : {1, 3, 7, 16}) {
       test::TinyDecoder tiny;
+      tiny.backend = backend;
       tiny.config.sliding_window = window;
       const auto decoder = tiny.load();
       const std::vector<int32_t> ids = ids_of(37);
@@ -151,7 +152,6 @@ TEST(Variants, ChunksNeverChangeTheResultOfAWindow) {
             << "window " << window << " chunk " << chunk;
     }
   }
-  kernels::set_backend(kernels::Backend::cpu);
 }
 
 }  // namespace

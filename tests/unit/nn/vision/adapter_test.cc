@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/cancelled.h"
+#include "support/devices.h"
 #include "tiny_tower.h"
 
 namespace galago {
@@ -68,7 +69,7 @@ PixelBatch batch_of(const Shape& shape) {
 }
 
 Tensor forward(const AdapterOptions& options, const PixelBatch& batch, Yields yields = Yields::patches) {
-  Workspace workspace;
+  Workspace workspace(test::device());
   return VisionTowerAdapter(std::make_shared<FakeTower>(yields), options).forward(batch, workspace);
 }
 
@@ -180,7 +181,7 @@ TEST(Adapter, ReportsEveryGroupOfTilesAndStopsWhenAsked) {
   const PixelBatch batch = batch_of({5, 3, 4, 4});
   const auto tower = std::make_shared<FakeTower>();
   const VisionTowerAdapter adapter(tower, {.tiles_per_call = 2});
-  Workspace workspace;
+  Workspace workspace(test::device());
   std::vector<std::pair<int64_t, int64_t>> seen;
   adapter.forward(batch, workspace, [&](int64_t done, int64_t total) {
     seen.emplace_back(done, total);
@@ -202,7 +203,7 @@ TEST(Adapter, TilesPerCallNeverChangeTheResult) {
   for (const size_t i : {63, 127, 126, 248}) batch.patch_mask[i] = 0;
   for (const std::shared_ptr<const VisionTower>& tower :
        {std::shared_ptr<const VisionTower>(real), std::shared_ptr<const VisionTower>(new FakeTower)}) {
-    Workspace workspace;
+    Workspace workspace(test::device());
     const Tensor one = VisionTowerAdapter(tower, {.tiles_per_call = 1}).forward(batch, workspace);
     for (const int64_t count : {2, 3, 4, 7, 100}) {
       const VisionTowerAdapter adapter(tower, {.tiles_per_call = count});
@@ -236,7 +237,7 @@ class ClassTower final : public VisionTower {
 
 TEST(Adapter, LeavesOutEachTilesFirstRowsWhereAsked) {
   const auto tower = std::make_shared<ClassTower>();
-  Workspace workspace;
+  Workspace workspace(test::device());
   const PixelBatch batch = batch_of({3, 3, 4, 4});
   const Tensor all =
       VisionTowerAdapter(tower, {.expected_patches = 4, .tiles_per_call = 2}).forward(batch, workspace);

@@ -8,6 +8,7 @@
 
 #include "nn/vision/pooling_head.h"
 #include "nn/vision/siglip_text.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 #include "tiny_tower.h"
 
@@ -44,7 +45,7 @@ class TinyClip {
   }
 
   ClipTower load(std::vector<int64_t> taps = {}) const {
-    Binder binder(checkpoint_);
+    Binder binder(checkpoint_, test::device());
     ClipTower tower(config, binder.root(), std::move(taps));
     binder.finish("tiny clip");
     return tower;
@@ -64,7 +65,7 @@ PixelBatch noise(int64_t tiles, int64_t side, unsigned seed) {
 TEST(ClipTower, GivesTheClassRowFirstAndAPooledVector) {
   const TinyClip tiny;
   const ClipTower tower = tiny.load();
-  Workspace workspace;
+  Workspace workspace(test::device());
   const PixelBatch batch = noise(3, 9, 1);
   const TowerOutput all = tower.forward(batch, 0, 3, workspace);
   EXPECT_EQ(all.last_hidden_state->shape(), (Shape{3, 17, 8}));
@@ -84,7 +85,7 @@ TEST(ClipTower, GivesTheClassRowFirstAndAPooledVector) {
 
 TEST(ClipTower, ThePostNormDoesNotTouchThePatches) {
   const TinyClip tiny;
-  Workspace workspace;
+  Workspace workspace(test::device());
   const PixelBatch batch = noise(1, 9, 2);
   const TowerOutput whole = tiny.load().forward(batch, 0, 1, workspace);
   const TowerOutput last = tiny.load({3}).forward(batch, 0, 1, workspace);
@@ -94,7 +95,7 @@ TEST(ClipTower, ThePostNormDoesNotTouchThePatches) {
 
 TEST(ClipTower, TapsStandBesideEachOtherInTheirOrder) {
   const TinyClip tiny;
-  Workspace workspace;
+  Workspace workspace(test::device());
   const PixelBatch batch = noise(2, 9, 3);
   const ClipTower tower = tiny.load({2, 0, 2});
   EXPECT_EQ(tower.hidden_size(), 24);
@@ -111,7 +112,7 @@ TEST(ClipTower, TapsStandBesideEachOtherInTheirOrder) {
 
 TEST(ClipTower, RefusesOtherTilesAndStatesThatAreNot) {
   const TinyClip tiny;
-  Workspace workspace;
+  Workspace workspace(test::device());
   const ClipTower tower = tiny.load();
   const Error size = test::error_of([&] { tower.forward(noise(1, 8, 1), 0, 1, workspace); });
   EXPECT_EQ(size.code(), ErrorCode::input_invalid);
@@ -131,7 +132,7 @@ TEST(SiglipTower, PlacesPatchesInOrderOnWholeTilesOnly) {
   test::TinyTower tiny;
   test::TinyTower twin;  // a TinyTower keeps the file of its last load alone
   const auto bucketed = twin.load();
-  Workspace workspace;
+  Workspace workspace(test::device());
   const PixelBatch batch = noise(1, 8, 4);
   const auto in_order = tiny.load({.positions = PatchPositions::in_order, .taps = {}});
   EXPECT_EQ(test::max_difference(in_order->forward(batch, 0, 1, workspace).last_hidden_state->matrix(),
@@ -160,7 +161,7 @@ TEST(PoolingHead, OfOneHeadByHand) {
   w.add("mlp.fc2.bias", test::tensor_of({2}, {0, 0}));
   const test::TempDir directory;
   const Checkpoint checkpoint = w.checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const PoolingHead head({.hidden_size = 2,
                           .intermediate_size = 1,
                           .num_hidden_layers = 1,
@@ -171,7 +172,7 @@ TEST(PoolingHead, OfOneHeadByHand) {
   binder.finish("head");
   const Tensor x = test::tensor_of({2, 2}, {1, 0, 0, 1});
   Tensor pooled({1, 2});
-  Workspace workspace;
+  Workspace workspace(test::device());
   head.forward(x.matrix(), 1, pooled.matrix(), workspace);
   // Mixed (1.5, 0.5) + (0.5, 0) = (2, 0.5); its norm is (1, -1); relu(1) * 10 is added to the second.
   EXPECT_NEAR(pooled.data()[0], 2, 1e-5);
@@ -208,10 +209,10 @@ TEST(SiglipTextTower, RefusesIdsThatHaveNoRowAndHidesMaskedOnes) {
   w.add_norm("final_layer_norm", 4, true).add_linear("head", 2, 4, true);
   const test::TempDir directory;
   const Checkpoint checkpoint = w.checkpoint(directory);
-  Binder binder(checkpoint);
+  Binder binder(checkpoint, test::device());
   const SiglipTextTower tower(config, binder.root());
   binder.finish("text tower");
-  Workspace workspace;
+  Workspace workspace(test::device());
   const auto code = [&](const std::vector<int32_t>& ids, int64_t count,
                         const std::vector<uint8_t>& mask = {}) {
     return test::error_of([&] { tower.forward(ids, count, mask, workspace); }).code();

@@ -8,6 +8,7 @@
 
 #include "formats/config/siglip_config.h"
 #include "nn/vision/position_resize.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -18,7 +19,7 @@ using testing::HasSubstr;
 
 std::vector<float> resized(const Tensor& table, PatchGrid grid) {
   Tensor out({grid.patches(), table.shape()[1]});
-  Workspace workspace;
+  Workspace workspace(test::device());
   resize_positions(table.matrix(), grid, out.matrix(), workspace);
   return test::values(out);
 }
@@ -68,8 +69,8 @@ class NaflexTowerTest : public testing::Test {
   DirectoryFiles files_{test::data_path("models/naflex")};
   NaflexSettings settings_ = read_naflex_settings(files_);
   Checkpoint checkpoint_ = files_.checkpoint();
-  Binder binder_{checkpoint_};
-  Workspace workspace_;
+  Binder binder_{checkpoint_, test::device()};
+  Workspace workspace_{test::device()};
 };
 
 TEST_F(NaflexTowerTest, APictureIsTheSameAloneAndBesideALargerOne) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/devices.h"
 #include "tiny_tower.h"
 
 namespace galago {
@@ -45,7 +46,7 @@ TEST(ActivationFromName, KnowsTheNamesOfTransformers) {
 }
 
 Tensor tower_features(const SiglipTower& tower, const PixelBatch& batch, int64_t begin, int64_t count) {
-  Workspace workspace;
+  Workspace workspace(test::device());
   return std::move(*tower.forward(batch, begin, count, workspace).last_hidden_state);
 }
 

@@ -5,6 +5,7 @@
 
 #include "formats/weights.h"
 #include "nn/vision/siglip.h"
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago::test {
@@ -24,7 +25,7 @@ class TinyTower {
 
   std::shared_ptr<const SiglipTower> load(SiglipOptions options = {}) {
     checkpoint_ = weights().checkpoint(directory_);
-    Binder binder(checkpoint_);
+    Binder binder(checkpoint_, test::device());
     auto tower = std::make_shared<const SiglipTower>(config, binder.root(), std::move(options));
     binder.finish("tiny tower");
     return tower;

@@ -2,10 +2,11 @@
 // decode step comes at once, and then sleep: threads that went on looking would take processors from other
 // programs. A job is a ticket (its number and the next part to do) that threads move on by compare-and-swap;
 // a thread which wakes up late finds nothing left and nobody waits for it.
-#include "kernels/cpu/pool.h"
+#include "kernels/pool.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,10 +17,11 @@
 
 #include <hwy/cache_control.h>
 
-namespace galago::kernels::cpu {
+namespace galago::kernels {
 namespace {
 
 constexpr uint64_t kNoPart = 0xffffffffU;  // the lower half of a ticket
+constexpr int kNoMoreJobs = -1;            // numbers of jobs are 0 or more
 constexpr int kLooks = 4000;               // pauses of 64 to 140 cycles: 50 to 150 microseconds
 
 /// Waits until `value` is no longer `old`: looks for a while, then sleeps.
@@ -35,12 +37,18 @@ int await_change(const std::atomic<int>& value, int old) {
 
 thread_local bool inside = false;  // this thread runs a part
 
-class Pool {
+}  // namespace
+
+class Pool::Team {
  public:
-  // Never destroyed: a worker may still look at it while the process ends.
-  static Pool& instance() {
-    static Pool* const pool = new Pool;
-    return *pool;
+  ~Team() {
+    if (inherited()) {
+      for (std::thread& worker : workers_) worker.detach();
+      return;
+    }
+    job_.store(kNoMoreJobs, std::memory_order_seq_cst);
+    job_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
   }
 
   void run(int64_t parts, int helpers, void (*body)(const void*, int64_t), const void* context) {
@@ -65,8 +73,12 @@ class Pool {
   std::mutex& busy() { return busy_; }
 
  private:
+  /// Whether the threads were those of a process that this one was forked from: here they do not run.
+  bool inherited() const { return !workers_.empty() && getpid() != process_; }
+
   void grow(int helpers) {
-    if (static_cast<int>(workers_.size()) >= helpers) return;
+    if (static_cast<int>(workers_.size()) >= helpers || inherited()) return;
+    process_ = getpid();
     // Signals are for the program's own threads, but for those that an instruction raises: blocked, they
     // would end the process past every handler that a program has for them.
     sigset_t sent, before;
@@ -75,7 +87,7 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &sent, &before);
     try {
       while (static_cast<int>(workers_.size()) < helpers)
-        workers_.emplace_back([this, index = static_cast<int>(workers_.size())] { work(index); }).detach();
+        workers_.emplace_back([this, index = static_cast<int>(workers_.size())] { work(index); });
     } catch (...) {  // no more threads or memory to be had: the others do the work
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -84,6 +96,7 @@ class Pool {
   void work(int index) {
     for (int job = 0;;) {
       job = await_change(job_, job);
+      if (job == kNoMoreJobs) return;
       if (index < helpers_.load(std::memory_order_acquire)) take_parts(job);
     }
   }
@@ -112,6 +125,7 @@ class Pool {
 
   std::mutex busy_;  // held by the caller whose job runs
   std::vector<std::thread> workers_;
+  pid_t process_ = 0;  // whose threads they are
   // What a job is and how far it is: one cache line, which comes to a thread with the news that there is one.
   alignas(64) std::atomic<int> job_ = 0;
   std::atomic<uint64_t> ticket_ = 0;  // job << 32 | next part
@@ -124,14 +138,14 @@ class Pool {
   std::exception_ptr error_;
 };
 
-}  // namespace
+Pool::Pool(int threads) : threads_(threads), team_(std::make_unique<Team>()) {}
 
-void run_parts(int64_t parts, int threads, void (*body)(const void* context, int64_t part),
-               const void* context) {
-  if (parts > 1 && threads > 1 && !inside) {
-    Pool& pool = Pool::instance();
-    if (const std::unique_lock lock(pool.busy(), std::try_to_lock); lock) {
-      pool.run(parts, static_cast<int>(std::min<int64_t>(threads, parts)) - 1, body, context);
+Pool::~Pool() = default;
+
+void Pool::run(int64_t parts, void (*body)(const void* context, int64_t part), const void* context) {
+  if (parts > 1 && threads_ > 1 && !inside) {
+    if (const std::unique_lock lock(team_->busy(), std::try_to_lock); lock) {
+      team_->run(parts, static_cast<int>(std::min<int64_t>(threads_, parts)) - 1, body, context);
       return;
     }
   }
@@ -143,4 +157,4 @@ int processors() {
   return count;
 }
 
-}  // namespace galago::kernels::cpu
+}  // namespace galago::kernels

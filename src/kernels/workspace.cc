@@ -1,7 +1,7 @@
 // A list of chunks; a request that does not fit the current chunk moves on to the next, larger one. The
 // system gives a chunk's pages when they are first written, so that a large first chunk takes no more memory
 // than what is used of it, and the matrices of one step lie where those of another lay before.
-#include "core/workspace.h"
+#include "kernels/workspace.h"
 
 #include <algorithm>
 

@@ -1,55 +1,15 @@
-// The seam's other side: checks the shapes of every call and hands it to the implementation in use.
-// In: calls of kernels.h. Out: calls of kernels/reference or kernels/cpu. A wrong shape is a bug:
-// Error{internal}.
+// The seam's other side: checks the shapes of every call and hands it to the device's implementation.
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cmath>
 #include <string>
 
 #include "galago/error.h"
-#include "kernels/cpu/cpu.h"
-#include "kernels/cpu/pool.h"
 #include "kernels/kernels.h"
-#include "kernels/reference/reference.h"
+#include "kernels/pool.h"
 
 namespace galago::kernels {
 namespace {
-
-/// One implementation of every kernel.
-struct Table {
-  Backend backend;
-  const char* (*name)();
-  decltype(&reference::linear_each) linear_each;
-  decltype(&reference::feed_forward) feed_forward;
-  decltype(&reference::layer_norm) layer_norm;
-  decltype(&reference::rms_norm) rms_norm;
-  decltype(&reference::attention) attention;
-  decltype(&reference::attention_cached) attention_cached;
-  decltype(&reference::rope) rope;
-  decltype(&reference::scatter_rows) scatter_rows;
-  decltype(&reference::gather_rows) gather_rows;
-  decltype(&reference::resample) resample;
-  decltype(&reference::look_up) look_up;
-};
-
-const char* reference_name() { return "reference"; }
-
-constexpr Table kReference = {
-    Backend::reference,    reference_name,          reference::linear_each, reference::feed_forward,
-    reference::layer_norm, reference::rms_norm,     reference::attention,   reference::attention_cached,
-    reference::rope,       reference::scatter_rows, reference::gather_rows, reference::resample,
-    reference::look_up};
-
-constexpr Table kCpu = {Backend::cpu,    cpu::name,         cpu::linear_each, cpu::feed_forward,
-                        cpu::layer_norm, cpu::rms_norm,     cpu::attention,   cpu::attention_cached,
-                        cpu::rope,       cpu::scatter_rows, cpu::gather_rows, cpu::resample,
-                        cpu::look_up};
-
-std::atomic<const Table*> current = &kCpu;
-std::atomic<int> thread_count = 0;
-
-const Table& table() { return *current.load(std::memory_order_relaxed); }
 
 void require(bool holds, const char* kernel) {
   if (!holds)
@@ -104,42 +64,49 @@ bool fits(const ResampleAxis& axis, int64_t length) {
 
 }  // namespace
 
-void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) {
+Device::Device(int threads) : pool_(std::make_unique<Pool>(threads)) {}
+
+Device::~Device() = default;
+
+int Device::threads() const { return pool_->threads(); }
+
+void Device::linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) const {
   const Product product = {&layer, y, epilogue};
   linear_each(x, {&product, 1});
 }
 
-void linear_each(ConstMatrix x, std::span<const Product> products) {
+void Device::linear_each(ConstMatrix x, std::span<const Product> products) const {
   for (const Product& product : products) require(fits(product, x), "linear");
   require(fit_together(products), "linear");
-  if (x.rows > 0 && !products.empty()) table().linear_each(x, products);
+  if (x.rows > 0 && !products.empty()) do_linear_each(x, products);
 }
 
-void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) {
+void Device::feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) const {
   for (const Product& product : in) require(fits(product, x), "feed_forward");
   require(!in.empty() && fit_together(in) && fits(out, in.back().y), "feed_forward");
-  if (x.rows > 0) table().feed_forward(x, in, out);
+  if (x.rows > 0) do_feed_forward(x, in, out);
 }
 
-void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {
+void Device::layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) const {
   require(same_shape(x, y), "layer_norm");
-  table().layer_norm(x, weight, bias, eps, y);
+  do_layer_norm(x, weight, bias, eps, y);
 }
 
-void rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) {
+void Device::rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const {
   require(same_shape(x, y), "rms_norm");
-  table().rms_norm(x, weight, eps, y);
+  do_rms_norm(x, weight, eps, y);
 }
 
-void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
-               std::span<const uint8_t> key_mask, Matrix out) {
+void Device::attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+                       std::span<const uint8_t> key_mask, Matrix out) const {
   require(fits(layout, q, out) && same_shape(k, v) && k.cols == layout.kv_heads * layout.head_dim &&
               (key_mask.empty() || std::ssize(key_mask) == k.rows),
           "attention");
-  if (q.rows > 0 && k.rows > 0) table().attention(q, k, v, layout, key_mask, out);
+  if (q.rows > 0 && k.rows > 0) do_attention(q, k, v, layout, key_mask, out);
 }
 
-void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+void Device::attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
+                              Matrix out) const {
   require(fits(layout, q, out) && std::ssize(rows) == q.rows &&
               std::all_of(
                   rows.begin(), rows.end(),
@@ -149,28 +116,29 @@ void attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const Head
                     return readable && std::has_single_bit(page) && row.first >= 0 && row.first <= row.last;
                   }),
           "attention_cached");
-  if (q.rows > 0) table().attention_cached(q, rows, layout, out);
+  if (q.rows > 0) do_attention_cached(q, rows, layout, out);
 }
 
-void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq, int64_t head_dim,
-          float scale) {
+void Device::rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
+                  int64_t head_dim, float scale) const {
   require(head_dim > 0 && head_dim % 2 == 0 && x.cols % head_dim == 0 && std::ssize(positions) == x.rows &&
               std::ssize(inv_freq) == head_dim / 2,
           "rope");
-  table().rope(x, positions, inv_freq, head_dim, scale);
+  do_rope(x, positions, inv_freq, head_dim, scale);
 }
 
-void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) {
+void Device::scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) const {
   require(std::ssize(to) == x.rows && (dtype == DType::f32 || dtype == DType::f16), "scatter_rows");
-  table().scatter_rows(x, to, dtype);
+  do_scatter_rows(x, to, dtype);
 }
 
-void gather_rows(const WeightView& weights, std::span<const int32_t> ids, Matrix out) {
+void Device::gather_rows(const WeightView& weights, std::span<const int32_t> ids, Matrix out) const {
   require(weights.values && out.cols == weights.cols && std::ssize(ids) == out.rows, "gather_rows");
-  table().gather_rows(weights, ids, out);
+  do_gather_rows(weights, ids, out);
 }
 
-void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out) {
+void Device::resample(const ConstPicture& in, std::span<const ResamplePass> passes,
+                      const Picture& out) const {
   int64_t height = in.layout.height, width = in.layout.width;
   bool holds = fits(in.layout) && fits(out.layout);
   for (const ResamplePass& pass : passes) {
@@ -179,31 +147,13 @@ void resample(const ConstPicture& in, std::span<const ResamplePass> passes, cons
     length = pass.axis->out();
   }
   require(holds && height == out.layout.height && width == out.layout.width, "resample");
-  table().resample(in, passes, out);
+  do_resample(in, passes, out);
 }
 
-void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out) {
+void Device::look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables,
+                     float* out) const {
   require(plane > 0 && !tables.empty() && tables.size() % 256 == 0, "look_up");
-  table().look_up(bytes, plane, tables, out);
+  do_look_up(bytes, plane, tables, out);
 }
-
-void set_threads(int threads) {
-  if (threads < 0 || threads > kMaxThreads)
-    throw Error(ErrorCode::usage, {.where = "threads",
-                                   .got = std::to_string(threads),
-                                   .expected = "0 to " + std::to_string(kMaxThreads)});
-  thread_count = threads;
-}
-
-int threads() {
-  const int count = thread_count.load(std::memory_order_relaxed);
-  return count > 0 ? count : cpu::processors();
-}
-
-Backend backend() { return table().backend; }
-
-void set_backend(Backend backend) { current = backend == Backend::cpu ? &kCpu : &kReference; }
-
-const char* backend_name() { return table().name(); }
 
 }  // namespace galago::kernels

@@ -1,5 +1,5 @@
-// Scratch memory for forward passes: taken in stack order, given back by scope, kept for the next call.
-// After the first pass of a given size no further allocation happens.
+// Scratch memory for forward passes on a device: taken in stack order, given back by scope, kept for the next
+// call. After the first pass of a given size no further allocation happens.
 #pragma once
 
 #include <span>
@@ -7,12 +7,18 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "kernels/kernels.h"
 
 namespace galago {
 
 /// An arena of float matrices. Not thread-safe: one workspace belongs to one running request.
 class Workspace {
  public:
+  /// The device must outlive it.
+  explicit Workspace(const kernels::Device& device) : device_(device) {}
+  /// What the pass runs on.
+  const kernels::Device& device() const { return device_; }
+
   /// rows x cols uninitialised floats, 64-byte aligned rows start where cols allow it; Error{resource} when
   /// memory is out.
   Matrix matrix(int64_t rows, int64_t cols);
@@ -44,6 +50,7 @@ class Workspace {
   };
 
  private:
+  const kernels::Device& device_;
   std::vector<Tensor> chunks_;
   size_t chunk_ = 0;   // the chunk that is being filled
   int64_t used_ = 0;   // floats used of it

@@ -1,0 +1,65 @@
+// The device that is made of the processors: every kernel by the fast implementation, on its own threads.
+#include "galago/error.h"
+#include "kernels/cpu/cpu.h"
+
+namespace galago::kernels {
+namespace {
+
+class CpuDevice final : public Device {
+ public:
+  explicit CpuDevice(int threads) : Device(threads) {}
+  std::string name() const override { return cpu::name(); }
+
+ private:
+  void do_linear_each(ConstMatrix x, std::span<const Product> products) const override {
+    cpu::linear_each(pool(), x, products);
+  }
+  void do_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) const override {
+    cpu::feed_forward(pool(), x, in, out);
+  }
+  void do_layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
+                     Matrix y) const override {
+    cpu::layer_norm(pool(), x, weight, bias, eps, y);
+  }
+  void do_rms_norm(ConstMatrix x, const float* weight, float eps, Matrix y) const override {
+    cpu::rms_norm(pool(), x, weight, eps, y);
+  }
+  void do_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
+                    std::span<const uint8_t> key_mask, Matrix out) const override {
+    cpu::attention(pool(), q, k, v, layout, key_mask, out);
+  }
+  void do_attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
+                           Matrix out) const override {
+    cpu::attention_cached(pool(), q, rows, layout, out);
+  }
+  void do_rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
+               int64_t head_dim, float scale) const override {
+    cpu::rope(pool(), x, positions, inv_freq, head_dim, scale);
+  }
+  void do_scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype) const override {
+    cpu::scatter_rows(pool(), x, to, dtype);
+  }
+  void do_gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out) const override {
+    cpu::gather_rows(pool(), table, ids, out);
+  }
+  void do_resample(const ConstPicture& in, std::span<const ResamplePass> passes,
+                   const Picture& out) const override {
+    cpu::resample(pool(), in, passes, out);
+  }
+  void do_look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables,
+                  float* out) const override {
+    cpu::look_up(pool(), bytes, plane, tables, out);
+  }
+};
+
+}  // namespace
+
+SharedDevice cpu_device(int threads) {
+  if (threads < 0 || threads > kMaxThreads)
+    throw Error(ErrorCode::usage, {.where = "threads",
+                                   .got = std::to_string(threads),
+                                   .expected = "0 to " + std::to_string(kMaxThreads)});
+  return std::make_shared<const CpuDevice>(threads > 0 ? threads : processors());
+}
+
+}  // namespace galago::kernels
