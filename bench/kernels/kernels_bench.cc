@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bench_device.h"
 #include "kernels/cache_pages.h"
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
@@ -65,7 +66,7 @@ void bench_linear(State& state, const LinearShape& shape, DType dtype) {
   const Linear layer({weights.view(), bias_view});
   const Epilogue epilogue{.activation = shape.activation,
                           .residual = shape.residual ? ConstMatrix(y.matrix()) : ConstMatrix()};
-  for (auto _ : state) linear(x.matrix(), layer, y.matrix(), epilogue);
+  for (auto _ : state) device->linear(x.matrix(), layer, y.matrix(), epilogue);
   const auto n = static_cast<double>(shape.rows), in = static_cast<double>(shape.in);
   const auto out = static_cast<double>(shape.out);
   report(state, 2 * n * in * out, in * out * static_cast<double>(size_of(dtype)) + 4 * n * (in + out));
@@ -76,7 +77,7 @@ void bench_attention(State& state, const AttentionShape& shape) {
   const Tensor q = random_rows(shape.rows, cols, 1), k = random_rows(shape.rows, cols, 2),
                v = random_rows(shape.rows, cols, 3);
   Tensor out({shape.rows, cols});
-  for (auto _ : state) attention(q.matrix(), k.matrix(), v.matrix(), shape.heads, {}, out.matrix());
+  for (auto _ : state) device->attention(q.matrix(), k.matrix(), v.matrix(), shape.heads, {}, out.matrix());
   const auto n = static_cast<double>(shape.rows), width = static_cast<double>(cols);
   report(state, 4 * n * n * width, 4 * 4 * n * width);
 }
@@ -94,7 +95,7 @@ void bench_causal(State& state, const CausalShape& shape) {
     rows.push_back({pages.view(), 0, i});
     seen += static_cast<double>(i + 1);
   }
-  for (auto _ : state) attention_cached(q.matrix(), rows, shape.heads, out.matrix());
+  for (auto _ : state) device->attention_cached(q.matrix(), rows, shape.heads, out.matrix());
   const auto moved = static_cast<double>(2 * q.size() + k.size() + v.size());
   report(state, 4 * seen * static_cast<double>(cols), 4 * moved);
 }
@@ -109,13 +110,13 @@ void bench_rows(State& state, const RowShape& shape) {
   Tensor y = random_rows(shape.rows, shape.cols, 5);
   for (auto _ : state) switch (shape.kernel) {
       case RowKernel::layer_norm:
-        layer_norm(a.matrix(), weight.data(), bias.data(), 1e-6f, y.matrix());
+        device->layer_norm(a.matrix(), weight.data(), bias.data(), 1e-6f, y.matrix());
         break;
       case RowKernel::rms_norm:
-        rms_norm(a.matrix(), weight.data(), 1e-5f, y.matrix());
+        device->rms_norm(a.matrix(), weight.data(), 1e-5f, y.matrix());
         break;
       case RowKernel::rope:
-        rope(y.matrix(), positions, inv_freq, kHead, 1);
+        device->rope(y.matrix(), positions, inv_freq, kHead, 1);
         break;
     }
   report(state, 0, 4 * 2 * static_cast<double>(y.size()));
@@ -146,7 +147,7 @@ void register_all() {
 void read_threads(int& argc, char** argv) {
   for (int i = 1; i < argc; ++i)
     if (const std::string word = argv[i]; word.starts_with("--threads=")) {
-      set_threads(std::atoi(word.c_str() + 10));
+      device = cpu_device(std::atoi(word.c_str() + 10));
       for (int j = i; j < argc; ++j) argv[j] = argv[j + 1];  // the null behind the last one moves too
       --argc;
       return;
@@ -161,11 +162,11 @@ int main(int argc, char** argv) {
   read_threads(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
-  const MachinePeak peak = measure_peak(12);
+  const MachinePeak peak = measure_peak(device->threads(), 12);
   benchmark::AddCustomContext("peak_gflops", std::to_string(peak.gflops));
   benchmark::AddCustomContext("peak_gb_per_s", std::to_string(peak.gb_per_s));
-  benchmark::AddCustomContext("kernels", backend_name());
-  benchmark::AddCustomContext("kernel_threads", std::to_string(threads()));
+  benchmark::AddCustomContext("kernels", device->name());
+  benchmark::AddCustomContext("kernel_threads", std::to_string(device->threads()));
   register_all();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "bench_device.h"
 #include "kernels/kernels.h"
 
 namespace galago::kernels {
@@ -52,7 +53,7 @@ void run(State& state, const PictureLayout& from, std::span<const ResamplePass> 
     products += 3 * taps * (along_x ? height : width);
     (along_x ? width : height) = static_cast<double>(pass.axis->out());
   }
-  for (auto _ : state) resample({in.data(), from}, passes, {out.data(), to});
+  for (auto _ : state) device->resample({in.data(), from}, passes, {out.data(), to});
   const auto runs = static_cast<double>(state.iterations());
   state.counters["products/s"] = Counter(products * runs, Counter::kIsRate);
   state.counters["B/s"] = Counter(static_cast<double>(in.size() + out.size()) * runs, Counter::kIsRate);
@@ -90,7 +91,7 @@ void look_up_tile(State& state) {
   const std::vector<uint8_t> in = bytes_for(PictureLayout::planar(kTile, kTile));
   const std::vector<float> tables(3 * 256, 0.5f);
   std::vector<float> out(in.size());
-  for (auto _ : state) look_up(in, kTile * kTile, tables, out.data());
+  for (auto _ : state) device->look_up(in, kTile * kTile, tables, out.data());
   state.counters["B/s"] = Counter(static_cast<double>(in.size() * 5 * state.iterations()), Counter::kIsRate);
 }
 

@@ -97,7 +97,7 @@ struct Lora {
 
 /// How a model is loaded. EmbeddingModel reads threads, dtype, compute, mmap, strict and lora.
 struct LoadOptions {
-  int threads = 0;  ///< at most 1024; 0: one per processor; holds for the whole process
+  int threads = 0;  ///< of this model, at most 1024; 0: one per processor
   WeightDtype dtype = WeightDtype::as_stored;
   ComputeDtype compute = ComputeDtype::f32;
   /// Whether weights are read where they lie in the file. false: matrices are copied when the model is

@@ -1,5 +1,5 @@
 // Linear: checks the tensors of one layer and keeps them as views; only the bias becomes floats.
-// In: a LinearView into a mapped checkpoint. Out: what kernels::linear reads.
+// In: a LinearView into a mapped checkpoint. Out: what Device::linear reads.
 #include <string>
 
 #include "galago/error.h"

@@ -21,7 +21,7 @@ struct WorkPlace {
   const Model::State& model;
   std::shared_ptr<Alarm> alarm;
   std::atomic<int64_t> unfinished = 0;  ///< requests
-  Workspace workspace{};                ///< of the loop's thread
+  Workspace workspace{model.frontend->device()};  ///< of the loop's thread
   TaskPool pool{2};                     ///< last: its tasks hold requests
 };
 
