@@ -73,10 +73,7 @@ size_t pictures_of(const PlannedPrompt& plan) {
 }
 
 ImageEncoder::ImageEncoder(const Frontend& frontend, const Engine& engine, EncodeOptions options)
-    : frontend_(frontend),
-      engine_(engine),
-      options_(std::move(options)),
-      tiles_(kTileBytes) {}
+    : frontend_(frontend), engine_(engine), options_(std::move(options)), tiles_(kTileBytes) {}
 
 std::vector<EncodedPicture> ImageEncoder::encode(const Visuals& visuals, const PlannedPrompt& plan,
                                                  EncodeCosts costs, const TileProgress& progress) {

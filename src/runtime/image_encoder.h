@@ -8,7 +8,6 @@
 #include <optional>
 #include <vector>
 
-#include "kernels/workspace.h"
 #include "galago/options.h"
 #include "kernels/workspace.h"
 #include "models/engine.h"

@@ -25,8 +25,8 @@ class CachePages {
     for (int64_t p = 0; p < keys.rows; ++p) {
       if (p % page_positions == 0) pages_.emplace_back(static_cast<size_t>(bytes), std::byte{0xff});
       std::byte* const row = pages_.back().data() + p % page_positions * view_.stride * size_of(dtype);
-      scatter_rows(keys.slice_rows(p, 1), {{row}}, dtype);
-      scatter_rows(values.slice_rows(p, 1), {{row + view_.values}}, dtype);
+      reference_device()->scatter_rows(keys.slice_rows(p, 1), {{row}}, dtype);
+      reference_device()->scatter_rows(values.slice_rows(p, 1), {{row + view_.values}}, dtype);
     }
     for (const auto& page : pages_) beginnings_.push_back(page.data());
     view_.pages = beginnings_.data();

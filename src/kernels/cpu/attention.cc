@@ -173,7 +173,8 @@ void attention_cached(Pool& pool, ConstMatrix q, std::span<const CausalRow> rows
     singles(waiting, begin);
     waiting = end;
     attend_tiles(
-        pool, {q.slice_rows(begin, end - begin), keys_of(cache, layout, count), values_of(cache, layout, count),
+        pool,
+        {q.slice_rows(begin, end - begin), keys_of(cache, layout, count), values_of(cache, layout, count),
          ranges.data(), nullptr, out.slice_rows(begin, end - begin)},
         layout);
   }

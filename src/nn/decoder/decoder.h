@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/workspace.h"
 #include "formats/config/config.h"
+#include "kernels/workspace.h"
 #include "nn/decoder/kv_cache.h"
 
 namespace galago {

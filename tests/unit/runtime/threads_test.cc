@@ -35,7 +35,8 @@ TEST(ThreadsOfAModel, AreItsOwnAndEndWithIt) {
   std::optional<Model> one = load(1), three = load(3);
   EXPECT_EQ(threads_now(), before);
   const Answer alone = ask(*one);
-  const auto scheduler = threads_now() - before;  // what a model of one thread has, whoever was loaded after it
+  const auto scheduler =
+      threads_now() - before;  // what a model of one thread has, whoever was loaded after it
   EXPECT_EQ(ask(*three).token_ids, alone.token_ids);
   EXPECT_EQ(threads_now(), before + 2 * scheduler + 2);
   one.reset();
