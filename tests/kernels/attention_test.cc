@@ -230,7 +230,7 @@ TEST(FastAttention, PagesOfAnySizeGiveTheTwinsResultAndTheSameBits) {
               paged.add(1, 0, last);
               whole.add(1, 0, last);
               paged.check();
-              ASSERT_EQ(paged.run(attention_cached, 0, count + 1), whole.run(attention_cached, 0, count + 1));
+              ASSERT_EQ(paged.run(test::device(), 0, count + 1), whole.run(test::device(), 0, count + 1));
             }
     }
 }
@@ -248,7 +248,7 @@ TEST(FastAttention, SequencesThatSharePages) {
     for (int64_t i = 0; i < count; ++i) test.rows.push_back({a, 0, 32 + i});
     for (int64_t i = 0; i < count; ++i) test.rows.push_back({shared, 0, 32 + i});
     test.check();
-    EXPECT_NE(test.run(attention_cached, 0, 1), test.run(attention_cached, count, 1));
+    EXPECT_NE(test.run(test::device(), 0, 1), test.run(test::device(), count, 1));
   }
 }
 

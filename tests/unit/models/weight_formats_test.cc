@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/cancelled.h"
+#include "formats/weights.h"
 #include "galago/embedding.h"
 #include "galago/galago.h"
 #include "inspect/quantise.h"

@@ -170,6 +170,7 @@ TEST(ImageEncoder, MakingReadyOnAnotherThreadChangesNothing) {
   const RgbImage a = picture(100, 80, 1), b = picture(30, 90, 2), c = picture(64, 64, 3);
   const auto square = video_of_frames(
       {std::make_shared<const RgbImage>(c), std::make_shared<const RgbImage>(picture(64, 64, 5))}, 1);
+  Bench bench("smolvlm2_video");
   const Visuals visuals{.images = {&a, &b, &c}, .videos = {square.get()}};
   const auto expected = bench.encode(visuals);
   EXPECT_GT(bench.timings.preprocess_ms, 0);
