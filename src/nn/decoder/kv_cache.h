@@ -17,7 +17,7 @@
 namespace galago {
 
 /// Positions of a page; a power of two.
-inline constexpr int64_t kPagePositions = 16;
+inline constexpr int64_t kPagePositions = 32;
 
 /// What one position holds: a key and a value of `width` numbers in each layer.
 struct KvShape {
@@ -55,7 +55,7 @@ class KvPage {
   std::byte* data_ = nullptr;
 };
 
-/// Pages of one shape. Freed ones are used again; beyond 64 MiB of these, memory is given back. Pages may
+/// Pages of one shape. Freed ones are used again; beyond 64 MiB of these, memory goes back to the system. Pages may
 /// outlive it. Safe to use from several threads.
 class KvPages {
  public:

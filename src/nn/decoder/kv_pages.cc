@@ -10,8 +10,11 @@
 namespace galago {
 namespace {
 
-// Bytes of a block, if a page is not larger: the first ones are as large as what there is already.
-constexpr int64_t kLargestBlock = int64_t{16} << 20;
+// Blocks are whole large pages of the system's. The first ones are small, a later one is as large as all before
+// it, up to a bound; one page of a cache fits in any.
+constexpr int64_t kSystemPage = int64_t{2} << 20;
+constexpr int64_t kSmallestBlock = 2 * kSystemPage;
+constexpr int64_t kLargestBlock = 16 * kSystemPage;
 // Bytes of pages that nobody holds, beyond which a block of them is given back.
 constexpr int64_t kMostIdle = int64_t{64} << 20;
 
@@ -70,10 +73,12 @@ class KvPool {
   };
 
   std::list<Block>::iterator add_block() {
-    int64_t pages = std::clamp<int64_t>(kLargestBlock / page_bytes_, 1, std::max<int64_t>(1, allocated_));
+    const int64_t wanted = std::clamp(allocated_ * page_bytes_, kSmallestBlock, kLargestBlock);
+    int64_t pages = std::max<int64_t>(1, wanted / page_bytes_);
     if (max_pages_ != kNoLimit) pages = std::min(pages, max_pages_ - allocated_);
-    constexpr int64_t kFloat = sizeof(float);
-    Block block{.memory = Tensor({pages, (page_bytes_ + kFloat - 1) / kFloat}), .pages = pages, .idle = {}};
+    const int64_t bytes = (pages * page_bytes_ + kSystemPage - 1) / kSystemPage * kSystemPage;
+    Block block{
+        .memory = Tensor({bytes / static_cast<int64_t>(sizeof(float))}), .pages = pages, .idle = {}};
     block.idle.reserve(static_cast<size_t>(pages));
     auto* const begin = reinterpret_cast<std::byte*>(block.memory.data());
     for (int64_t i = pages - 1; i >= 0; --i) block.idle.push_back(begin + i * page_bytes_);

@@ -18,17 +18,17 @@ float half_at(const std::byte* row, int64_t i) { return from_f16(reinterpret_cas
 
 TEST(HalfCache, HoldsRoundedNumbersInHalfTheMemory) {
   KvSequence whole(std::make_shared<KvPages>(kHalf));
-  ASSERT_TRUE(whole.grow(20));
+  ASSERT_TRUE(whole.grow(kPagePositions + 4));
   EXPECT_EQ(whole.bytes(), 2 * kPagePositions * 2 * 2 * 3 * 2);
   constexpr float kHuge = 1e9F, kInfinity = std::numeric_limits<float>::infinity();
   for (int64_t layer = 0; layer < 2; ++layer)
-    for (int64_t p = 0; p < 20; ++p) {
+    for (int64_t p = 0; p < kPagePositions + 4; ++p) {
       const float at = static_cast<float>(100 * layer + 10 * p);
       const std::vector<float> key = {at, 0.1F, kHuge}, value = {-at, 1 + 0x1p-11F, -kInfinity};
       test::store(whole, layer, p, key, value);
     }
   for (int64_t layer = 0; layer < 2; ++layer)
-    for (int64_t p = 0; p < 20; ++p) {
+    for (int64_t p = 0; p < kPagePositions + 4; ++p) {
       const test::KvRow row = test::row_of(whole, layer, p);
       EXPECT_EQ(half_at(row.key, 0), static_cast<float>(100 * layer + 10 * p));
       EXPECT_EQ(half_at(row.key, 1), 0x1.998p-4F);  // 0.1 in 11 bits

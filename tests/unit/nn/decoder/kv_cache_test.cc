@@ -94,11 +94,11 @@ TEST(KvPages, ThatNobodyHoldsAreKeptUpToABoundAndOtherwiseGivenBack) {
   std::vector<std::shared_ptr<KvPage>> taken;
   for (int i = 0; i < 100; ++i) taken.push_back(pages.take());
   EXPECT_GE(pages.bytes(), 100 * pages.page_bytes());
-  EXPECT_LE(pages.bytes(), 100 * pages.page_bytes() + (16 << 20)) << "no more ahead of use than a block";
+  EXPECT_LE(pages.bytes(), 100 * pages.page_bytes() + (32 << 20)) << "no more ahead of use than a block";
   taken.clear();
   EXPECT_EQ(pages.bytes_in_use(), 0);
-  EXPECT_GE(pages.bytes(), 48 << 20);
-  EXPECT_LE(pages.bytes(), (64 + 16) << 20);
+  EXPECT_GE(pages.bytes(), 32 << 20);
+  EXPECT_LE(pages.bytes(), (64 + 32) << 20);
 }
 
 TEST(KvPages, MayBeHeldLongerThanTheirSource) {
