@@ -55,8 +55,8 @@ class KvPage {
   std::byte* data_ = nullptr;
 };
 
-/// Pages of one shape. Freed ones are used again; beyond 64 MiB of these, memory goes back to the system. Pages may
-/// outlive it. Safe to use from several threads.
+/// Pages of one shape. Freed ones are used again; beyond 64 MiB of these, memory goes back to the system.
+/// Pages may outlive it. Safe to use from several threads.
 class KvPages {
  public:
   /// max_bytes: of pages that somebody holds; 0: no limit.

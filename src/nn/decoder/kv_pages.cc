@@ -10,8 +10,8 @@
 namespace galago {
 namespace {
 
-// Blocks are whole large pages of the system's. The first ones are small, a later one is as large as all before
-// it, up to a bound; one page of a cache fits in any.
+// Blocks are whole large pages of the system's. The first ones are small, a later one is as large as all
+// before it, up to a bound; one page of a cache fits in any.
 constexpr int64_t kSystemPage = int64_t{2} << 20;
 constexpr int64_t kSmallestBlock = 2 * kSystemPage;
 constexpr int64_t kLargestBlock = 16 * kSystemPage;
@@ -77,8 +77,7 @@ class KvPool {
     int64_t pages = std::max<int64_t>(1, wanted / page_bytes_);
     if (max_pages_ != kNoLimit) pages = std::min(pages, max_pages_ - allocated_);
     const int64_t bytes = (pages * page_bytes_ + kSystemPage - 1) / kSystemPage * kSystemPage;
-    Block block{
-        .memory = Tensor({bytes / static_cast<int64_t>(sizeof(float))}), .pages = pages, .idle = {}};
+    Block block{.memory = Tensor({bytes / static_cast<int64_t>(sizeof(float))}), .pages = pages, .idle = {}};
     block.idle.reserve(static_cast<size_t>(pages));
     auto* const begin = reinterpret_cast<std::byte*>(block.memory.data());
     for (int64_t i = pages - 1; i >= 0; --i) block.idle.push_back(begin + i * page_bytes_);
