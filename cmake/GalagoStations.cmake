@@ -1,7 +1,14 @@
-# galago_station(NAME [LINK targets...]): the static library galago_NAME from src/NAME, all its .cc files.
-set(GALAGO_WARNINGS -Wall -Wextra -Wpedantic -Wno-missing-field-initializers)
+# galago_station(NAME [UNHARDENED] [LINK targets...]): the static library galago_NAME from src/NAME, all its .cc files.
+# Warnings: what both compilers have, then what each alone does well.
+set(GALAGO_WARNINGS -Wall -Wextra -Wpedantic -Wextra-semi -Wnon-virtual-dtor -Woverloaded-virtual
+                    -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  list(APPEND GALAGO_WARNINGS -Wshadow=local)
+  list(APPEND GALAGO_WARNINGS -Wshadow=local -Wduplicated-cond -Wlogical-op -Wsuggest-override)
+  if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    list(APPEND GALAGO_WARNINGS -Wno-restrict)  # finds faults in std::string that are none
+  endif()
+elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  list(APPEND GALAGO_WARNINGS -Wshadow -Wrange-loop-analysis -Wimplicit-fallthrough -Wcomma -Wnewline-eof)
 endif()
 if(GALAGO_WERROR)
   list(APPEND GALAGO_WARNINGS -Werror)
@@ -15,6 +22,31 @@ if(GALAGO_SANITIZE)
   add_link_options(-fsanitize=${GALAGO_SANITIZE})
   add_compile_definitions(GALAGO_SANITIZED)  # for tests that measure memory or time
 endif()
+# What the public headers do not mark with GALAGO_API stays inside a shared library.
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+# Hardening of library and program, where the compiler has it; docs/decisions/0017-hardening.md has what it costs.
+include(CheckCXXCompilerFlag)
+foreach(flag IN ITEMS -fstack-protector-strong -fstack-clash-protection)
+  string(MAKE_C_IDENTIFIER "GALAGO_HAS${flag}" has)
+  check_cxx_compiler_flag(${flag} ${has})
+  if(${has})
+    list(APPEND GALAGO_HARDENING ${flag})
+  endif()
+endforeach()
+if(NOT GALAGO_SANITIZE)  # which look at the same calls themselves
+  list(APPEND GALAGO_HARDENING $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE$<SEMICOLON>-D_FORTIFY_SOURCE=2>)
+endif()
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  add_link_options(-Wl,-z,relro -Wl,-z,now)
+endif()
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES CXX)
+# Builds that are for tests alone check the standard library's preconditions, too.
+set(checked $<OR:$<CONFIG:Debug>,$<BOOL:${GALAGO_SANITIZE}>>)
+add_compile_definitions($<${checked}:_GLIBCXX_ASSERTIONS>)
+
 if(GALAGO_BUILD_FUZZ AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   message(WARNING "no fuzz targets: libFuzzer is a part of clang, and the compiler is ${CMAKE_CXX_COMPILER_ID} "
                   "(scripts/setup --checks, then cmake --preset sanitize)")
@@ -25,7 +57,7 @@ if(GALAGO_BUILD_FUZZ)
 endif()
 
 function(galago_station name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "UNHARDENED" "" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
   if(NOT sources)
     return()
@@ -33,6 +65,9 @@ function(galago_station name)
   add_library(galago_${name} STATIC ${sources})
   target_include_directories(galago_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_compile_options(galago_${name} PRIVATE ${GALAGO_WARNINGS})
+  if(NOT ARG_UNHARDENED)
+    target_compile_options(galago_${name} PRIVATE ${GALAGO_HARDENING})
+  endif()
   foreach(library IN LISTS ARG_LINK)
     if(TARGET ${library})
       target_link_libraries(galago_${name} PUBLIC ${library})

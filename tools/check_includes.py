@@ -44,6 +44,9 @@ THIRD_PARTY = {
     r"CLI/|gtest/|gmock/|benchmark/": set(),
 }
 
+# Any other C header is the system's: in these rooms and files alone, which another system replaces.
+SYSTEM = ("io/", "ffmpeg/", "core/aligned_memory.cc", "kernels/pool.cc")
+
 FORBIDDEN = re.compile(
     r"\bstd::(?:cout|cerr|clog)\b"
     r"|(?<![\w.>])(?:std::)?(?:v?f?printf|puts|fputs|putchar|perror|abort|exit|_Exit|quick_exit|terminate)\s*\("
@@ -63,12 +66,14 @@ def room_of(path):
     return max(rooms, key=len, default=None)
 
 
-def include_offence(room, own, system):
-    """What is wrong with one include of a file in a room, or of a public header (room None)."""
+def include_offence(path, room, own, system):
+    """What is wrong with one include of a file, by its path below src/, in a room, or of a public header (room None)."""
     if system:
         for pattern, allowed in THIRD_PARTY.items():
-            if re.match(pattern, system) and room not in allowed:
-                return f"<{system}> belongs to {', '.join(sorted(allowed)) or 'apps and tests'} only"
+            if re.match(pattern, system):
+                return None if room in allowed else f"<{system}> belongs to {', '.join(sorted(allowed)) or 'apps and tests'} only"
+        if system.endswith(".h") and not path.startswith(SYSTEM):
+            return f"<{system}> is the system's: {', '.join(SYSTEM)} only"
         return None
     if own.startswith("galago/"):
         return None
@@ -83,14 +88,15 @@ def include_offence(room, own, system):
 def offences_of(path, root):
     """-> [(line, text)]"""
     relative = path.relative_to(root)
-    room = room_of("/".join(relative.parts[1:])) if relative.parts[0] == "src" else None
+    below = "/".join(relative.parts[1:])
+    room = room_of(below) if relative.parts[0] == "src" else None
     if room is None and relative.parts[0] == "src":
         return [(1, f"{relative.parent} is not a known room")]
     source = path.read_text(encoding="utf-8")
     found = []
     for number, line in enumerate(source.splitlines(), 1):
         match = INCLUDE.match(line)
-        offence = include_offence(room, *match.groups()) if match else None
+        offence = include_offence(below, room, *match.groups()) if match else None
         if offence:
             found.append((number, offence))
     for number, line in enumerate(without_comments_and_texts(source).splitlines(), 1):

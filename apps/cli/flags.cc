@@ -1,14 +1,13 @@
 // See the header.
 #include "flags.h"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <filesystem>
 #include <map>
 #include <random>
 
 #include "core/limits.h"
+#include "core/words.h"
 #include "models/adapters.h"
 #include "wording.h"
 
@@ -97,8 +96,7 @@ std::string dtype_name(const std::string& text) {
       {"bfloat16", "bf16"}, {"float32", "f32"}, {"float", "f32"}, {"fp32", "f32"},
       {"int8", "q8"},       {"q8_0", "q8"},     {"8bit", "q8"},   {"int4", "q4"},
       {"q4_0", "q4"},       {"q4_1", "q4"},     {"4bit", "q4"},   {"default", "auto"}};
-  std::string name = text;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::string name = lower_ascii(text);
   if (name.starts_with("torch.")) name.erase(0, 6);
   if (name == "f16" || name == "fp16" || name == "float16" || name == "half")
     throw Error(ErrorCode::usage,

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "console.h"
 #include "core/base64.h"
 #include "core/limits.h"
 #include "core/printable.h"
+#include "core/words.h"
 #include "wording.h"
 
 namespace galago::cli {
@@ -19,15 +19,8 @@ constexpr std::array<std::string_view, 24> kEndings = {
     ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
     ".heic", ".heif", ".avif", ".jp2",  ".jxl", ".pdf",  ".svg",  ".ico", ".ppm", ".pgm", ".tga", ".psd"};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 bool has_scheme(std::string_view word, std::string_view scheme) {
-  return lower(word.substr(0, scheme.size())) == scheme;
+  return lower_ascii(word.substr(0, scheme.size())) == scheme;
 }
 
 [[noreturn]] void malformed(const std::string& where, const std::string& got, const std::string& expected,
@@ -57,7 +50,7 @@ std::filesystem::path file_of_uri(const std::string& word) {
   std::string_view rest = std::string_view(word).substr(5);
   if (rest.starts_with("//")) {
     const size_t slash = std::min(rest.find('/', 2), rest.size());
-    const std::string host = lower(rest.substr(2, slash - 2));
+    const std::string host = lower_ascii(rest.substr(2, slash - 2));
     if (!host.empty() && host != "localhost")
       throw Error(ErrorCode::usage, {.where = "file: URI",
                                      .got = "the host " + in_quotes(host),
@@ -78,7 +71,7 @@ std::string bytes_of_data_uri(const std::string& word) {
   const std::string form = "data:image/TYPE;base64,BYTES";
   const size_t comma = word.find(',');
   if (comma == std::string::npos) malformed(where, "no comma", form);
-  const std::string type = lower(std::string_view(word).substr(5, comma - 5));
+  const std::string type = lower_ascii(std::string_view(word).substr(5, comma - 5));
   if (!type.starts_with("image/")) malformed(where, in_quotes(type, 60), "a picture: " + form);
   if (!type.ends_with(";base64")) malformed(where, in_quotes(type, 60), "base64: " + form);
   const std::string_view text = std::string_view(word).substr(comma + 1);
@@ -117,7 +110,7 @@ void check_pattern(const std::string& word) {
 }
 
 bool ends_like_picture(const std::string& name) {
-  const std::string small = lower(name);
+  const std::string small = lower_ascii(name);
   return std::any_of(kEndings.begin(), kEndings.end(),
                      [&](std::string_view ending) { return small.ends_with(ending); });
 }

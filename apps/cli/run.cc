@@ -201,6 +201,11 @@ void read_messages(RunFlags& flags) {
                                   return video_of(video_path(word).string(), flags.fps);
                                 }};
   read_conversation(text, piped ? "standard input" : flags.messages, open, flags.request);
+  if (flags.fps && flags.videos.empty())
+    throw Error(ErrorCode::usage, {.where = "--fps",
+                                   .got = "no video in the conversation",
+                                   .expected = "one",
+                                   .hint = "it says how many frames of a video make a second"});
 }
 
 int run(RunFlags& flags) {

@@ -5,26 +5,28 @@
 
 #include <string_view>
 
+#include "galago/visibility.h"
+
 namespace galago {
 
 /// Of weights. q8 and q4 are integers in groups of 32 (docs/quantisation.md).
 enum class WeightDtype { as_stored, f32, bf16, q8, q4 };
 /// "auto" (as_stored), "f32", "bf16", "q8", "q4".
-const char* to_string(WeightDtype dtype) noexcept;
-WeightDtype weight_dtype(std::string_view word);
+GALAGO_API const char* to_string(WeightDtype dtype) noexcept;
+GALAGO_API WeightDtype weight_dtype(std::string_view word);
 
 /// In what products of many rows, those with pictures and prompts, multiply; sums are float32 either way.
 /// bf16 rounds both operands, and is up to twice as fast on a processor with AVX512_BF16; on others it
 /// changes nothing.
 enum class ComputeDtype { f32, bf16 };
 /// "f32", "bf16".
-const char* to_string(ComputeDtype dtype) noexcept;
-ComputeDtype compute_dtype(std::string_view word);
+GALAGO_API const char* to_string(ComputeDtype dtype) noexcept;
+GALAGO_API ComputeDtype compute_dtype(std::string_view word);
 
 /// Of what the decoder remembers of each position: f16 takes half the memory (docs/memory.md).
 enum class KvCacheDtype { f32, f16 };
 /// "f32", "f16".
-const char* to_string(KvCacheDtype dtype) noexcept;
-KvCacheDtype kv_cache_dtype(std::string_view word);
+GALAGO_API const char* to_string(KvCacheDtype dtype) noexcept;
+GALAGO_API KvCacheDtype kv_cache_dtype(std::string_view word);
 
 }  // namespace galago

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "galago/galago.h"
+#include "galago/visibility.h"
 
 namespace galago {
 
@@ -70,7 +71,7 @@ struct Classification {
 };
 
 /// A loaded dual encoder. Cheap to copy; const and safe to use from several threads at once.
-class EmbeddingModel {
+class GALAGO_API EmbeddingModel {
  public:
   /// A Hugging Face directory of model_type siglip. Errors: not_found, model_invalid, model_unsupported (a
   /// model that answers questions is for galago::Model), resource.
@@ -98,7 +99,7 @@ class EmbeddingModel {
                           const ClassifyOptions& options = {}) const;
 
  private:
-  struct State;
+  struct GALAGO_LOCAL State;
   explicit EmbeddingModel(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
 };

@@ -6,6 +6,8 @@
 #include <exception>
 #include <string>
 
+#include "galago/visibility.h"
+
 namespace galago {
 
 /// What kind of failure it is; decides the exit code and whether a retry can help.
@@ -29,11 +31,11 @@ enum class ErrorCode {
 };
 
 /// The code's name as written in logs and JSON, e.g. "model_invalid".
-const char* to_string(ErrorCode code) noexcept;
+GALAGO_API const char* to_string(ErrorCode code) noexcept;
 /// The process exit code of the command line, after sysexits(3).
-int exit_code(ErrorCode code) noexcept;
+GALAGO_API int exit_code(ErrorCode code) noexcept;
 /// The HTTP status a server answers with; 0 where there is none.
-int http_status(ErrorCode code) noexcept;
+GALAGO_API int http_status(ErrorCode code) noexcept;
 
 /// The parts of an error. Empty parts are left out of the message.
 struct ErrorParts {
@@ -44,7 +46,7 @@ struct ErrorParts {
 };
 
 /// The only exception type that the library throws on something a user, file or request can cause.
-class Error : public std::exception {
+class GALAGO_API Error : public std::exception {
  public:
   Error(ErrorCode code, ErrorParts parts);
 

@@ -22,14 +22,15 @@
 #include "galago/dtype.h"
 #include "galago/error.h"
 #include "galago/options.h"
+#include "galago/visibility.h"
 
 namespace galago {
 
 /// The library's version, e.g. "0.1.0".
-const char* version() noexcept;
+GALAGO_API const char* version() noexcept;
 
 /// A decoded picture. Cheap to copy, immutable.
-class Image {
+class GALAGO_API Image {
  public:
   /// A JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file (first frame), told by its content. Errors:
   /// not_found, input_invalid, input_too_large, unsupported_media.
@@ -45,7 +46,7 @@ class Image {
   /// The pixels, height x width x 3.
   std::span<const uint8_t> pixels() const;
 
-  struct Data;
+  struct GALAGO_LOCAL Data;
   /// For the library itself.
   const Data& data() const { return *data_; }
 
@@ -59,7 +60,7 @@ struct FfmpegOptions;
 
 /// Frames in order at a steady rate. Cheap to copy, immutable; frames of files are decoded when they are
 /// asked about, and only those that the model sees.
-class Video {
+class GALAGO_API Video {
  public:
   /// An animated GIF or WebP file, or a folder of pictures in the order of their names. fps is needed for a
   /// folder; for a file it replaces the file's own times. Errors: not_found, usage (fps), input_invalid,
@@ -79,7 +80,7 @@ class Video {
   double fps() const;
   double seconds() const;  ///< length
 
-  struct Data;
+  struct GALAGO_LOCAL Data;
   /// For the library itself.
   const Data& data() const { return *data_; }
 
@@ -229,7 +230,7 @@ struct Capabilities {
 };
 
 /// A loaded model. Cheap to copy; const and safe to use from several threads at once.
-class Model {
+class GALAGO_API Model {
  public:
   /// A Hugging Face model directory as it is. Errors: not_found, model_invalid, model_unsupported, resource.
   static Model load(const std::filesystem::path& directory, const LoadOptions& options = {});
@@ -265,7 +266,7 @@ class Model {
   /// give the same answers. Reads all weights when it is first called.
   std::string digest() const;
 
-  struct State;
+  struct GALAGO_LOCAL State;
   /// For the library itself.
   const std::shared_ptr<const State>& state() const { return state_; }
 

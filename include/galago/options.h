@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "galago/visibility.h"
+
 namespace galago {
 
 /// How the next token is chosen and when to stop. The defaults are greedy decoding.
@@ -53,7 +55,7 @@ struct SchedulerOptions {
 
 /// Why the answer ended.
 enum class FinishReason { stop, length, cancelled };
-const char* to_string(FinishReason reason) noexcept;
+GALAGO_API const char* to_string(FinishReason reason) noexcept;
 
 /// One streamed piece of an answer.
 struct StreamPiece {

@@ -11,14 +11,15 @@
 #include <optional>
 
 #include "galago/galago.h"
+#include "galago/visibility.h"
 
 namespace galago {
 
 /// A request on its way. One thread at a time reads it; cancel() may be called from any. Going away cancels
 /// the request.
-class Handle {
+class GALAGO_API Handle {
  public:
-  struct State;
+  struct GALAGO_LOCAL State;
   explicit Handle(std::unique_ptr<State> state);
   Handle(Handle&&) noexcept;
   Handle& operator=(Handle&&) noexcept;
@@ -45,7 +46,7 @@ class Handle {
 
 /// Answers requests of one model side by side. Safe to use from several threads. Each answer is the one that
 /// the request gets alone, bit for bit (with a prefix cache: but for rounding).
-class Scheduler {
+class GALAGO_API Scheduler {
  public:
   /// Error{usage} for options out of their range.
   explicit Scheduler(const Model& model, const SchedulerOptions& options = {});
@@ -62,7 +63,7 @@ class Scheduler {
   int64_t size() const;
 
  private:
-  struct State;
+  struct GALAGO_LOCAL State;
   std::unique_ptr<State> state_;
 };
 

@@ -1,36 +1,33 @@
 // The words of galago/dtype.h; a word's place in its list is the value of its enum.
 #include "galago/dtype.h"
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 
+#include "core/words.h"
 #include "galago/error.h"
 
 namespace galago {
 namespace {
 
-constexpr std::array<const char*, 5> kWeights = {"auto", "f32", "bf16", "q8", "q4"};
-constexpr std::array<const char*, 2> kCompute = {"f32", "bf16"};
-constexpr std::array<const char*, 2> kKvCache = {"f32", "f16"};
+constexpr std::array<std::string_view, 5> kWeights = {"auto", "f32", "bf16", "q8", "q4"};
+constexpr std::array<std::string_view, 2> kCompute = {"f32", "bf16"};
+constexpr std::array<std::string_view, 2> kKvCache = {"f32", "f16"};
 
-template <size_t N>
-std::string all(const std::array<const char*, N>& words) {
-  std::string text;
-  for (size_t i = 0; i < N; ++i) text += (i == 0 ? "" : i + 1 == N ? " or " : ", ") + std::string(words[i]);
-  return text;
+template <class Dtype>
+Dtype parse(std::string_view word, std::span<const std::string_view> words, const char* option) {
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found == words.end())
+    throw Error(ErrorCode::usage, {.where = option, .got = std::string(word), .expected = listed(words)});
+  return static_cast<Dtype>(found - words.begin());
 }
 
-template <class Dtype, size_t N>
-Dtype parse(std::string_view word, const std::array<const char*, N>& words, const char* option) {
-  for (size_t i = 0; i < N; ++i)
-    if (word == words[i]) return static_cast<Dtype>(i);
-  throw Error(ErrorCode::usage, {.where = option, .got = std::string(word), .expected = all(words)});
-}
-
-template <class Dtype, size_t N>
-const char* word_of(Dtype dtype, const std::array<const char*, N>& words) {
+template <class Dtype>
+const char* word_of(Dtype dtype, std::span<const std::string_view> words) {
   const auto place = static_cast<size_t>(dtype);
-  return place < N ? words[place] : "unknown";
+  return place < words.size() ? words[place].data() : "unknown";
 }
 
 }  // namespace

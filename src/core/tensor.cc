@@ -3,13 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 
-#include <sys/mman.h>
-
+#include "core/aligned_memory.h"
 #include "core/checked.h"
 #include "core/half.h"
+#include "core/words.h"
 #include "galago/error.h"
 
 namespace galago {
@@ -44,21 +43,6 @@ T load(const std::byte* p) {
   return value;
 }
 
-/// Aligned memory of at least `bytes`; null without. Large blocks ask for large pages: a processor remembers
-/// the places of some thousand pages only, and reading on beyond them costs a fifth of the bandwidth.
-void* allocate(int64_t bytes) noexcept {
-  constexpr int64_t kAlign = 64, kPage = int64_t{2} << 20;
-  const int64_t align = bytes < 2 * kPage ? kAlign : kPage;
-  const auto padded = checked_add(bytes, kAlign - 1);
-  if (!padded) return nullptr;
-  void* memory = nullptr;
-  if (posix_memalign(&memory, static_cast<size_t>(align), static_cast<size_t>(*padded)) != 0) return nullptr;
-#ifdef MADV_HUGEPAGE
-  if (align == kPage) madvise(memory, static_cast<size_t>(bytes / kPage * kPage), MADV_HUGEPAGE);  // a wish
-#endif
-  return memory;
-}
-
 }  // namespace
 
 int64_t size_of(DType dtype) noexcept { return kDTypes[static_cast<size_t>(dtype)].bytes; }
@@ -68,6 +52,12 @@ std::optional<DType> dtype_from_name(std::string_view name) noexcept {
   for (const DTypeRow& row : kDTypes)
     if (name == row.name) return row.dtype;
   return std::nullopt;
+}
+
+std::string listed(std::span<const DType> dtypes) {
+  std::vector<std::string_view> names;
+  for (const DType dtype : dtypes) names.emplace_back(to_string(dtype));
+  return listed(names);
 }
 
 std::string to_string(const Shape& shape) {
@@ -117,7 +107,7 @@ float element(const TensorView& view, int64_t i) {
 Tensor::Tensor(Shape shape) : shape_(std::move(shape)) {
   const auto count = element_count(shape_);
   const auto bytes = count ? checked_mul<int64_t>(*count, sizeof(float)) : std::nullopt;
-  void* const memory = bytes ? allocate(*bytes) : nullptr;
+  void* const memory = bytes ? allocate_aligned(*bytes) : nullptr;
   if (!memory)
     throw Error(ErrorCode::resource,
                 {.where = "memory for a tensor " + to_string(shape_), .got = "no memory"});
@@ -125,7 +115,7 @@ Tensor::Tensor(Shape shape) : shape_(std::move(shape)) {
   data_.reset(static_cast<float*>(memory));
 }
 
-void Tensor::Free::operator()(float* p) const noexcept { std::free(p); }
+void Tensor::Free::operator()(float* p) const noexcept { free_aligned(p); }
 
 void Tensor::reshape(Shape shape) {
   if (element_count(shape) != size_)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ int64_t size_of(DType dtype) noexcept;
 const char* to_string(DType dtype) noexcept;
 /// The type of a safetensors name; nothing when it is unknown.
 std::optional<DType> dtype_from_name(std::string_view name) noexcept;
+/// Their names: "F32, F16 or BF16".
+std::string listed(std::span<const DType> dtypes);
 
 /// Sizes of a tensor's dimensions, outermost first.
 using Shape = std::vector<int64_t>;

@@ -18,14 +18,6 @@ namespace {
 constexpr std::array kFloats = {DType::f32, DType::f16, DType::bf16};
 constexpr std::array kHalf = {DType::f16};
 
-/// "F32, F16 or BF16".
-std::string list_of(std::span<const DType> types) {
-  std::string text;
-  for (size_t i = 0; i < types.size(); ++i)
-    text += (i == 0 ? "" : i + 1 < types.size() ? ", " : " or ") + std::string(to_string(types[i]));
-  return text;
-}
-
 /// Buffers that the reference computes anew and does not look for: older versions saved them.
 bool is_buffer(const std::string& name) {
   constexpr std::array<std::string_view, 4> kBuffers = {"rotary_emb.inv_freq", "rotary_emb.cos_cached",
@@ -73,7 +65,7 @@ const std::byte* Binder::take(const std::string& name, const Shape& expected, st
   else if (view->shape != expected)
     fault("shape of " + name + ": got " + to_string(view->shape) + ", expected " + to_string(expected));
   else if (std::find(types.begin(), types.end(), view->dtype) == types.end())
-    fault("type of " + name + ": got " + to_string(view->dtype) + ", expected " + list_of(types));
+    fault("type of " + name + ": got " + to_string(view->dtype) + ", expected " + listed(types));
   else
     return checkpoint_.read(name).data;
   return nullptr;

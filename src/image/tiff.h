@@ -1,5 +1,5 @@
 // One open TIFF file and what its first directory says of the samples. In: the bytes of a file. Out:
-// libtiff's handle, silent and bounded, and the layout of a row. Used by tiff.cc and tiff_rows.cc alone.
+// libtiff's handle, silent and bounded, and the layout of a row. Used by tiff*.cc alone.
 // Reference: Pillow 12.3 TiffImagePlugin.py, whose table of modes says which layouts are read.
 #pragma once
 
@@ -7,6 +7,7 @@
 
 #include <array>
 #include <memory>
+#include <string>
 
 #include "image/decoders.h"
 
@@ -40,6 +41,27 @@ struct CloseTiff {
   void operator()(TIFF* tiff) const { TIFFClose(tiff); }
 };
 using TiffHandle = std::unique_ptr<TIFF, CloseTiff>;
+
+/// Bytes that a file may make libtiff hold besides its pixels.
+inline constexpr int64_t kTiffSpareBytes = 64 << 20;
+
+/// The file behind a handle that reports into `memory`, which outlives it. Error{input_invalid}.
+TiffHandle open_tiff(TiffMemory& memory, const EncodedImage& file);
+/// A field of the directory, its default where the format has one, or `otherwise`.
+template <typename Value>
+Value tiff_field(TIFF* tiff, uint32_t tag, Value otherwise) {
+  Value value = otherwise;
+  return TIFFGetFieldDefaulted(tiff, tag, &value) == 1 ? value : otherwise;
+}
+/// What the directory says of the samples. Error{input_invalid}, Error{input_too_large}, or
+/// Error{unsupported_media} for what Pillow does not read either.
+TiffLayout read_tiff_layout(TIFF* tiff, const EncodedImage& file);
+/// 1 to 8, of the tag or of XMP; 1 without.
+int tiff_orientation(TIFF* tiff);
+/// Error{input_invalid} with the fault that libtiff reported.
+[[noreturn]] void throw_tiff_fault(const TiffMemory& memory, const EncodedImage& file);
+/// Error{unsupported_media}: "a TIFF " and `what`.
+[[noreturn]] void throw_tiff_variant(const EncodedImage& file, const std::string& what);
 
 /// `count` pixels of one row as RGB8. `planes` are the row's samples: one pointer, or one for each sample of
 /// a pixel when they lie apart.

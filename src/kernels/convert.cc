@@ -3,7 +3,6 @@
 // threads; the same bytes on every machine. docs/quantisation.md works an example by hand.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -121,20 +120,13 @@ void groups_of_row(const float* row, WeightFormat format, int64_t group, int64_t
   }
 }
 
-/// Nearest, ties to even; a NaN stays one.
-uint16_t to_bf16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 void floats_of_row(const float* row, WeightFormat format, int64_t count, std::byte* to) {
   if (format == WeightFormat::f32) {
     std::memcpy(to, row, static_cast<size_t>(count) * sizeof(float));
     return;
   }
   for (int64_t i = 0; i < count; ++i)
-    store_half(to, i, format == WeightFormat::f16 ? galago::to_f16(row[i]) : to_bf16(row[i]));
+    store_half(to, i, format == WeightFormat::f16 ? galago::to_f16(row[i]) : galago::to_bf16(row[i]));
 }
 
 /// Up to kPanelRows rows of planes as one panel, whose memory is zero.

@@ -15,10 +15,10 @@ Json turn(const std::string& role, Json content) { return {{"role", role}, {"con
 Json picture_part() { return {{"type", "image"}, {"path", data_path("pictures/shapes_100x80.png")}}; }
 Json text_part(const std::string& text) { return {{"type", "text"}, {"text", text}}; }
 
-Finished run_file(const std::string& content) {
+Finished run_file(const std::string& content, const std::vector<std::string>& more = {}) {
   const TempDir directory;
   const auto file = directory.add("chat.json", content);
-  return galago(kRun + std::vector<std::string>{"--messages", file});
+  return galago(kRun + std::vector<std::string>{"--messages", file} + more);
 }
 
 TEST(Messages, OneTurnIsTheQuestionItself) {
@@ -69,6 +69,13 @@ TEST(Messages, WhatIsWrongIsNamed) {
   }
   const Finished both = galago(kRun + std::vector<std::string>{"--messages", "x.json", "-p", "a"});
   EXPECT_EQ(both.code, 64) << both.err;
+}
+
+TEST(Messages, ARateNeedsAVideo) {
+  const Json chat = {turn("user", {picture_part(), text_part("What is this?")})};
+  const Finished finished = run_file(chat.dump(), {"--fps", "2"});
+  EXPECT_EQ(finished.code, 64) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr("--fps: got no video in the conversation"));
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"lora_two", "gguf_smollm2", {{"smollm2_all", 0.5}, {"smollm2_table", 1}}, 4},
                     Case{"lora_smolvlm", "gguf_smolvlm", {{"smolvlm", 1}}, 11},
                     Case{"lora_dora", "text_mistral", {{"mistral_dora", 1}}, 4}),
-    [](const auto& info) { return std::string(info.param.golden) + "_" + info.param.model; });
+    [](const auto& row) { return std::string(row.param.golden) + "_" + row.param.model; });
 
 }  // namespace
 }  // namespace galago

@@ -66,6 +66,12 @@ class CheckIncludes(unittest.TestCase):
         self.assertIn("image only", self.only("include/galago/a.h", "#include <png.h>\n"))
         self.assertIn("apps and tests only", self.only("src/core/a.cc", "#include <gtest/gtest.h>\n"))
 
+    def test_headers_of_the_system_stay_where_another_replaces_them(self):
+        for name in ("src/models/a.cc", "src/core/tensor.cc", "src/kernels/cpu/gemv.cc", "include/galago/a.h"):
+            self.assertIn("is the system's", self.only(name, "#include <unistd.h>\n"))
+        for name in ("src/io/a.cc", "src/ffmpeg/a.cc", "src/core/aligned_memory.cc", "src/kernels/pool.cc"):
+            self.assertEqual(self.check({name: "#include <sys/mman.h>\n#include <cstdlib>\n"}), [])
+
     def test_public_headers_include_public_headers(self):
         self.assertIn("public headers", self.only("include/galago/a.h", '#include "core/tensor.h"\n'))
 

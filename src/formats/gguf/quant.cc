@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/half.h"
+#include "core/words.h"
 #include "formats/gguf/blocks.h"
 
 namespace galago {
@@ -94,10 +95,9 @@ void dequantise(GgmlType type, const std::byte* data, int64_t count, float* out)
 }
 
 std::string ggml_types_read() {
-  std::string names;
-  for (const TypeRow& row : kTypes)
-    names += (names.empty() ? "" : &row == &kTypes.back() ? " or " : ", ") + std::string(row.block.name);
-  return names;
+  std::vector<std::string_view> names;
+  for (const TypeRow& row : kTypes) names.emplace_back(row.block.name);
+  return listed(names);
 }
 
 std::optional<WeightFormat> same_format(GgmlType type) noexcept {

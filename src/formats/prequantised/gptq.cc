@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/words.h"
 #include "formats/config/config_fields.h"
 #include "formats/prequantised/packed_weights.h"
 #include "galago/error.h"
@@ -19,12 +20,6 @@ namespace {
 constexpr int64_t kMostGroup = 1 << 20;
 // Which of eight outputs each 4 bits of an AWQ word hold, from the lowest.
 constexpr std::array<int, 8> kAwqPlaces = {0, 4, 1, 5, 2, 6, 3, 7};
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
 
 /// Inputs that share a scale; -1 in the file: all.
 int64_t group_size(const JsonField& settings, int64_t in) {
@@ -144,7 +139,7 @@ void unpack_gptq(Checkpoint& checkpoint, const JsonField& settings) {
   const auto bits = static_cast<int>(settings.at("bits").integer(2, 8));
   if (bits != 2 && bits != 3 && bits != 4 && bits != 8) settings.at("bits").unsupported("2, 3, 4 or 8");
   const auto format = first_of(settings, {"checkpoint_format", "format"});
-  const std::string name = format ? lower(format->string()) : "gptq";
+  const std::string name = format ? lower_ascii(format->string()) : "gptq";
   if (name != "gptq" && name != "gptq_v2") format->unsupported("gptq or gptq_v2");
   for (const std::string& module_name : modules_with(checkpoint, "qweight")) {
     PackedModule module(checkpoint, module_name);
@@ -156,7 +151,7 @@ void unpack_awq(Checkpoint& checkpoint, const JsonField& settings) {
   const auto bits = first_of(settings, {"bits", "w_bit"});
   if (bits && bits->integer(1, 16) != 4) bits->unsupported("4");
   const auto version = first_of(settings, {"version", "format"});
-  if (version && lower(version->string()) != "gemm") version->unsupported("gemm");
+  if (version && lower_ascii(version->string()) != "gemm") version->unsupported("gemm");
   for (const std::string& name : modules_with(checkpoint, "qweight")) {
     PackedModule module(checkpoint, name);
     unpack_awq_module(module, settings);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -18,12 +17,6 @@
 namespace galago {
 namespace {
 
-uint16_t bits_of_bf16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 /// As arithmetic has it: what is too large is infinite.
 uint16_t bits_of_f16(float value) {
   constexpr float kBeyond = 65520;  // halfway from the largest number to the next
@@ -31,17 +24,11 @@ uint16_t bits_of_f16(float value) {
   return to_f16(value);
 }
 
-std::string list_of(std::initializer_list<DType> types) {
-  std::string text;
-  for (const DType type : types) text += (text.empty() ? "" : ", ") + std::string(to_string(type));
-  return text;
-}
-
 }  // namespace
 
 float rounded(float value, DType dtype) noexcept {
   if (dtype == DType::f16) return from_f16(bits_of_f16(value));
-  return dtype == DType::bf16 ? from_bf16(bits_of_bf16(value)) : value;
+  return dtype == DType::bf16 ? from_bf16(to_bf16(value)) : value;
 }
 
 uint32_t bits_at(const std::byte* words, int64_t i, int bits, int64_t stride) noexcept {
@@ -73,7 +60,7 @@ std::optional<TensorView> PackedModule::find(const char* suffix, std::initialize
   if (!found) return std::nullopt;
   TensorView view = *found;
   if (std::find(types.begin(), types.end(), view.dtype) == types.end())
-    fail(suffix, std::string("type ") + to_string(view.dtype), list_of(types));
+    fail(suffix, std::string("type ") + to_string(view.dtype), listed(types));
   if (view.count() == 0 || !view.data) fail(suffix, "no numbers", "a tensor with data");
   keepers_.push_back(checkpoint_.remove(full));
   return view;
@@ -81,7 +68,7 @@ std::optional<TensorView> PackedModule::find(const char* suffix, std::initialize
 
 TensorView PackedModule::take(const char* suffix, std::initializer_list<DType> types) {
   if (auto view = find(suffix, types)) return std::move(*view);
-  fail(suffix, "no such tensor", list_of(types) + " numbers");
+  fail(suffix, "no such tensor", listed(types) + " numbers");
 }
 
 void PackedModule::expect(const char* suffix, const TensorView& view, const Shape& shape) const {
@@ -109,7 +96,7 @@ void PackedModule::add(PackedMatrix matrix) const {
         const auto halves = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(count));
         for (int64_t i = 0; i < count; ++i)
           (*halves)[static_cast<size_t>(i)] =
-              matrix.dtype == DType::f16 ? bits_of_f16(floats->data()[i]) : bits_of_bf16(floats->data()[i]);
+              matrix.dtype == DType::f16 ? bits_of_f16(floats->data()[i]) : to_bf16(floats->data()[i]);
         return std::shared_ptr<const std::byte>(halves, reinterpret_cast<const std::byte*>(halves->data()));
       });
 }

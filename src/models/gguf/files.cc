@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/limits.h"
+#include "core/words.h"
 #include "galago/error.h"
 #include "models/gguf/parts.h"
 
@@ -19,15 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kImageToken = "<image>";
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
-bool named_gguf(const fs::path& path) { return lower(path.extension().string()) == ".gguf"; }
+bool named_gguf(const fs::path& path) { return lower_ascii(path.extension().string()) == ".gguf"; }
 bool named_mmproj(const fs::path& path) {
-  return lower(path.filename().string()).find("mmproj") != std::string::npos;
+  return lower_ascii(path.filename().string()).find("mmproj") != std::string::npos;
 }
 
 /// Regular .gguf files of a directory, by name; of a file in parts the first that is there.

@@ -8,6 +8,7 @@
 
 #include "core/limits.h"
 #include "core/printable.h"
+#include "core/words.h"
 #include "formats/json.h"
 #include "galago/error.h"
 #include "text/jinja/interpreter.h"
@@ -166,9 +167,8 @@ bool writes_content(const jinja::Block& block, ContentForm form, bool with_syste
   messages.push_back({"user", {{ContentPart::Type::text, std::string(kProbe)}}});
   try {
     const TemplateContext context{.bos_token = "<s>", .eos_token = "</s>"};
-    std::string text = render_as(block, "", form, messages, context, meter).text();
-    for (char& c : text)  // a template may change the case
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    // A template may change the case.
+    const std::string text = lower_ascii(render_as(block, "", form, messages, context, meter).text());
     const size_t at = text.find(kProbe);
     return at != std::string::npos && !(at >= 9 && text.compare(at - 9, 7, "'text':") == 0) &&
            !(at >= 9 && text.compare(at - 9, 7, "\"text\":") == 0);

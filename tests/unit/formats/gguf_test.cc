@@ -152,7 +152,9 @@ TEST(GgmlBlocks, AnyBytesAreABlock) {
       const std::vector<std::byte> bytes(static_cast<size_t>(block.bytes), std::byte{fill});
       std::vector<float> got(static_cast<size_t>(block.elements), 7.0F);
       dequantise(*type, bytes.data(), block.elements, got.data());
-      if (fill == 0x00) EXPECT_THAT(got, testing::Each(testing::Ne(7.0F))) << block.name;
+      if (fill == 0x00) {
+        EXPECT_THAT(got, testing::Each(testing::Ne(7.0F))) << block.name;
+      }
     }
   }
 }

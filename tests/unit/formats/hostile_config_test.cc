@@ -1,29 +1,15 @@
 // Broken and hostile settings, one case a line: the exact code, and the file and field named in the text.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <ostream>
-
 #include "formats/config/config.h"
-#include "support/temporary_files.h"
+#include "support/damaged_settings.h"
 
 namespace galago {
 namespace {
 
-using testing::HasSubstr;
-
-constexpr auto kInvalid = ErrorCode::model_invalid;
-constexpr auto kUnsupported = ErrorCode::model_unsupported;
-constexpr auto kTooLarge = ErrorCode::input_too_large;
-
-struct ConfigCase {
-  const char* name;
-  std::string json;  ///< the whole file
-  ErrorCode code;
-  std::string names;  ///< what the text holds after the file's name
-};
-
-void PrintTo(const ConfigCase& test, std::ostream* out) { *out << test.name; }
+using test::case_name;
+using test::ConfigCase;
+using test::kInvalid;
+using test::kTooLarge;
+using test::kUnsupported;
 
 /// config.json with these members in text_config, vision_config or at the top.
 std::string text(const std::string& members) {
@@ -178,41 +164,27 @@ const ConfigCase kGenerationCases[] = {
     {"Broken", "{", kInvalid, "line 1"},
 };
 
-class HostileConfig : public testing::TestWithParam<ConfigCase> {
- protected:
-  /// The case's error, after checking that little memory was taken and that the text names the file.
-  void expect(const std::string& file, const std::function<void()>& parse) {
-    const test::AllocationWatch watch;
-    const Error error = test::error_of(parse);
-    EXPECT_LT(watch.total(), 1 << 20);
-    EXPECT_STREQ(to_string(error.code()), to_string(GetParam().code));
-    EXPECT_TRUE(error.where().starts_with(file)) << error.where();
-    EXPECT_THAT(error.what(), HasSubstr(": " + GetParam().names));
-    EXPECT_LT(std::string(error.what()).size(), 500u);
-  }
-};
-
-class HostileModelConfig : public HostileConfig {};
-class HostilePreprocessorConfig : public HostileConfig {};
-class HostileProcessorConfig : public HostileConfig {};
-class HostileGenerationConfig : public HostileConfig {};
+class HostileModelConfig : public testing::TestWithParam<ConfigCase> {};
+class HostilePreprocessorConfig : public testing::TestWithParam<ConfigCase> {};
+class HostileProcessorConfig : public testing::TestWithParam<ConfigCase> {};
+class HostileGenerationConfig : public testing::TestWithParam<ConfigCase> {};
 
 TEST_P(HostileModelConfig, IsRefused) {
-  expect("dir/config.json", [] { parse_idefics3_config(GetParam().json, "dir/config.json"); });
+  expect_refused(GetParam(), "dir/config.json",
+                 [] { parse_idefics3_config(GetParam().json, "dir/config.json"); });
 }
 TEST_P(HostilePreprocessorConfig, IsRefused) {
-  expect("preprocessor_config.json",
-         [] { parse_preprocessor_config(GetParam().json, "preprocessor_config.json"); });
+  expect_refused(GetParam(), "preprocessor_config.json",
+                 [] { parse_preprocessor_config(GetParam().json, "preprocessor_config.json"); });
 }
 TEST_P(HostileProcessorConfig, IsRefused) {
-  expect("processor_config.json", [] { parse_processor_config(GetParam().json, "processor_config.json"); });
+  expect_refused(GetParam(), "processor_config.json",
+                 [] { parse_processor_config(GetParam().json, "processor_config.json"); });
 }
 TEST_P(HostileGenerationConfig, IsRefused) {
-  expect("generation_config.json",
-         [] { parse_generation_config(GetParam().json, "{}", "generation_config.json"); });
+  expect_refused(GetParam(), "generation_config.json",
+                 [] { parse_generation_config(GetParam().json, "{}", "generation_config.json"); });
 }
-
-std::string case_name(const testing::TestParamInfo<ConfigCase>& test) { return test.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(Cases, HostileModelConfig, testing::ValuesIn(kModelCases), case_name);
 INSTANTIATE_TEST_SUITE_P(Cases, HostilePreprocessorConfig, testing::ValuesIn(kPreprocessorCases), case_name);

@@ -5,13 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ostream>
-
-#include "support/temporary_files.h"
+#include "support/damaged_settings.h"
 
 namespace galago {
 namespace {
 
+using test::case_name;
+using test::ConfigCase;
+using test::kInvalid;
+using test::kUnsupported;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -120,24 +122,6 @@ TEST(LlavaNextProcessorConfig, AbsentKeysSayNothing) {
   EXPECT_EQ(config.image_token, "<image>");
 }
 
-constexpr auto kInvalid = ErrorCode::model_invalid;
-constexpr auto kUnsupported = ErrorCode::model_unsupported;
-
-struct ConfigCase {
-  const char* name;
-  std::string members;
-  ErrorCode code;
-  std::string names;  ///< what the text holds
-};
-
-void PrintTo(const ConfigCase& test, std::ostream* out) { *out << test.name; }
-
-void expect(const ConfigCase& test, const std::function<void()>& parse) {
-  const Error error = test::error_of(parse);
-  EXPECT_EQ(error.code(), test.code) << error.what();
-  EXPECT_THAT(error.what(), HasSubstr(test.names));
-}
-
 // More sizes than are allowed.
 std::string many_pinpoints() {
   std::string list = "[[1,1]";
@@ -151,7 +135,7 @@ const ConfigCase kModelCases[] = {
     {"TowerTypeNumber", R"("vision_config":{"model_type":1})", kInvalid, "vision_config.model_type: got 1"},
     {"VisionConfigList", R"("vision_config":[])", kInvalid, "vision_config: got []"},
     {"VisionActUnknown", R"("vision_config":{"hidden_act":"mish"})", kUnsupported,
-     "hidden_act: got \"mish\""},
+     "vision_config.hidden_act: got \"mish\""},
     {"TextUnknown", R"("text_config":{"model_type":"qwen2"})", kUnsupported, "text_config.model_type"},
     {"TextConfigText", R"("text_config":"llama")", kInvalid, "text_config"},
     {"ImageTokenBeyondVocabulary", R"("image_token_index":32000,"text_config":{"vocab_size":32000})",
@@ -168,7 +152,7 @@ const ConfigCase kModelCases[] = {
     {"LayersTooMany",
      R"("vision_config":{"hidden_size":1048576,"num_attention_heads":1},)"
      R"("vision_feature_layer":[1,1])",
-     kInvalid, "expected 1 to 1 layers"},
+     kInvalid, "vision_feature_layer: got [1, 1], expected 1 to 1 layers"},
     {"StrategyUnknown", R"("vision_feature_select_strategy":"cls")", kInvalid,
      "vision_feature_select_strategy: got \"cls\", expected \"default\" or \"full\""},
     {"StrategyNumber", R"("vision_feature_select_strategy":1)", kInvalid, "vision_feature_select_strategy"},
@@ -177,7 +161,7 @@ const ConfigCase kModelCases[] = {
     {"ProjectorBiasText", R"("multimodal_projector_bias":"yes")", kInvalid, "multimodal_projector_bias"},
     {"PinpointsEmpty", R"("image_grid_pinpoints":[])", kInvalid, "image_grid_pinpoints: got []"},
     {"PinpointsTooMany", R"("image_grid_pinpoints":)" + many_pinpoints(), kInvalid,
-     "a list of 1 to 4096 sizes"},
+     "image_grid_pinpoints: got a list of 4097, expected a list of 1 to 4096 sizes"},
     {"PinpointsObject", R"("image_grid_pinpoints":{})", kInvalid,
      "image_grid_pinpoints: got an object of 0 members"},
     {"PinpointOfThree", R"("image_grid_pinpoints":[[1,2,3]])", kInvalid,
@@ -193,11 +177,14 @@ const ConfigCase kModelCases[] = {
 const ConfigCase kImageCases[] = {
     {"SizeZero", R"("size":0)", kInvalid, "size: got 0"},
     {"SizeHuge", R"("size":{"shortest_edge":65536})", kInvalid, "size.shortest_edge: got 65536"},
-    {"SizeLongestEdge", R"("size":{"longest_edge":336})", kUnsupported, "expected shortest_edge alone"},
-    {"SizeBothEdges", R"("size":{"shortest_edge":3,"longest_edge":9})", kUnsupported, "shortest_edge alone"},
+    {"SizeLongestEdge", R"("size":{"longest_edge":336})", kUnsupported,
+     "size: got an object of 1 members, expected shortest_edge alone"},
+    {"SizeBothEdges", R"("size":{"shortest_edge":3,"longest_edge":9})", kUnsupported,
+     "size: got an object of 2 members, expected shortest_edge alone"},
     {"SizeHeightAlone", R"("size":{"height":336})", kUnsupported, "size: got an object of 1 members"},
     {"SizeList", R"("size":[336,336])", kInvalid, "size: got [336, 336]"},
-    {"CropShortestEdge", R"("crop_size":{"shortest_edge":336})", kUnsupported, "expected height and width"},
+    {"CropShortestEdge", R"("crop_size":{"shortest_edge":336})", kUnsupported,
+     "crop_size: got an object of 1 members, expected height and width"},
     {"CropNegative", R"("crop_size":{"height":-1,"width":1})", kInvalid, "crop_size.height: got -1"},
     {"ResampleMks2021", R"("resample":7)", kUnsupported, "resample: got 7"},
     {"StdZero", R"("image_std":[1,0,1])", kInvalid, "image_std"},
@@ -220,16 +207,15 @@ class HostileLlavaImages : public testing::TestWithParam<ConfigCase> {};
 class HostileLlavaProcessor : public testing::TestWithParam<ConfigCase> {};
 
 TEST_P(HostileLlavaModel, IsRefused) {
-  expect(GetParam(), [] { model_of(GetParam().members); });
+  expect_refused(GetParam(), "config.json", [] { model_of(GetParam().json); });
 }
 TEST_P(HostileLlavaImages, IsRefused) {
-  expect(GetParam(), [] { images_of(GetParam().members); });
+  expect_refused(GetParam(), "preprocessor_config.json", [] { images_of(GetParam().json); });
 }
 TEST_P(HostileLlavaProcessor, IsRefused) {
-  expect(GetParam(), [] { parse_llava_next_processor_config("{" + GetParam().members + "}", "p.json"); });
+  expect_refused(GetParam(), "p.json",
+                 [] { parse_llava_next_processor_config("{" + GetParam().json + "}", "p.json"); });
 }
-
-std::string case_name(const testing::TestParamInfo<ConfigCase>& test) { return test.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(Cases, HostileLlavaModel, testing::ValuesIn(kModelCases), case_name);
 INSTANTIATE_TEST_SUITE_P(Cases, HostileLlavaImages, testing::ValuesIn(kImageCases), case_name);

@@ -49,7 +49,7 @@ TEST_P(Prequantised, EqualsTheToolsOwnFloats) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tools, Prequantised, testing::ValuesIn(cases()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& row) { return row.param; });
 
 TEST(PrequantisedCases, AreAllThere) { EXPECT_EQ(cases().size(), 25U); }
 

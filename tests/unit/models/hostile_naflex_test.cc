@@ -2,30 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ostream>
-
 #include "formats/config/siglip_config.h"
-#include "galago/embedding.h"
-#include "support/model_files.h"
+#include "support/damaged_models.h"
 
 namespace galago {
 namespace {
 
-using testing::HasSubstr;
-
-constexpr auto kInvalid = ErrorCode::model_invalid;
-constexpr auto kUnsupported = ErrorCode::model_unsupported;
-
-struct EditCase {
-  const char* name;
-  const char* file;
-  std::string old;
-  std::string now;
-  ErrorCode code;
-  std::string names;  ///< what the text holds
-};
-
-void PrintTo(const EditCase& test, std::ostream* out) { *out << test.name; }
+using test::case_name;
+using test::EditCase;
+using test::kInvalid;
+using test::kUnsupported;
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kPixels = "preprocessor_config.json";
@@ -70,17 +56,9 @@ const EditCase kCases[] = {
 
 class DamagedNaflex : public testing::TestWithParam<EditCase> {};
 
-TEST_P(DamagedNaflex, IsRefused) {
-  const EditCase& test = GetParam();
-  const test::ModelCopy model("naflex");
-  model.edit(test.file, test.old, test.now);
-  const Error error = test::error_of([&] { EmbeddingModel::load(model.path()); });
-  EXPECT_EQ(error.code(), test.code) << error.what();
-  EXPECT_THAT(error.what(), HasSubstr(test.names));
-}
+TEST_P(DamagedNaflex, IsRefused) { expect_refused(GetParam(), "naflex"); }
 
-INSTANTIATE_TEST_SUITE_P(Naflex, DamagedNaflex, testing::ValuesIn(kCases),
-                         [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(Naflex, DamagedNaflex, testing::ValuesIn(kCases), case_name);
 
 TEST(NaflexConfig, AbsentKeysAreTheReferences) {
   const SiglipConfig config = parse_siglip2_config(R"({"model_type": "siglip2"})", "config.json");

@@ -3,29 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <ostream>
 
-#include "galago/embedding.h"
-#include "support/model_files.h"
+#include "support/damaged_models.h"
 
 namespace galago {
 namespace {
 
+using test::case_name;
+using test::EditCase;
+using test::kInvalid;
+using test::kUnsupported;
 using testing::HasSubstr;
-
-constexpr auto kInvalid = ErrorCode::model_invalid;
-constexpr auto kUnsupported = ErrorCode::model_unsupported;
-
-struct EditCase {
-  const char* name;
-  const char* file;
-  std::string old;
-  std::string now;
-  ErrorCode code;
-  std::string names;  ///< what the text holds
-};
-
-void PrintTo(const EditCase& test, std::ostream* out) { *out << test.name; }
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kPixels = "preprocessor_config.json";
@@ -112,17 +100,9 @@ const EditCase kCases[] = {
 
 class DamagedFile : public testing::TestWithParam<EditCase> {};
 
-TEST_P(DamagedFile, IsRefused) {
-  const EditCase& test = GetParam();
-  const test::ModelCopy model("siglip");
-  model.edit(test.file, test.old, test.now);
-  const Error error = test::error_of([&] { EmbeddingModel::load(model.path()); });
-  EXPECT_EQ(error.code(), test.code) << error.what();
-  EXPECT_THAT(error.what(), HasSubstr(test.names));
-}
+TEST_P(DamagedFile, IsRefused) { expect_refused(GetParam(), "siglip"); }
 
-INSTANTIATE_TEST_SUITE_P(Siglip, DamagedFile, testing::ValuesIn(kCases),
-                         [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(Siglip, DamagedFile, testing::ValuesIn(kCases), case_name);
 
 Error load_error(const test::ModelCopy& model) {
   return test::error_of([&] { EmbeddingModel::load(model.path()); });
