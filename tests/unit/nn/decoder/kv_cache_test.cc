@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <latch>
 #include <thread>
 
 #include "support/fixtures.h"
@@ -112,23 +114,26 @@ TEST(KvPages, MayBeHeldLongerThanTheirSource) {
 }
 
 TEST(KvPages, ServeSeveralThreads) {
-  KvPages pages(kSmall, 50 * kPageBytes);
+  constexpr int kThreads = 4;
+  KvPages pages(kSmall, 10 * kPageBytes);
+  std::latch all_here(kThreads);
+  std::atomic<bool> mixed_up = false;
   std::vector<std::jthread> threads;
-  for (int t = 0; t < 4; ++t)
-    threads.emplace_back([&pages, t] {
-      std::vector<std::shared_ptr<KvPage>> held;
-      for (int i = 0; i < 3000; ++i) {
-        if (i % 17 == t) held.clear();
-        auto page = pages.take();
-        if (!page) continue;
-        *reinterpret_cast<int*>(page->data()) = t;
-        held.push_back(std::move(page));
-        for (const auto& each : held) ASSERT_EQ(*reinterpret_cast<int*>(each->data()), t);
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&, t] {
+      all_here.arrive_and_wait();
+      for (int i = 0; i < 200'000; ++i) {
+        const auto one = pages.take(), other = pages.take();
+        for (const auto& page : {one, other})
+          if (page) *reinterpret_cast<volatile int*>(page->data()) = t;
+        for (const auto& page : {one, other})
+          if (page && *reinterpret_cast<volatile int*>(page->data()) != t) mixed_up = true;
       }
     });
   threads.clear();
+  EXPECT_FALSE(mixed_up);
   EXPECT_EQ(pages.bytes_in_use(), 0);
-  EXPECT_LE(pages.bytes(), 50 * kPageBytes);
+  EXPECT_LE(pages.bytes(), 10 * kPageBytes);
 }
 
 TEST(KvSequence, GrowsByPages) {
