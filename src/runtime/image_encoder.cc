@@ -128,7 +128,7 @@ PreparedPicture ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
 
 void ImageEncoder::begin(PreparedPicture picture, EncodeCosts costs) {
   add(picture.timings, picture.cache, costs);
-  current_.emplace();
+  current_.emplace(Current{});  // clang 14 finds no default constructor within the class
   Current& now = *current_;
   now.picture = std::move(picture);
   if (now.picture.rows) return;

@@ -1,6 +1,8 @@
 // See the header.
 #include "runtime/request_work.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "runtime/guarded.h"
@@ -31,8 +33,9 @@ void RequestWork::start() {
   place_.pool.add([self = shared_from_this(), prepared = prepared_, encoder = encoder_] {
     std::exception_ptr fault;
     try {
-      encoder->prepare(self->planned_.visuals(), self->planned_.plan(),
-                       [&](PreparedPicture picture) { prepared->give(std::move(picture)); });
+      encoder->prepare(self->planned_.visuals(), self->planned_.plan(), [&](PreparedPicture picture) {
+        self->place_.pool.pause([&] { prepared->give(std::move(picture)); });
+      });
     } catch (const Handover<PreparedPicture>::Closed&) {  // nobody wants them any more
     } catch (...) {
       fault = std::current_exception();
@@ -49,6 +52,10 @@ Work::Encoding RequestWork::encode() {
   const EncodeCosts costs = planned_.costs();
   if (!encoder_->busy()) {
     std::optional<PreparedPicture> next = prepared_->take();
+    if (!next && prepared_->exhausted())
+      throw Error(ErrorCode::internal, {.where = "pictures",
+                                        .got = std::to_string(encoded_.size()),
+                                        .expected = std::to_string(pictures_of(planned_.plan()))});
     if (!next) return Encoding::waiting;
     encoder_->begin(std::move(*next), costs);
     if (encoder_->tiles_done() == 0) report();
@@ -80,8 +87,10 @@ void RequestWork::release() {
   content_.clear();
 }
 
-void RequestWork::report() const {
-  mailbox_->report({.tiles_done = encoder_->tiles_done(),
+// One that was put back encodes some tiles once more, and never says less than before.
+void RequestWork::report() {
+  tiles_told_ = std::max(tiles_told_, encoder_->tiles_done());
+  mailbox_->report({.tiles_done = tiles_told_,
                     .tiles_total = planned_.plan().tiles,
                     .prompt_tokens = std::ssize(planned_.plan().ids)});
 }

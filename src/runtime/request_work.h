@@ -48,7 +48,7 @@ class RequestWork final : public Work, public std::enable_shared_from_this<Reque
 
  private:
   void pack();
-  void report() const;
+  void report();
   void leave();
 
   WorkPlace& place_;
@@ -61,6 +61,7 @@ class RequestWork final : public Work, public std::enable_shared_from_this<Reque
   std::shared_ptr<Handover<PreparedPicture>> prepared_;
   std::shared_ptr<ImageEncoder> encoder_;
   std::vector<EncodedPicture> encoded_;
+  int64_t tiles_told_ = 0;
   Tensor rows_;  // [L, D]
   std::vector<ContentMark> content_;
 };

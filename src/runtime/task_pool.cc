@@ -1,6 +1,8 @@
 // A queue and threads that wait at it.
 #include "runtime/task_pool.h"
 
+#include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -21,31 +23,58 @@ TaskPool::~TaskPool() {
 
 void TaskPool::add(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
-  if (tasks_.size() >= idle_ && threads_.size() < most_) {
-    try {
-      threads_.push_back(quiet_thread([this] { work(); }));
-    } catch (const std::system_error&) {
-      if (threads_.empty())
-        throw Error(ErrorCode::resource, {.where = "threads", .got = "no more to be had"});
-    }
-  }
+  if (tasks_.size() >= idle_ && may_work()) start_thread();
   tasks_.push_back(std::move(task));
-  changed_.notify_one();
+  changed_.notify_all();
+}
+
+void TaskPool::start_thread() {
+  threads_.reserve(threads_.size() + 1);
+  try {
+    threads_.push_back(quiet_thread([this] { work(); }));
+  } catch (const std::system_error&) {
+    if (threads_.empty()) throw Error(ErrorCode::resource, {.where = "threads", .got = "no more to be had"});
+  }
+}
+
+void TaskPool::pause(const std::function<void()>& wait) {
+  {
+    const std::lock_guard lock(mutex_);
+    --working_;
+    try {
+      if (tasks_.size() > idle_ && !closing_) start_thread();
+    } catch (const std::bad_alloc&) {  // one thread more would have been welcome, no more
+    }
+    changed_.notify_all();
+  }
+  std::exception_ptr thrown;
+  try {
+    wait();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return may_work(); });
+  ++working_;
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 void TaskPool::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    changed_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
+    changed_.wait(lock, [this] { return closing_ || (!tasks_.empty() && may_work()); });
     --idle_;
     if (closing_) return;
     std::function<void()> task = std::move(tasks_.front());
     tasks_.pop_front();
+    ++working_;
     lock.unlock();
     task();
     task = nullptr;  // what it holds may be large
     lock.lock();
+    --working_;
+    changed_.notify_all();
   }
 }
 

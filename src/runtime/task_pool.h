@@ -1,5 +1,5 @@
 // A few threads for work beside the loop's own: cutting and scaling pictures. In: tasks. Out: each is run
-// once, in the order in which they came.
+// once, begun in the order in which they came.
 #pragma once
 
 #include <condition_variable>
@@ -14,8 +14,8 @@ namespace galago {
 /// Safe from any thread.
 class TaskPool {
  public:
-  /// At most so many threads, started when there is something for them to do.
-  explicit TaskPool(size_t threads) : most_(threads) {}
+  /// So many tasks at work at a time; threads are started when there is something for them to do.
+  explicit TaskPool(size_t tasks) : most_(tasks) {}
   /// Waits for the tasks that were begun; the others are dropped.
   ~TaskPool();
   TaskPool(const TaskPool&) = delete;
@@ -23,15 +23,21 @@ class TaskPool {
 
   /// A task that does not throw. Error{resource} when there is no thread at all to be had.
   void add(std::function<void()> task);
+  /// Of a task: calls `wait`, which only waits for something, and lets another task work meanwhile. Passes on
+  /// what it throws.
+  void pause(const std::function<void()>& wait);
 
  private:
   void work();
+  void start_thread();
+  bool may_work() const { return working_ < most_; }
 
   const size_t most_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_;
-  size_t idle_ = 0;  // threads that wait
+  size_t idle_ = 0;     // threads that wait for a task
+  size_t working_ = 0;  // tasks that were begun and do not pause
   bool closing_ = false;
   std::vector<std::thread> threads_;
 };
