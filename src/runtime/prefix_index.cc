@@ -38,15 +38,15 @@ Digest key_of(const Digest& parent, const Block& block) {
 }
 
 // Rows that two pages' worth have in common at their beginning; what is before them is the same.
-int64_t common_rows(const Block& a, std::span<const int32_t> ids, std::span<const ContentMark> marks) {
-  const auto differ = std::ranges::mismatch(a.ids, ids);
+int64_t common_rows(const PromptContent& a, const PromptContent& b) {
+  const auto differ = std::ranges::mismatch(a.ids, b.ids);
   const int64_t equal = differ.in1 - a.ids.begin();
   // Up to `equal` the ids agree; a placeholder also needs the same content behind it.
   for (size_t i = 0;; ++i) {
-    const int64_t begin =
-        std::min(i < a.marks.size() ? a.marks[i].begin : equal, i < marks.size() ? marks[i].begin : equal);
+    const int64_t begin = std::min(i < a.marks.size() ? a.marks[i].begin : equal,
+                                   i < b.marks.size() ? b.marks[i].begin : equal);
     if (begin >= equal) return equal;
-    if (i >= a.marks.size() || i >= marks.size() || a.marks[i] != marks[i]) return begin;
+    if (i >= a.marks.size() || i >= b.marks.size() || a.marks[i] != b.marks[i]) return begin;
   }
 }
 
@@ -78,7 +78,9 @@ PrefixIndex::Match PrefixIndex::find(const PromptContent& prompt) {
     const auto [begin, end] = children_.equal_range(parent);
     auto best = begin;
     for (auto child = begin; child != end; ++child)
-      if (const int64_t rows = common_rows(block, child->second->ids, child->second->marks); rows > most) {
+      if (const int64_t rows =
+              common_rows({block.ids, block.marks}, {child->second->ids, child->second->marks});
+          rows > most) {
         most = rows;
         best = child;
       }
@@ -96,25 +98,62 @@ PrefixIndex::Match PrefixIndex::find(const PromptContent& prompt) {
 void PrefixIndex::keep(const PromptContent& content, int64_t rows,
                        std::span<const std::shared_ptr<KvPage>> pages) {
   const std::lock_guard lock(mutex_);
+  const auto trim = [this] {
+    while (std::ssize(entries_) * page_bytes_ > limit_bytes_) forget(std::prev(entries_.end()));
+  };
+  try {
+    keep_all(content, rows, pages);
+  } catch (...) {
+    trim();
+    throw;
+  }
+  trim();
+}
+
+void PrefixIndex::keep_all(const PromptContent& content, int64_t rows,
+                           std::span<const std::shared_ptr<KvPage>> pages) {
   std::vector<Digest> keys;
   Digest parent{};
   for (int64_t page = 0; page * kPagePositions < rows; ++page) {
     Block block = block_of(content, page * kPagePositions, rows - page * kPagePositions);
-    const Digest key = key_of(parent, block);
+    Digest key = key_of(parent, block);
     if (!places_.contains(key)) {
-      entries_.push_front({.key = key,
-                           .parent = parent,
-                           .ids = {block.ids.begin(), block.ids.end()},
-                           .marks = std::move(block.marks),
-                           .page = pages[static_cast<size_t>(page)]});
-      places_.emplace(key, entries_.begin());
-      children_.emplace(parent, entries_.begin());
-      forget_beginnings_of(entries_.front());
+      if (const Entry* const longer = continuation_of(parent, {block.ids, block.marks})) {
+        key = longer->key;
+      } else {
+        insert({.key = key,
+                .parent = parent,
+                .ids = {block.ids.begin(), block.ids.end()},
+                .marks = std::move(block.marks),
+                .page = pages[static_cast<size_t>(page)]});
+        forget_beginnings_of(entries_.front());
+      }
     }
     keys.push_back(parent = key);
   }
   touch(keys);
-  while (std::ssize(entries_) * page_bytes_ > limit_bytes_) forget(std::prev(entries_.end()));
+}
+
+// A known page behind the same rows that begins with all of these; null: none.
+const PrefixIndex::Entry* PrefixIndex::continuation_of(const Digest& parent,
+                                                       const PromptContent& rows) const {
+  const auto [begin, end] = children_.equal_range(parent);
+  const auto longer = std::find_if(begin, end, [&](const auto& child) {
+    return common_rows(rows, {child.second->ids, child.second->marks}) == std::ssize(rows.ids);
+  });
+  return longer == end ? nullptr : &*longer->second;
+}
+
+// In all three, or in none.
+void PrefixIndex::insert(Entry entry) {
+  entries_.push_front(std::move(entry));
+  try {
+    places_.emplace(entries_.front().key, entries_.begin());
+    children_.emplace(entries_.front().parent, entries_.begin());
+  } catch (...) {
+    forget(entries_.begin());
+    throw;
+  }
 }
 
 // The last page first: what is before it must outlive it.
@@ -124,12 +163,13 @@ void PrefixIndex::touch(std::span<const Digest> keys) {
 
 // Pages that were not full, and whose rows this one begins with.
 void PrefixIndex::forget_beginnings_of(const Entry& entry) {
-  const Block block{.ids = entry.ids, .marks = entry.marks};
+  const PromptContent block{entry.ids, entry.marks};
   const auto [begin, end] = children_.equal_range(entry.parent);
   std::vector<Entries::iterator> shorter;
   for (auto child = begin; child != end; ++child) {
     const auto rows = std::ssize(child->second->ids);
-    if (rows < std::ssize(entry.ids) && common_rows(block, child->second->ids, child->second->marks) == rows)
+    if (rows < std::ssize(entry.ids) &&
+        common_rows(block, {child->second->ids, child->second->marks}) == rows)
       shorter.push_back(child->second);
   }
   for (const auto one : shorter) forget(one);
@@ -138,7 +178,8 @@ void PrefixIndex::forget_beginnings_of(const Entry& entry) {
 void PrefixIndex::forget(Entries::iterator entry) {
   places_.erase(entry->key);
   const auto [begin, end] = children_.equal_range(entry->parent);
-  children_.erase(std::find_if(begin, end, [&](const auto& child) { return child.second == entry; }));
+  const auto child = std::find_if(begin, end, [&](const auto& one) { return one.second == entry; });
+  if (child != end) children_.erase(child);
   entries_.erase(entry);
 }
 

@@ -37,7 +37,8 @@ class PrefixIndex {
   /// The longest.
   Match find(const PromptContent& prompt);
   /// Keeps the pages of the first `rows` rows of a sequence; those that are known already are merely used
-  /// once more. A last page that is not full must not be written to any more where it lies.
+  /// once more. std::bad_alloc: some of them may be kept. A last page that is not full must not be written to
+  /// any more where it lies.
   void keep(const PromptContent& content, int64_t rows, std::span<const std::shared_ptr<KvPage>> pages);
   /// Gives up pages that nobody else holds until `bytes` are free; returns the bytes that became free.
   int64_t drop(int64_t bytes);
@@ -57,6 +58,9 @@ class PrefixIndex {
     size_t operator()(const Digest& digest) const;
   };
 
+  void keep_all(const PromptContent& content, int64_t rows, std::span<const std::shared_ptr<KvPage>> pages);
+  const Entry* continuation_of(const Digest& parent, const PromptContent& rows) const;
+  void insert(Entry entry);
   void touch(std::span<const Digest> keys);
   void forget_beginnings_of(const Entry& entry);
   void forget(Entries::iterator entry);

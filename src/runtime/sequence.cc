@@ -79,8 +79,10 @@ void DecoderSequences::close(int32_t sequence) {
 // Others may begin with these rows from now on.
 void DecoderSequences::keep(int32_t sequence, int64_t rows) {
   if (!kept_) return;
+  const SequenceContent& origin = origins_[static_cast<size_t>(sequence)];
   try {
-    kept_->keep(origins_[static_cast<size_t>(sequence)], rows, cache_.at(sequence).pages());
+    // Of its last row it is not known where it came from when memory ran out just then.
+    kept_->keep(origin, std::min(rows, std::ssize(origin.ids)), cache_.at(sequence).pages());
   } catch (const std::bad_alloc&) {  // no memory for it: nothing is kept, and the answer is as good
   }
 }

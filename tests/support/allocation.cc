@@ -13,8 +13,10 @@ namespace {
 std::atomic<int64_t> asked{0};
 std::atomic<int64_t> held{0};
 std::atomic<int64_t> most_held{0};
+thread_local int64_t good_ones = -1;  // until one fails; below 0: none does
 
 void* counted(std::size_t size) {
+  if (good_ones >= 0 && good_ones-- == 0) throw std::bad_alloc();
   asked += static_cast<int64_t>(size);
   void* memory = std::malloc(size > 0 ? size : 1);
   if (!memory) throw std::bad_alloc();
@@ -54,6 +56,10 @@ AllocationWatch::AllocationWatch() : held_(held) {
   asked = 0;
   most_held = held_;
 }
+AllocationFault::AllocationFault(int64_t good) { good_ones = good; }
+AllocationFault::~AllocationFault() { good_ones = -1; }
+bool AllocationFault::happened() const { return good_ones < 0; }
+
 int64_t AllocationWatch::total() const { return asked; }
 int64_t AllocationWatch::peak() const { return most_held - held_; }
 

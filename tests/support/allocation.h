@@ -1,4 +1,4 @@
-// How much memory operator new gives, to show that hostile input does not make it grow.
+// How much memory operator new gives, to show that hostile input does not make it grow; and none at all.
 // In: whatever runs while a watch lives. Out: bytes. What C libraries take with malloc is not seen.
 #pragma once
 
@@ -17,6 +17,17 @@ class AllocationWatch {
 
  private:
   int64_t held_;
+};
+
+/// While it lives, one allocation of this thread throws std::bad_alloc: the one after `good` others.
+class AllocationFault {
+ public:
+  explicit AllocationFault(int64_t good);
+  ~AllocationFault();
+  AllocationFault(const AllocationFault&) = delete;
+  AllocationFault& operator=(const AllocationFault&) = delete;
+  /// Whether it was thrown.
+  bool happened() const;
 };
 
 }  // namespace galago::test

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "support/allocation.h"
 #include "support/kv_rows.h"
 
 namespace galago {
@@ -126,6 +127,46 @@ TEST_F(Index, DropsOnlyWhatNobodyElseHolds) {
   EXPECT_EQ(kept.drop(100 * page), 2 * page);
   EXPECT_EQ(pages_->bytes_in_use(), 0);
   EXPECT_EQ(kept.drop(1), 0);
+}
+
+// A page is kept once, so that it is free once nobody reads it.
+TEST_F(Index, ABeginningOfAKnownPageIsNoPageOfItsOwn) {
+  PrefixIndex kept = index(100);
+  auto held = keep(kept, content(2 * kPage));
+  kept.keep(content(kPage + 5), kPage + 5, held);
+  EXPECT_EQ(kept.bytes(), 2 * pages_->page_bytes());
+  kept.keep(content(2 * kPage, 3, kPage + 5), kPage + 5, held);
+  EXPECT_EQ(kept.bytes(), 2 * pages_->page_bytes());
+  held.clear();
+  EXPECT_EQ(kept.drop(100 * pages_->page_bytes()), 2 * pages_->page_bytes());
+}
+
+TEST_F(Index, IsWholeWhereverMemoryRunsOut) {
+  bool happened = true;
+  for (int64_t good = 0; happened; ++good) {
+    PrefixIndex kept = index(6);
+    keep(kept, content(3 * kPage + 4, 1));
+    KvSequence sequence(pages_);
+    ASSERT_TRUE(sequence.grow(4 * kPage));
+    const SequenceContent longer = content(4 * kPage, 2, kPage + 3, {mark(kPage + 5, 1)});
+    {
+      const test::AllocationFault fault(good);
+      try {
+        kept.keep(longer, 4 * kPage, sequence.pages());
+      } catch (const std::bad_alloc&) {
+      }
+      happened = fault.happened();
+    }
+    EXPECT_LE(kept.bytes(), 6 * pages_->page_bytes());
+    keep(kept, longer);
+    EXPECT_EQ(kept.find(longer).rows, 4 * kPage);
+    keep(kept, content(9 * kPage, 3));
+    EXPECT_EQ(kept.find(content(9 * kPage, 3)).rows, 6 * kPage);
+    sequence.shrink(0);
+    EXPECT_EQ(kept.drop(100 * pages_->page_bytes()), 6 * pages_->page_bytes()) << good;
+    EXPECT_EQ(kept.bytes(), 0);
+    EXPECT_EQ(pages_->bytes_in_use(), 0);
+  }
 }
 
 TEST_F(Index, WhatWasFoundStaysThoughItLeaves) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/allocation.h"
 #include "support/devices.h"
 #include "support/model_files.h"
 
@@ -127,6 +128,38 @@ TEST_P(Sequences, RefusesToGrowWithoutPages) {
   sequences.grow(number, 1);
   EXPECT_EQ(test::error_of([&] { sequences.grow(number, kPagePositions + 1); }).code(), ErrorCode::resource);
   EXPECT_NO_THROW(sequences.prefill(number, rows_.matrix().slice_rows(0, 1)));
+}
+
+TEST_P(Sequences, LeaveNothingBehindWhereverMemoryRunsOut) {
+  const auto pages = std::make_shared<KvPages>(decoder().cache_shape(DType::f32));
+  const std::vector<int32_t> ids(40, 3);
+  const ConstMatrix rows = rows_.matrix().slice_rows(0, 40);
+  bool happened = true;
+  for (int64_t good = 0; happened; good += 1 + good / 30) {
+    PrefixIndex kept(100 * pages->page_bytes(), pages->page_bytes());
+    DecoderSequences sequences(decoder(), pages, &kept);
+    std::vector<int32_t> open;
+    open.reserve(2);
+    const test::AllocationFault fault(good);
+    try {
+      for (int i = 0; i < 2; ++i) {
+        const OpenSequence one = sequences.open({ids, {}});
+        open.push_back(one.number);
+        sequences.grow(one.number, 50);
+        sequences.prefill(one.number, rows.slice_rows(one.cached, 40 - one.cached));
+      }
+      const NextToken next[] = {{.sequence = open[0], .id = 3}, {.sequence = open[1], .id = 4}};
+      for (int i = 0; i < 9; ++i) sequences.decode(next);
+    } catch (const std::bad_alloc&) {
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::resource);
+    }
+    happened = fault.happened();
+    for (const int32_t number : open) sequences.close(number);
+    EXPECT_EQ(kept.bytes(), pages->bytes_in_use()) << good;
+    kept.drop(kept.bytes());
+    EXPECT_EQ(pages->bytes_in_use(), 0) << good;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, Sequences,
