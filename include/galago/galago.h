@@ -170,7 +170,7 @@ struct Request {
   bool parse_special = false;        ///< special tokens in users' texts are control tokens, not text
   bool raw = false;                  ///< the prompt as it stands, to be continued: no chat template
   StreamCallback on_text;            ///< called with each piece of the answer; return false to stop
-  ProgressCallback on_progress;      ///< called after each group of tiles
+  ProgressCallback on_progress;      ///< called as groups of tiles are done, with the latest
   int priority = 0;                  ///< a step more is worth ten seconds of waiting
   double timeout_ms = 0;             ///< Error{timeout} when it has not ended by then; 0: no limit
 };

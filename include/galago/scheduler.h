@@ -57,7 +57,7 @@ class GALAGO_API Scheduler {
 
   /// Plans the request at once, with the errors that Model::ask has before any work, and Error{overloaded}
   /// when too many wait. notify: called from the scheduler's thread when the handle has something new; it
-  /// must not wait for anything.
+  /// must not wait for anything, nor be the last to hold the scheduler. What it throws is lost.
   Handle submit(Request request, std::function<void()> notify = {});
   /// Requests that have not ended.
   int64_t size() const;

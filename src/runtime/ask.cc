@@ -51,8 +51,8 @@ Answer Model::ask(const Request& request) const {
                   request.on_progress);
     for (;;) {
       const Mailbox::News news = reader.mailbox().next();
-      if (news.ended) return reader.finish();
       reader.tell(news);
+      if (news.ended) return reader.finish();
     }
   });
 }
@@ -65,10 +65,12 @@ std::vector<Outcome> Model::ask_all(std::span<const Request> requests) const {
       Asked& one = all[i];
       one.outcome.id = static_cast<int64_t>(i);
       try {
-        one.reader = std::make_unique<Reader>(
-            state_->scheduler->submit(
-                requests[i], [news] { news->ring(); }, RequestScheduler::Queue::unbounded),
-            requests[i].on_text, requests[i].on_progress);
+        one.reader = guarded([&] {
+          return std::make_unique<Reader>(
+              state_->scheduler->submit(
+                  requests[i], [news] { news->ring(); }, RequestScheduler::Queue::unbounded),
+              requests[i].on_text, requests[i].on_progress);
+        });
       } catch (const Error&) {
         one.outcome.error = std::current_exception();
         one.ended = true;

@@ -1,9 +1,16 @@
 // A queue with two ends and a lock.
 #include "runtime/mailbox.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace galago {
+namespace {
+
+// A wait may be longer than the clock can say; nobody tells an hour from more.
+constexpr double kLongestMs = 3'600'000;
+
+}  // namespace
 
 void Alarm::ring() {
   const std::lock_guard lock(mutex_);
@@ -17,7 +24,7 @@ void Alarm::wait(double ms) {
   if (ms < 0)
     rang_.wait(lock, rung);
   else
-    rang_.wait_for(lock, std::chrono::duration<double, std::milli>(ms), rung);
+    rang_.wait_for(lock, std::chrono::duration<double, std::milli>(std::min(ms, kLongestMs)), rung);
   ringing_ = false;
 }
 
@@ -30,19 +37,18 @@ void Mailbox::report(const Progress& progress) {
     progress_ = progress;
     changed_.notify_one();
   }
-  if (notify_) notify_();
+  notify();
 }
 
 bool Mailbox::put(const StreamPiece& piece) {
   {
     const std::lock_guard lock(mutex_);
-    if (cancelled()) return false;
     pieces_.push_back({std::string(piece.text), piece.token_id});
     full_ |= std::ssize(pieces_) >= capacity_;
     changed_.notify_one();
   }
-  if (notify_) notify_();
-  return true;
+  notify();
+  return !cancelled();
 }
 
 bool Mailbox::has_room() const {
@@ -56,7 +62,15 @@ void Mailbox::end(MailedEnd end) {
     end_ = std::move(end);
     changed_.notify_all();
   }
-  if (notify_) notify_();
+  notify();
+}
+
+void Mailbox::notify() const {
+  if (!notify_) return;
+  try {
+    notify_();
+  } catch (...) {  // of one reader, and the thread is everybody's
+  }
 }
 
 bool Mailbox::any() const { return progress_ || !pieces_.empty() || end_; }
@@ -91,6 +105,7 @@ void Mailbox::cancel() {
   {
     const std::lock_guard lock(mutex_);
     cancelled_ = true;
+    if (end_) return;
   }
   alarm_->ring();
 }

@@ -47,12 +47,12 @@ struct MailedEnd {
 class Mailbox {
  public:
   /// alarm: of the loop, which has to know of room and of cancelling. notify: called when there is something
-  /// new to read, from the loop's thread; may be empty.
+  /// new to read, from the loop's thread; may be empty. What it throws is lost.
   Mailbox(int64_t capacity, std::shared_ptr<Alarm> alarm, std::function<void()> notify);
 
   // The loop's side.
   void report(const Progress& progress);
-  /// False when it is cancelled.
+  /// False when it is cancelled: then this piece is the last one.
   bool put(const StreamPiece& piece);
   bool has_room() const;
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
@@ -73,6 +73,7 @@ class Mailbox {
   MailedEnd take_end();
 
  private:
+  void notify() const;
   bool any() const;
   News take();
 

@@ -36,7 +36,7 @@ struct Model::State {
   std::unique_ptr<const Engine> engine;
   std::unique_ptr<FeatureCache> image_cache;  // its own locks
   LoadOptions options;
-  std::shared_ptr<KvPages> pages;         // of all its schedulers
+  std::shared_ptr<KvPages> pages;         // of all its schedulers; each counts its own
   std::unique_ptr<PrefixIndex> prefixes;  // null: off
   std::vector<std::string> warnings;
   double load_ms = 0;

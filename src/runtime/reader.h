@@ -15,6 +15,11 @@ class Reader {
  public:
   Reader(std::shared_ptr<Mailbox> mailbox, StreamCallback on_text, ProgressCallback on_progress)
       : mailbox_(std::move(mailbox)), on_text_(std::move(on_text)), on_progress_(std::move(on_progress)) {}
+  Reader(Reader&&) = default;
+  /// Cancels what has not ended.
+  ~Reader() {
+    if (mailbox_) mailbox_->cancel();
+  }
 
   Mailbox& mailbox() const { return *mailbox_; }
   /// Tells the callbacks; one that returns false cancels the request, and hears no more. What one throws,

@@ -28,7 +28,7 @@ const SchedulerOptions& checked(const SchedulerOptions& options) {
 RequestScheduler::RequestScheduler(const Model::State& model, const SchedulerOptions& options)
     : options_(checked(options)),
       place_{.model = model, .alarm = std::make_shared<Alarm>()},
-      sequences_(model.engine->decoder(), model.pages, model.prefixes.get()),
+      sequences_(model.engine->decoder(), model.pages->counted_apart(), model.prefixes.get()),
       loop_(sequences_,
             {.sequences = options.max_sequences,
              .memory_bytes = options.max_memory,
@@ -48,6 +48,9 @@ RequestScheduler::~RequestScheduler() {
 
 std::shared_ptr<Mailbox> RequestScheduler::submit(Request request, std::function<void()> notify,
                                                   Queue queue) {
+  // What they hold, perhaps the model itself, must not go away on the scheduler's threads.
+  request.on_text = {};
+  request.on_progress = {};
   auto mailbox = std::make_shared<Mailbox>(options_.mailbox, place_.alarm, std::move(notify));
   auto work = std::make_shared<RequestWork>(place_, std::move(request), clock_.ms(), mailbox);
   loop_.check(*work);

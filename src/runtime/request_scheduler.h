@@ -26,7 +26,7 @@ class RequestScheduler {
   /// anyway.
   enum class Queue { bounded, unbounded };
   /// Plans the request at once, with the errors that come before any work; Error{overloaded} when too many
-  /// wait. notify: see Mailbox.
+  /// wait. Its callbacks are its reader's, and not kept. notify: see Mailbox.
   std::shared_ptr<Mailbox> submit(Request request, std::function<void()> notify, Queue queue);
   /// Requests that have not ended.
   int64_t size() const { return place_.unfinished; }

@@ -29,16 +29,8 @@ struct Handle::State {
 
 Handle::Handle(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Handle::Handle(Handle&&) noexcept = default;
-Handle& Handle::operator=(Handle&& other) noexcept {
-  if (this != &other) {
-    if (state_) cancel();
-    state_ = std::move(other.state_);
-  }
-  return *this;
-}
-Handle::~Handle() {
-  if (state_) cancel();
-}
+Handle& Handle::operator=(Handle&&) noexcept = default;
+Handle::~Handle() = default;
 
 std::optional<StreamPiece> Handle::next() {
   while (!state_->ended)
@@ -59,7 +51,7 @@ Answer Handle::wait() {
     const Mailbox::News news = state_->reader.mailbox().next();
     if (news.progress) state_->progress = news.progress;
     state_->ended = news.ended;
-    if (!news.ended) state_->reader.tell(news);
+    state_->reader.tell(news);
   }
   return state_->reader.finish();
 }

@@ -75,6 +75,7 @@ class SchedulerLoop {
   int64_t needed(const Member& one) const;
   bool make_room(int64_t bytes, const Member& for_whom, bool unseat);
   Member* victim(const Member& for_whom, bool unseat);
+  bool others_hold(const Member& one) const;
   void put_back(Member& one);
   bool grow(Member& one);
   // A round's work.

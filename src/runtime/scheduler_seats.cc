@@ -133,7 +133,8 @@ bool SchedulerLoop::make_room(int64_t bytes, const Member& for_whom, bool unseat
     if (missing <= 0) return true;
     if (model_.drop_kept(missing) > 0) continue;
     Member* const last = victim(for_whom, unseat);
-    if (last == nullptr) return false;
+    // What nobody here holds is kept, and read by requests of another scheduler: no use waiting for it.
+    if (last == nullptr) return !others_hold(for_whom);
     put_back(*last);
   }
 }
@@ -148,6 +149,12 @@ SchedulerLoop::Member* SchedulerLoop::victim(const Member& for_whom, bool unseat
   for (auto one = members_.rbegin(); one->get() != &for_whom; ++one)
     if ((*one)->seated && !(*one)->ended) return one->get();
   return nullptr;
+}
+
+bool SchedulerLoop::others_hold(const Member& one) const {
+  return std::ranges::any_of(members_, [&](const auto& other) {
+    return other.get() != &one && !other->ended && (other->seated || other->sequence || other->started);
+  });
 }
 
 // Keys and values go first; the rows of a prompt, which are dear to make and small, when it has no others.

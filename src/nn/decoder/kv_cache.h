@@ -4,6 +4,7 @@
 // begin alike may hold the same ones. A page that two hold is never written.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,13 +36,15 @@ struct KvShape {
 };
 
 class KvPool;
+/// Pages in use of those that one KvPages gave.
+using KvCount = std::atomic<int64_t>;
 
 /// Keys and values of kPagePositions positions in all layers: [layers, 2 (keys, values), kPagePositions,
 /// width] of the shape's dtype. Goes back where it came from when nobody holds it any more.
 class KvPage {
  public:
   /// KvPages::take makes pages.
-  explicit KvPage(std::shared_ptr<KvPool> pool);
+  KvPage(std::shared_ptr<KvPool> pool, std::shared_ptr<KvCount> count);
   ~KvPage();
   KvPage(const KvPage&) = delete;
   KvPage& operator=(const KvPage&) = delete;
@@ -52,6 +55,7 @@ class KvPage {
  private:
   friend class KvPool;
   std::shared_ptr<KvPool> pool_;
+  std::shared_ptr<KvCount> count_;
   std::byte* data_ = nullptr;
 };
 
@@ -67,14 +71,19 @@ class KvPages {
   /// A page whose contents are not defined; null when max_bytes are in use. Error{resource} when memory is
   /// out.
   std::shared_ptr<KvPage> take();
-  /// Bytes of the pages that somebody holds.
+  /// More pages of the same memory, with the same limit, whose use is counted by itself.
+  std::shared_ptr<KvPages> counted_apart() const;
+  /// Bytes of the pages that it gave and somebody holds.
   int64_t bytes_in_use() const;
   /// Bytes of the memory that pages lie in, those that nobody holds included.
   int64_t bytes() const;
 
  private:
+  KvPages(const KvPages&) = default;
+
   KvShape shape_;
   std::shared_ptr<KvPool> pool_;
+  std::shared_ptr<KvCount> count_ = std::make_shared<KvCount>(0);
 };
 
 /// Memory for a position's key and value in one layer, [width] of the cache's dtype each.

@@ -49,10 +49,6 @@ class KvPool {
     blocks_.erase(block);
   }
 
-  int64_t bytes_in_use() const {
-    const std::lock_guard lock(mutex_);
-    return in_use_ * page_bytes_;
-  }
   int64_t bytes() const {
     const std::lock_guard lock(mutex_);
     return allocated_ * page_bytes_;
@@ -94,21 +90,32 @@ class KvPool {
   int64_t in_use_ = 0;
 };
 
-KvPage::KvPage(std::shared_ptr<KvPool> pool) : pool_(std::move(pool)) {}
+KvPage::KvPage(std::shared_ptr<KvPool> pool, std::shared_ptr<KvCount> count)
+    : pool_(std::move(pool)), count_(std::move(count)) {}
 
 KvPage::~KvPage() {
-  if (data_) pool_->take_back(data_);
+  if (!data_) return;
+  pool_->take_back(data_);
+  --*count_;
 }
 
 KvPages::KvPages(const KvShape& shape, int64_t max_bytes)
     : shape_(shape), pool_(std::make_shared<KvPool>(page_bytes(), max_bytes)) {}
 
 std::shared_ptr<KvPage> KvPages::take() {
-  auto page = std::make_shared<KvPage>(pool_);
-  return pool_->fill(*page) ? page : nullptr;
+  auto page = std::make_shared<KvPage>(pool_, count_);
+  if (!pool_->fill(*page)) return nullptr;
+  ++*count_;
+  return page;
 }
 
-int64_t KvPages::bytes_in_use() const { return pool_->bytes_in_use(); }
+std::shared_ptr<KvPages> KvPages::counted_apart() const {
+  std::shared_ptr<KvPages> apart(new KvPages(*this));
+  apart->count_ = std::make_shared<KvCount>(0);
+  return apart;
+}
+
+int64_t KvPages::bytes_in_use() const { return *count_ * page_bytes(); }
 int64_t KvPages::bytes() const { return pool_->bytes(); }
 
 }  // namespace galago

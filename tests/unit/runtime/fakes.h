@@ -99,6 +99,13 @@ class HashModel : public CausalModel {
       out[v] = static_cast<float>(mixed >> 40) / 4194304.0f;
     }
   }
+  /// A sequence that begins with rows which are there already.
+  void begin(int32_t sequence, uint64_t hash, int64_t rows) {
+    open_.at(sequence).hash = hash;
+    open_.at(sequence).rows = rows;
+  }
+  uint64_t hash_of(int32_t sequence) const { return open_.at(sequence).hash; }
+  int64_t rows_of(int32_t sequence) const { return open_.at(sequence).rows; }
   std::map<int32_t, State> open_;
 
  private:

@@ -286,6 +286,48 @@ TEST(Scheduler, MemoryIsSharedAndAnswersStayTheSame) {
   for (size_t i = 0; i < requests.size(); ++i) expect_same(outcomes[i].value(), expected[i].value());
 }
 
+// Another scheduler of the model holds more than this one may.
+TEST(Scheduler, MemoryOfOthersIsNotItsOwn) {
+  for (const int64_t kept : {0, 64 << 20}) {
+    const Model model = load(kept);
+    Scheduler large(model, {.mailbox = 1});
+    std::vector<Handle> slow;
+    for (int i = 0; i < 6; ++i) {
+      slow.push_back(large.submit(question("What is in this image?", 60, {picture("shapes_100x80.png")})));
+      ASSERT_TRUE(slow.back().next());
+    }
+    Scheduler small(model, {.max_memory = 2 << 20});
+    Request request = question("What is in this image?", 60, {picture("shapes_100x80.png")});
+    request.timeout_ms = 20'000;
+    Answer answer;
+    ASSERT_NO_THROW(answer = small.submit(request).wait()) << kept;
+    expect_same(answer, slow[0].wait());
+  }
+}
+
+// The last one to know the model must not be a thread that the model would wait for: here the one that still
+// scales the second picture.
+TEST(Scheduler, ACallbackMayHoldTheModel) {
+  const std::vector<uint8_t> grey(3000 * 3000 * 3, 100);
+  auto model = std::make_unique<Model>(load());
+  Request request = question("What?", 5, {picture("shapes_100x80.png"), Image::from_rgb(3000, 3000, grey)});
+  request.on_progress = [copy = *model](const Progress&) -> bool { throw std::runtime_error("mine"); };
+  EXPECT_THROW(model->ask(request), std::runtime_error);
+  const std::weak_ptr<const Model::State> state = model->state();
+  model.reset();
+  request.on_progress = {};
+  while (!state.expired()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+TEST(Scheduler, ANotifyThatThrowsHarmsNobody) {
+  const Model model = load();
+  const Answer expected = model.ask(question("Hello?", 8));
+  Scheduler scheduler(model);
+  Handle handle = scheduler.submit(question("Hello?", 8), [] { throw std::runtime_error("mine"); });
+  expect_same(handle.wait(), expected);
+  expect_same(scheduler.submit(question("Hello?", 8)).wait(), expected);
+}
+
 TEST(PrefixReuse, TheSecondQuestionAboutAPictureReadsOnlyItself) {
   const Model plain = load(), keeping = load(64 << 20);
   const Image cat = picture("shapes_100x80.png"), other = picture("shapes_300x60.jpg");
