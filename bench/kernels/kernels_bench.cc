@@ -63,7 +63,7 @@ void bench_linear(State& state, const LinearShape& shape, DType dtype) {
   Tensor y = random_rows(shape.rows, shape.out, 4);
   TensorView bias_view;
   if (shape.bias) bias_view = {DType::f32, {shape.out}, reinterpret_cast<const std::byte*>(bias.data())};
-  const Linear layer({weights.view(), bias_view});
+  const Linear layer({weights.view(), bias_view}, *device);
   const Epilogue epilogue{.activation = shape.activation,
                           .residual = shape.residual ? ConstMatrix(y.matrix()) : ConstMatrix()};
   for (auto _ : state) device->linear(x.matrix(), layer, y.matrix(), epilogue);

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstring>
 
-#include "core/aligned_memory.h"
 #include "core/checked.h"
 #include "core/half.h"
 #include "core/words.h"
@@ -104,18 +103,20 @@ float element(const TensorView& view, int64_t i) {
   return value;
 }
 
-Tensor::Tensor(Shape shape) : shape_(std::move(shape)) {
+Tensor::Tensor(Shape shape, const Memory& memory) : shape_(std::move(shape)) {
   const auto count = element_count(shape_);
   const auto bytes = count ? checked_mul<int64_t>(*count, sizeof(float)) : std::nullopt;
-  void* const memory = bytes ? allocate_aligned(*bytes) : nullptr;
-  if (!memory)
+  std::byte* const data = bytes ? memory.take(*bytes) : nullptr;
+  if (!data)
     throw Error(ErrorCode::resource,
                 {.where = "memory for a tensor " + to_string(shape_), .got = "no memory"});
   size_ = *count;
-  data_.reset(static_cast<float*>(memory));
+  data_ = {reinterpret_cast<float*>(data), GiveBack{&memory, *bytes}};
 }
 
-void Tensor::Free::operator()(float* p) const noexcept { free_aligned(p); }
+void Tensor::GiveBack::operator()(float* p) const noexcept {
+  memory->give_back(reinterpret_cast<std::byte*>(p), bytes);
+}
 
 void Tensor::reshape(Shape shape) {
   if (element_count(shape) != size_)
@@ -127,8 +128,13 @@ void Tensor::reshape(Shape shape) {
 
 Tensor Tensor::copy() const {
   Tensor out(shape_);
-  std::copy_n(data(), size_, out.data());
+  memory().copy_out(reinterpret_cast<const std::byte*>(data()), out.data(), byte_size());
   return out;
+}
+
+Tensor on_host(Tensor tensor) {
+  if (tensor.memory().is_host()) return tensor;
+  return tensor.copy();
 }
 
 Tensor to_tensor(const TensorView& view) {

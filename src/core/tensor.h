@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/memory.h"
+
 namespace galago {
 
 /// The element types that occur in checkpoints and traces.
@@ -93,11 +95,12 @@ struct Matrix {
   }
 };
 
-/// Floats that own their memory, 64-byte aligned, uninitialised; allocation failure is Error{resource}.
+/// Floats that own their memory, of the host or of a device: 64-byte aligned, uninitialised; allocation
+/// failure is Error{resource}. The host reads and writes only what lies in its own memory.
 class Tensor {
  public:
   Tensor() = default;
-  explicit Tensor(Shape shape);
+  explicit Tensor(Shape shape, const Memory& memory = host_memory());
 
   const Shape& shape() const { return shape_; }
   int64_t size() const { return size_; }
@@ -106,20 +109,28 @@ class Tensor {
   const float* data() const { return data_.get(); }
   /// The same floats under another shape of the same count (a bug in galago otherwise).
   void reshape(Shape shape);
-  /// A second tensor with the same contents.
+  /// Where the floats lie.
+  const Memory& memory() const { return data_ ? *data_.get_deleter().memory : host_memory(); }
+  int64_t byte_size() const { return size_ * static_cast<int64_t>(sizeof(float)); }
+  /// A second tensor with the same contents, in the host's memory.
   Tensor copy() const;
   /// The tensor as rows of its last dimension.
   Matrix matrix();
   ConstMatrix matrix() const;
 
  private:
-  struct Free {
+  struct GiveBack {
     void operator()(float* p) const noexcept;
+    const Memory* memory;
+    int64_t bytes;
   };
   Shape shape_;
   int64_t size_ = 0;
-  std::unique_ptr<float[], Free> data_;
+  std::unique_ptr<float[], GiveBack> data_;
 };
+
+/// The same floats in the host's memory: the tensor itself where it lies there.
+Tensor on_host(Tensor tensor);
 
 /// A view's elements as an owned tensor; an empty tensor for a view without data.
 Tensor to_tensor(const TensorView& view);

@@ -101,6 +101,13 @@ int64_t panel_bytes(WeightFormat format, int64_t cols) noexcept {
          (format == WeightFormat::q8 && groups % 2 != 0 ? 0 : kPanelLine);
 }
 
+WeightView rows_view(const Tensor& rows) {
+  const ConstMatrix matrix = rows.matrix();
+  WeightView view(WeightFormat::f32, matrix.rows, matrix.cols);
+  view.values = reinterpret_cast<const std::byte*>(matrix.data);
+  return view;
+}
+
 int64_t WeightView::bytes() const noexcept {
   if (in_panels()) return (rows + kPanelRows - 1) / kPanelRows * panel_bytes(format, cols);
   const int64_t planes = format == WeightFormat::q4 ? 2 : 1;

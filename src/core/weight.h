@@ -89,6 +89,9 @@ struct WeightView {
   WeightView slice_rows(int64_t begin, int64_t count) const;
 };
 
+/// A tensor's rows of floats as a table of weights.
+WeightView rows_view(const Tensor& rows);
+
 /// Weights [begin, begin + count) of one row as floats: the definition of every format.
 void to_floats(const WeightView& view, int64_t row, int64_t begin, int64_t count, float* out);
 /// All weights as floats, written to out[0..rows*cols).

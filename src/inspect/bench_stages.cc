@@ -163,9 +163,9 @@ void BenchStages::State::make_rows() {
   std::vector<int32_t> ids;
   for (int64_t i = 0; i < context; ++i)
     ids.push_back(static_cast<int32_t>(i * 7919 % text.vocab_size));  // all over the table
-  embeds = Tensor({context, text.hidden_size});
-  hidden = Tensor({context, text.hidden_size});
-  logits = Tensor({1, text.vocab_size});
+  embeds = Tensor({context, text.hidden_size}, engine.decoder().device().memory());
+  hidden = Tensor({context, text.hidden_size}, engine.decoder().device().memory());
+  logits = Tensor({1, text.vocab_size}, engine.decoder().device().memory());
   cache = engine.decoder().make_cache(1, context + 1, options.cache_dtype);
   engine.decoder().embed(ids, embeds.matrix());
 }
@@ -285,9 +285,10 @@ void BenchStages::State::fill_batch() {
   together = engine.decoder().make_cache(options.sequences, context + 1, options.cache_dtype);
   for (int64_t s = 0; s < options.sequences; ++s)
     for (size_t i = 0; i < cache.at(0).pages().size(); ++i)
-      std::copy_n(cache.at(0).pages()[i]->data(), cache.pages()->page_bytes(),
-                  together.at(s).pages()[i]->data());
-  batch_logits = Tensor({options.sequences, frontend.config().text.vocab_size});
+      cache.pages()->memory().copy(cache.at(0).pages()[i]->data(), together.at(s).pages()[i]->data(),
+                                   cache.pages()->page_bytes());
+  batch_logits =
+      Tensor({options.sequences, frontend.config().text.vocab_size}, engine.decoder().device().memory());
 }
 
 // One token for each of them.
@@ -298,7 +299,7 @@ void BenchStages::State::decode_batch() {
                out = workspace.matrix(options.sequences, width);
   const std::span<RowPlace> here = workspace.array<RowPlace>(options.sequences);
   for (int64_t s = 0; s < options.sequences; ++s) {
-    std::copy_n(embeds.matrix().row(s % context), width, rows_in.row(s));
+    workspace.device().copy(embeds.matrix().slice_rows(s % context, 1), rows_in.slice_rows(s, 1));
     here[static_cast<size_t>(s)] = {.sequence = static_cast<int32_t>(s),
                                     .position = static_cast<int32_t>(context)};
     together.at(s).set_length(context);

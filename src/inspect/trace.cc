@@ -24,6 +24,7 @@ TraceTensor trace_tensor(std::string name, DType dtype, Shape shape, const T* da
 }
 
 TraceTensor trace_tensor(std::string name, const Tensor& tensor) {
+  if (!tensor.memory().is_host()) return trace_tensor(std::move(name), tensor.copy());
   return trace_tensor(std::move(name), DType::f32, tensor.shape(), tensor.data(), tensor.size());
 }
 
@@ -111,9 +112,9 @@ Tensor prompt_logits(const Decoder& decoder, const Tensor& embeds) {
   KvCache cache = decoder.make_cache(1, length);
   cache.at(0).set_prompt(length);
   Workspace workspace(decoder.device());
-  Tensor hidden(embeds.shape());
+  Tensor hidden(embeds.shape(), decoder.device().memory());
   decoder.forward(embeds.matrix(), next_places(cache, 0, length), cache, workspace, hidden.matrix());
-  Tensor logits({length, decoder.config().vocab_size});
+  Tensor logits({length, decoder.config().vocab_size}, decoder.device().memory());
   decoder.logits(hidden.matrix(), logits.matrix());
   return logits;
 }

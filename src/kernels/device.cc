@@ -70,6 +70,82 @@ Device::~Device() = default;
 
 int Device::threads() const { return pool_->threads(); }
 
+Weight Device::prepare(const WeightView& matrix) const {
+  if (!matrix.values || memory().is_host()) return {matrix, nullptr};
+  const bool planes = is_quantised(matrix.format) && !matrix.in_panels();
+  const int64_t scales = planes ? 2 * matrix.rows * matrix.groups() : 0;
+  const int64_t minimums = matrix.format == WeightFormat::q4 ? scales : 0;
+  const int64_t values = matrix.bytes() - scales - minimums;
+  constexpr int64_t kFloat = sizeof(float);
+  auto copy = std::make_shared<Tensor>(Shape{(matrix.bytes() + kFloat - 1) / kFloat}, memory());
+  auto* const to = reinterpret_cast<std::byte*>(copy->data());
+  WeightView view = matrix;
+  memory().copy_in(matrix.values, to, values);
+  view.values = to;
+  if (scales > 0) {
+    memory().copy_in(matrix.scales, to + values, scales);
+    view.scales = to + values;
+  }
+  if (minimums > 0) {
+    memory().copy_in(matrix.minimums, to + values + scales, minimums);
+    view.minimums = to + values + scales;
+  }
+  return {view, std::move(copy)};
+}
+
+Tensor Device::prepare(const TensorView& tensor) const { return on_device(to_tensor(tensor)); }
+
+void Device::copy_in(ConstMatrix host, Matrix to) const {
+  require(same_shape(host, to), "copy_in");
+  for (int64_t i = 0; i < host.rows; ++i)
+    memory().copy_in(host.row(i), reinterpret_cast<std::byte*>(to.row(i)),
+                     host.cols * static_cast<int64_t>(sizeof(float)));
+}
+
+void Device::copy_out(ConstMatrix from, Matrix host) const {
+  require(same_shape(from, host), "copy_out");
+  for (int64_t i = 0; i < host.rows; ++i)
+    memory().copy_out(reinterpret_cast<const std::byte*>(from.row(i)), host.row(i),
+                      host.cols * static_cast<int64_t>(sizeof(float)));
+}
+
+ConstMatrix Device::on_host(ConstMatrix rows, Tensor& copy) const {
+  if (memory().is_host()) return rows;
+  if (copy.size() < rows.rows * rows.cols) copy = Tensor({rows.rows, rows.cols});
+  const Matrix host(copy.data(), rows.rows, rows.cols);
+  copy_out(rows, host);
+  return host;
+}
+
+Tensor Device::on_device(Tensor tensor) const {
+  if (tensor.empty() || &tensor.memory() == &memory()) return tensor;
+  Tensor copy(tensor.shape(), memory());
+  memory().copy_in(tensor.data(), reinterpret_cast<std::byte*>(copy.data()), tensor.byte_size());
+  return copy;
+}
+
+void Device::copy(ConstMatrix x, Matrix y) const {
+  require(same_shape(x, y), "copy");
+  do_copy(x, y);
+}
+
+void Device::scale(ConstMatrix x, float factor, Matrix y) const {
+  require(same_shape(x, y), "scale");
+  do_scale(x, factor, y);
+}
+
+void Device::add(ConstMatrix x, Matrix y) const {
+  require(same_shape(x, y), "add");
+  do_add(x, y);
+}
+
+void Device::unfold_patches(const TileView& tile, int64_t patch, Matrix rows) const {
+  require(patch > 0 && rows.rows == tile.height / patch * (tile.width / patch) &&
+              rows.cols == tile.channels * patch * patch,
+          "unfold_patches");
+  do_unfold_patches(tile, patch, rows);
+}
+
 void Device::linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue) const {
   const Product product = {&layer, y, epilogue};
   linear_each(x, {&product, 1});

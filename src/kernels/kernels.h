@@ -16,6 +16,8 @@
 
 namespace galago::kernels {
 
+class Device;
+
 /// Elementwise functions that a linear layer may apply to its result.
 enum class Activation {
   none,
@@ -26,29 +28,40 @@ enum class Activation {
   relu,        ///< max(x, 0), "relu"
 };
 
+/// A matrix of weights where a device reads it. Memory that was taken for it goes with the last owner; what a
+/// device reads where the checkpoint has it must outlive it.
+struct Weight {
+  WeightView view;
+  std::shared_ptr<const void> memory;
+
+  /// As WeightView::slice_rows.
+  Weight slice_rows(int64_t begin, int64_t count) const { return {view.slice_rows(begin, count), memory}; }
+};
+
 /// The weights of y = x W^T + b: floats as they lie in the checkpoint, or q8 or q4, computed in float32. Of
-/// quantised ones panels are fast; in rows they serve as well, but for few rows of x slowly.
-/// Nothing is copied but the bias, so the memory behind the view must outlive the Linear. Safe to use from
+/// quantised ones panels are fast; in rows they serve as well, but for few rows of x slowly. Safe to use from
 /// several threads.
 class Linear {
  public:
   Linear() = default;
-  /// view.weight [out, in], view.bias [out] or null data. A view with null weight data gives an empty Linear.
-  /// Error{internal} for other shapes.
-  explicit Linear(const LinearView& view);
+  /// view.weight [out, in], view.bias [out] or null data, prepared by the device. A view with null weight
+  /// data gives an empty Linear. Error{internal} for other shapes.
+  Linear(const LinearView& view, const Device& device);
+  /// Of a matrix that is prepared already.
+  Linear(Weight weight, const TensorView& bias, Arithmetic arithmetic, const Device& device);
 
-  int64_t in_features() const { return weight_.cols; }
-  int64_t out_features() const { return weight_.rows; }
+  int64_t in_features() const { return weight_.view.cols; }
+  int64_t out_features() const { return weight_.view.rows; }
   bool empty() const { return out_features() == 0; }
 
   /// [out, in], in the checkpoint's format.
-  const WeightView& weight() const { return weight_; }
+  const WeightView& weight() const { return weight_.view; }
   Arithmetic arithmetic() const { return arithmetic_; }
   /// [out] floats; null when there is none.
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
 
  private:
-  WeightView weight_;
+  Weight weight_;
   Tensor bias_;
   Arithmetic arithmetic_ = Arithmetic::f32;
 };
@@ -133,12 +146,20 @@ struct WeightPlanes {
 /// More threads than a machine has.
 inline constexpr int kMaxThreads = 1024;
 
+/// One tile of pixels [channels, height, width].
+struct TileView {
+  const float* pixels = nullptr;
+  int64_t channels = 0;
+  int64_t height = 0;
+  int64_t width = 0;
+};
+
 class Pool;
 
-/// What computes: the threads and the implementation of every kernel. Handed to whoever computes; nothing
-/// about it is global, so two of them do not change each other. Safe to use from several threads: one call at
-/// a time has the device's threads, and what comes meanwhile from another thread is computed on that thread
-/// alone. A wrong shape is a bug: Error{internal}.
+/// What computes: the threads, the memory and the implementation of every kernel. Handed to whoever computes;
+/// nothing about it is global, so two of them do not change each other. Safe to use from several threads: one
+/// call at a time has the device's threads, and what comes meanwhile from another thread is computed on that
+/// thread alone. A wrong shape is a bug: Error{internal}.
 class Device {
  public:
   virtual ~Device();
@@ -149,6 +170,35 @@ class Device {
   virtual std::string name() const = 0;
   /// Threads that a kernel uses at most, the caller's among them.
   int threads() const;
+  /// Where rows, weights and caches lie. In the kernels below it is matrices, pointers to norms' weights and
+  /// the pages of caches that do; spans and pictures are the host's, read before the call comes back.
+  virtual const Memory& memory() const { return host_memory(); }
+
+  /// A matrix made ready for products and gather_rows: left where it is mapped where the device reads that,
+  /// copied to its memory where it does not. A view without data stays one. Error{resource}.
+  virtual Weight prepare(const WeightView& matrix) const;
+  /// A tensor as floats in the device's memory; empty for a view without data. Error{resource}.
+  Tensor prepare(const TensorView& tensor) const;
+
+  /// Rows of the host's memory to the device's, and back; same shapes.
+  void copy_in(ConstMatrix host, Matrix to) const;
+  void copy_out(ConstMatrix from, Matrix host) const;
+  /// The same numbers where the host reads them: the rows themselves, or `copy`, which grows to hold them.
+  ConstMatrix on_host(ConstMatrix rows, Tensor& copy) const;
+  /// The same numbers in the device's memory: the tensor itself where it lies there.
+  Tensor on_device(Tensor tensor) const;
+
+  /// y = x, row by row; they must not overlap.
+  void copy(ConstMatrix x, Matrix y) const;
+  /// y = x * factor; y may be x.
+  void scale(ConstMatrix x, float factor, Matrix y) const;
+  /// y = y + x.
+  void add(ConstMatrix x, Matrix y) const;
+
+  /// The patches of one tile as rows [patches, channels * patch * patch], row by row over the grid, channel
+  /// by channel within a row. Pixels beyond the last whole patch are left out, as a valid convolution does.
+  /// The tile is the host's: this is where pictures come to the device.
+  void unfold_patches(const TileView& tile, int64_t patch, Matrix rows) const;
 
   /// y = activation(x W^T + b) * factor * scale + residual; x [n, in], y [n, out]. y must not overlap x.
   void linear(ConstMatrix x, const Linear& layer, Matrix y, const Epilogue& epilogue = {}) const;
@@ -217,6 +267,10 @@ class Device {
 
  private:
   // The kernels as a device implements them; arguments are checked, and there is something to do.
+  virtual void do_copy(ConstMatrix x, Matrix y) const = 0;
+  virtual void do_scale(ConstMatrix x, float factor, Matrix y) const = 0;
+  virtual void do_add(ConstMatrix x, Matrix y) const = 0;
+  virtual void do_unfold_patches(const TileView& tile, int64_t patch, Matrix rows) const = 0;
   virtual void do_linear_each(ConstMatrix x, std::span<const Product> products) const = 0;
   virtual void do_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) const = 0;
   virtual void do_layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,

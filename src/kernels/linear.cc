@@ -1,30 +1,44 @@
-// Linear: checks the tensors of one layer and keeps them as views; only the bias becomes floats.
+// Linear: checks the tensors of one layer and keeps them as the device has prepared them.
 // In: a LinearView into a mapped checkpoint. Out: what Device::linear reads.
 #include <string>
+#include <utility>
 
 #include "galago/error.h"
 #include "kernels/kernels.h"
 
 namespace galago::kernels {
 
-Linear::Linear(const LinearView& view) {
-  const WeightView& weight = view.weight;
-  if (!weight.values) return;
-  const bool planes = !is_quantised(weight.format) || weight.in_panels() ||
+namespace {
+
+[[noreturn]] void refuse(const WeightView& weight, const TensorView& bias) {
+  throw Error(ErrorCode::internal,
+              {.where = "kernels::Linear",
+               .got = std::string(to_string(weight.format)) + " weight " +
+                      to_string(Shape{weight.rows, weight.cols}) + ", bias " + to_string(bias.shape),
+               .expected = "weight [out, in] with its planes, bias [out] or none"});
+}
+
+bool is_whole(const WeightView& weight) {
+  if (!is_quantised(weight.format)) return true;
+  const bool planes = weight.in_panels() ||
                       (weight.scales && (weight.minimums != nullptr) == (weight.format == WeightFormat::q4));
-  const bool groups = !is_quantised(weight.format) || weight.cols % kWeightGroup == 0;
-  if (!planes || !groups || (view.bias.data && view.bias.shape != Shape{weight.rows}))
-    throw Error(ErrorCode::internal,
-                {.where = "kernels::Linear",
-                 .got = std::string(to_string(weight.format)) + " weight " +
-                        to_string(Shape{weight.rows, weight.cols}) + ", bias " + to_string(view.bias.shape),
-                 .expected = "weight [out, in] with its planes, bias [out] or none"});
-  weight_ = weight;
-  arithmetic_ = view.arithmetic;
-  if (view.bias.data) {
-    bias_ = Tensor({weight.rows});
-    to_floats(view.bias, bias_.data());
-  }
+  return planes && weight.cols % kWeightGroup == 0;
+}
+
+}  // namespace
+
+Linear::Linear(const LinearView& view, const Device& device) {
+  if (view.weight.values && !is_whole(view.weight)) refuse(view.weight, view.bias);
+  *this = Linear(device.prepare(view.weight), view.bias, view.arithmetic, device);
+}
+
+Linear::Linear(Weight weight, const TensorView& bias, Arithmetic arithmetic, const Device& device) {
+  if (!weight.view.values) return;
+  if (!is_whole(weight.view) || (bias.data && bias.shape != Shape{weight.view.rows}))
+    refuse(weight.view, bias);
+  bias_ = device.prepare(bias);
+  weight_ = std::move(weight);
+  arithmetic_ = arithmetic;
 }
 
 }  // namespace galago::kernels

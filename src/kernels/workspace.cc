@@ -1,4 +1,4 @@
-// A list of chunks; a request that does not fit the current chunk moves on to the next, larger one. The
+// Stacks of chunks; a request that does not fit the current chunk moves on to the next, larger one. The
 // system gives a chunk's pages when they are first written, so that a large first chunk takes no more memory
 // than what is used of it, and the matrices of one step lie where those of another lay before.
 #include "kernels/workspace.h"
@@ -11,44 +11,51 @@
 namespace galago {
 namespace {
 constexpr int64_t kAlignFloats = 16;
-constexpr int64_t kFirstChunkFloats = 1 << 24;  // of address space: what is never used costs nothing
 }  // namespace
 
-Matrix Workspace::matrix(int64_t rows, int64_t cols) {
+float* Workspace::Stack::take(int64_t floats) {
+  while (top.chunk < chunks_.size() && chunks_[top.chunk].size() - top.used < floats) {
+    ++top.chunk;
+    top.used = 0;
+  }
+  if (top.chunk == chunks_.size()) {
+    const int64_t next = chunks_.empty() ? first_ : 2 * chunks_.back().size();
+    chunks_.emplace_back(Shape{std::max(floats, next)}, memory_);
+    top.used = 0;
+  }
+  float* const data = chunks_[top.chunk].data() + top.used;
+  top.used += floats;
+  top.taken += floats;
+  return data;
+}
+
+int64_t Workspace::Stack::bytes() const {
+  int64_t total = 0;
+  for (const Tensor& chunk : chunks_) total += chunk.byte_size();
+  return total;
+}
+
+Matrix Workspace::take(Stack& stack, int64_t rows, int64_t cols) {
   const auto count = element_count({rows, cols});
   const auto padded = count ? checked_add(*count, kAlignFloats - 1) : std::nullopt;
   if (!padded)
     throw Error(ErrorCode::resource,
                 {.where = "scratch memory", .got = "a matrix " + to_string(Shape{rows, cols})});
-  const int64_t need = *padded / kAlignFloats * kAlignFloats;
-  while (chunk_ < chunks_.size() && chunks_[chunk_].size() - used_ < need) {
-    ++chunk_;
-    used_ = 0;
-  }
-  if (chunk_ == chunks_.size()) {
-    const int64_t next = chunks_.empty() ? kFirstChunkFloats : 2 * chunks_.back().size();
-    chunks_.emplace_back(Shape{std::max(need, next)});
-    used_ = 0;
-  }
-  float* data = chunks_[chunk_].data() + used_;
-  used_ += need;
-  most_ = std::max(most_, taken_ += need);
+  float* const data = stack.take(*padded / kAlignFloats * kAlignFloats);
+  most_ = std::max(most_, matrices_.top.taken + arrays_.top.taken);
   return {data, rows, cols};
 }
 
-int64_t Workspace::bytes() const {
-  int64_t total = 0;
-  for (const Tensor& chunk : chunks_) total += chunk.size() * static_cast<int64_t>(sizeof(float));
-  return total;
-}
+Matrix Workspace::matrix(int64_t rows, int64_t cols) { return take(matrices_, rows, cols); }
+
+Matrix Workspace::host_matrix(int64_t rows, int64_t cols) { return take(arrays_, rows, cols); }
 
 Workspace::Frame::Frame(Workspace& workspace)
-    : workspace_(workspace), chunk_(workspace.chunk_), used_(workspace.used_), taken_(workspace.taken_) {}
+    : workspace_(workspace), matrices_(workspace.matrices_.top), arrays_(workspace.arrays_.top) {}
 
 Workspace::Frame::~Frame() {
-  workspace_.chunk_ = chunk_;
-  workspace_.used_ = used_;
-  workspace_.taken_ = taken_;
+  workspace_.matrices_.top = matrices_;
+  workspace_.arrays_.top = arrays_;
 }
 
 }  // namespace galago

@@ -83,13 +83,17 @@ TensorView view_of(const Tensor& tensor) {
   return {DType::f32, tensor.shape(), reinterpret_cast<const std::byte*>(tensor.data())};
 }
 
-/// w += scale * B A, or of a table scale * (B A)^T.
-void add_product(Matrix w, const LoraMatrix& matrix, double scale, const kernels::Device& device) {
+/// sum += scale * B A, or of a table scale * (B A)^T; sum as [rows, ...].
+void add_product(Tensor& sum, int64_t rows, const LoraMatrix& matrix, double scale,
+                 const kernels::Device& device) {
   const Tensor a = transposed(flat(matrix.a));  // [in, r]
   const Tensor b = to_tensor(flat(matrix.b));   // [out, r]
-  const Tensor& rows = matrix.embedding ? a : b;
-  const kernels::Linear layer(LinearView{.weight = view_of(matrix.embedding ? b : a), .bias = {}});
-  device.linear(rows.matrix(), layer, w, {.scale = static_cast<float>(scale), .residual = w});
+  const Tensor x = device.prepare(view_of(matrix.embedding ? a : b));
+  const kernels::Linear layer(LinearView{.weight = view_of(matrix.embedding ? b : a), .bias = {}}, device);
+  sum = device.on_device(std::move(sum));
+  const Matrix w(sum.data(), rows, sum.size() / std::max<int64_t>(rows, 1));
+  device.linear(x.matrix(), layer, w, {.scale = static_cast<float>(scale), .residual = w});
+  sum = on_host(std::move(sum));
 }
 
 /// Error{model_invalid} for a sum that is no model's: an adapter with NaN, or numbers beyond a float.
@@ -130,9 +134,9 @@ class Sum {
     const auto sum = std::make_shared<Tensor>(shape_);
     read_base(*sum);
     const int64_t rows = shape_.empty() ? 1 : shape_[0];
-    const Matrix w(sum->data(), rows, sum->size() / std::max<int64_t>(rows, 1));
     for (const Addend& addend : change_.addends) {
-      add_product(w, addend.matrix, addend.scale, *device_);
+      add_product(*sum, rows, addend.matrix, addend.scale, *device_);
+      const Matrix w(sum->data(), rows, sum->size() / std::max<int64_t>(rows, 1));
       if (addend.matrix.magnitude.data) stretch(w, addend.matrix.magnitude);
     }
     for (const auto& [bias, scale] : change_.biases)

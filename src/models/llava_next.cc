@@ -181,7 +181,7 @@ class LlavaNextEngine final : public Engine {
         projector_(base.sub(kProjector), {config.text.hidden_size, tapped_width(config)},
                    activation_from_name(config.projector_hidden_act, "config.json: projector_hidden_act"),
                    config.multimodal_projector_bias ? Bias::yes : Bias::no),
-        image_newline_(to_tensor(base.tensor(kNewline, {config.text.hidden_size}))),
+        image_newline_(base.device().prepare(base.tensor(kNewline, {config.text.hidden_size}))),
         decoder_(config.text, config.tie_word_embeddings, text, head) {}
 
   Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
@@ -193,7 +193,8 @@ class LlavaNextEngine final : public Engine {
     return projector_.forward(features, workspace);  // [N, P, D]
   }
   Tensor image_rows(Tensor connected, const ImagePlan& plan) const override {
-    return any_resolution_rows(connected, tiled_picture(plan, config_), image_newline_.data());  // [R, D]
+    return any_resolution_rows(connected, tiled_picture(plan, config_), image_newline_.matrix(),
+                               decoder_.device());  // [R, D]
   }
   const Decoder& decoder() const override { return decoder_; }
   std::vector<int32_t> position_ids(const PixelBatch& batch) const override {

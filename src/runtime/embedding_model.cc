@@ -36,7 +36,7 @@ Embeddings embed(int64_t total, int64_t per_call, const DualEncoder& encoder, co
   out.cancelled = stopped();
   while (!out.cancelled && out.count < total) {
     const int64_t count = std::min(per_call, total - out.count);
-    Tensor rows = encode(out.count, count, workspace);  // [count, D]
+    Tensor rows = on_host(encode(out.count, count, workspace));  // [count, D]
     if (options.normalize)
       for (int64_t i = 0; i < count; ++i) normalize_row(rows.matrix().row(i), out.dimension);
     out.values.insert(out.values.end(), rows.data(), rows.data() + rows.size());

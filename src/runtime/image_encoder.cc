@@ -46,10 +46,19 @@ Tiles pick(const Tiles& tiles, std::span<const int64_t> which) {
   return part;
 }
 
-Tensor copy_of(ConstMatrix rows) {
-  Tensor copy({rows.rows, rows.cols});
-  std::copy_n(rows.data, copy.size(), copy.data());
+Tensor copy_of(ConstMatrix rows, const kernels::Device& device) {
+  Tensor copy({rows.rows, rows.cols}, device.memory());
+  device.copy(rows, copy.matrix());
   return copy;
+}
+
+// What the cache keeps lies in the host's memory, what the decoder reads in the device's.
+SharedRows on_host(const SharedRows& rows) {
+  return rows->memory().is_host() ? rows : std::make_shared<const Tensor>(rows->copy());
+}
+SharedRows on_device(SharedRows rows, const kernels::Device& device) {
+  if (!rows || &rows->memory() == &device.memory()) return rows;
+  return std::make_shared<const Tensor>(device.on_device(rows->copy()));
 }
 
 // Tile `tile` of connected [N, T, D'].
@@ -59,9 +68,10 @@ Matrix tile_of(Tensor& connected, int64_t tile) {
 }
 
 // rows [T, D'] to their place among the N tiles; T and D' are those of the first one.
-void put_tile(Tensor& connected, int64_t tiles, int64_t tile, ConstMatrix rows) {
-  if (connected.empty()) connected = Tensor({tiles, rows.rows, rows.cols});
-  std::copy_n(rows.data, rows.rows * rows.cols, tile_of(connected, tile).data);
+void put_tile(Tensor& connected, int64_t tiles, int64_t tile, ConstMatrix rows,
+              const kernels::Device& device) {
+  if (connected.empty()) connected = Tensor({tiles, rows.rows, rows.cols}, device.memory());
+  device.copy(rows, tile_of(connected, tile));
 }
 
 }  // namespace
@@ -115,8 +125,10 @@ PreparedPicture ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
   PreparedPicture prepared{
       .kind = kind, .key = picture_key(picture, kind, options_.split), .tiles = {}, .keys = {}, .plan = plan};
   if (options_.cache)
-    prepared.rows = options_.cache->find(prepared.key, {plan.tokens, frontend_.config().text.hidden_size},
-                                         prepared.cache);
+    prepared.rows =
+        on_device(options_.cache->find(prepared.key, {plan.tokens, frontend_.config().text.hidden_size},
+                                       prepared.cache),
+                  frontend_.device());
   if (!prepared.rows) {
     prepared.tiles = kind == PictureKind::frame ? frontend_.require_video().tile(picture)
                                                 : frontend_.tiles(picture, options_.split);
@@ -137,7 +149,7 @@ void ImageEncoder::begin(PreparedPicture picture, EncodeCosts costs) {
     const Digest& key = now.picture.keys[static_cast<size_t>(i)];
     if (!now.first.try_emplace(key, i).second) continue;
     if (const SharedRows known = tiles_.find(key))
-      put_tile(now.connected, tiles, i, known->matrix());
+      put_tile(now.connected, tiles, i, known->matrix(), frontend_.device());
     else
       now.fresh.push_back(i);
   }
@@ -169,7 +181,7 @@ void ImageEncoder::encode_tiles(Workspace& workspace, EncodeCosts costs) {
   const int64_t rows = part.shape()[1];
   for (int64_t i = 0; i < std::ssize(group); ++i)
     put_tile(now.connected, now.picture.tiles.count, group[static_cast<size_t>(i)],
-             part.matrix().slice_rows(i * rows, rows));
+             part.matrix().slice_rows(i * rows, rows), frontend_.device());
   now.encoded += group.size();
 }
 
@@ -192,15 +204,15 @@ SharedRows ImageEncoder::finish_rows(EncodeCosts costs) {
   const PreparedPicture& picture = now.picture;
   for (int64_t i = 0; i < picture.tiles.count; ++i)
     if (const int64_t same = now.first.at(picture.keys[static_cast<size_t>(i)]); same != i)
-      put_tile(now.connected, picture.tiles.count, i, tile_of(now.connected, same));
+      put_tile(now.connected, picture.tiles.count, i, tile_of(now.connected, same), frontend_.device());
   if (options_.several)
     for (const int64_t tile : now.fresh)
       tiles_.put(picture.keys[static_cast<size_t>(tile)],
-                 std::make_shared<const Tensor>(copy_of(tile_of(now.connected, tile))));
+                 std::make_shared<const Tensor>(copy_of(tile_of(now.connected, tile), frontend_.device())));
   const Clock clock;
   auto rows = std::make_shared<const Tensor>(engine_.image_rows(std::move(now.connected), picture.plan));
   costs.timings.connector_ms += clock.ms();
-  if (options_.cache) options_.cache->put(picture.key, rows, costs.cache);
+  if (options_.cache) options_.cache->put(picture.key, on_host(rows), costs.cache);
   return rows;
 }
 

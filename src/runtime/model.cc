@@ -104,7 +104,8 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
       state->warnings.push_back(directory.string() +
                                 ": the chat template does not write the question's text");
     state->options = options;
-    state->pages = std::make_shared<KvPages>(state->engine->decoder().cache_shape(state->cache_dtype()));
+    state->pages = std::make_shared<KvPages>(state->engine->decoder().cache_shape(state->cache_dtype()), 0,
+                                             state->frontend->device().memory());
     if (options.prefix_cache_bytes > 0)
       state->prefixes = std::make_unique<PrefixIndex>(options.prefix_cache_bytes, state->pages->page_bytes());
     state->scheduler = std::make_unique<RequestScheduler>(*state, options.scheduler);

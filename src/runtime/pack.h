@@ -7,6 +7,7 @@
 #include <span>
 
 #include "core/tensor.h"
+#include "kernels/kernels.h"
 
 namespace galago {
 
@@ -16,6 +17,7 @@ int64_t count_placeholders(std::span<const int32_t> ids, int32_t image_token_id)
 /// Overwrites row i of embeds with the next image row wherever ids[i] is the image token, in order; several
 /// images are simply several runs of rows. With no placeholder and no image row nothing changes.
 /// Error{input_invalid} naming both numbers when placeholders and rows differ, or widths differ.
-void pack(std::span<const int32_t> ids, int32_t image_token_id, ConstMatrix image_rows, Matrix embeds);
+void pack(std::span<const int32_t> ids, int32_t image_token_id, ConstMatrix image_rows, Matrix embeds,
+          const kernels::Device& device);
 
 }  // namespace galago

@@ -58,12 +58,16 @@ Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<con
   const int64_t width = decoder.config().hidden_size;
   int64_t count = 0;
   for (const ConstMatrix& rows : image_rows) count += rows.rows;
-  Tensor all({count, width});
-  float* next = all.data();
-  for (const ConstMatrix& rows : image_rows) next = std::copy_n(rows.data, rows.rows * rows.cols, next);
-  Tensor embeds({static_cast<int64_t>(ids.size()), width});  // [L, D]
+  const kernels::Device& device = decoder.device();
+  Tensor all({count, width}, device.memory());
+  int64_t next = 0;
+  for (const ConstMatrix& rows : image_rows) {
+    device.copy(rows, all.matrix().slice_rows(next, rows.rows));
+    next += rows.rows;
+  }
+  Tensor embeds({static_cast<int64_t>(ids.size()), width}, device.memory());  // [L, D]
   decoder.embed(ids, embeds.matrix());
-  pack(ids, static_cast<int32_t>(frontend.config().image_token_id), all.matrix(), embeds.matrix());
+  pack(ids, static_cast<int32_t>(frontend.config().image_token_id), all.matrix(), embeds.matrix(), device);
   return embeds;
 }
 

@@ -26,7 +26,9 @@ std::vector<RowPlace> next_places(const KvCache& cache, int32_t sequence, int64_
 }
 
 DecoderSequences::DecoderSequences(const Decoder& decoder)
-    : DecoderSequences(decoder, std::make_shared<KvPages>(decoder.cache_shape(DType::f32)), nullptr) {}
+    : DecoderSequences(
+          decoder, std::make_shared<KvPages>(decoder.cache_shape(DType::f32), 0, decoder.device().memory()),
+          nullptr) {}
 
 DecoderSequences::DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPages> pages, PrefixIndex* kept)
     : decoder_(decoder),
@@ -54,7 +56,8 @@ OpenSequence DecoderSequences::open(const PromptContent& prompt) {
   KvSequence sequence = begin(prompt);
   sequence.set_prompt(std::ssize(prompt.ids));
   // All memory first: a sequence that could not be opened leaves nothing behind.
-  if (logits_.empty() || logits_.shape()[0] <= open_) logits_ = Tensor({open_ + 1, vocab_size()});
+  if (logits_.empty() || logits_.shape()[0] <= open_)
+    logits_ = Tensor({open_ + 1, vocab_size()}, decoder_.device().memory());
   origins_.resize(std::max(origins_.size(), static_cast<size_t>(cache_.sequences()) + 1));
   const int32_t number = cache_.add(std::move(sequence));
   origins_[static_cast<size_t>(number)] = std::move(origin);
@@ -95,7 +98,7 @@ std::span<const float> DecoderSequences::prefill(int32_t sequence, ConstMatrix r
   keep(sequence, cache_.length(sequence) / kPagePositions * kPagePositions);
   const Matrix logits = logits_.matrix().slice_rows(0, 1);
   decoder_.logits(hidden.slice_rows(rows.rows - 1, 1), logits);  // [1, V]
-  return {logits.data, static_cast<size_t>(logits.cols)};
+  return {on_host(logits).data, static_cast<size_t>(logits.cols)};
 }
 
 ConstMatrix DecoderSequences::decode(std::span<const NextToken> tokens) {
@@ -104,7 +107,12 @@ ConstMatrix DecoderSequences::decode(std::span<const NextToken> tokens) {
     const auto some = tokens.subspan(begin, std::min<size_t>(kernels::kFewRows, tokens.size() - begin));
     decode_some(some, logits.slice_rows(static_cast<int64_t>(begin), std::ssize(some)));
   }
-  return logits;
+  return on_host(logits);
+}
+
+// Here, and nowhere else, logits leave the device.
+ConstMatrix DecoderSequences::on_host(ConstMatrix logits) {
+  return decoder_.device().on_host(logits, host_logits_);
 }
 
 void DecoderSequences::decode_some(std::span<const NextToken> tokens, Matrix logits) {

@@ -43,6 +43,7 @@ class DecoderSequences final : public CausalModel {
  private:
   KvSequence begin(const PromptContent& prompt) const;
   void keep(int32_t sequence, int64_t rows);
+  ConstMatrix on_host(ConstMatrix logits);
   void decode_some(std::span<const NextToken> tokens, Matrix logits);
 
   const Decoder& decoder_;
@@ -53,7 +54,8 @@ class DecoderSequences final : public CausalModel {
       origins_;  // of the rows of open sequences, by number; empty when nothing is kept
   int64_t open_ = 0;
   Workspace workspace_{decoder_.device()};
-  Tensor logits_;  // [n, V]: for as many sequences as were open at once
+  Tensor logits_;       // [n, V]: for as many sequences as were open at once
+  Tensor host_logits_;  // the same where the host reads them; empty where it reads the device's memory
 };
 
 /// The tokenizer's streaming decoder behind generation's interface.

@@ -33,7 +33,7 @@ Tensor numbers(int64_t rows, int64_t cols, uint32_t seed, bool cut) {
 
 Linear layer_of(const Tensor& weight, Arithmetic arithmetic) {
   const TensorView view{DType::f32, weight.shape(), reinterpret_cast<const std::byte*>(weight.data())};
-  return Linear({view, {}, arithmetic});
+  return Linear({view, {}, arithmetic}, test::device());
 }
 
 TEST(Bf16, OperandsThatAreBfloat16LoseNothing) {

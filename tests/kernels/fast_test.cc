@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <tuple>
 #include <vector>
 
 #include "galago/error.h"
@@ -89,7 +90,8 @@ void check_linear(const LinearCase& test) {
   const std::vector<std::byte> bytes = encode(weight, test.dtype, static_cast<size_t>(test.shift));
   const std::vector<std::byte> bias_bytes = encode(bias, test.dtype, 0);
   const Linear layer({TensorView{test.dtype, {test.out, test.in}, bytes.data() + test.shift},
-                      test.bias ? TensorView{test.dtype, {test.out}, bias_bytes.data()} : TensorView{}});
+                      test.bias ? TensorView{test.dtype, {test.out}, bias_bytes.data()} : TensorView{}},
+                     test::device());
   const Rows x(test.rows, test.in, 3, test.gap, test.shift), other(test.rows, test.out, 4, test.gap);
   const Rows fast(test.rows, test.out, 5, test.gap, test.shift),
       twin(test.rows, test.out, 5, test.gap, test.shift);
@@ -167,7 +169,8 @@ TEST(Fast, ActivationsKeepTheirRelativeAccuracy) {
   const Rows one(1, 1, 0);
   one.at(0, 0) = 1;
   const Linear identity(
-      {TensorView{DType::f32, {1, 1}, reinterpret_cast<const std::byte*>(&one.at(0, 0))}, {}});
+      {TensorView{DType::f32, {1, 1}, reinterpret_cast<const std::byte*>(&one.at(0, 0))}, {}},
+      test::device());
   constexpr int64_t kPoints = 2001;
   const Rows x(kPoints, 1, 0), fast(kPoints, 1, 0), twin(kPoints, 1, 0);
   for (int64_t i = 0; i < kPoints; ++i) x.at(i, 0) = static_cast<float>(i - 1000) / 100;
@@ -202,7 +205,8 @@ TEST(Fast, SeveralProductsAtOnceAreEachAlone) {
     for (const Rows& weight : weights) {
       const Matrix w = weight.view();
       layers.push_back(
-          Linear({TensorView{DType::f32, {w.rows, w.cols}, reinterpret_cast<const std::byte*>(w.data)}, {}}));
+          Linear({TensorView{DType::f32, {w.rows, w.cols}, reinterpret_cast<const std::byte*>(w.data)}, {}},
+                 test::device()));
       together.emplace_back(rows, w.rows, 5);
       alone.emplace_back(rows, w.rows, 6);
     }
@@ -225,7 +229,8 @@ TEST(Fast, FeedForwardIsOneLayerAfterTheOther) {
       for (const Rows& weight : weights) {
         const Matrix w = weight.view();
         bytes.push_back(encode(weight, dtype, 0));
-        layers.push_back(Linear({TensorView{dtype, {w.rows, w.cols}, bytes.back().data()}, {}}));
+        layers.push_back(
+            Linear({TensorView{dtype, {w.rows, w.cols}, bytes.back().data()}, {}}, test::device()));
       }
       const Rows hidden(rows, 150, 5), y(rows, 40, 6), plain(rows, 40, 7);
       const std::vector<Product> in = {
@@ -249,7 +254,8 @@ TEST(Fast, AProductMayMultiplyByTheOneBeforeIt) {
       std::vector<Linear> layers;
       for (const Rows& weight : weights) {
         bytes.push_back(encode(weight, dtype, 0));
-        layers.push_back(Linear({TensorView{dtype, {weight.view().rows, in}, bytes.back().data()}, {}}));
+        layers.push_back(
+            Linear({TensorView{dtype, {weight.view().rows, in}, bytes.back().data()}, {}}, test::device()));
       }
       const Rows together(rows, 150, 5), other(rows, 20, 5), up(rows, 150, 6), alone(rows, 150, 7),
           other_alone(rows, 20, 8);
@@ -273,7 +279,7 @@ TEST(Fast, ARowDoesNotDependOnTheOthers) {
   for (const auto& [fewest, most] : {std::pair<int64_t, int64_t>{1, 32}, {33, 120}}) {
     const Rows weight(133, 1100, 1), x(most, 1100, 2), together(most, 133, 3), some(most, 133, 4);
     const std::vector<std::byte> bytes = encode(weight, DType::bf16, 0);
-    const Linear layer({TensorView{DType::bf16, {133, 1100}, bytes.data()}, {}});
+    const Linear layer({TensorView{DType::bf16, {133, 1100}, bytes.data()}, {}}, test::device());
     test::device().linear(x.view(), layer, together.view());
     for (const int64_t count : {fewest, fewest + 2, most - 5})
       for (const int64_t first : {int64_t{0}, int64_t{3}, most - count}) {
@@ -301,6 +307,32 @@ TEST(Fast, Norms) {
         reference::rms_norm(x.view(), &weight.at(0, 0), 1e-5f, twin.view());
         expect_close(same, twin, kNormBound, size);
       }
+}
+
+TEST(Fast, MovesGiveTheBitsOfTheirTwins) {
+  const auto exactly = [](int64_t, int64_t) { return 0; };
+  for (const int64_t rows : {0, 1, 7, 300})
+    for (const int64_t cols : {1, 16, 33, 768}) {
+      SCOPED_TRACE(testing::Message() << rows << "x" << cols);
+      const Rows x(rows, cols, 1, 3, 1), fast(rows, cols, 2, 5), twin(rows, cols, 2, 5);
+      test::device().add(x.view(), fast.view());
+      reference::add(x.view(), twin.view());
+      expect_close(fast, twin, 0, exactly);
+      test::device().scale(fast.view(), 1.7f, fast.view());
+      reference::scale(twin.view(), 1.7f, twin.view());
+      expect_close(fast, twin, 0, exactly);
+      test::device().copy(x.view(), fast.view());
+      expect_close(fast, x, 0, exactly);
+    }
+  for (const auto& [height, width, patch] :
+       {std::tuple<int64_t, int64_t, int64_t>{28, 30, 4}, {9, 7, 3}, {64, 64, 1}}) {
+    const int64_t patches = height / patch * (width / patch), cols = 3 * patch * patch;
+    const Rows tile(3, height * width, 1), fast(patches, cols, 2, 2), twin(patches, cols, 3, 1);
+    const TileView view{tile.view().data, 3, height, width};
+    test::device().unfold_patches(view, patch, fast.view());
+    reference::unfold_patches(view, patch, twin.view());
+    expect_close(fast, twin, 0, exactly);
+  }
 }
 
 TEST(Fast, Rope) {

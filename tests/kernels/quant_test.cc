@@ -56,7 +56,8 @@ void check_product(WeightFormat format, int64_t rows, int64_t in, int64_t out, i
   const QuantisedMatrix weight(format, out, in, 1, shift);
   const Tensor bias = random_rows(1, out, 2), x = random_rows(rows, in + 3, 3);
   const TensorView offset{DType::f32, {out}, reinterpret_cast<const std::byte*>(bias.data())};
-  const Linear layer({weight.packed(), offset}), as_stored({weight.view(), offset});
+  const Linear layer({weight.packed(), offset}, test::device()),
+      as_stored({weight.view(), offset}, test::device());
   Tensor fast = random_rows(rows, out, 4), twin = fast.copy();
   const ConstMatrix input = x.matrix().slice_cols(1, in);
   const auto product = [&](const Linear& linear, Tensor& y) {
@@ -109,7 +110,7 @@ TEST(Quantised, ARowAloneIsTheRowInCompany) {
   constexpr int64_t kRows = 32, kIn = 576, kOut = 50;
   for (const WeightFormat format : kFormats) {
     const QuantisedMatrix weight(format, kOut, kIn, 1);
-    const Linear layer({weight.packed(), {}});
+    const Linear layer({weight.packed(), {}}, test::device());
     const Tensor x = random_rows(kRows, kIn, 2);
     Tensor alone({1, kOut}), together({kRows, kOut});
     for (int64_t count = 1; count <= kRows; ++count) {
@@ -126,8 +127,9 @@ TEST(Quantised, OneProductOfEachFormatAtOnce) {
   const QuantisedMatrix q8(WeightFormat::q8, 40, 64, 1), q4(WeightFormat::q4, 24, 64, 2);
   const Tensor floats = random_rows(8, 64, 3), x = random_rows(3, 64, 4);
   const Linear layers[] = {
-      Linear({q8.packed(), {}}), Linear({q4.packed(), {}}),
-      Linear({TensorView{DType::f32, {8, 64}, reinterpret_cast<const std::byte*>(floats.data())}, {}})};
+      Linear({q8.packed(), {}}, test::device()), Linear({q4.packed(), {}}, test::device()),
+      Linear({TensorView{DType::f32, {8, 64}, reinterpret_cast<const std::byte*>(floats.data())}, {}},
+             test::device())};
   Tensor a({3, 40}), b({3, 24}), c({3, 8}), alone({3, 40});
   test::device().linear_each(
       x.matrix(),
@@ -145,7 +147,7 @@ TEST(Quantised, WhatIsNotFiniteIsNaNInItsRowOnly) {
     for (const float strange :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
       const QuantisedMatrix weight(format, 5, 64, 1);
-      const Linear layer({weight.packed(), {}});
+      const Linear layer({weight.packed(), {}}, test::device());
       Tensor x = random_rows(2, 64, 2), y({2, 5});
       x.data()[40] = strange;
       test::device().linear(x.matrix(), layer, y.matrix());
@@ -161,7 +163,7 @@ TEST(Quantised, ProductsOfShorts) {
   constexpr int64_t kIn = 576, kOut = 40;
   for (const WeightFormat format : kFormats) {
     const QuantisedMatrix weight(format, kOut, kIn, 1);
-    const Linear layer({weight.packed(), {}});
+    const Linear layer({weight.packed(), {}}, test::device());
     const Tensor x = random_rows(7, kIn, 2);
     Tensor shorts({7, kOut}), bytes({7, kOut});
     for (const bool in_bytes : {false, true}) {
@@ -184,8 +186,10 @@ TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
           const QuantisedMatrix weight(format, out, in, 1, 1);
           const Tensor x = random_rows(40, in, 2);
           Tensor panels({40, out}), rows({40, out});
-          test::device().linear(x.matrix(), Linear({weight.packed(), {}, arithmetic}), panels.matrix());
-          test::device().linear(x.matrix(), Linear({weight.view(), {}, arithmetic}), rows.matrix());
+          test::device().linear(x.matrix(), Linear({weight.packed(), {}, arithmetic}, test::device()),
+                                panels.matrix());
+          test::device().linear(x.matrix(), Linear({weight.view(), {}, arithmetic}, test::device()),
+                                rows.matrix());
           for (int64_t i = 0; i < rows.size(); ++i)
             ASSERT_EQ(panels.data()[i], rows.data()[i]) << to_string(format) << " " << in << "x" << out;
         }
@@ -199,7 +203,7 @@ TEST(Quantised, AFewRowsOfXWithWeightsInRows) {
     const QuantisedMatrix weight(format, 33, 96, 1);
     const Tensor x = random_rows(3, 96, 2);
     Tensor y({3, 33}), twin({3, 33});
-    const Linear layer({weight.view(), {}});
+    const Linear layer({weight.view(), {}}, test::device());
     const Product ours{&layer, y.matrix(), {}}, defined{&layer, twin.matrix(), {}};
     test::device().linear_each(x.matrix(), {&ours, 1});
     reference::linear_each(x.matrix(), {&defined, 1});
@@ -244,7 +248,7 @@ TEST(Quantised, AScaleThatIsNotFiniteStaysInItsRow) {
       test::device().pack_weights(view, format, panels.data());
       WeightView packed = weight.packed();
       packed.values = panels.data();
-      test::device().linear(x.matrix(), Linear({packed, {}}), y.matrix());
+      test::device().linear(x.matrix(), Linear({packed, {}}, test::device()), y.matrix());
       for (int64_t o = 0; o < 8; ++o) EXPECT_EQ(std::isnan(y.data()[o]), o == 5) << in << " " << o;
     }
 }
@@ -252,7 +256,7 @@ TEST(Quantised, AScaleThatIsNotFiniteStaysInItsRow) {
 TEST(Quantised, ZerosAndTheSmallestNumbers) {
   for (const WeightFormat format : kFormats) {
     const QuantisedMatrix weight(format, 3, 32, 1);
-    const Linear layer({weight.packed(), {}});
+    const Linear layer({weight.packed(), {}}, test::device());
     Tensor x({1, 32}), y({1, 3});
     for (const float value : {0.0f, std::numeric_limits<float>::denorm_min(), 1e-37f}) {
       std::fill_n(x.data(), 32, value);

@@ -27,9 +27,28 @@ void expect_near(const Floats& got, const Floats& expected, double bound = 1e-6)
   for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], bound) << "at " << i;
 }
 
+TEST(Twin, CopyScaleAndAddRows) {
+  Floats x = {1, 2, 3, 4}, wide(6, 9);
+  const Matrix left(wide.data(), 2, 2, 3);  // beside a column that stays
+  reference::copy(rows_of(x, 2), left);
+  expect_near(wide, {1, 2, 9, 3, 4, 9}, 0);
+  reference::scale(left, 0.5f, left);
+  expect_near(wide, {0.5f, 1, 9, 1.5f, 2, 9}, 0);
+  reference::add(rows_of(x, 2), left);
+  expect_near(wide, {1.5f, 3, 9, 4.5f, 6, 9}, 0);
+}
+
+TEST(Twin, PatchesComeChannelByChannel) {
+  Floats tile, rows(16);
+  for (int i = 0; i < 2 * 2 * 5; ++i)
+    tile.push_back(static_cast<float>(i));  // [2, 2, 5]: a column is left over
+  reference::unfold_patches({tile.data(), 2, 2, 5}, 2, rows_of(rows, 2));
+  expect_near(rows, {0, 1, 5, 6, 10, 11, 15, 16, 2, 3, 7, 8, 12, 13, 17, 18}, 0);
+}
+
 TEST(Twin, LinearAddsBiasActivatesMultipliesScalesThenAddsTheResidual) {
   const Floats weight = {1, 2, 3, -1, 0, 1}, bias = {10, -20};
-  const Linear layer({floats_view(weight, {2, 3}), floats_view(bias, {2})});
+  const Linear layer({floats_view(weight, {2, 3}), floats_view(bias, {2})}, test::device());
   Floats x = {1, 1, 2}, y(2), residual = {0.5f, 0.25f}, factor = {3, -1};
   const auto run = [&](const Epilogue& epilogue) {
     const Product product = {&layer, rows_of(y, 1), epilogue};
@@ -120,22 +139,22 @@ TEST(Twin, Tables) {
 TEST(Linear, RefusesOtherTypesAndShapes) {
   const Floats weight(6);
   TensorView view = floats_view(weight, {2, 3});
-  EXPECT_TRUE(Linear(LinearView{}).empty());
-  EXPECT_THROW(Linear({view, floats_view(weight, {3})}), Error);
+  EXPECT_TRUE(Linear(LinearView{}, test::device()).empty());
+  EXPECT_THROW(Linear({view, floats_view(weight, {3})}, test::device()), Error);
   view.dtype = DType::i32;
-  EXPECT_THROW(Linear({view, {}}), Error);
+  EXPECT_THROW(Linear({view, {}}, test::device()), Error);
 }
 
 TEST(Dispatch, AScaleIsFinite) {
   const Floats weight(1);
-  const Linear layer({floats_view(weight, {1, 1}), {}});
+  const Linear layer({floats_view(weight, {1, 1}), {}}, test::device());
   Floats x(1), y(1);
   EXPECT_THROW(test::device().linear(rows_of(x, 1), layer, rows_of(y, 1), {.scale = INFINITY}), Error);
 }
 
 TEST(Dispatch, AProductTakesTheOneBeforeItInItsOwnPlaceOnly) {
   Floats weight(1);
-  const Linear layer({floats_view(weight, {1, 1}), {}});
+  const Linear layer({floats_view(weight, {1, 1}), {}}, test::device());
   Floats x(1), up(1), elsewhere(1);
   const auto both = [&](Floats& y) {
     test::device().linear_each(

@@ -9,6 +9,10 @@
 
 namespace galago::kernels::cpu {
 
+void copy(Pool& pool, ConstMatrix x, Matrix y);
+void scale(Pool& pool, ConstMatrix x, float factor, Matrix y);
+void add(Pool& pool, ConstMatrix x, Matrix y);
+void unfold_patches(Pool& pool, const TileView& tile, int64_t patch, Matrix rows);
 void linear_each(Pool& pool, ConstMatrix x, std::span<const Product> products);
 void feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out);
 void layer_norm(Pool& pool, ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);

@@ -11,6 +11,12 @@ class CpuDevice final : public Device {
   std::string name() const override { return cpu::name(); }
 
  private:
+  void do_copy(ConstMatrix x, Matrix y) const override { cpu::copy(pool(), x, y); }
+  void do_scale(ConstMatrix x, float factor, Matrix y) const override { cpu::scale(pool(), x, factor, y); }
+  void do_add(ConstMatrix x, Matrix y) const override { cpu::add(pool(), x, y); }
+  void do_unfold_patches(const TileView& tile, int64_t patch, Matrix rows) const override {
+    cpu::unfold_patches(pool(), tile, patch, rows);
+  }
   void do_linear_each(ConstMatrix x, std::span<const Product> products) const override {
     cpu::linear_each(pool(), x, products);
   }

@@ -10,6 +10,12 @@ class ReferenceDevice final : public Device {
   std::string name() const override { return "reference"; }
 
  private:
+  void do_copy(ConstMatrix x, Matrix y) const override { reference::copy(x, y); }
+  void do_scale(ConstMatrix x, float factor, Matrix y) const override { reference::scale(x, factor, y); }
+  void do_add(ConstMatrix x, Matrix y) const override { reference::add(x, y); }
+  void do_unfold_patches(const TileView& tile, int64_t patch, Matrix rows) const override {
+    reference::unfold_patches(tile, patch, rows);
+  }
   void do_linear_each(ConstMatrix x, std::span<const Product> products) const override {
     reference::linear_each(x, products);
   }

@@ -8,6 +8,10 @@
 namespace galago::kernels::reference {
 
 float activate(Activation activation, float x);
+void copy(ConstMatrix x, Matrix y);
+void scale(ConstMatrix x, float factor, Matrix y);
+void add(ConstMatrix x, Matrix y);
+void unfold_patches(const TileView& tile, int64_t patch, Matrix rows);
 void linear_each(ConstMatrix x, std::span<const Product> products);
 void feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out);
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);

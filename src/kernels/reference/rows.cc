@@ -8,6 +8,32 @@
 
 namespace galago::kernels::reference {
 
+void copy(ConstMatrix x, Matrix y) {
+  for (int64_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.cols, y.row(i));
+}
+
+void scale(ConstMatrix x, float factor, Matrix y) {
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t c = 0; c < x.cols; ++c) y.row(i)[c] = x.row(i)[c] * factor;
+}
+
+void add(ConstMatrix x, Matrix y) {
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t c = 0; c < x.cols; ++c) y.row(i)[c] += x.row(i)[c];
+}
+
+void unfold_patches(const TileView& tile, int64_t patch, Matrix rows) {
+  const int64_t across = tile.width / patch;
+  for (int64_t i = 0; i < rows.rows; ++i) {
+    const int64_t top = i / across * patch, left = i % across * patch;
+    float* out = rows.row(i);
+    for (int64_t c = 0; c < tile.channels; ++c)
+      for (int64_t y = 0; y < patch; ++y)
+        for (int64_t x = 0; x < patch; ++x)
+          *out++ = tile.pixels[(c * tile.height + top + y) * tile.width + left + x];
+  }
+}
+
 void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y) {
   for (int64_t i = 0; i < x.rows; ++i) {
     const float* in = x.row(i);

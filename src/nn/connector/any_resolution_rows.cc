@@ -49,7 +49,8 @@ int64_t rows_for(const TiledPicture& picture) {
   return picture.patches_per_side * picture.patches_per_side + window.rows * (window.cols + 1);
 }
 
-Tensor any_resolution_rows(const Tensor& connected, const TiledPicture& picture, const float* newline) {
+Tensor any_resolution_rows(const Tensor& connected, const TiledPicture& picture, ConstMatrix newline,
+                           const kernels::Device& device) {
   const int64_t side = picture.patches_per_side;
   const int64_t patches = side * side;
   const Shape& shape = connected.shape();
@@ -60,19 +61,23 @@ Tensor any_resolution_rows(const Tensor& connected, const TiledPicture& picture,
                                                   std::to_string(patches) + " patches"});
   const PatchWindow window = unpadded_window(picture);
   const int64_t width = shape[2];
-  Tensor rows({rows_for(picture), width});
-  float* out = std::copy_n(connected.data(), patches * width, rows.data());  // the whole picture
+  Tensor rows({rows_for(picture), width}, device.memory());
   const ConstMatrix all = connected.matrix();
+  int64_t row = 0;
+  const auto append = [&](ConstMatrix run) {
+    device.copy(run, rows.matrix().slice_rows(row, run.rows));
+    row += run.rows;
+  };
+  append(all.slice_rows(0, patches));  // the whole picture
   for (int64_t y = window.top; y < window.top + window.rows; ++y) {
     int64_t x = window.left;
     while (x < window.left + window.cols) {  // the patches that one tile has in this row lie side by side
       const int64_t tile = 1 + y / side * picture.grid.cols + x / side;
       const int64_t end = std::min((x / side + 1) * side, window.left + window.cols);
-      const float* run = all.row(tile * patches + y % side * side + x % side);
-      out = std::copy_n(run, (end - x) * width, out);
+      append(all.slice_rows(tile * patches + y % side * side + x % side, end - x));
       x = end;
     }
-    out = std::copy_n(newline, width, out);
+    append(newline);
   }
   return rows;
 }

@@ -9,6 +9,7 @@
 
 #include "core/tensor.h"
 #include "core/tile_grid.h"
+#include "kernels/kernels.h"
 
 namespace galago {
 
@@ -35,8 +36,9 @@ PatchWindow unpadded_window(const TiledPicture& picture);
 /// R: the whole picture's patches, and each row of the window with its new line.
 int64_t rows_for(const TiledPicture& picture);
 
-/// connected [1 + rows x cols, P, D], the whole picture first -> [R, D]; newline: D floats.
+/// connected [1 + rows x cols, P, D], the whole picture first -> [R, D]; newline [1, D]. All on the device.
 /// Error{internal} when the number of tiles or patches is not the picture's.
-Tensor any_resolution_rows(const Tensor& connected, const TiledPicture& picture, const float* newline);
+Tensor any_resolution_rows(const Tensor& connected, const TiledPicture& picture, ConstMatrix newline,
+                           const kernels::Device& device);
 
 }  // namespace galago

@@ -1,7 +1,6 @@
 // Pixel unshuffle, the connector's projection, and hidden align.
 #include "nn/connector/connector.h"
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -27,7 +26,7 @@ int64_t rows_for(int64_t patches_per_side, int64_t scale) {
   return (patches_per_side / scale) * (patches_per_side / scale);
 }
 
-void pixel_unshuffle(ConstMatrix x, int64_t scale, Matrix out) {
+void pixel_unshuffle(ConstMatrix x, int64_t scale, Matrix out, const kernels::Device& device) {
   const int64_t side = square_side(x.rows);
   if (side < 0 || scale < 1 || side % scale != 0)
     throw Error(ErrorCode::input_invalid,
@@ -40,29 +39,32 @@ void pixel_unshuffle(ConstMatrix x, int64_t scale, Matrix out) {
                 {.where = "pixel_unshuffle: output",
                  .got = to_string(Shape{out.rows, out.cols}),
                  .expected = to_string(Shape{out_side * out_side, x.cols * scale * scale})});
+  // The patches at one place of the blocks of one row of blocks: every scale-th of a row of the grid.
   for (int64_t y = 0; y < side; ++y)
-    for (int64_t xx = 0; xx < side; ++xx) {
-      float* row = out.row((y / scale) * out_side + xx / scale);
-      const int64_t place = (y % scale) * scale + xx % scale;  // within the block, row by row
-      std::copy_n(x.row(y * side + xx), x.cols, row + place * x.cols);
+    for (int64_t place = 0; place < scale; ++place) {
+      const ConstMatrix patches(x.row(y * side + place), out_side, x.cols, scale * x.stride);
+      const int64_t column = ((y % scale) * scale + place) * x.cols;  // within the block, row by row
+      device.copy(patches, out.slice_rows(y / scale * out_side, out_side).slice_cols(column, x.cols));
     }
 }
 
 Idefics3Connector::Idefics3Connector(const Scope& scope, int64_t hidden, int64_t scale, int64_t out)
     : scale_(scale),
-      projection_(scope.sub("modality_projection").linear("proj", {out, hidden * scale * scale}, Bias::no)) {}
+      projection_(scope.sub("modality_projection").linear("proj", {out, hidden * scale * scale}, Bias::no),
+                  scope.device()) {}
 
 Tensor Idefics3Connector::forward(const Tensor& features, Workspace& workspace) const {
   const Shape& shape = features.shape();  // [N, P, C]
   const int64_t tiles = shape[0];
   const int64_t rows = shape[1] / (scale_ * scale_);
-  Tensor out({tiles, rows, projection_.out_features()});
+  const kernels::Device& device = workspace.device();
+  Tensor out({tiles, rows, projection_.out_features()}, device.memory());
   for (int64_t t = 0; t < tiles; ++t) {
     Workspace::Frame frame(workspace);
     const ConstMatrix tile = features.matrix().slice_rows(t * shape[1], shape[1]);  // [P, C]
     const Matrix blocks = workspace.matrix(rows, shape[2] * scale_ * scale_);       // [T, C*scale^2]
-    pixel_unshuffle(tile, scale_, blocks);
-    workspace.device().linear(blocks, projection_, out.matrix().slice_rows(t * rows, rows));  // [T, D']
+    pixel_unshuffle(tile, scale_, blocks, device);
+    device.linear(blocks, projection_, out.matrix().slice_rows(t * rows, rows));  // [T, D']
   }
   return out;
 }
@@ -70,7 +72,7 @@ Tensor Idefics3Connector::forward(const Tensor& features, Workspace& workspace) 
 HiddenAlign::HiddenAlign(const Scope& scope, int64_t in, int64_t out) : in_(in), out_(out) {
   if (in == out) return;
   const Bias bias = scope.has("proj.bias") ? Bias::yes : Bias::no;
-  projection_ = kernels::Linear(scope.linear("proj", {out, in}, bias));
+  projection_ = kernels::Linear(scope.linear("proj", {out, in}, bias), scope.device());
 }
 
 Tensor HiddenAlign::forward(Tensor rows, const kernels::Device& device) const {
@@ -81,7 +83,7 @@ Tensor HiddenAlign::forward(Tensor rows, const kernels::Device& device) const {
   if (identity()) return rows;
   Shape shape = rows.shape();
   shape.back() = out_;
-  Tensor out(shape);
+  Tensor out(shape, device.memory());
   device.linear(rows.matrix(), projection_, out.matrix());
   return out;
 }

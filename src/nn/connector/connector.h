@@ -14,7 +14,7 @@ namespace galago {
 /// Gathers each scale x scale block of a square grid into one row: x [P, C] -> out [P / scale^2, C *
 /// scale^2]. Output row r * side/scale + c concatenates its block row by row. Error{input_invalid} when P is
 /// not a square or its side is not divisible by scale (both numbers named), or out has another shape.
-void pixel_unshuffle(ConstMatrix x, int64_t scale, Matrix out);
+void pixel_unshuffle(ConstMatrix x, int64_t scale, Matrix out, const kernels::Device& device);
 
 /// Rows that one tile of side x side patches gives; Error{model_invalid} when scale does not divide the side.
 int64_t rows_for(int64_t patches_per_side, int64_t scale);

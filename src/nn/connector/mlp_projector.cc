@@ -4,14 +4,14 @@
 namespace galago {
 
 MlpProjector::MlpProjector(const Scope& scope, LinearShape shape, kernels::Activation activation, Bias bias)
-    : linear_1_(scope.linear("linear_1", shape, bias)),
-      linear_2_(scope.linear("linear_2", {shape.out, shape.out}, bias)),
+    : linear_1_(scope.linear("linear_1", shape, bias), scope.device()),
+      linear_2_(scope.linear("linear_2", {shape.out, shape.out}, bias), scope.device()),
       activation_(activation) {}
 
 Tensor MlpProjector::forward(const Tensor& features, Workspace& workspace) const {
   const int64_t tiles = features.shape()[0];
   const int64_t patches = features.shape()[1];
-  Tensor out({tiles, patches, linear_2_.out_features()});
+  Tensor out({tiles, patches, linear_2_.out_features()}, workspace.device().memory());
   for (int64_t t = 0; t < tiles; ++t) {
     Workspace::Frame frame(workspace);
     const ConstMatrix tile = features.matrix().slice_rows(t * patches, patches);  // [P, C]

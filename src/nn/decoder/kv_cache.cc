@@ -21,11 +21,12 @@ bool held_once(const std::shared_ptr<KvPage>& page) {
 }
 
 // The first `positions` positions of a page in all layers.
-void copy_positions(const KvShape& shape, int64_t positions, const KvPage& from, KvPage& to) {
+void copy_positions(const KvPages& pages, int64_t positions, const KvPage& from, KvPage& to) {
+  const KvShape& shape = pages.shape();
   const int64_t row = shape.width * size_of(shape.dtype);
   for (int64_t part = 0; part < 2 * shape.layers; ++part) {
     const int64_t begin = part * kPagePositions * row;
-    std::copy_n(from.data() + begin, positions * row, to.data() + begin);
+    pages.memory().copy(from.data() + begin, to.data() + begin, positions * row);
   }
 }
 
@@ -55,8 +56,7 @@ bool KvSequence::grow(int64_t positions) {
   pages_.reserve(size);
   data_.reserve(size);
   if (begin < std::min(end, std::ssize(pages_)) && fresh.front())
-    copy_positions(source_->shape(), length_ % kPagePositions, *pages_[static_cast<size_t>(begin)],
-                   *fresh.front());
+    copy_positions(*source_, length_ % kPagePositions, *pages_[static_cast<size_t>(begin)], *fresh.front());
   pages_.resize(size);
   data_.resize(size);
   for (size_t i = 0; i < fresh.size(); ++i) {

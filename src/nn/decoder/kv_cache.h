@@ -63,10 +63,12 @@ class KvPage {
 /// Pages may outlive it. Safe to use from several threads.
 class KvPages {
  public:
-  /// max_bytes: of pages that somebody holds; 0: no limit.
-  explicit KvPages(const KvShape& shape, int64_t max_bytes = 0);
+  /// max_bytes: of pages that somebody holds; 0: no limit. memory: where they lie.
+  explicit KvPages(const KvShape& shape, int64_t max_bytes = 0, const Memory& memory = host_memory());
 
   const KvShape& shape() const { return shape_; }
+  /// Where the pages lie.
+  const Memory& memory() const { return memory_; }
   int64_t page_bytes() const { return shape_.bytes_of(kPagePositions); }
   /// A page whose contents are not defined; null when max_bytes are in use. Error{resource} when memory is
   /// out.
@@ -82,6 +84,7 @@ class KvPages {
   KvPages(const KvPages&) = default;
 
   KvShape shape_;
+  const Memory& memory_;
   std::shared_ptr<KvPool> pool_;
   std::shared_ptr<KvCount> count_ = std::make_shared<KvCount>(0);
 };

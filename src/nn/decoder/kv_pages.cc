@@ -23,8 +23,10 @@ constexpr int64_t kMostIdle = int64_t{64} << 20;
 /// The memory of all pages of a KvPages; lives as long as one of them.
 class KvPool {
  public:
-  KvPool(int64_t page_bytes, int64_t max_bytes)
-      : page_bytes_(page_bytes), max_pages_(max_bytes > 0 ? max_bytes / page_bytes : kNoLimit) {}
+  KvPool(int64_t page_bytes, int64_t max_bytes, const Memory& memory)
+      : memory_(memory),
+        page_bytes_(page_bytes),
+        max_pages_(max_bytes > 0 ? max_bytes / page_bytes : kNoLimit) {}
 
   /// Gives a page its memory; false at the limit.
   bool fill(KvPage& page) {
@@ -73,7 +75,8 @@ class KvPool {
     int64_t pages = std::max<int64_t>(1, wanted / page_bytes_);
     if (max_pages_ != kNoLimit) pages = std::min(pages, max_pages_ - allocated_);
     const int64_t bytes = (pages * page_bytes_ + kSystemPage - 1) / kSystemPage * kSystemPage;
-    Block block{.memory = Tensor({bytes / static_cast<int64_t>(sizeof(float))}), .pages = pages, .idle = {}};
+    Block block{
+        .memory = Tensor({bytes / static_cast<int64_t>(sizeof(float))}, memory_), .pages = pages, .idle = {}};
     block.idle.reserve(static_cast<size_t>(pages));
     auto* const begin = reinterpret_cast<std::byte*>(block.memory.data());
     for (int64_t i = pages - 1; i >= 0; --i) block.idle.push_back(begin + i * page_bytes_);
@@ -82,6 +85,7 @@ class KvPool {
     return std::prev(blocks_.end());
   }
 
+  const Memory& memory_;
   const int64_t page_bytes_;
   const int64_t max_pages_;
   mutable std::mutex mutex_;
@@ -99,8 +103,8 @@ KvPage::~KvPage() {
   --*count_;
 }
 
-KvPages::KvPages(const KvShape& shape, int64_t max_bytes)
-    : shape_(shape), pool_(std::make_shared<KvPool>(page_bytes(), max_bytes)) {}
+KvPages::KvPages(const KvShape& shape, int64_t max_bytes, const Memory& memory)
+    : shape_(shape), memory_(memory), pool_(std::make_shared<KvPool>(page_bytes(), max_bytes, memory)) {}
 
 std::shared_ptr<KvPage> KvPages::take() {
   auto page = std::make_shared<KvPage>(pool_, count_);

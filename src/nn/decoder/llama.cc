@@ -79,7 +79,8 @@ void advance(std::span<const RowPlace> places, int64_t rows, KvCache& cache, Wor
 
 }  // namespace
 
-RmsNorm::RmsNorm(const TensorView& view, float epsilon) : weight(to_tensor(view)), eps(epsilon) {}
+RmsNorm::RmsNorm(const TensorView& view, float epsilon, const kernels::Device& device)
+    : weight(device.prepare(view)), eps(epsilon) {}
 
 void RmsNorm::forward(ConstMatrix x, Matrix y, const kernels::Device& device) const {
   device.rms_norm(x, weight.data(), eps, y);
@@ -98,10 +99,10 @@ LlamaAttention::LlamaAttention(const TextConfig& config, const Scope& scope)
       .scale = config.attention_multiplier.value_or(1.0F / std::sqrt(static_cast<float>(config.head_dim)))};
   residual_multiplier_ = config.residual_multiplier;
   window_ = config.sliding_window.value_or(kNoWindow);
-  q_proj_ = kernels::Linear(scope.linear("q_proj", {q, d}, bias));
-  k_proj_ = kernels::Linear(scope.linear("k_proj", {kv, d}, bias));
-  v_proj_ = kernels::Linear(scope.linear("v_proj", {kv, d}, bias));
-  o_proj_ = kernels::Linear(scope.linear("o_proj", {d, q}, bias));
+  q_proj_ = kernels::Linear(scope.linear("q_proj", {q, d}, bias), scope.device());
+  k_proj_ = kernels::Linear(scope.linear("k_proj", {kv, d}, bias), scope.device());
+  v_proj_ = kernels::Linear(scope.linear("v_proj", {kv, d}, bias), scope.device());
+  o_proj_ = kernels::Linear(scope.linear("o_proj", {d, q}, bias), scope.device());
   layout_.arithmetic = q_proj_.arithmetic();
 }
 
@@ -152,9 +153,9 @@ LlamaMlp::LlamaMlp(const TextConfig& config, const Scope& scope) : activation_(a
   const int64_t d = config.hidden_size;
   const int64_t f = config.intermediate_size;
   const Bias bias = bias_if(config.mlp_bias);
-  gate_proj_ = kernels::Linear(scope.linear("gate_proj", {f, d}, bias));
-  up_proj_ = kernels::Linear(scope.linear("up_proj", {f, d}, bias));
-  down_proj_ = kernels::Linear(scope.linear("down_proj", {d, f}, bias));
+  gate_proj_ = kernels::Linear(scope.linear("gate_proj", {f, d}, bias), scope.device());
+  up_proj_ = kernels::Linear(scope.linear("up_proj", {f, d}, bias), scope.device());
+  down_proj_ = kernels::Linear(scope.linear("down_proj", {d, f}, bias), scope.device());
   residual_multiplier_ = config.residual_multiplier;
 }
 
@@ -169,10 +170,11 @@ void LlamaMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace&
 int64_t LlamaMlp::weight_bytes() const { return bytes_of({&gate_proj_, &up_proj_, &down_proj_}); }
 
 LlamaLayer::LlamaLayer(const TextConfig& config, const Scope& scope)
-    : input_layernorm_(scope.tensor("input_layernorm.weight", {config.hidden_size}), config.rms_norm_eps),
+    : input_layernorm_(scope.tensor("input_layernorm.weight", {config.hidden_size}), config.rms_norm_eps,
+                       scope.device()),
       self_attn_(config, scope.sub("self_attn")),
       post_attention_layernorm_(scope.tensor("post_attention_layernorm.weight", {config.hidden_size}),
-                                config.rms_norm_eps),
+                                config.rms_norm_eps, scope.device()),
       mlp_(config, scope.sub("mlp")) {}
 
 void LlamaLayer::forward(Matrix x, int64_t layer, const DecoderBatch& batch, Workspace& workspace) const {
@@ -192,7 +194,7 @@ LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& tex
   bind_table_and_head(tied, text, head);
   layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) layers_.emplace_back(config, text.sub("layers", i));
-  norm_ = RmsNorm(text.tensor("norm.weight", {config.hidden_size}), config.rms_norm_eps);
+  norm_ = RmsNorm(text.tensor("norm.weight", {config.hidden_size}), config.rms_norm_eps, device_);
 }
 
 void LlamaDecoder::bind_table_and_head(bool tied, const Scope& text, const Scope& head) {
@@ -203,9 +205,11 @@ void LlamaDecoder::bind_table_and_head(bool tied, const Scope& text, const Scope
   const bool copy = tied && has_table && has_head && head.repeats(head_name, text, table_name);
   const bool head_alone = tied && !has_table && has_head;
   const bool own_head = has_head ? !copy : !tied;
-  embed_tokens_ = head_alone ? head.weight(head_name, shape) : text.weight(table_name, shape);
+  embed_tokens_ =
+      device_.prepare(head_alone ? head.weight(head_name, shape) : text.weight(table_name, shape));
   lm_head_ = kernels::Linear(
-      {.weight = own_head && !head_alone ? head.weight(head_name, shape) : embed_tokens_, .bias = {}});
+      own_head && !head_alone ? device_.prepare(head.weight(head_name, shape)) : embed_tokens_, {},
+      Arithmetic::f32, device_);
 }
 
 KvShape LlamaDecoder::cache_shape(DType dtype) const {
@@ -221,7 +225,7 @@ void LlamaDecoder::embed(std::span<const int32_t> ids, Matrix out) const {
                   {.where = "token id",
                    .got = std::to_string(id),
                    .expected = "below the vocabulary's " + std::to_string(config_.vocab_size)});
-  device_.gather_rows(embed_tokens_, ids, out);
+  device_.gather_rows(embed_tokens_.view, ids, out);
 }
 
 void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places, KvCache& cache,
@@ -239,9 +243,7 @@ void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places,
       .cache = &cache};
 
   const Matrix x = workspace.matrix(embeds.rows, embeds.cols);  // [n, D]
-  for (int64_t i = 0; i < embeds.rows; ++i)
-    std::transform(embeds.row(i), embeds.row(i) + embeds.cols, x.row(i),
-                   [&](float value) { return value * config_.embedding_multiplier; });
+  workspace.device().scale(embeds, config_.embedding_multiplier, x);
   for (size_t layer = 0; layer < layers_.size(); ++layer)
     layers_[layer].forward(x, static_cast<int64_t>(layer), batch, workspace);
   norm_.forward(x, hidden, workspace.device());  // [n, D]

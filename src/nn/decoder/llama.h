@@ -14,13 +14,13 @@
 
 namespace galago {
 
-/// weight of an RMS norm, as floats.
+/// weight of an RMS norm, as floats of the device.
 struct RmsNorm {
   Tensor weight;
   float eps = 0;
 
   RmsNorm() = default;
-  RmsNorm(const TensorView& view, float epsilon);
+  RmsNorm(const TensorView& view, float epsilon, const kernels::Device& device);
   void forward(ConstMatrix x, Matrix y, const kernels::Device& device) const;
 };
 
@@ -116,8 +116,8 @@ class LlamaDecoder final : public Decoder {
   std::span<const RopeRun> rope_runs(std::span<const RowPlace> places, const KvCache& cache,
                                      Workspace& workspace) const;
 
-  WeightView embed_tokens_;      // [V, D], read row by row from the mapped file
-  std::vector<float> inv_freq_;  // [head_dim/2]
+  kernels::Weight embed_tokens_;  // [V, D], read row by row
+  std::vector<float> inv_freq_;   // [head_dim/2]
   std::vector<float>
       long_inv_freq_;  // of texts beyond rope.original_max_position_embeddings; empty: the same
   std::vector<LlamaLayer> layers_;

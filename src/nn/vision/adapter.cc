@@ -101,14 +101,15 @@ Tensor VisionTowerAdapter::forward(const PixelBatch& batch, Workspace& workspace
   const int64_t kept = rows - options_.skip_rows;
   if (kept < 1)
     bad_output(std::to_string(rows) + " rows for a tile", "more than the first, which is left out");
-  Tensor features({tiles, kept, width});
+  const kernels::Device& device = workspace.device();
+  Tensor features({tiles, kept, width}, device.memory());
   for (int64_t begin = 0; begin < tiles; begin += options_.tiles_per_call) {
     const int64_t count = std::min(options_.tiles_per_call, tiles - begin);
     const TowerOutput output = tower_->forward(*input, begin, count, workspace);
     check_output(output, count, rows);
     for (int64_t t = 0; t < count; ++t)
-      std::copy_n(output.last_hidden_state->data() + (t * rows + options_.skip_rows) * width, kept * width,
-                  features.data() + (begin + t) * kept * width);
+      device.copy(output.last_hidden_state->matrix().slice_rows(t * rows + options_.skip_rows, kept),
+                  features.matrix().slice_rows((begin + t) * kept, kept));
     if (progress && !progress(begin + count, tiles)) throw Cancelled{};
   }
   return features;

@@ -10,15 +10,24 @@ namespace galago {
 ClipTower::ClipTower(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps)
     : config_(config),
       taps_(std::move(taps)),
-      class_embedding_(to_tensor(scope.sub("embeddings").tensor("class_embedding", {config.hidden_size}))),
       patch_embedding_(config, scope.sub("embeddings").sub("patch_embedding"), Bias::no),
-      pre_layrnorm_(scope.norm("pre_layrnorm", config.hidden_size), config.layer_norm_eps),
+      pre_layrnorm_(scope.norm("pre_layrnorm", config.hidden_size), config.layer_norm_eps, scope.device()),
       encoder_(encoder_shape(config), scope.sub("encoder")),
-      post_layernorm_(scope.norm("post_layernorm", config.hidden_size), config.layer_norm_eps) {
+      post_layernorm_(scope.norm("post_layernorm", config.hidden_size), config.layer_norm_eps,
+                      scope.device()) {
   check_taps(taps_, config.num_hidden_layers);
   const int64_t positions = 1 + config.patches_per_side() * config.patches_per_side();
-  const Scope table = scope.sub("embeddings").sub("position_embedding");
-  position_embedding_ = to_tensor(table.tensor("weight", {positions, config.hidden_size}));
+  const int64_t c = config.hidden_size;
+  const Scope embeddings = scope.sub("embeddings");
+  const TensorView token = embeddings.tensor("class_embedding", {c});
+  TensorView table = embeddings.sub("position_embedding").tensor("weight", {positions, c});
+  if (!token.data || !table.data) return;
+  Tensor row({1, c});
+  for (int64_t i = 0; i < c; ++i) row.data()[i] = element(token, i) + element(table, i);
+  class_row_ = scope.device().on_device(std::move(row));
+  table.shape = {positions - 1, c};
+  table.data += c * size_of(table.dtype);
+  position_embedding_ = scope.device().prepare(table);
 }
 
 int64_t ClipTower::hidden_size() const {
@@ -30,28 +39,27 @@ TowerOutput ClipTower::forward(const PixelBatch& batch, int64_t begin, int64_t c
   check_whole_tiles(config_, batch);
   const int64_t c = config_.hidden_size;
   const int64_t rows = 1 + patch_embedding_.patches(batch.pixels);
-  Tensor hidden({count, rows, c});
+  const kernels::Device& device = workspace.device();
+  Tensor hidden({count, rows, c}, device.memory());
   const Matrix x = hidden.matrix();  // [count*(1+P), C]
-  const ConstMatrix positions = position_embedding_.matrix();
   for (int64_t t = 0; t < count; ++t) {
     const Matrix tile = x.slice_rows(t * rows, rows);  // [1+P, C]
-    std::transform(class_embedding_.data(), class_embedding_.data() + c, positions.row(0), tile.row(0),
-                   [](float token, float position) { return token + position; });
-    patch_embedding_.forward(batch.pixels, begin + t, positions.slice_rows(1, rows - 1),
+    device.copy(class_row_.matrix(), tile.slice_rows(0, 1));
+    patch_embedding_.forward(batch.pixels, begin + t, position_embedding_.matrix(),
                              tile.slice_rows(1, rows - 1), workspace);
   }
-  pre_layrnorm_.forward(x, x, workspace.device());
+  pre_layrnorm_.forward(x, x, device);
 
   TowerOutput output;
   if (!taps_.empty()) {
-    output.last_hidden_state = Tensor({count, rows, hidden_size()});  // [count, 1+P, C*taps]
+    output.last_hidden_state = Tensor({count, rows, hidden_size()}, device.memory());  // [count, 1+P, C*taps]
     encoder_.forward_taps(x, count, {}, taps_, output.last_hidden_state->matrix(), workspace);
     return output;
   }
   encoder_.forward(x, count, {}, workspace);
-  output.pooler_output = Tensor({count, c});  // [count, C]
+  output.pooler_output = Tensor({count, c}, device.memory());  // [count, C]
   const ConstMatrix class_rows(x.data, count, c, rows * c);
-  post_layernorm_.forward(class_rows, output.pooler_output->matrix(), workspace.device());
+  post_layernorm_.forward(class_rows, output.pooler_output->matrix(), device);
   output.last_hidden_state = std::move(hidden);
   return output;
 }

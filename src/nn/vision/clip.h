@@ -35,9 +35,9 @@ class ClipTower final : public VisionTower {
  private:
   VisionConfig config_;
   std::vector<int64_t> taps_;
-  Tensor class_embedding_;  // [C]
   PatchEmbedding patch_embedding_;
-  Tensor position_embedding_;  // [1 + side * side, C]
+  Tensor class_row_;           // [1, C]: the class token at its position
+  Tensor position_embedding_;  // [side * side, C], of the patches
   LayerNorm pre_layrnorm_;     // the checkpoints' spelling
   Encoder encoder_;
   LayerNorm post_layernorm_;

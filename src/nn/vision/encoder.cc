@@ -27,8 +27,8 @@ kernels::Activation activation_from_name(const std::string& name, const std::str
               {.where = where, .got = name, .expected = "gelu_pytorch_tanh, gelu, quick_gelu, silu or relu"});
 }
 
-LayerNorm::LayerNorm(const NormView& view, float epsilon)
-    : weight(to_tensor(view.weight)), bias(to_tensor(view.bias)), eps(epsilon) {}
+LayerNorm::LayerNorm(const NormView& view, float epsilon, const kernels::Device& device)
+    : weight(device.prepare(view.weight)), bias(device.prepare(view.bias)), eps(epsilon) {}
 
 void LayerNorm::forward(ConstMatrix x, Matrix y, const kernels::Device& device) const {
   device.layer_norm(x, weight.data(), bias.data(), eps, y);
@@ -36,8 +36,8 @@ void LayerNorm::forward(ConstMatrix x, Matrix y, const kernels::Device& device) 
 
 EncoderMlp::EncoderMlp(const EncoderShape& shape, const Scope& scope)
     : activation_(shape.activation),
-      fc1_(scope.linear("fc1", {shape.intermediate_size, shape.hidden_size}, Bias::yes)),
-      fc2_(scope.linear("fc2", {shape.hidden_size, shape.intermediate_size}, Bias::yes)) {}
+      fc1_(scope.linear("fc1", {shape.intermediate_size, shape.hidden_size}, Bias::yes), scope.device()),
+      fc2_(scope.linear("fc2", {shape.hidden_size, shape.intermediate_size}, Bias::yes), scope.device()) {}
 
 void EncoderMlp::forward(ConstMatrix x, ConstMatrix residual, Matrix y, Workspace& workspace) const {
   Workspace::Frame frame(workspace);
@@ -53,10 +53,10 @@ EncoderAttention::EncoderAttention(const EncoderShape& shape, const Scope& scope
              .kv_heads = shape.num_attention_heads,
              .head_dim = head_dim,
              .scale = 1.0F / std::sqrt(static_cast<float>(head_dim))};
-  q_proj_ = kernels::Linear(scope.linear("q_proj", {d, d}, Bias::yes));
-  k_proj_ = kernels::Linear(scope.linear("k_proj", {d, d}, Bias::yes));
-  v_proj_ = kernels::Linear(scope.linear("v_proj", {d, d}, Bias::yes));
-  out_proj_ = kernels::Linear(scope.linear("out_proj", {d, d}, Bias::yes));
+  q_proj_ = kernels::Linear(scope.linear("q_proj", {d, d}, Bias::yes), scope.device());
+  k_proj_ = kernels::Linear(scope.linear("k_proj", {d, d}, Bias::yes), scope.device());
+  v_proj_ = kernels::Linear(scope.linear("v_proj", {d, d}, Bias::yes), scope.device());
+  out_proj_ = kernels::Linear(scope.linear("out_proj", {d, d}, Bias::yes), scope.device());
   layout_.arithmetic = q_proj_.arithmetic();
 }
 
@@ -79,9 +79,9 @@ void EncoderAttention::forward(ConstMatrix x, int64_t count, std::span<const uin
 }
 
 EncoderLayer::EncoderLayer(const EncoderShape& shape, const Scope& scope)
-    : layer_norm1_(scope.norm("layer_norm1", shape.hidden_size), shape.layer_norm_eps),
+    : layer_norm1_(scope.norm("layer_norm1", shape.hidden_size), shape.layer_norm_eps, scope.device()),
       self_attn_(shape, scope.sub("self_attn")),
-      layer_norm2_(scope.norm("layer_norm2", shape.hidden_size), shape.layer_norm_eps),
+      layer_norm2_(scope.norm("layer_norm2", shape.hidden_size), shape.layer_norm_eps, scope.device()),
       mlp_(shape, scope.sub("mlp")) {}
 
 void EncoderLayer::forward(Matrix x, int64_t count, std::span<const uint8_t> key_mask,
@@ -109,8 +109,7 @@ void Encoder::forward_taps(Matrix x, int64_t count, std::span<const uint8_t> key
   const auto keep = [&](int64_t state) {
     for (size_t k = 0; k < taps.size(); ++k)
       if (taps[k] == state)
-        for (int64_t i = 0; i < x.rows; ++i)
-          std::copy_n(x.row(i), x.cols, out.row(i) + static_cast<int64_t>(k) * x.cols);
+        workspace.device().copy(x, out.slice_cols(static_cast<int64_t>(k) * x.cols, x.cols));
   };
   const int64_t last = *std::max_element(taps.begin(), taps.end());
   keep(0);

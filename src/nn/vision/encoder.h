@@ -31,14 +31,14 @@ EncoderShape encoder_shape(const VisionConfig& config);
 /// The kernels' activation of a config's hidden_act; Error{model_unsupported} names the field.
 kernels::Activation activation_from_name(const std::string& name, const std::string& where);
 
-/// weight and bias of a layer norm, as floats.
+/// weight and bias of a layer norm, as floats of the device.
 struct LayerNorm {
   Tensor weight;
   Tensor bias;
   float eps = 0;
 
   LayerNorm() = default;
-  LayerNorm(const NormView& view, float epsilon);
+  LayerNorm(const NormView& view, float epsilon, const kernels::Device& device);
   /// y = norm(x), row by row; y may be x.
   void forward(ConstMatrix x, Matrix y, const kernels::Device& device) const;
 };

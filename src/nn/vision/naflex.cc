@@ -27,9 +27,10 @@ LinearView patch_linear(const VisionConfig& config, const Scope& scope) {
 
 NaflexTower::NaflexTower(const VisionConfig& config, const Scope& scope)
     : config_(config),
-      patch_embedding_(patch_linear(config, scope.sub("embeddings").sub("patch_embedding"))),
+      patch_embedding_(patch_linear(config, scope.sub("embeddings").sub("patch_embedding")), scope.device()),
       encoder_(encoder_shape(config), scope.sub("encoder")),
-      post_layernorm_(scope.norm("post_layernorm", config.hidden_size), config.layer_norm_eps),
+      post_layernorm_(scope.norm("post_layernorm", config.hidden_size), config.layer_norm_eps,
+                      scope.device()),
       head_(encoder_shape(config), scope.sub("head")) {
   const int64_t positions = config.patches_per_side() * config.patches_per_side();
   const Scope table = scope.sub("embeddings").sub("position_embedding");
@@ -55,16 +56,24 @@ void NaflexTower::check(const PatchBatch& batch) const {
 Tensor NaflexTower::embed(const PatchBatch& batch, Workspace& workspace) const {
   check(batch);
   const int64_t length = batch.patches.shape()[1];
-  Tensor hidden({std::ssize(batch.grids), length, config_.hidden_size});
-  const Matrix x = hidden.matrix();  // [N*L, C]: the positions, then what the product adds to them
+  Workspace::Frame frame(workspace);
+  const kernels::Device& device = workspace.device();
+  const Matrix positions = workspace.host_matrix(std::ssize(batch.grids) * length, config_.hidden_size);
   for (int64_t n = 0; n < std::ssize(batch.grids); ++n) {
     const PatchGrid grid = batch.grids[static_cast<size_t>(n)];
-    const Matrix own = x.slice_rows(n * length, length);  // [L, C]
+    const Matrix own = positions.slice_rows(n * length, length);  // [L, C]
     resize_positions(position_embedding_.matrix(), grid, own.slice_rows(0, grid.patches()), workspace);
     // Padding stands where the first patch does, as in the reference.
     for (int64_t i = grid.patches(); i < length; ++i) std::copy_n(own.row(0), own.cols, own.row(i));
   }
-  workspace.device().linear(batch.patches.matrix(), patch_embedding_, x, {.residual = x});  // [N*L, C]
+  // Here the pictures and the positions come to the device.
+  const ConstMatrix pixels = batch.patches.matrix();
+  const Matrix patches = workspace.matrix(pixels.rows, pixels.cols);  // [N*L, p*p*3]
+  device.copy_in(pixels, patches);
+  Tensor hidden({std::ssize(batch.grids), length, config_.hidden_size}, device.memory());
+  const Matrix x = hidden.matrix();  // [N*L, C]
+  device.copy_in(positions, x);
+  device.linear(patches, patch_embedding_, x, {.residual = x});
   return hidden;
 }
 
@@ -83,7 +92,7 @@ TowerOutput NaflexTower::forward(const PatchBatch& batch, Workspace& workspace) 
   encoder_.forward(x, count, seen, workspace);
   post_layernorm_.forward(x, x, workspace.device());
   TowerOutput output;
-  output.pooler_output = Tensor({count, config_.hidden_size});  // [N, C]
+  output.pooler_output = Tensor({count, config_.hidden_size}, workspace.device().memory());  // [N, C]
   head_.forward(x, patches, output.pooler_output->matrix(), workspace);
   output.last_hidden_state = std::move(hidden);
   return output;

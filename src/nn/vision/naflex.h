@@ -33,7 +33,7 @@ class NaflexTower {
 
   VisionConfig config_;
   kernels::Linear patch_embedding_;  // [C, p * p * 3]
-  Tensor position_embedding_;        // [side * side, C]
+  Tensor position_embedding_;        // [side * side, C], the host's: resized there for each picture
   Encoder encoder_;
   LayerNorm post_layernorm_;
   PoolingHead head_;

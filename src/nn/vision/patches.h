@@ -19,7 +19,7 @@ class PatchEmbedding {
  public:
   /// scope: the prefix that holds weight. Error{model_unsupported} unless the config has three channels.
   PatchEmbedding(const VisionConfig& config, const Scope& scope, Bias bias);
-  /// rows [P, C] = the patches of one tile of the batch, embedded, + positions [P, C].
+  /// rows [P, C] = the patches of one tile of the batch, which is the host's, embedded, + positions [P, C].
   void forward(const Tensor& pixels, int64_t tile, ConstMatrix positions, Matrix rows,
                Workspace& workspace) const;
   /// Rows and columns of whole patches in a tile of the batch.
@@ -31,11 +31,5 @@ class PatchEmbedding {
   int64_t patch_;
   kernels::Linear linear_;
 };
-
-/// Copies the patches of one tile [channels, height, width] to rows [patches, channels * p * p], row-major
-/// over the grid, channel by channel within a row. Pixels beyond the last whole patch are left out, as a
-/// valid convolution does.
-void unfold_patches(const float* tile, int64_t channels, int64_t height, int64_t width, int64_t patch,
-                    Matrix rows);
 
 }  // namespace galago

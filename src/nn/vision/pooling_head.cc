@@ -19,7 +19,7 @@ TensorView part_of(const TensorView& view, int64_t begin, int64_t count) {
 }  // namespace
 
 PoolingHead::PoolingHead(const EncoderShape& shape, const Scope& scope)
-    : layernorm_(scope.norm("layernorm", shape.hidden_size), shape.layer_norm_eps),
+    : layernorm_(scope.norm("layernorm", shape.hidden_size), shape.layer_norm_eps, scope.device()),
       mlp_(shape, scope.sub("mlp")) {
   const int64_t c = shape.hidden_size;
   const int64_t head_dim = c / shape.num_attention_heads;
@@ -27,19 +27,18 @@ PoolingHead::PoolingHead(const EncoderShape& shape, const Scope& scope)
              .kv_heads = shape.num_attention_heads,
              .head_dim = head_dim,
              .scale = 1.0F / std::sqrt(static_cast<float>(head_dim))};
-  probe_ = to_tensor(scope.tensor("probe", {1, 1, c}));
+  probe_ = scope.device().prepare(scope.tensor("probe", {1, 1, c}));
   const Scope attention = scope.sub("attention");
-  const WeightView weight = attention.weight("in_proj_weight", {3 * c, c});
+  const kernels::Weight weight = scope.device().prepare(attention.weight("in_proj_weight", {3 * c, c}));
   const TensorView bias = attention.tensor("in_proj_bias", {3 * c});
   const auto third = [&](int64_t i) {
-    return kernels::Linear({.weight = weight.slice_rows(i * c, c),
-                            .bias = part_of(bias, i * c, c),
-                            .arithmetic = scope.arithmetic()});
+    return kernels::Linear(weight.slice_rows(i * c, c), part_of(bias, i * c, c), scope.arithmetic(),
+                           scope.device());
   };
   q_proj_ = third(0);
   k_proj_ = third(1);
   v_proj_ = third(2);
-  out_proj_ = kernels::Linear(attention.linear("out_proj", {c, c}, Bias::yes));
+  out_proj_ = kernels::Linear(attention.linear("out_proj", {c, c}, Bias::yes), scope.device());
 }
 
 void PoolingHead::forward(ConstMatrix x, int64_t count, Matrix pooled, Workspace& workspace) const {

@@ -55,7 +55,7 @@ void resize_positions(ConstMatrix table, PatchGrid grid, Matrix out, Workspace& 
   const int64_t side = std::llround(std::sqrt(static_cast<double>(table.rows)));
   const std::vector<Window> across = windows(side, grid.cols);
   const std::vector<Window> down = windows(side, grid.rows);
-  const Matrix wide = workspace.matrix(side * grid.cols, table.cols);  // [side * cols, C]
+  const Matrix wide = workspace.host_matrix(side * grid.cols, table.cols);  // [side * cols, C]
   for (int64_t y = 0; y < side; ++y)
     for (int64_t x = 0; x < grid.cols; ++x)
       blend(across[static_cast<size_t>(x)], table, y * side, 1, wide.row(y * grid.cols + x));

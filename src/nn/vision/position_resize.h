@@ -9,10 +9,10 @@
 
 namespace galago {
 
-/// out [rows * cols, C] = the table [side * side, C] at another resolution. A grid of side x side gets the
-/// table as it is. When an axis shrinks, the triangle of the filter widens with it, so that every row of the
-/// table counts. A grid of one column that is not `side` high gets the first row's mean in every row, as
-/// torch gives it on a CPU.
+/// Computed on the host. out [rows * cols, C] = the table [side * side, C] at another resolution. A grid of
+/// side x side gets the table as it is. When an axis shrinks, the triangle of the filter widens with it, so
+/// that every row of the table counts. A grid of one column that is not `side` high gets the first row's mean
+/// in every row, as torch gives it on a CPU.
 void resize_positions(ConstMatrix table, PatchGrid grid, Matrix out, Workspace& workspace);
 
 }  // namespace galago

@@ -29,11 +29,12 @@ SiglipTower::SiglipTower(const VisionConfig& config, const Scope& scope, SiglipO
       options_(std::move(options)),
       patch_embedding_(config, scope.sub("embeddings").sub("patch_embedding"), Bias::yes),
       encoder_(encoder_shape(config), scope.sub("encoder")),
-      post_layernorm_(scope.norm("post_layernorm", config.hidden_size), config.layer_norm_eps) {
+      post_layernorm_(scope.norm("post_layernorm", config.hidden_size), config.layer_norm_eps,
+                      scope.device()) {
   check_taps(options_.taps, config.num_hidden_layers);
   const int64_t positions = config.patches_per_side() * config.patches_per_side();
   const Scope table = scope.sub("embeddings").sub("position_embedding");
-  position_embedding_ = to_tensor(table.tensor("weight", {positions, config.hidden_size}));
+  position_embedding_ = scope.device().prepare(table.tensor("weight", {positions, config.hidden_size}));
   if (options_.pooling_head) head_.emplace(encoder_shape(config), scope.sub("head"));
 }
 
@@ -70,9 +71,7 @@ void SiglipTower::embed_patches(const PixelBatch& batch, int64_t tile, Matrix ro
   Workspace::Frame frame(workspace);
   const std::vector<int32_t> ids = position_ids(batch, tile);
   const Matrix positions = workspace.matrix(rows.rows, rows.cols);  // [P, C]
-  const ConstMatrix table = position_embedding_.matrix();
-  for (int64_t i = 0; i < rows.rows; ++i)
-    std::copy_n(table.row(ids[static_cast<size_t>(i)]), rows.cols, positions.row(i));
+  workspace.device().gather_rows(rows_view(position_embedding_), ids, positions);
   patch_embedding_.forward(batch.pixels, tile, positions, rows, workspace);  // [P, C]
 }
 
@@ -83,21 +82,23 @@ TowerOutput SiglipTower::forward(const PixelBatch& batch, int64_t begin, int64_t
   std::span<const uint8_t> mask(batch.patch_mask);
   if (!mask.empty()) mask = mask.subspan(begin * patches, count * patches);
 
-  Tensor hidden({count, patches, config_.hidden_size});
+  const kernels::Device& device = workspace.device();
+  Tensor hidden({count, patches, config_.hidden_size}, device.memory());
   const Matrix x = hidden.matrix();  // [count*P, C]
   for (int64_t t = 0; t < count; ++t)
     embed_patches(batch, begin + t, x.slice_rows(t * patches, patches), workspace);
 
   TowerOutput output;
   if (!options_.taps.empty()) {
-    output.last_hidden_state = Tensor({count, patches, hidden_size()});  // [count, P, C*taps]
+    output.last_hidden_state =
+        Tensor({count, patches, hidden_size()}, device.memory());  // [count, P, C*taps]
     encoder_.forward_taps(x, count, mask, options_.taps, output.last_hidden_state->matrix(), workspace);
     return output;
   }
   encoder_.forward(x, count, mask, workspace);
-  post_layernorm_.forward(x, x, workspace.device());
+  post_layernorm_.forward(x, x, device);
   if (head_) {
-    output.pooler_output = Tensor({count, config_.hidden_size});  // [count, C]
+    output.pooler_output = Tensor({count, config_.hidden_size}, device.memory());  // [count, C]
     head_->forward(x, count, output.pooler_output->matrix(), workspace);
   }
   output.last_hidden_state = std::move(hidden);

@@ -23,14 +23,15 @@ EncoderShape text_shape(const SiglipTextConfig& config) {
 SiglipTextTower::SiglipTextTower(const SiglipTextConfig& config, const Scope& scope)
     : config_(config),
       encoder_(text_shape(config), scope.sub("encoder")),
-      final_layer_norm_(scope.norm("final_layer_norm", config.hidden_size), config.layer_norm_eps),
-      head_(scope.linear("head", {config.projection_size, config.hidden_size}, Bias::yes)) {
+      final_layer_norm_(scope.norm("final_layer_norm", config.hidden_size), config.layer_norm_eps,
+                        scope.device()),
+      head_(scope.linear("head", {config.projection_size, config.hidden_size}, Bias::yes), scope.device()) {
   const Scope embeddings = scope.sub("embeddings");
-  token_embedding_ =
-      embeddings.sub("token_embedding").weight("weight", {config.vocab_size, config.hidden_size});
+  token_embedding_ = scope.device().prepare(
+      embeddings.sub("token_embedding").weight("weight", {config.vocab_size, config.hidden_size}));
   position_embedding_ =
-      to_tensor(embeddings.sub("position_embedding")
-                    .tensor("weight", {config.max_position_embeddings, config.hidden_size}));
+      scope.device().prepare(embeddings.sub("position_embedding")
+                                 .tensor("weight", {config.max_position_embeddings, config.hidden_size}));
 }
 
 void SiglipTextTower::check_ids(std::span<const int32_t> ids, int64_t count,
@@ -67,17 +68,16 @@ Tensor SiglipTextTower::forward(std::span<const int32_t> ids, int64_t count,
   const auto rows = static_cast<int64_t>(ids.size());
   const int64_t length = rows / count;
   const Matrix x = workspace.matrix(rows, config_.hidden_size);  // [count*L, C]
-  device.gather_rows(token_embedding_, ids, x);
-  const ConstMatrix positions = position_embedding_.matrix();
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t c = 0; c < x.cols; ++c) x.row(i)[c] += positions.row(i % length)[c];
+  device.gather_rows(token_embedding_.view, ids, x);
+  for (int64_t t = 0; t < count; ++t)
+    device.add(position_embedding_.matrix().slice_rows(0, length), x.slice_rows(t * length, length));
   encoder_.forward(x, count, key_mask, workspace);
 
   // Only the last row of each text is asked for, and the norm works row by row.
   const ConstMatrix last(x.row(length - 1), count, x.cols, length * x.cols);
   const Matrix normed = workspace.matrix(count, x.cols);  // [count, C]
   final_layer_norm_.forward(last, normed, device);
-  Tensor pooled({count, config_.projection_size});
+  Tensor pooled({count, config_.projection_size}, device.memory());
   device.linear(normed, head_, pooled.matrix());  // [count, projection]
   return pooled;
 }

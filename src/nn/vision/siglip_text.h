@@ -33,8 +33,8 @@ class SiglipTextTower {
   void check_ids(std::span<const int32_t> ids, int64_t count, std::span<const uint8_t> key_mask) const;
 
   SiglipTextConfig config_;
-  WeightView token_embedding_;  // [vocabulary, C]
-  Tensor position_embedding_;   // [max_position_embeddings, C]
+  kernels::Weight token_embedding_;  // [vocabulary, C]
+  Tensor position_embedding_;        // [max_position_embeddings, C]
   Encoder encoder_;
   LayerNorm final_layer_norm_;
   kernels::Linear head_;

@@ -13,11 +13,12 @@ namespace galago {
 
 /// A batch of tiles of one size, normalised, with the patches that hold picture and not padding.
 struct PixelBatch {
-  Tensor pixels;                    ///< [N, 3, H, W]
+  Tensor pixels;                    ///< [N, 3, H, W], in the host's memory
   std::vector<uint8_t> patch_mask;  ///< [N, H/p * W/p], 0 = padding; empty = all picture
 };
 
-/// What a tower may yield. A tower for a vision-language model fills last_hidden_state.
+/// What a tower may yield, in its device's memory. A tower for a vision-language model fills
+/// last_hidden_state.
 struct TowerOutput {
   std::optional<Tensor> last_hidden_state;  ///< [N, P, C], or [N, class_tokens() + P, C]
   std::optional<Tensor> pooler_output;      ///< [N, C]

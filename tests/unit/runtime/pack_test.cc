@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -24,7 +25,7 @@ Tensor rows_from(int64_t n, float start) {
 std::vector<float> packed(const std::vector<int32_t>& ids, int64_t image_rows) {
   Tensor embeds = rows_from(static_cast<int64_t>(ids.size()), 0);
   const Tensor images = rows_from(image_rows, 100);
-  pack(ids, kImage, images.matrix(), embeds.matrix());
+  pack(ids, kImage, images.matrix(), embeds.matrix(), test::device());
   std::vector<float> column;
   for (int64_t i = 0; i < embeds.shape()[0]; ++i) {
     EXPECT_EQ(embeds.data()[i * 2], embeds.data()[i * 2 + 1]);
@@ -66,7 +67,7 @@ TEST(Pack, ChangesNothingWhenItRefuses) {
   Tensor embeds = rows_from(3, 0);
   const Tensor images = rows_from(1, 100);
   const std::vector<int32_t> ids{9, 9, 1};
-  EXPECT_THROW(pack(ids, kImage, images.matrix(), embeds.matrix()), Error);
+  EXPECT_THROW(pack(ids, kImage, images.matrix(), embeds.matrix(), test::device()), Error);
   EXPECT_EQ(test::values(embeds), test::values(rows_from(3, 0)));
 }
 
@@ -74,7 +75,8 @@ TEST(Pack, RefusesRowsOfAnotherWidth) {
   Tensor embeds = rows_from(2, 0);
   const Tensor images({1, 3});
   const std::vector<int32_t> ids{9, 1};
-  const Error error = test::error_of([&] { pack(ids, kImage, images.matrix(), embeds.matrix()); });
+  const Error error =
+      test::error_of([&] { pack(ids, kImage, images.matrix(), embeds.matrix(), test::device()); });
   EXPECT_EQ(error.code(), ErrorCode::input_invalid);
   EXPECT_THAT(error.what(), HasSubstr("got 3, expected 2"));
 }
@@ -82,7 +84,8 @@ TEST(Pack, RefusesRowsOfAnotherWidth) {
 TEST(Pack, RefusesEmbeddingsThatAreNotOnePerId) {
   Tensor embeds = rows_from(2, 0);
   const std::vector<int32_t> ids{1, 2, 3};
-  const Error error = test::error_of([&] { pack(ids, kImage, ConstMatrix(), embeds.matrix()); });
+  const Error error =
+      test::error_of([&] { pack(ids, kImage, ConstMatrix(), embeds.matrix(), test::device()); });
   EXPECT_EQ(error.code(), ErrorCode::internal);
 }
 
@@ -91,7 +94,7 @@ TEST(Pack, HonoursStrides) {
   std::fill_n(wide.data(), 10, -1.0F);
   const Tensor images = rows_from(1, 100);
   const std::vector<int32_t> ids{1, 9};
-  pack(ids, kImage, images.matrix(), Matrix(wide.data() + 1, 2, 2, 5));
+  pack(ids, kImage, images.matrix(), Matrix(wide.data() + 1, 2, 2, 5), test::device());
   EXPECT_EQ(test::values(wide), (std::vector<float>{-1, -1, -1, -1, -1, -1, 100, 100, -1, -1}));
 }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "support/devices.h"
 #include "support/fixtures.h"
 
 namespace galago {
@@ -21,7 +22,7 @@ Tensor numbered(const TiledPicture& picture) {
 
 std::vector<float> order(const TiledPicture& picture) {
   const float newline = -1;
-  return test::values(any_resolution_rows(numbered(picture), picture, &newline));
+  return test::values(any_resolution_rows(numbered(picture), picture, {&newline, 1, 1}, test::device()));
 }
 
 // CRC-32 (zlib's) of the order as little-endian 32-bit integers.
@@ -96,7 +97,9 @@ TEST(AnyResolutionRows, RefusesOtherTiles) {
   const TiledPicture picture{.height = 10, .width = 20, .grid = {1, 2}, .patches_per_side = 2};
   const float newline = -1;
   for (const Shape& shape : {Shape{2, 4, 1}, {3, 5, 1}, {12, 1}})
-    EXPECT_EQ(test::error_of([&] { any_resolution_rows(Tensor(shape), picture, &newline); }).code(),
+    EXPECT_EQ(test::error_of([&] {
+                any_resolution_rows(Tensor(shape), picture, {&newline, 1, 1}, test::device());
+              }).code(),
               ErrorCode::internal);
 }
 

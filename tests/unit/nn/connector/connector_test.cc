@@ -23,7 +23,7 @@ Tensor numbered(int64_t patches, int64_t channels) {
 Tensor unshuffled(const Tensor& x, int64_t scale) {
   const int64_t area = scale * scale;
   Tensor out({x.shape()[0] / area, x.shape()[1] * area});
-  pixel_unshuffle(x.matrix(), scale, out.matrix());
+  pixel_unshuffle(x.matrix(), scale, out.matrix(), test::device());
   return out;
 }
 
@@ -73,7 +73,7 @@ TEST(PixelUnshuffle, RefusesWhatDoesNotDivideAndNamesBothNumbers) {
   const auto error = [](int64_t patches, int64_t scale, const Shape& out_shape) {
     const Tensor x = numbered(patches, 2);
     Tensor out(out_shape);
-    return test::error_of([&] { pixel_unshuffle(x.matrix(), scale, out.matrix()); });
+    return test::error_of([&] { pixel_unshuffle(x.matrix(), scale, out.matrix(), test::device()); });
   };
   const Error not_square = error(12, 2, {3, 8});
   EXPECT_EQ(not_square.code(), ErrorCode::input_invalid);

@@ -18,7 +18,7 @@ TEST(UnfoldPatches, GoesOverTheGridThenChannelsThenPixels) {
   for (int64_t i = 0; i < 32; ++i)
     tile.data()[i] = static_cast<float>(100 * (i / 16) + 10 * (i / 4 % 4) + i % 4);
   Tensor rows({4, 8});
-  unfold_patches(tile.data(), 2, 4, 4, 2, rows.matrix());
+  test::device().unfold_patches({tile.data(), 2, 4, 4}, 2, rows.matrix());
   EXPECT_EQ(test::values(rows),
             (std::vector<float>{0,  1,  10, 11, 100, 101, 110, 111, 2,  3,  12, 13, 102, 103, 112, 113,
                                 20, 21, 30, 31, 120, 121, 130, 131, 22, 23, 32, 33, 122, 123, 132, 133}));
@@ -29,7 +29,7 @@ TEST(UnfoldPatches, LeavesOutPixelsBeyondTheLastWholePatch) {
   Tensor tile({1, 3, 5});
   for (int64_t i = 0; i < 15; ++i) tile.data()[i] = static_cast<float>(10 * (i / 5) + i % 5);
   Tensor rows({2, 4});
-  unfold_patches(tile.data(), 1, 3, 5, 2, rows.matrix());
+  test::device().unfold_patches({tile.data(), 1, 3, 5}, 2, rows.matrix());
   EXPECT_EQ(test::values(rows), (std::vector<float>{0, 1, 10, 11, 2, 3, 12, 13}));
 }
 
