@@ -141,9 +141,8 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
   add_strict(command, flags.load);
   add_model_files(command, flags.load);
   command
-      .add_option(
-          "--prefill-chunk", flags.request.options.prefill_chunk,
-          "Prompt tokens that go through the decoder at once; 0: all, the fastest, with the most memory")
+      .add_option("--prefill-chunk", flags.request.options.prefill_chunk,
+                  "Prompt tokens that go through the decoder at once; 0: 512")
       ->group(kSpeedGroup)
       ->capture_default_str();
   add_kv_cache_dtype(command, flags.load.kv_cache_dtype,

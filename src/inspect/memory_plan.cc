@@ -10,6 +10,7 @@
 #include "models/towers.h"
 #include "nn/decoder/kv_cache.h"
 #include "nn/decoder/llama.h"
+#include "runtime/scheduler_loop.h"
 
 namespace galago {
 namespace {
@@ -167,7 +168,8 @@ class Planner {
 
   MemoryPart prefill() const {
     const int64_t all = request_.prompt_tokens;
-    const int64_t rows = request_.prefill_chunk > 0 ? std::min(request_.prefill_chunk, all) : all;
+    const int64_t chunk = request_.prefill_chunk > 0 ? request_.prefill_chunk : kPrefillChunk;
+    const int64_t rows = std::min(chunk, all);
     return {"prompt rows and prefill", 0,
             all * config_.text.hidden_size * kFloat + decoder_scratch(config_.text, rows)};
   }

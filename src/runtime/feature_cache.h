@@ -54,6 +54,9 @@ class FeatureCache {
 
   /// The picture's rows, of that shape; null when they must be made. Counts a hit or a miss.
   SharedRows find(const Digest& picture, const Shape& shape, CacheCounts& counts);
+  /// The rows of a picture that find() did not have, if another request has encoded it since then; the miss
+  /// becomes a hit.
+  SharedRows find_again(const Digest& picture, const Shape& shape, CacheCounts& counts);
   /// Keeps them for the next find(). A folder that takes no more is counted, and no Error.
   void put(const Digest& picture, const SharedRows& rows, CacheCounts& counts);
 

@@ -125,10 +125,8 @@ PreparedPicture ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
   PreparedPicture prepared{
       .kind = kind, .key = picture_key(picture, kind, options_.split), .tiles = {}, .keys = {}, .plan = plan};
   if (options_.cache)
-    prepared.rows =
-        on_device(options_.cache->find(prepared.key, {plan.tokens, frontend_.config().text.hidden_size},
-                                       prepared.cache),
-                  frontend_.device());
+    prepared.rows = on_device(options_.cache->find(prepared.key, row_shape(plan), prepared.cache),
+                              frontend_.device());
   if (!prepared.rows) {
     prepared.tiles = kind == PictureKind::frame ? frontend_.require_video().tile(picture)
                                                 : frontend_.tiles(picture, options_.split);
@@ -138,7 +136,14 @@ PreparedPicture ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
   return prepared;
 }
 
+Shape ImageEncoder::row_shape(const ImagePlan& plan) const {
+  return {plan.tokens, frontend_.config().text.hidden_size};
+}
+
 void ImageEncoder::begin(PreparedPicture picture, EncodeCosts costs) {
+  if (!picture.rows && options_.cache)
+    picture.rows = on_device(options_.cache->find_again(picture.key, row_shape(picture.plan), picture.cache),
+                             frontend_.device());
   add(picture.timings, picture.cache, costs);
   current_.emplace(Current{});  // clang 14 finds no default constructor within the class
   Current& now = *current_;

@@ -92,6 +92,7 @@ class ImageEncoder {
   };
 
   PreparedPicture prepare(const RgbImage& picture, PictureKind kind, const ImagePlan& plan) const;
+  Shape row_shape(const ImagePlan& plan) const;  // [R, D] of a picture
   void encode_tiles(Workspace& workspace, EncodeCosts costs);
   Tensor connect_group(const Tiles& group, PictureKind kind, Workspace& workspace, Timings& timings);
   SharedRows finish_rows(EncodeCosts costs);

@@ -194,8 +194,15 @@ TEST_F(Planned, ChunksMakeThePrefillSmall) {
   const int64_t chunked = part(plan(request), "prompt rows and prefill").text;
   EXPECT_EQ(whole - chunked, decoder_scratch(frontend_->config().text, request.prompt_tokens) -
                                  decoder_scratch(frontend_->config().text, 16));
-  request.prefill_chunk = 1 << 20;
-  EXPECT_EQ(part(plan(request), "prompt rows and prefill").text, whole);
+  for (const int64_t chunk : {0, 512, 1 << 20}) {
+    request.prefill_chunk = chunk;
+    EXPECT_EQ(part(plan(request), "prompt rows and prefill").text, whole);
+  }
+  request.prompt_tokens = 700;  // by itself a prompt is read in pieces of 512
+  const int64_t large = part(plan(request), "prompt rows and prefill").text;
+  request.prefill_chunk = 0;
+  EXPECT_EQ(large - part(plan(request), "prompt rows and prefill").text,
+            decoder_scratch(frontend_->config().text, 700) - decoder_scratch(frontend_->config().text, 512));
 }
 
 }  // namespace
