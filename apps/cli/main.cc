@@ -14,6 +14,7 @@
 #include "core/cancelled.h"
 #include "galago/galago.h"
 #include "help.h"
+#include "io/process_memory.h"
 #include "mapped_guard.h"
 #include "terminal.h"
 #include "wording.h"
@@ -54,6 +55,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   galago::cli::guard_stderr();
+  galago::share_one_heap();
   galago::cli::Action action;
   const std::unique_ptr<CLI::App> parser = galago::cli::make_app(action);
   CLI::App& app = *parser;

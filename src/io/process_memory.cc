@@ -44,4 +44,10 @@ void give_back_free_memory() {
 #endif
 }
 
+void share_one_heap() {
+#ifdef __GLIBC__
+  ::mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 }  // namespace galago

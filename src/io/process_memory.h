@@ -14,4 +14,9 @@ int64_t peak_memory();
 /// Asks the allocator to give back what was freed and is kept for later; does nothing where it cannot.
 void give_back_free_memory();
 
+/// All threads allocate from one heap, so that what one has freed serves the others; for a program whose
+/// threads allocate seldom. Before the first of them starts. Does nothing where the allocator does not know
+/// of it.
+void share_one_heap();
+
 }  // namespace galago

@@ -28,7 +28,8 @@ const SchedulerOptions& checked(const SchedulerOptions& options) {
 RequestScheduler::RequestScheduler(const Model::State& model, const SchedulerOptions& options)
     : options_(checked(options)),
       place_{.model = model, .alarm = std::make_shared<Alarm>()},
-      sequences_(model.engine->decoder(), model.pages->counted_apart(), model.prefixes.get()),
+      sequences_(model.engine->decoder(), model.pages->counted_apart(), model.prefixes.get(),
+                 place_.workspace),
       loop_(sequences_,
             {.sequences = options.max_sequences,
              .memory_bytes = options.max_memory,

@@ -60,7 +60,8 @@ Work::Encoding RequestWork::encode() {
     encoder_->begin(std::move(*next), costs);
     if (encoder_->tiles_done() == 0) report();
   }
-  if (auto picture = encoder_->encode_group(place_.workspace, costs)) encoded_.push_back(std::move(*picture));
+  if (auto picture = encoder_->encode_group(*place_.workspace, costs))
+    encoded_.push_back(std::move(*picture));
   report();
   return Encoding::more;
 }

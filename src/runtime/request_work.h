@@ -20,9 +20,10 @@ namespace galago {
 struct WorkPlace {
   const Model::State& model;
   std::shared_ptr<Alarm> alarm;
-  std::atomic<int64_t> unfinished = 0;            ///< requests
-  Workspace workspace{model.frontend->device()};  ///< of the loop's thread
-  TaskPool pool{2};                               ///< last: its tasks hold requests
+  std::atomic<int64_t> unfinished = 0;  ///< requests
+  /// Of the loop's thread, for the tower and the decoder in turn.
+  std::shared_ptr<Workspace> workspace = std::make_shared<Workspace>(model.frontend->device());
+  TaskPool pool{2};  ///< last: its tasks hold requests
 };
 
 class RequestWork final : public Work, public std::enable_shared_from_this<RequestWork> {

@@ -30,11 +30,13 @@ DecoderSequences::DecoderSequences(const Decoder& decoder)
           decoder, std::make_shared<KvPages>(decoder.cache_shape(DType::f32), 0, decoder.device().memory()),
           nullptr) {}
 
-DecoderSequences::DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPages> pages, PrefixIndex* kept)
+DecoderSequences::DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPages> pages, PrefixIndex* kept,
+                                   std::shared_ptr<Workspace> workspace)
     : decoder_(decoder),
       pages_(std::move(pages)),
       kept_(decoder.rows_stand_alone() ? kept : nullptr),
-      cache_(pages_) {}
+      cache_(pages_),
+      workspace_(workspace ? std::move(workspace) : std::make_shared<Workspace>(decoder.device())) {}
 
 // The longest beginning of the prompt that is there already; at least one row is left to be read, since its
 // logits are wanted.
@@ -91,9 +93,9 @@ void DecoderSequences::keep(int32_t sequence, int64_t rows) {
 }
 
 std::span<const float> DecoderSequences::prefill(int32_t sequence, ConstMatrix rows) {
-  Workspace::Frame frame(workspace_);
-  const Matrix hidden = workspace_.matrix(rows.rows, rows.cols);  // [n, D]
-  decoder_.forward(rows, next_places(cache_, sequence, rows.rows), cache_, workspace_, hidden);
+  Workspace::Frame frame(*workspace_);
+  const Matrix hidden = workspace_->matrix(rows.rows, rows.cols);  // [n, D]
+  decoder_.forward(rows, next_places(cache_, sequence, rows.rows), cache_, *workspace_, hidden);
   // Full pages only: this sequence goes on behind them.
   keep(sequence, cache_.length(sequence) / kPagePositions * kPagePositions);
   const Matrix logits = logits_.matrix().slice_rows(0, 1);
@@ -116,19 +118,19 @@ ConstMatrix DecoderSequences::on_host(ConstMatrix logits) {
 }
 
 void DecoderSequences::decode_some(std::span<const NextToken> tokens, Matrix logits) {
-  Workspace::Frame frame(workspace_);
+  Workspace::Frame frame(*workspace_);
   const int64_t n = std::ssize(tokens);
-  const std::span<int32_t> ids = workspace_.array<int32_t>(n);
-  const std::span<RowPlace> places = workspace_.array<RowPlace>(n);
+  const std::span<int32_t> ids = workspace_->array<int32_t>(n);
+  const std::span<RowPlace> places = workspace_->array<RowPlace>(n);
   for (size_t i = 0; i < tokens.size(); ++i) {
     ids[i] = tokens[i].id;
     places[i] = {.sequence = tokens[i].sequence,
                  .position = static_cast<int32_t>(cache_.length(tokens[i].sequence))};
   }
-  const Matrix rows = workspace_.matrix(n, hidden_size());    // [n, D]
-  const Matrix hidden = workspace_.matrix(n, hidden_size());  // [n, D]
+  const Matrix rows = workspace_->matrix(n, hidden_size());    // [n, D]
+  const Matrix hidden = workspace_->matrix(n, hidden_size());  // [n, D]
   decoder_.embed(ids, rows);
-  decoder_.forward(rows, places, cache_, workspace_, hidden);
+  decoder_.forward(rows, places, cache_, *workspace_, hidden);
   decoder_.logits(hidden, logits);  // [n, V]
   if (kept_)
     for (const NextToken& token : tokens)

@@ -24,7 +24,9 @@ class DecoderSequences final : public CausalModel {
   explicit DecoderSequences(const Decoder& decoder);
   /// kept: where a prompt's beginning may be taken from, and full pages go; null: nowhere. A decoder whose
   /// rows do not stand alone keeps nothing.
-  DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPages> pages, PrefixIndex* kept);
+  /// workspace: scratch that others on the same thread use too; null: its own.
+  DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPages> pages, PrefixIndex* kept,
+                   std::shared_ptr<Workspace> workspace = nullptr);
 
   int64_t vocab_size() const override { return decoder_.config().vocab_size; }
   int64_t hidden_size() const override { return decoder_.config().hidden_size; }
@@ -53,7 +55,7 @@ class DecoderSequences final : public CausalModel {
   std::vector<SequenceContent>
       origins_;  // of the rows of open sequences, by number; empty when nothing is kept
   int64_t open_ = 0;
-  Workspace workspace_{decoder_.device()};
+  std::shared_ptr<Workspace> workspace_;
   Tensor logits_;       // [n, V]: for as many sequences as were open at once
   Tensor host_logits_;  // the same where the host reads them; empty where it reads the device's memory
 };
