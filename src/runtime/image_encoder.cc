@@ -125,8 +125,8 @@ PreparedPicture ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
   PreparedPicture prepared{
       .kind = kind, .key = picture_key(picture, kind, options_.split), .tiles = {}, .keys = {}, .plan = plan};
   if (options_.cache)
-    prepared.rows = on_device(options_.cache->find(prepared.key, row_shape(plan), prepared.cache),
-                              frontend_.device());
+    prepared.rows =
+        on_device(options_.cache->find(prepared.key, row_shape(plan), prepared.cache), frontend_.device());
   if (!prepared.rows) {
     prepared.tiles = kind == PictureKind::frame ? frontend_.require_video().tile(picture)
                                                 : frontend_.tiles(picture, options_.split);
