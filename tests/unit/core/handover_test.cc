@@ -34,7 +34,9 @@ TEST(Handover, KeepsTheOrder) {
   const std::jthread thread = maker(items, 1000);
   int next = 0;
   while (!items.exhausted())
-    if (const auto item = items.take()) EXPECT_EQ(*item, next++);
+    if (const auto item = items.take()) {
+      EXPECT_EQ(*item, next++);
+    }
   EXPECT_EQ(next, 1000);
 }
 

@@ -102,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryFamily,
                                          "tied_head", "swap_clip", "llava_clip", "llava_granite",
                                          "llava_mistral", "text_smollm2", "text_granite", "text_mistral",
                                          "gguf_smolvlm_q8"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& param) { return std::string(param.param); });
 
 class DualEncoders : public testing::TestWithParam<const char*> {};
 
@@ -122,7 +122,7 @@ TEST_P(DualEncoders, GiveTheBitsOfTheReferenceDevice) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DualEncoders, testing::Values("siglip", "siglip2", "naflex"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& param) { return std::string(param.param); });
 
 TEST(FencedDevice, KeepsKnownPicturesWhereTheHostReadsThem) {
   const auto device = std::make_shared<const test::FencedDevice>();

@@ -96,7 +96,9 @@ TEST(ChatTemplateMarks, WhatAUserGivesAsFormatOrIndentIsTheUsers) {
                              "{{ strftime_now(x) }}", "{% for c in codes %}{{ '%c' % c }}{% endfor %}"}) {
     const Segments segments = ChatTemplate::from_source(source, "test").render(user("a"), context);
     for (const Segment& segment : segments)
-      if (!segment.user) EXPECT_EQ(segment.text.find_first_of("</s>"), std::string::npos) << source;
+      if (!segment.user) {
+        EXPECT_EQ(segment.text.find_first_of("</s>"), std::string::npos) << source;
+      }
   }
 }
 
