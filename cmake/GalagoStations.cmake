@@ -44,8 +44,11 @@ endif()
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)
 # Builds that are for tests alone check the standard library's preconditions, too.
-set(checked $<OR:$<CONFIG:Debug>,$<BOOL:${GALAGO_SANITIZE}>>)
-add_compile_definitions($<${checked}:_GLIBCXX_ASSERTIONS>)
+if(GALAGO_SANITIZE)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+else()
+  add_compile_definitions($<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
+endif()
 
 if(GALAGO_BUILD_FUZZ AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   message(WARNING "no fuzz targets: libFuzzer is a part of clang, and the compiler is ${CMAKE_CXX_COMPILER_ID} "

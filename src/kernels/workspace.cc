@@ -29,6 +29,16 @@ float* Workspace::Stack::take(int64_t floats) {
   return data;
 }
 
+void Workspace::Stack::give_back() {
+  chunks_.clear();
+  top = {};
+}
+
+void Workspace::give_back() {
+  matrices_.give_back();
+  arrays_.give_back();
+}
+
 int64_t Workspace::Stack::bytes() const {
   int64_t total = 0;
   for (const Tensor& chunk : chunks_) total += chunk.byte_size();

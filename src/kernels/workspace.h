@@ -40,7 +40,9 @@ class Workspace {
     const int64_t floats = (static_cast<int64_t>(sizeof(T)) + 3) / 4;
     return {reinterpret_cast<T*>(host_matrix(count, floats).data), static_cast<size_t>(count)};
   }
-  /// Bytes of address space held at present; the arena never shrinks.
+  /// Gives all memory back to the system, outside of every Frame.
+  void give_back();
+  /// Bytes of address space held at present.
   int64_t bytes() const { return matrices_.bytes() + arrays_.bytes(); }
   /// The most bytes that were taken at once so far.
   int64_t most_bytes() const { return most_ * static_cast<int64_t>(sizeof(float)); }
@@ -65,6 +67,7 @@ class Workspace {
    public:
     Stack(const Memory& memory, int64_t first) : memory_(memory), first_(first) {}
     float* take(int64_t floats);
+    void give_back();
     int64_t bytes() const;
 
     Mark top;

@@ -76,7 +76,9 @@ void RequestWork::pack() {
   encoded_.shrink_to_fit();
   encoder_.reset();
   prepared_.reset();
-  if (planned_.plan().tiles > 0) model.done_with_pictures();
+  if (planned_.plan().tiles == 0) return;
+  place_.workspace->give_back();  // the tower takes far more than the decoder
+  model.done_with_pictures();
 }
 
 void RequestWork::release() {

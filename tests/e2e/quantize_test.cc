@@ -19,13 +19,15 @@ TEST(Quantize, WritesADirectoryThatRunsByItself) {
     const Finished done = galago({"quantize", tiny(), out, "--dtype", dtype});
     ASSERT_EQ(done.code, 0) << done.err;
     EXPECT_THAT(done.out, AllOf(HasSubstr(dtype), HasSubstr("written to " + out)));
-    if (dtype == "bf16")
+    if (dtype == "bf16") {
       EXPECT_THAT(done.err, HasSubstr("no matrix could be made smaller as bf16")) << "it is stored so";
-    else
+    } else {
       EXPECT_THAT(done.err, IsEmpty());
+    }
     for (const auto& file : fs::directory_iterator(tiny()))
-      if (file.path().extension() == ".json")
+      if (file.path().extension() == ".json") {
         EXPECT_EQ(read_bytes(out + "/" + file.path().filename().string()), read_bytes(file.path().string()));
+      }
     const std::vector<std::string> question{"-p", "abc", "-n", "6", "--json"};
     const auto ask = [&](std::vector<std::string> arguments) {
       arguments.insert(arguments.end(), question.begin(), question.end());

@@ -33,6 +33,10 @@ TEST(Workspace, GivesBackByScopeAndStopsGrowing) {
     workspace.matrix(100, 1000);
   }
   EXPECT_EQ(workspace.bytes(), after_first);
+  workspace.give_back();
+  EXPECT_EQ(workspace.bytes(), 0);
+  const Workspace::Frame again(workspace);
+  EXPECT_EQ(workspace.matrix(100, 1000).rows, 100);
 }
 
 TEST(Workspace, KnowsTheMostThatWasTakenAtOnce) {
