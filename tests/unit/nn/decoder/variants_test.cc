@@ -41,8 +41,10 @@ Tensor logits_of(const LlamaDecoder& decoder, const std::vector<int32_t>& ids, i
 /// The largest difference between two configurations of the same random weights.
 double difference(const test::TinyDecoder& plain, const test::TinyDecoder& variant) {
   test::TinyDecoder a, b;
-  a.config = plain.config, a.factors = plain.factors;
-  b.config = variant.config, b.factors = variant.factors;
+  a.config = plain.config;
+  a.factors = plain.factors;
+  b.config = variant.config;
+  b.factors = variant.factors;
   const Tensor x = logits_of(*a.load(), ids_of(12)), y = logits_of(*b.load(), ids_of(12));
   return test::max_difference(x.matrix(), y.matrix());
 }
