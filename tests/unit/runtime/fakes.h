@@ -100,9 +100,9 @@ class HashModel : public CausalModel {
     }
   }
   /// A sequence that begins with rows which are there already.
-  void begin(int32_t sequence, uint64_t hash, int64_t rows) {
+  void begin(int32_t sequence, uint64_t hash, int64_t known) {
     open_.at(sequence).hash = hash;
-    open_.at(sequence).rows = rows;
+    open_.at(sequence).rows = known;
   }
   uint64_t hash_of(int32_t sequence) const { return open_.at(sequence).hash; }
   int64_t rows_of(int32_t sequence) const { return open_.at(sequence).rows; }

@@ -135,7 +135,10 @@ Plan some_plan(std::mt19937& random, double now) {
   const auto below = [&](unsigned n) { return static_cast<int>(random() % n); };
   Plan plan{.length = 1 + below(14), .number = below(20), .bytes = below(3) * 20, .options = {}, .turn = {}};
   plan.options.max_new_tokens = 1 + below(24);
-  if (below(3) == 0) plan.options.temperature = 1, plan.options.seed = static_cast<uint64_t>(below(5));
+  if (below(3) == 0) {
+    plan.options.temperature = 1;
+    plan.options.seed = static_cast<uint64_t>(below(5));
+  }
   if (below(3) == 0) plan.options.stop = {"AB", "K"};
   plan.options.prefill_chunk = below(4) * 2;
   plan.arrives = now + below(120);
@@ -306,9 +309,15 @@ void simulate(unsigned seed) {
   EXPECT_EQ(model.bytes_in_use(), 0) << what << ": pages are left";
 }
 
+#ifdef GALAGO_SANITIZED  // where each takes ten times as long
+constexpr unsigned kSchedules = 1'000;
+#else
+constexpr unsigned kSchedules = 10'000;
+#endif
+
 TEST(SchedulerSimulation, TenThousandSchedulesLoseNothing) {
   const char* const asked = std::getenv("GALAGO_SIMULATIONS");  // for a longer try
-  const unsigned count = asked ? static_cast<unsigned>(std::atoi(asked)) : 10'000;
+  const unsigned count = asked ? static_cast<unsigned>(std::atoi(asked)) : kSchedules;
   for (unsigned seed = 0; seed < count && !testing::Test::HasFailure(); ++seed) simulate(seed);
 }
 
