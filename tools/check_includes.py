@@ -27,18 +27,20 @@ EDGES = {
     "text/jinja": TEXT | {"formats"},
     "text/tokenizer": TEXT | {"formats"},
     "text/prompt": TEXT | {"formats", "text/jinja", "text/tokenizer"},
+    "structured": TEXT | {"formats", "text/tokenizer"},
     "nn/vision": MODULE,
     "nn/connector": MODULE,
     "nn/decoder": MODULE,
     "models": FAMILIES,
-    "runtime": FAMILIES | {"ffmpeg", "models"},
-    "inspect": FAMILIES | {"models", "runtime"},
+    "runtime": FAMILIES | {"ffmpeg", "models", "structured"},
+    "inspect": FAMILIES | {"models", "runtime", "structured"},
 }
 
 # The rooms in which a third-party header may appear; others are the standard library's and the system's.
 THIRD_PARTY = {
     r"nlohmann/": {"formats"},
     r"jpeglib\.h|jerror\.h|png\.h|gif_lib\.h|webp/|zlib\.h|tiffio\.h|libheif/": {"image"},
+    r"xgrammar/|dlpack/": {"structured"},
     r"openssl/": {"core"},
     r"hwy/|omp\.h|immintrin\.h": {"kernels"},
     r"CLI/|gtest/|gmock/|benchmark/": set(),

@@ -202,6 +202,11 @@ struct Answer {
   std::vector<int32_t> token_ids;         ///< generated, the end token included where one was chosen
   std::vector<int32_t> prompt_token_ids;  ///< the whole prompt after expansion
   FinishReason finish_reason = FinishReason::length;
+  std::vector<TokenLogprobs> tokens;         ///< as token_ids, when GenerateOptions::logprobs asks for them
+  std::vector<TokenLogprobs> prompt_tokens;  ///< as prompt_token_ids; the first has no logprob (0)
+  /// Of all tokens but the end token: with logprobs, and of a model that writes DocTags.
+  std::optional<Confidence> confidence;
+  std::vector<AnswerElement> elements;  ///< of DocTags, in the order of their beginnings
   std::vector<ImageInfo> images;
   std::vector<VideoInfo> videos;
   Usage usage;
@@ -243,6 +248,9 @@ class GALAGO_API Model {
   /// ask() gives (with a prefix cache: but for rounding); an error ends its own request alone. Callbacks are
   /// called from this thread. max_waiting does not count here.
   std::vector<Outcome> ask_all(std::span<const Request> requests) const;
+  /// Several answers to one request, which read its prompt once: the first is that of ask(), the others have
+  /// the seeds that follow. on_text hears the first. Error{usage} for a count out of 1 to 128.
+  std::vector<Outcome> ask_n(const Request& request, int64_t n) const;
   /// The tile grid and token count that an image of this size would get; no pixel is touched.
   ImageInfo plan_image(int64_t width, int64_t height, std::optional<bool> split_images = {}) const;
   /// What was odd about the files and stops nothing, a line each: tensors that the model does not use.

@@ -9,25 +9,71 @@
 #include <string_view>
 #include <vector>
 
+#include "galago/logits_processor.h"
+#include "galago/tokens.h"
 #include "galago/visibility.h"
 
 namespace galago {
 
-/// How the next token is chosen and when to stop. The defaults are greedy decoding.
+/// What is added to the logit of one token.
+struct TokenBias {
+  int32_t id = 0;   ///< of the vocabulary
+  double bias = 0;  ///< from -100, which all but forbids it, to 100
+};
+
+/// The form that an answer has to have (docs/structured-answers.md). Its text alone: neither prompt nor end
+/// token.
+struct AnswerFormat {
+  enum class Kind {
+    text,         ///< any
+    json_object,  ///< a JSON object
+    json_schema,  ///< JSON that the schema in `definition` allows
+    regex,        ///< a text that the pattern in `definition` matches as a whole
+    choice,       ///< one of `choices`
+    grammar,      ///< a text of the EBNF (GBNF) grammar in `definition`, from its rule root
+  };
+  Kind kind = Kind::text;
+  std::string definition;
+  std::vector<std::string> choices;
+};
+
+/// How the next token is chosen and when to stop. The defaults are greedy decoding. What is not set, the
+/// model's generation_config.json says.
 struct GenerateOptions {
   /// At least 1; beyond the context: up to its end. Unset: AnswerDefaults::max_new_tokens of the model.
   std::optional<int64_t> max_new_tokens;
-  double temperature = 0;  ///< 0: greedy; else logits are divided by it before sampling
-  int64_t top_k = 0;       ///< keep the k most likely tokens; 0: off
-  double top_p = 1;        ///< keep the smallest set whose probability reaches this; 1: off
-  double min_p = 0;        ///< drop tokens less likely than this times the likeliest; 0: off
-  /// Above 1 makes tokens of prompt and answer less likely; 1: off; unset: as generation_config.json says.
+  double temperature = 0;     ///< 0: greedy; else logits are divided by it before sampling
+  int64_t top_k = 0;          ///< keep the k most likely tokens; 0: off
+  double top_p = 1;           ///< keep the smallest set whose probability reaches this; 1: off
+  double min_p = 0;           ///< drop tokens less likely than this times the likeliest; 0: off
+  double typical_p = 1;       ///< keep the most typical tokens whose probability reaches this; 1: off
+  double epsilon_cutoff = 0;  ///< drop tokens less likely than this; 0: off
+  double eta_cutoff = 0;      ///< drop tokens less likely than this or what the entropy says; 0: off
+  /// Above 1 makes tokens of prompt and answer less likely; 1: off.
   std::optional<double> repetition_penalty;
-  uint64_t seed = 0;              ///< of the sampler; the same seed gives the same answer
-  std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
+  double frequency_penalty = 0;  ///< from -2 to 2: taken from a logit each time its token was answered
+  double presence_penalty = 0;   ///< from -2 to 2: taken once from the logits of tokens of the answer
+  std::optional<int64_t> no_repeat_ngram_size;  ///< so many tokens in a row come once only; 0: off
+  std::optional<int64_t> min_new_tokens;        ///< no end token before so many; 0: off
+  std::vector<TokenBias> logit_bias;
+  std::vector<std::vector<int32_t>> bad_words_ids;  ///< sequences that do not come, beside the model's own
+  std::vector<int32_t> suppress_tokens;             ///< tokens that do not come, beside the model's own
+  std::vector<int32_t> begin_suppress_tokens;       ///< that do not come first, beside the model's own
+  std::vector<MakeLogitsProcessor> processors;      ///< the caller's own, after those above
+  uint64_t seed = 0;                                ///< of the sampler; the same seed gives the same answer
+  /// Texts that end the answer; they are not part of it. One that is a special token's text ends it by that
+  /// token, whatever keep_special says.
+  std::vector<std::string> stop;
+  std::vector<int32_t> stop_token_ids;  ///< end tokens beside the model's own
+  bool ignore_eos = false;              ///< end tokens of the model are tokens like others
   /// true: special tokens stay in the text, the end token too; false: they do not. Unset: they do not, but
   /// for a model that writes DocTags (AnswerDefaults::doctags), whose text keeps all but the end token.
   std::optional<bool> keep_special;
+  AnswerFormat format;
+  /// Whether a model that writes DocTags is held to what DocTags allow (docs/doctags.md).
+  bool legal_doctags = true;
+  std::optional<int> logprobs;         ///< Answer::tokens, with so many of the likeliest; from 0 to 20
+  std::optional<int> prompt_logprobs;  ///< Answer::prompt_tokens, the same way
   /// Prompt rows that go through the decoder at once: a prompt is cut at its multiples. 0: 512.
   int64_t prefill_chunk = 0;
 };
@@ -59,8 +105,9 @@ GALAGO_API const char* to_string(FinishReason reason) noexcept;
 
 /// One streamed piece of an answer.
 struct StreamPiece {
-  std::string_view text;  ///< whole UTF-8; may be empty
-  int32_t token_id = -1;  ///< the token that made it certain; -1 for the last flush
+  std::string_view text;                    ///< whole UTF-8; may be empty
+  int32_t token_id = -1;                    ///< the token that made it certain; -1 for the last flush
+  const TokenLogprobs* logprobs = nullptr;  ///< of that token, when GenerateOptions::logprobs asks for them
 };
 /// Called as text becomes certain; return false to stop cleanly (FinishReason::cancelled).
 using StreamCallback = std::function<bool(const StreamPiece&)>;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "galago/galago.h"
 #include "galago/visibility.h"
@@ -59,6 +60,8 @@ class GALAGO_API Scheduler {
   /// when too many wait. notify: called from the scheduler's thread when the handle has something new; it
   /// must not wait for anything, nor be the last to hold the scheduler. What it throws is lost.
   Handle submit(Request request, std::function<void()> notify = {});
+  /// The same for several answers to one request, as Model::ask_n.
+  std::vector<Handle> submit_n(Request request, int64_t n, std::function<void()> notify = {});
   /// Requests that have not ended.
   int64_t size() const;
 
