@@ -1,10 +1,13 @@
 // See the header.
 #include "answer_text.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "console.h"
 #include "io/process_memory.h"
+#include "terminal.h"
 
 namespace galago::cli {
 namespace {
@@ -28,11 +31,64 @@ nlohmann::ordered_json cache_json(const CacheCounts& cache) {
           {"tiles_repeated", cache.tiles_repeated}};
 }
 
-std::string fixed(double value) {
+nlohmann::ordered_json token_json(const TokenLogprob& token) {
+  auto bytes = nlohmann::ordered_json::array();
+  for (const char c : token.bytes) bytes.push_back(static_cast<unsigned char>(c));
+  return {{"id", token.id}, {"text", token.text}, {"bytes", bytes}, {"logprob", token.logprob}};
+}
+
+nlohmann::ordered_json tokens_json(const std::vector<TokenLogprobs>& tokens) {
+  auto list = nlohmann::ordered_json::array();
+  for (const TokenLogprobs& token : tokens) {
+    list.push_back(token_json(token));
+    auto top = nlohmann::ordered_json::array();
+    for (const TokenLogprob& other : token.top) top.push_back(token_json(other));
+    list.back()["top"] = top;
+  }
+  return list;
+}
+
+nlohmann::ordered_json confidence_json(const Confidence& confidence) {
+  return {{"tokens", confidence.tokens},
+          {"mean_logprob", confidence.mean_logprob},
+          {"min_logprob", confidence.min_logprob},
+          {"margin", confidence.margin}};
+}
+
+nlohmann::ordered_json element_json(const AnswerElement& element) {
+  return {{"name", element.name},
+          {"begin", element.begin},
+          {"end", element.end},
+          {"depth", element.depth},
+          {"confidence", confidence_json(element.confidence)}};
+}
+
+std::string with_digits(double value, int digits) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
   return text;
 }
+
+std::string percent(double logprob) { return with_digits(100 * std::exp(logprob), 2) + "%"; }
+
+std::string shown_token(const TokenLogprob& token) { return '"' + escaped_line(token.text) + '"'; }
+
+/// The columns id, token, logprob, probability, and the likeliest in its place.
+std::string tokens_table(const std::vector<TokenLogprobs>& tokens) {
+  std::vector<std::vector<std::string>> rows{{"id", "token", "logprob", "probability"}};
+  if (std::any_of(tokens.begin(), tokens.end(), [](const auto& token) { return !token.top.empty(); }))
+    rows[0].emplace_back("likeliest");
+  for (const TokenLogprobs& token : tokens) {
+    std::string top;
+    for (const TokenLogprob& other : token.top)
+      top += (top.empty() ? "" : ", ") + shown_token(other) + " " + percent(other.logprob);
+    rows.push_back({std::to_string(token.id), shown_token(token), with_digits(token.logprob, 4),
+                    percent(token.logprob), top});
+  }
+  return table(rows);
+}
+
+std::string fixed(double value) { return with_digits(value, 1); }
 
 // Which pictures were not encoded, and which tiles; nothing for a request without pictures.
 std::string cache_text(const CacheCounts& c) {
@@ -55,30 +111,46 @@ nlohmann::ordered_json answer_json(const Answer& answer, const Asked& asked) {
   for (size_t i = 0; i < answer.videos.size(); ++i)
     videos.push_back(video_json(asked.videos[i], answer.videos[i]));
   const Timings& t = answer.timings;
-  return {{"text", answer.text},
-          {"token_ids", answer.token_ids},
-          {"prompt_token_ids", answer.prompt_token_ids},
-          {"finish_reason", to_string(answer.finish_reason)},
-          {"seed", asked.seed},
-          {"images", images},
-          {"videos", videos},
-          {"usage",
-           {{"prompt_tokens", answer.usage.prompt_tokens},
-            {"image_tokens", answer.usage.image_tokens},
-            {"completion_tokens", answer.usage.completion_tokens},
-            {"cached_tokens", answer.usage.cached_tokens}}},
-          {"cache", cache_json(answer.cache)},
-          {"timings",
-           {{"load_ms", t.load_ms},
-            {"decode_image_ms", t.decode_image_ms},
-            {"preprocess_ms", t.preprocess_ms},
-            {"vision_ms", t.vision_ms},
-            {"connector_ms", t.connector_ms},
-            {"prefill_ms", t.prefill_ms},
-            {"first_token_ms", t.first_token_ms},
-            {"decode_ms", t.decode_ms},
-            {"tokens_per_second", t.tokens_per_second}}},
-          {"peak_memory_bytes", peak_memory()}};
+  nlohmann::ordered_json json{{"text", answer.text},
+                              {"token_ids", answer.token_ids},
+                              {"prompt_token_ids", answer.prompt_token_ids},
+                              {"finish_reason", to_string(answer.finish_reason)},
+                              {"seed", asked.seed},
+                              {"images", images},
+                              {"videos", videos},
+                              {"usage",
+                               {{"prompt_tokens", answer.usage.prompt_tokens},
+                                {"image_tokens", answer.usage.image_tokens},
+                                {"completion_tokens", answer.usage.completion_tokens},
+                                {"cached_tokens", answer.usage.cached_tokens}}},
+                              {"cache", cache_json(answer.cache)},
+                              {"timings",
+                               {{"load_ms", t.load_ms},
+                                {"decode_image_ms", t.decode_image_ms},
+                                {"preprocess_ms", t.preprocess_ms},
+                                {"vision_ms", t.vision_ms},
+                                {"connector_ms", t.connector_ms},
+                                {"prefill_ms", t.prefill_ms},
+                                {"first_token_ms", t.first_token_ms},
+                                {"decode_ms", t.decode_ms},
+                                {"tokens_per_second", t.tokens_per_second}}},
+                              {"peak_memory_bytes", peak_memory()}};
+  if (!answer.tokens.empty()) json["tokens"] = tokens_json(answer.tokens);
+  if (!answer.prompt_tokens.empty()) json["prompt_tokens"] = tokens_json(answer.prompt_tokens);
+  if (answer.confidence) json["confidence"] = confidence_json(*answer.confidence);
+  if (!answer.elements.empty()) {
+    auto elements = nlohmann::ordered_json::array();
+    for (const AnswerElement& element : answer.elements) elements.push_back(element_json(element));
+    json["elements"] = elements;
+  }
+  return json;
+}
+
+std::string logprobs_text(const Answer& answer) {
+  std::string text;
+  if (!answer.prompt_tokens.empty()) text += "prompt:\n" + tokens_table(answer.prompt_tokens);
+  if (!answer.tokens.empty()) text += "answer:\n" + tokens_table(answer.tokens);
+  return text;
 }
 
 std::string stats_text(const Answer& answer, const Asked& asked) {
@@ -94,6 +166,10 @@ std::string stats_text(const Answer& answer, const Asked& asked) {
             std::to_string(v.sampled.size()) + " of " + std::to_string(v.frames) + " frames, " +
             fixed(v.seconds) + " s, " + std::to_string(v.tokens) + " tokens\n";
   text += cache_text(answer.cache);
+  if (const auto& c = answer.confidence)
+    text += "confidence: mean logprob " + with_digits(c->mean_logprob, 4) + ", least " +
+            with_digits(c->min_logprob, 4) + ", margin " + with_digits(c->margin, 2) + " over " +
+            std::to_string(c->tokens) + " tokens\n";
   if (asked.sampled) text += "seed " + std::to_string(asked.seed) + "\n";
   text +=
       table({{"load", fixed(t.load_ms) + " ms"},

@@ -21,6 +21,8 @@ struct Asked {
 
 /// What --json prints.
 nlohmann::ordered_json answer_json(const Answer& answer, const Asked& asked);
+/// How likely the tokens of answer and prompt were, a line for each: Answer::tokens, prompt_tokens.
+std::string logprobs_text(const Answer& answer);
 /// What --stats prints: pictures, cache, seed, the time of every stage.
 std::string stats_text(const Answer& answer, const Asked& asked);
 

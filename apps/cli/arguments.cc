@@ -110,7 +110,8 @@ class Arranger {
     const std::string type = option.get_type_name();
     const std::string kind = type.substr(0, type.find_first_of(": ["));
     const bool number = kind == "INT" || kind == "UINT" || kind == "FLOAT" || kind == "N";
-    if (!value.empty() || !(number || kind == "MODEL" || kind == "FILE" || kind == "DIR")) return;
+    const bool file = kind.starts_with("FILE");
+    if (!value.empty() || !(number || file || kind == "MODEL" || kind == "DIR")) return;
     throw Error(ErrorCode::usage, {.where = flag,
                                    .got = "an empty text",
                                    .expected = number            ? "a number"

@@ -1,5 +1,4 @@
 // galago classify: which of some labels fits a picture, without training on them.
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -23,23 +22,6 @@ struct ClassifyFlags {
   ClassifyOptions options;
   bool json = false;
 };
-
-// "cat, dog" -> cat; dog. Spaces around a label are not part of it.
-std::vector<std::string> split_labels(const std::string& list) {
-  std::vector<std::string> labels;
-  for (size_t begin = 0; begin <= list.size();) {
-    const size_t end = std::min(list.find(',', begin), list.size());
-    const size_t first = list.find_first_not_of(' ', begin);
-    if (first >= end)
-      throw Error(ErrorCode::usage, {.where = "--labels",
-                                     .got = list,
-                                     .expected = "a label between any two commas",
-                                     .hint = "a label with commas in it is for --label"});
-    labels.push_back(list.substr(first, list.find_last_not_of(' ', end - 1) + 1 - first));
-    begin = end + 1;
-  }
-  return labels;
-}
 
 nlohmann::ordered_json result_json(const ClassifyFlags& flags, const PictureList& pictures,
                                    const EmbeddingModel& model, const std::vector<std::string>& labels,
@@ -79,7 +61,7 @@ void print_plain(const PictureList& pictures, const Classification& result, bool
 int classify(ClassifyFlags& flags) {
   std::vector<std::string> labels = flags.labels;
   if (!flags.list.empty()) {
-    const std::vector<std::string> more = split_labels(flags.list);
+    const std::vector<std::string> more = split_list(flags.list, "label");
     labels.insert(labels.begin(), more.begin(), more.end());
   }
   if (labels.empty())

@@ -1,6 +1,7 @@
 // See the header.
 #include "flags.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <map>
@@ -145,6 +146,22 @@ CLI::Option* add_texts(CLI::App& command, const std::string& names, std::vector<
     return true;
   };
   return command.add_option(names, take, help)->take_all()->allow_extra_args(false);
+}
+
+std::vector<std::string> split_list(const std::string& list, const std::string& thing) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    const size_t first = list.find_first_not_of(' ', begin);
+    if (first >= end)
+      throw Error(ErrorCode::usage, {.where = "--" + thing + "s",
+                                     .got = list,
+                                     .expected = "a " + thing + " between any two commas",
+                                     .hint = "a " + thing + " with commas in it is for --" + thing});
+    parts.push_back(list.substr(first, list.find_last_not_of(' ', end - 1) + 1 - first));
+    begin = end + 1;
+  }
+  return parts;
 }
 
 CLI::Option* add_token_limit(CLI::App& command, std::optional<int64_t>& tokens, const std::string& help) {

@@ -57,6 +57,9 @@ CLI::Option* add_chat_template(CLI::App& command, std::filesystem::path& file, c
 /// A flag that takes one text each time it is given, any text at all.
 CLI::Option* add_texts(CLI::App& command, const std::string& names, std::vector<std::string>& texts,
                        const std::string& help);
+/// The parts of a list such as "cat, dog" of --labels; spaces around one do not count. Error{usage} for an
+/// empty part; `thing` is what a part is, "label", whose flag of its own takes one with commas in it.
+std::vector<std::string> split_list(const std::string& list, const std::string& thing);
 /// -n, --max-new-tokens: 1 or more, or -1 for what the context holds.
 CLI::Option* add_token_limit(CLI::App& command, std::optional<int64_t>& tokens, const std::string& help);
 /// --seed: 0 or more, or -1 for one of chance.

@@ -11,8 +11,7 @@ constexpr std::string_view kProcessor = "galago computes on the processor alone:
 constexpr std::string_view kQuiet =
     "standard output has the answer alone, and standard error what is said about it: leave it out";
 constexpr std::string_view kFilters =
-    "galago samples with --temp, --top-k, --top-p, --min-p and "
-    "--repetition-penalty alone";
+    "galago samples with --temp, --top-k, --top-p, --min-p, --typical-p, --epsilon-cutoff and --eta-cutoff";
 constexpr std::string_view kContext =
     "the context is the model's own, and memory is taken as the answer grows: leave it out; -n bounds the "
     "answer";
@@ -31,7 +30,9 @@ constexpr Habit kHabits[] = {
      "--num-tokens --tokens",
      "--max-new-tokens", ""},
     {"--max-length", "--max-new-tokens", "it counts the prompt too: -n counts the answer's tokens"},
-    {"--min-length --min-new-tokens", "", "galago has no least length of an answer"},
+    {"--min-length", "--min-new-tokens",
+     "it counts the prompt too: --min-new-tokens counts the answer's tokens"},
+    {"--min-tokens --min-predict", "--min-new-tokens", ""},
     {"--temperature", "--temp", ""},
     {"--topk", "--top-k", ""},
     {"--topp", "--top-p", ""},
@@ -45,17 +46,33 @@ constexpr Habit kHabits[] = {
     {"--skip-special-tokens", "--skip-special", ""},
     {"--do-sample --sample", "--temp", "a temperature above 0 samples: --temp 0.7"},
     {"--greedy", "--temp", "--temp 0, the default, is greedy"},
-    {"--num-beams --beams --num-return-sequences --best-of", "",
-     "galago has no beam search and gives one answer"},
-    {"--presence-penalty --frequency-penalty --mirostat --mirostat-lr --mirostat-ent --typical --typical-p "
-     "--tfs --dynatemp-range --dynatemp-exp --xtc-probability --xtc-threshold --dry-multiplier --dry-base "
+    {"--num-beams --beams", "", "galago has no beam search; --answers N gives several answers"},
+    {"--n --n-answers --num-return-sequences --num-answers --num-completions", "--answers", ""},
+    {"--best-of", "--answers", "--answers N gives N answers, and --json how likely their tokens were"},
+    {"--typical", "--typical-p", ""},
+    {"--epsilon --eps-cutoff", "--epsilon-cutoff", ""},
+    {"--eta", "--eta-cutoff", ""},
+    {"--freq-penalty", "--frequency-penalty", ""},
+    {"--no-repeat-ngram --ngram-size", "--no-repeat-ngram-size", ""},
+    {"--mirostat --mirostat-lr --mirostat-ent --tfs --dynatemp-range --dynatemp-exp --xtc-probability "
+     "--xtc-threshold --dry-multiplier --dry-base "
      "--dry-allowed-length --dry-penalty-last-n --top-n-sigma --top-nsigma --samplers --sampler-seq "
-     "--sampling-seq --no-repeat-ngram-size --epsilon-cutoff --eta-cutoff",
+     "--sampling-seq",
      "", kFilters},
-    {"--ignore-eos --eos-token --eos-token-id --bos-token --pad-token --pad-token-id", "--max-new-tokens",
-     "an answer ends with the model's end token, or after -n tokens"},
-    {"-l --logit-bias --grammar --grammar-file -j --json-schema -jf --json-schema-file", "",
-     "galago cannot bind an answer to a grammar or change single tokens"},
+    {"--eos-token-id --stop-token --stop-token-ids --end-token-id", "--stop-token-id", ""},
+    {"--eos-token --bos-token --pad-token --pad-token-id", "--max-new-tokens",
+     "an answer ends with the model's end token, with --stop or --stop-token-id, or after -n tokens"},
+    {"--no-eos --ignore-eos-token", "--ignore-eos", ""},
+    {"-l", "--logit-bias", ""},
+    {"--grammar-file --guided-grammar --gbnf --ebnf", "--grammar", ""},
+    {"-j -jf --json-schema-file --guided-json --schema", "--json-schema", ""},
+    {"--guided-regex --pattern", "--regex", ""},
+    {"--guided-choice", "--choices", ""},
+    {"--json-mode --guided-json-object", "--json-object", ""},
+    {"--n-probs --top-logprobs --num-logprobs", "--logprobs", ""},
+    {"--echo", "--prompt-logprobs", "--prompt-logprobs N tells how likely the prompt's tokens were"},
+    {"--bad-words --bad-words-ids --banned-tokens --ban", "--bad-word", "--bad-word TEXT, for each text"},
+    {"--suppress-tokens --begin-suppress-tokens", "--suppress-token", "--suppress-token ID, for each token"},
     // The question.
     {"--question --query --user-prompt --message --instruction --user", "--prompt", ""},
     {"--prompt-file", "--file", ""},
@@ -65,10 +82,10 @@ constexpr Habit kHabits[] = {
     {"-e --escape --no-escape", "--prompt",
      "texts are taken as they stand: in a shell, $'one\\ntwo' has a line end"},
     {"-no-cnv --no-conversation", "--raw", "--raw continues a text without chat template"},
-    {"-cnv --conversation -st --single-turn -if --interactive-first --interactive --in-prefix --in-suffix "
-     "-ml --multiline-input --no-in-prefix-bos",
-     "--prompt",
-     "one command answers one question, -p TEXT, or several about the same pictures, -p TEXT -p TEXT"},
+    {"-cnv --conversation -if --interactive-first --interactive", "",
+     "galago chat is a conversation; galago run answers one question, -p TEXT, or several"},
+    {"-st --single-turn --in-prefix --in-suffix -ml --multiline-input --no-in-prefix-bos", "",
+     "leave it out: galago run answers one question, and galago chat ends a line with a backslash to go on"},
     {"--jinja --no-jinja --apply-chat-template", "",
      "the model's chat template is always followed, or that of --chat-template FILE: leave it out"},
     {"--chat-template-file --template-file", "--chat-template", ""},
@@ -146,7 +163,10 @@ constexpr Habit kHabits[] = {
     {"-o --output --output-file --out --save", "",
      "the answer goes to standard output: galago run ... > FILE"},
     {"--no-stream", "--json", "--json prints one object when the answer is whole"},
-    {"--format --output-format --response-format --json-output", "--json", "--json prints one object"},
+    {"--response-format", "--json-object",
+     "--json-object asks for JSON, --json-schema FILE for JSON of that schema"},
+    {"--format --output-format --json-output", "--json",
+     "--json prints one object about the answer; --json-object and --json-schema make the answer JSON"},
     {"--usage -?", "--help", ""},
     {"-V --version", "", "galago version prints it"},
 };

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <iostream>
 #include <memory>
 #include <utility>
 
@@ -88,12 +89,6 @@ Asked asked_of(const RunFlags& flags) {
   return asked;
 }
 
-// What greedy decoding does not look at.
-void say_what_is_not_followed(const GenerateOptions& options) {
-  if (options.temperature == 0 && (options.top_k > 0 || options.top_p < 1 || options.min_p > 0))
-    notice("--temp is 0, so the likeliest token is taken: --top-k, --top-p and --min-p change nothing");
-}
-
 // An answer that was cut looks like one that ended.
 void say_cut(const Answer& answer, const GenerateOptions& options, const Model& model) {
   if (answer.finish_reason != FinishReason::length) return;
@@ -116,6 +111,50 @@ int report_failure(const Error& error, const std::string& prompt, bool json) {
     print("> " + prompt + "\n\n");
   }
   return report(brief(error), false);
+}
+
+// What is asked for beside the answer, on standard error.
+void say_beside(const Answer& answer, const RunFlags& flags, const Asked& asked) {
+  if (!flags.json && (!answer.tokens.empty() || !answer.prompt_tokens.empty()))
+    std::cerr << logprobs_text(answer);
+  if (flags.stats) std::fputs(stats_text(answer, asked).c_str(), stderr);
+}
+
+// Several answers to one question, one after the other.
+int run_n(const RunFlags& flags, const Model& model, StatusLine& status) {
+  std::vector<Request> requests(static_cast<size_t>(flags.answers), flags.request);
+  for (size_t i = 0; i < requests.size(); ++i) requests[i].options.seed += i;
+  const std::vector<Outcome> outcomes = model.ask_all(requests);
+  status.clear();
+  auto list = nlohmann::ordered_json::array();
+  bool cancelled = false;
+  int failed = 0;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    const std::string title = "> answer " + std::to_string(i + 1) + " of " + std::to_string(outcomes.size());
+    try {
+      outcomes[i].value();
+    } catch (const Error& error) {
+      if (flags.json)
+        list.push_back(error_json(brief(error)));
+      else
+        print(title + "\n\n");
+      const int code = report(brief(error), false);
+      if (failed == 0) failed = code;
+      continue;
+    }
+    const Answer& answer = outcomes[i].answer;
+    Asked asked = asked_of(flags);
+    asked.seed += i;
+    if (flags.json)
+      list.push_back(answer_json(answer, asked));
+    else
+      print(title + "\n" + answer.text + "\n\n");
+    say_cut(answer, flags.request.options, model);
+    say_beside(answer, flags, asked);
+    cancelled |= answer.finish_reason == FinishReason::cancelled;
+  }
+  if (flags.json) print_json({{"answers", list}});
+  return cancelled ? kInterruptedExit : failed;
 }
 
 // Several questions about the same pictures, answered together and printed in their order. The exit code is
@@ -146,7 +185,7 @@ int run_all(const RunFlags& flags, const std::vector<std::string>& prompts, cons
       print("> " + prompt + "\n" + answer.text + "\n\n");
     }
     say_cut(answer, flags.request.options, model);
-    if (flags.stats) std::fputs(stats_text(answer, asked_of(flags)).c_str(), stderr);
+    say_beside(answer, flags, asked_of(flags));
     cancelled |= answer.finish_reason == FinishReason::cancelled;
   }
   return cancelled ? kInterruptedExit : failed;
@@ -167,7 +206,7 @@ int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
   else
     print("\n");
   say_cut(answer, flags.request.options, model);
-  if (flags.stats) std::fputs(stats_text(answer, asked_of(flags)).c_str(), stderr);
+  say_beside(answer, flags, asked_of(flags));
   return answer.finish_reason == FinishReason::cancelled ? kInterruptedExit : 0;
 }
 
@@ -208,13 +247,25 @@ void read_messages(RunFlags& flags) {
                                    .hint = "it says how many frames of a video make a second"});
 }
 
+void check_answers(const RunFlags& flags, size_t questions) {
+  if (flags.answers == 1) return;
+  if (questions > 1)
+    throw Error(ErrorCode::usage, {.where = "--answers",
+                                   .got = std::to_string(questions) + " questions beside it",
+                                   .expected = "one question"});
+  if (flags.request.options.temperature == 0)
+    notice("--temp is 0, so that all answers are the same: --temp 0.7 samples");
+}
+
 int run(RunFlags& flags) {
+  finish_answer_flags(flags.answer, flags.request.options);
   if (flags.no_split) flags.request.split_images = false;
   if (flags.split) flags.request.split_images = true;
   if (!flags.messages.empty()) check_messages_alone(flags);
   const std::vector<std::string> prompts =
       flags.messages.empty() ? questions(flags) : std::vector<std::string>{""};
   if (flags.messages.empty()) check_fps(flags.videos, flags.fps);
+  check_answers(flags, prompts.size());
   say_what_is_not_followed(flags.request.options);
   const bool several = prompts.size() > 1;
   if (!several) flags.request.prompt = prompts[0];
@@ -236,6 +287,7 @@ int run(RunFlags& flags) {
   }();
   status.clear();
   warn(model.warnings());
+  forbid_words(flags.answer, model, flags.request.options);
   auto planning = std::make_optional<EndsAtOnce>();  // until something is there to be told
   flags.request.on_text = [&](const StreamPiece&) {
     planning.reset();
@@ -248,6 +300,7 @@ int run(RunFlags& flags) {
                     : "reading " + std::to_string(p.prompt_tokens) + " prompt tokens");
     return !interrupted();
   };
+  if (flags.answers > 1) return run_n(flags, model, status);
   return several ? run_all(flags, prompts, model, status) : run_one(flags, model, status);
 }
 

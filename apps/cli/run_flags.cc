@@ -7,6 +7,8 @@
 namespace galago::cli {
 namespace {
 
+constexpr int64_t kMostAnswers = 128;  // of Model::ask_n
+
 void add_question(CLI::App& command, RunFlags& flags) {
   const char* group = "Question";
   add_texts(command, "-i,--image", flags.images, std::string(kImageHelp) + "; several may follow")
@@ -59,47 +61,6 @@ void add_question(CLI::App& command, RunFlags& flags) {
       ->excludes(no_split);
 }
 
-void add_sampling(CLI::App& command, GenerateOptions& options) {
-  const char* group = "Answer";
-  add_token_limit(
-      command, options.max_new_tokens,
-      "Stop after this many tokens; -1: at the end of the context (default: 256, for a model that "
-      "writes DocTags 8192)")
-      ->group(group);
-  command.add_option("--temp", options.temperature, "Temperature; 0 always takes the likeliest token")
-      ->group(group)
-      ->capture_default_str();
-  command.add_option("--top-k", options.top_k, "Sample among the k likeliest tokens; 0: all")->group(group);
-  command
-      .add_option("--top-p", options.top_p,
-                  "Sample among the likeliest tokens that together reach this probability")
-      ->group(group);
-  command.add_option("--min-p", options.min_p, "Drop tokens less likely than this times the likeliest")
-      ->group(group);
-  command
-      .add_option("--repetition-penalty", options.repetition_penalty,
-                  "Above 1: say the same thing less often")
-      ->group(group);
-  add_seed(command, options.seed, "The same seed gives the same answer; -1: another one each time")
-      ->group(group);
-  add_texts(command, "--stop", options.stop, "End the answer before this text; may be given several times")
-      ->group(group)
-      ->type_name("TEXT");
-  CLI::Option* keep = command
-                          .add_flag_function(
-                              "--keep-special", [&options](int64_t) { options.keep_special = true; },
-                              "Show special tokens in the answer, the end token too (default: none, but the "
-                              "DocTags of a model "
-                              "that writes them)")
-                          ->group(group);
-  command
-      .add_flag_function(
-          "--skip-special", [&options](int64_t) { options.keep_special = false; },
-          "Show no special tokens, not even DocTags")
-      ->group(group)
-      ->excludes(keep);
-}
-
 void add_cache(CLI::App& command, ImageCacheOptions& cache) {
   const char* group = "Image cache";
   auto* directory =
@@ -135,7 +96,12 @@ void add_output(CLI::App& command, RunFlags& flags) {
 void add_run_flags(CLI::App& command, RunFlags& flags) {
   add_model(command, flags.model);
   add_question(command, flags);
-  add_sampling(command, flags.request.options);
+  add_answer_flags(command, flags.request.options, flags.answer);
+  command
+      .add_option("--answers", flags.answers,
+                  "Give N answers to the question, which is read once; with --temp they differ")
+      ->group("Answer")
+      ->check(CLI::Range(int64_t{1}, kMostAnswers));
   add_output(command, flags);
   add_numbers(command, flags.load);
   add_strict(command, flags.load);
@@ -158,6 +124,8 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
       "  galago run -m granite-docling-258M page.png \"Convert this page to docling.\" > page.dt\n"
       "  galago run -m SmolLM2-135M-Instruct -p \"What is a galago?\" -n -1\n"
       "  galago run -m Llama-2-7b-hf --raw -p \"The galago is a small\" -n 32\n"
+      "  galago run receipt.jpg \"What was paid?\" --json-schema receipt.schema.json\n"
+      "  galago run photo.jpg \"Is there a dog?\" --choices yes,no --logprobs 5\n"
       "  galago run -m SmolVLM2-500M-Video-Instruct --video clip.gif -p \"What happens?\"\n"
       "  curl -sL URL | galago run -i - -p \"Read the text.\" --json\n");
 }

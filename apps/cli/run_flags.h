@@ -2,10 +2,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "answer_flags.h"
 #include "galago/galago.h"
 
 namespace galago::cli {
@@ -20,6 +22,8 @@ struct RunFlags {
   std::string messages;
   LoadOptions load;
   Request request;  // of the first prompt
+  AnswerFlags answer;
+  int64_t answers = 1;
   bool no_split = false;
   bool split = false;
   bool json = false;

@@ -19,12 +19,26 @@ bool inside_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) ==
 
 /// A usage error of one of the library's options, by its flag.
 Error by_flag(const Error& error) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kFlags = {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 27> kFlags = {
       {{"temperature", "--temp"},
        {"top_k", "--top-k"},
        {"top_p", "--top-p"},
        {"min_p", "--min-p"},
+       {"typical_p", "--typical-p"},
+       {"epsilon_cutoff", "--epsilon-cutoff"},
+       {"eta_cutoff", "--eta-cutoff"},
        {"repetition_penalty", "--repetition-penalty"},
+       {"frequency_penalty", "--frequency-penalty"},
+       {"presence_penalty", "--presence-penalty"},
+       {"no_repeat_ngram_size", "--no-repeat-ngram-size"},
+       {"min_new_tokens", "--min-new-tokens"},
+       {"logit_bias", "--logit-bias"},
+       {"bad_words_ids", "--bad-word"},
+       {"suppress_tokens", "--suppress-token"},
+       {"stop_token_ids", "--stop-token-id"},
+       {"logprobs", "--logprobs"},
+       {"prompt_logprobs", "--prompt-logprobs"},
+       {"n", "--answers"},
        {"max_new_tokens", "--max-new-tokens"},
        {"prefill_chunk", "--prefill-chunk"},
        {"stop", "--stop"},
