@@ -233,16 +233,19 @@ void DocTagsMachine::fill_text(TokenMask mask, const Legal& legal) const {
   const bool only_locations = locations_only();
   const DocBoxReader& reader = top().reader;
   if (legal.words.text && !only_locations) {
-    std::copy(vocabulary_->text_mask().begin(), vocabulary_->text_mask().end(), mask.begin());
-    if (!vocabulary_->spells_locations()) return;
-    for (const int32_t id : vocabulary_->completing(reader.written()))
-      if (!is_legal_text(id, legal.words)) clear(mask, {&id, 1});
-    return;
+    const bool all = legal.words.places && !reader.may_begin();
+    const std::vector<uint32_t>& words =
+        vocabulary_->words(all ? DocTagsVocabulary::kAllWords : reader.written());
+    std::copy(words.begin(), words.end(), mask.begin());
+  } else if (legal.words.spaces && !only_locations) {
+    set(mask, vocabulary_->spaces());
   }
-  if (legal.words.spaces && !only_locations) set(mask, vocabulary_->spaces());
-  if (vocabulary_->spells_locations() && (reader.running() || reader.may_begin()))
-    for (const int32_t id : vocabulary_->spelling(reader.written()))
-      if (is_legal_text(id, legal.words)) set(mask, {&id, 1});
+  if (!vocabulary_->spells_locations() || (!reader.running() && !reader.may_begin())) return;
+  for (const int32_t id : vocabulary_->spelling(reader.written()))
+    if (is_legal_text(id, legal.words)) set(mask, {&id, 1});
+  if (reader.running())
+    for (const DocTagsVocabulary::Digits& digits : vocabulary_->digits())
+      if (reader.takes(digits)) set(mask, {&digits.id, 1});
 }
 
 // Steps.

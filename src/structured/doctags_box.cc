@@ -54,6 +54,13 @@ bool DocBoxReader::read(std::string_view bytes, Place place) {
                      [&](char byte) { return running_ ? read_location(byte) : read_text(byte, place); });
 }
 
+bool DocBoxReader::takes(const DocTagsVocabulary::Digits& digits) const {
+  if (written_ < kPrefix || number_ == 0 || number_ > kMaxLocation) return false;
+  const bool leading_zero = number_ < 0 && digits.value < digits.scale / 10 && digits.scale > 10;
+  const int number = std::max<int>(number_, 0) * digits.scale + digits.value;
+  return !leading_zero && highest_from(number, last()) >= first();
+}
+
 bool DocBoxReader::read_location(char byte) {
   if (written_ < kPrefix) return byte == kLocationPrefix[written_] && (++written_, true);
   if (byte == '>') {

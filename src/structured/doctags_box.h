@@ -40,6 +40,8 @@ class DocBoxReader {
   void leave();          ///< something else than a location came
   /// Tokens of text: false where their bytes may not come next, and then the state has no meaning.
   bool read(std::string_view bytes, Place place);
+  /// Whether read() takes these digits; for a running box.
+  bool takes(const DocTagsVocabulary::Digits& digits) const;
 
  private:
   bool read_location(char byte);

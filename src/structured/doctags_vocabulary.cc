@@ -109,9 +109,8 @@ std::shared_ptr<const DocTagsVocabulary> DocTagsVocabulary::of(std::vector<Piece
 }
 
 DocTagsVocabulary::DocTagsVocabulary(std::vector<Piece> pieces)
-    : pieces_(std::move(pieces)),
-      tokens_(pieces_.size()),
-      text_mask_(static_cast<size_t>(mask_words(static_cast<int64_t>(pieces_.size())))) {
+    : pieces_(std::move(pieces)), tokens_(pieces_.size()) {
+  for (std::vector<uint32_t>& mask : words_) mask.resize(static_cast<size_t>(mask_words(size())));
   for (size_t i = 0; i < pieces_.size(); ++i) add(static_cast<int32_t>(i));
   std::sort(locations_.begin(), locations_.end(),
             [](const Location& a, const Location& b) { return a.number < b.number; });
@@ -138,7 +137,7 @@ void DocTagsVocabulary::add(int32_t id) {
   const DocToken& token = tokens_[at];
   switch (token.kind) {
     case DocToken::Kind::text:
-      text_mask_[at / 32] |= uint32_t{1} << (at % 32);
+      for (std::vector<uint32_t>& mask : words_) mask[at / 32] |= uint32_t{1} << (at % 32);
       if (is_space(id)) spaces_.push_back(id);
       return;  // there are many
     case DocToken::Kind::open:
@@ -179,14 +178,26 @@ void DocTagsVocabulary::index_spelling() {
                         return bytes_alone[static_cast<uint8_t>(byte)];
                       });
   if (!spells_locations_) return;
-  for (size_t i = 0; i < pieces_.size(); ++i) {
-    if (tokens_[i].kind != DocToken::Kind::text) continue;
-    for (size_t written = 0; written < spelling_.size(); ++written)
-      if (may_spell(pieces_[i].bytes, written)) spelling_[written].push_back(static_cast<int32_t>(i));
-    for (size_t written = 0; written < completing_.size(); ++written)
-      if (completes(pieces_[i].bytes, static_cast<int>(written)))
-        completing_[written].push_back(static_cast<int32_t>(i));
+  for (size_t i = 0; i < pieces_.size(); ++i)
+    if (tokens_[i].kind == DocToken::Kind::text) add_spelling(static_cast<int32_t>(i));
+}
+
+void DocTagsVocabulary::add_spelling(int32_t id) {
+  const std::string_view text = bytes(id);
+  for (size_t written = 0; written < kLocationPrefix.size(); ++written)
+    if (completes(text, static_cast<int>(written)))
+      words_[written][static_cast<size_t>(id) / 32] &= ~(uint32_t{1} << (id % 32));
+  if (text.size() <= 3 && std::all_of(text.begin(), text.end(), is_digit)) {
+    Digits digits{.id = id, .value = 0, .scale = 1};
+    for (const char digit : text) {
+      digits.value = static_cast<int16_t>(digits.value * 10 + (digit - '0'));
+      digits.scale = static_cast<int16_t>(digits.scale * 10);
+    }
+    digits_.push_back(digits);
+    return;
   }
+  for (size_t written = 0; written < spelling_.size(); ++written)
+    if (may_spell(text, written)) spelling_[written].push_back(id);
 }
 
 }  // namespace galago

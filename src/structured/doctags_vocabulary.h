@@ -95,21 +95,28 @@ class DocTagsVocabulary {
   const std::vector<int32_t>& of_kind(DocToken::Kind kind) const { return kinds_[static_cast<size_t>(kind)]; }
   const std::vector<int32_t>& spaces() const { return spaces_; }  ///< text of white space alone
   bool is_space(int32_t id) const;
-  /// One bit for each id: those of Kind::text.
-  const std::vector<uint32_t>& text_mask() const { return text_mask_; }
+  /// One bit for each id: tokens of Kind::text that do not complete kLocationPrefix where so many of its
+  /// bytes are written; kAllWords: all tokens of text, and so is any for a vocabulary that spells no
+  /// locations.
+  static constexpr int kAllWords = static_cast<int>(kLocationPrefix.size());
+  const std::vector<uint32_t>& words(int written) const { return words_[static_cast<size_t>(written)]; }
   /// Tokens of text that may go on with a location of which so many bytes are written; with all bytes of
-  /// kLocationPrefix: in the number. Some may not: the number decides.
+  /// kLocationPrefix: in the number. Some may not: the number decides. Without digits().
   const std::vector<int32_t>& spelling(int written) const { return spelling_[static_cast<size_t>(written)]; }
-  /// Tokens of text that complete kLocationPrefix where so many of its bytes are written.
-  const std::vector<int32_t>& completing(int written) const {
-    return completing_[static_cast<size_t>(written)];
-  }
+  /// Digits alone, one to three.
+  struct Digits {
+    int32_t id;
+    int16_t value;
+    int16_t scale;  ///< 10 for one digit, 100 for two, 1000 for three
+  };
+  const std::vector<Digits>& digits() const { return digits_; }
 
  private:
   explicit DocTagsVocabulary(std::vector<Piece> pieces);
   void add(int32_t id);
   void keep_usable_elements();
   void index_spelling();
+  void add_spelling(int32_t id);
 
   std::vector<Piece> pieces_;
   std::vector<DocToken> tokens_;
@@ -120,9 +127,9 @@ class DocTagsVocabulary {
   std::array<std::vector<int32_t>, kDocCells> cells_;
   std::array<std::vector<int32_t>, 10> kinds_;
   std::vector<int32_t> spaces_;
-  std::vector<uint32_t> text_mask_;
+  std::array<std::vector<uint32_t>, kLocationPrefix.size() + 1> words_;
   std::array<std::vector<int32_t>, kLocationPrefix.size() + 1> spelling_;
-  std::array<std::vector<int32_t>, kLocationPrefix.size()> completing_;
+  std::vector<Digits> digits_;
 };
 
 inline bool is_white(char byte) { return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r'; }

@@ -96,7 +96,7 @@ void walk(const Words& words, int walks, uint32_t seed, std::ofstream* pages) {
     machine.accept(words.id("<doctag>"));
     const int length = static_cast<int>(random() % 120);
     for (int step = 0; step < length && !machine.complete(); ++step) {
-      const std::vector<int32_t> ids = choices.of(machine, i % 50 == 0);
+      const std::vector<int32_t> ids = choices.of(machine, i % 200 == 0);
       ASSERT_FALSE(ids.empty()) << text;
       const int32_t id = choose(words, ids, random);
       machine.accept(id);
