@@ -1,29 +1,14 @@
 // See the header.
 #include "structured/doctags_table.h"
 
+#include <utility>
+
 namespace galago {
 namespace {
 
 constexpr size_t kMaxColumns = 256;
 
-bool goes_up(DocCell cell) { return cell == DocCell::up || cell == DocCell::cross; }
-bool goes_left(DocCell cell) { return cell == DocCell::left || cell == DocCell::cross; }
-bool is_own(DocCell cell) { return cell == DocCell::text || cell == DocCell::empty; }
-
 }  // namespace
-
-/// The cell above and the cell on the left belong to one span that goes on to this row.
-bool DocGrid::must_cross() const {
-  const size_t column = row_.size();
-  return column > 0 && goes_left(above_[column]) && goes_up(row_.back());
-}
-
-bool DocGrid::may_go_up() const {
-  const size_t column = row_.size();
-  if (!is_own(above_[column]) && above_[column] != DocCell::up) return false;
-  const bool wide = column + 1 < above_.size() && goes_left(above_[column + 1]);
-  return has_cross_ || !wide;
-}
 
 DocCellSet DocGrid::next() const {
   DocCellSet cells;
@@ -33,28 +18,57 @@ DocCellSet DocGrid::next() const {
     return cells;
   }
   if (full_ && column == 0) return cells;
-  if (!first() && must_cross()) {
+  if (continuing_ > 0) {
     cells.add(DocCell::cross);
     return cells;
   }
+  const int above = first() ? 0 : above_[column];
   cells.add(DocCell::text);
   cells.add(DocCell::empty);
-  if (column > 0 && (is_own(row_.back()) || row_.back() == DocCell::left)) cells.add(DocCell::left);
-  if (!first() && may_go_up()) cells.add(DocCell::up);
+  if (column > 0 && own_) {
+    cells.add(DocCell::left);
+    // Under the first column of a span it would go on with that one.
+    if (above == 0) cells.add(DocCell::cross);
+  }
+  if (above == 1 || (above > 1 && has_cross_)) cells.add(DocCell::up);
+  if (above > 1) cells.add(DocCell::cross);
   if (first() && column > 0) cells.add(DocCell::line);
   return cells;
 }
 
 void DocGrid::add(DocCell cell, uint64_t words) {
   if (in_row()) {
-    const uint64_t last = doc_hash(words, static_cast<uint64_t>(row_.back()));
+    const uint64_t last = doc_hash(words, static_cast<uint64_t>(last_));
     row_hash_ = doc_hash(row_hash_, last);
     if (first() && cell_tail_.push(last) > 0) row_repeats_ = true;
   }
-  if (cell != DocCell::line) {
-    row_.push_back(cell);
-    return;
+  last_ = cell;
+  if (cell == DocCell::line)
+    end_row();
+  else
+    add_column(cell);
+}
+
+void DocGrid::add_column(DocCell cell) {
+  const int above = first() || row_.size() >= above_.size() ? 0 : above_[row_.size()];
+  if (continuing_ > 0) {
+    --continuing_;
+    row_.push_back(0);
+  } else if (cell == DocCell::up || (cell == DocCell::cross && above > 1)) {
+    own_ = false;
+    continuing_ = above - 1;
+    row_.push_back(static_cast<int16_t>(above));
+  } else if (cell == DocCell::left || cell == DocCell::cross) {
+    ++row_[start_];
+    row_.push_back(0);
+  } else {
+    own_ = true;
+    start_ = row_.size();
+    row_.push_back(1);
   }
+}
+
+void DocGrid::end_row() {
   above_ = std::move(row_);
   row_.clear();
   ++rows_;

@@ -1,6 +1,7 @@
 // Random walks through the DocTags machine: it never comes to a dead end, and a legal end is always near.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <random>
@@ -31,6 +32,10 @@ class Choices {
     ids_.clear();
     EXPECT_TRUE(machine.fill(mask_));
     for (int32_t id = 0; id < words_.vocabulary->size(); ++id) {
+      if (!compare && mask_[static_cast<size_t>(id) / 32] == 0) {
+        id |= 31;
+        continue;
+      }
       const bool allowed = (mask_[static_cast<size_t>(id) / 32] >> (id % 32) & 1) != 0;
       if (compare) {
         EXPECT_EQ(allowed, machine.allows(id)) << words_.pieces[static_cast<size_t>(id)].bytes;
@@ -51,7 +56,7 @@ int urgency(const Words& words, int32_t id) {
   const DocToken token = words.vocabulary->token(id);
   const std::string& bytes = words.pieces[static_cast<size_t>(id)].bytes;
   if (id == words.end || token.kind == Kind::close) return 6;
-  if (token.kind == Kind::cell) return token.cell == DocCell::line ? 5 : token.cell == DocCell::cross ? 4 : 3;
+  if (token.kind == Kind::cell) return token.cell == DocCell::line ? 5 : token.cell == DocCell::text ? 3 : 4;
   if (token.kind == Kind::location || bytes == ">") return 2;
   return token.kind == Kind::text && bytes.size() == 1 ? 1 : 0;
 }
@@ -72,8 +77,13 @@ int finish(const Words& words, DocTagsMachine& machine, Choices& choices, std::s
   return steps;
 }
 
-/// Tags are fewer than words: half of the time one of them is taken.
-int32_t choose(const Words& words, const std::vector<int32_t>& ids, std::mt19937& random) {
+/// Tags are fewer than words: half of the time one of them is taken; but most cells get words.
+int32_t choose(const Words& words, const std::vector<int32_t>& ids, int32_t last, std::mt19937& random) {
+  const DocToken before = words.vocabulary->token(last);
+  if (before.kind == Kind::cell && before.cell == DocCell::text && random() % 30 != 0)
+    if (const auto letter = std::find(ids.begin(), ids.end(), 'a' + static_cast<int32_t>(random() % 26));
+        letter != ids.end())
+      return *letter;
   std::vector<int32_t> tags;
   for (const int32_t id : ids) {
     const Kind kind = words.vocabulary->token(id).kind;
@@ -87,6 +97,13 @@ int32_t choose(const Words& words, const std::vector<int32_t>& ids, std::mt19937
 // The bound: four locations of nine bytes, a row of 256 cells, a closing tag for each of 24 elements.
 constexpr int kMostSteps = 36 + 256 + 1 + 24;
 
+std::string hexadecimal(const std::string& text) {
+  std::string digits;
+  for (const char byte : text)
+    for (const int shift : {4, 0}) digits += "0123456789abcdef"[static_cast<uint8_t>(byte) >> shift & 15];
+  return digits;
+}
+
 void walk(const Words& words, int walks, uint32_t seed, std::ofstream* pages) {
   std::mt19937 random(seed);
   Choices choices(words);
@@ -94,11 +111,12 @@ void walk(const Words& words, int walks, uint32_t seed, std::ofstream* pages) {
     DocTagsMachine machine = words.machine();
     std::string text = "<doctag>";
     machine.accept(words.id("<doctag>"));
+    int32_t last = -1;
     const int length = static_cast<int>(random() % 120);
     for (int step = 0; step < length && !machine.complete(); ++step) {
       const std::vector<int32_t> ids = choices.of(machine, i % 200 == 0);
       ASSERT_FALSE(ids.empty()) << text;
-      const int32_t id = choose(words, ids, random);
+      const int32_t id = last = choose(words, ids, last, random);
       machine.accept(id);
       text += words.pieces[static_cast<size_t>(id)].bytes;
       if (i % 100 == 0) {
@@ -107,7 +125,7 @@ void walk(const Words& words, int walks, uint32_t seed, std::ofstream* pages) {
       }
     }
     ASSERT_LE(finish(words, machine, choices, &text), kMostSteps) << text;
-    if (pages) *pages << text << '\0';
+    if (pages) *pages << hexadecimal(text) << '\n';
   }
 }
 
@@ -143,7 +161,7 @@ TEST(DocTagsWalk, LongAnswersTakeLinearTime) {
     for (int step = 0; step < 8192; ++step) {
       std::vector<int32_t> ids = choices.of(machine, false);
       std::erase(ids, words.id("</doctag>"));
-      machine.accept(choose(words, ids, random));
+      machine.accept(choose(words, ids, -1, random));
     }
     EXPECT_LE(finish(words, machine, choices, nullptr), kMostSteps);
   }
