@@ -25,13 +25,9 @@ DocCellSet DocGrid::next() const {
   const int above = first() ? 0 : above_[column];
   cells.add(DocCell::text);
   cells.add(DocCell::empty);
-  if (column > 0 && own_) {
-    cells.add(DocCell::left);
-    // Under the first column of a span it would go on with that one.
-    if (above == 0) cells.add(DocCell::cross);
-  }
+  if (may_widen()) cells.add(DocCell::left);
+  if (may_widen() || above > 1) cells.add(DocCell::cross);
   if (above == 1 || (above > 1 && has_cross_)) cells.add(DocCell::up);
-  if (above > 1) cells.add(DocCell::cross);
   if (first() && column > 0) cells.add(DocCell::line);
   return cells;
 }
@@ -54,7 +50,7 @@ void DocGrid::add_column(DocCell cell) {
   if (continuing_ > 0) {
     --continuing_;
     row_.push_back(0);
-  } else if (cell == DocCell::up || (cell == DocCell::cross && above > 1)) {
+  } else if (cell == DocCell::up || (cell == DocCell::cross && !may_widen())) {
     own_ = false;
     continuing_ = above - 1;
     row_.push_back(static_cast<int16_t>(above));

@@ -39,6 +39,8 @@ class DocGrid {
 
  private:
   bool first() const { return rows_ == 0; }
+  /// Whether the span on the left began in this row.
+  bool may_widen() const { return in_row() && own_; }
   void add_column(DocCell cell);
   void end_row();
 

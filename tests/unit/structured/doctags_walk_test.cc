@@ -119,7 +119,7 @@ void walk(const Words& words, int walks, uint32_t seed, std::ofstream* pages) {
       const int32_t id = last = choose(words, ids, last, random);
       machine.accept(id);
       text += words.pieces[static_cast<size_t>(id)].bytes;
-      if (i % 100 == 0) {
+      if (i % 250 == 0) {
         DocTagsMachine copy = machine;
         ASSERT_LE(finish(words, copy, choices, nullptr), kMostSteps) << text;
       }
