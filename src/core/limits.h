@@ -79,6 +79,10 @@ inline constexpr int kMessages = 10'000;                // of one conversation
 /// Stop strings of one request, and the bytes of each.
 inline constexpr int kStopStrings = 64;
 inline constexpr int64_t kStopBytes = 4096;
+/// Ids in one of a request's lists of tokens.
+inline constexpr int64_t kOptionTokens = 65536;
+/// Answers to one request.
+inline constexpr int64_t kAnswersPerRequest = 128;
 /// Sequences that are decoded together.
 inline constexpr int64_t kBatchSequences = 1024;
 /// Sizes in a config: layers, widths, heads, vocabulary, positions.

@@ -1,6 +1,10 @@
 // Questions to a model through its own scheduler: one, or several at once. Callbacks are called here, on the
 // thread that asks.
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "runtime/guarded.h"
 #include "runtime/planned_request.h"
@@ -17,13 +21,31 @@ struct Asked {
   bool ended = false;
 };
 
-// Everything that is new; true when there was something.
-bool read_news(Asked& one) {
-  bool any = false;
+/// Tells which requests have news, so that nobody looks at all of them.
+class Bell {
+ public:
+  void ring(size_t request) {
+    const std::lock_guard lock(mutex_);
+    rung_.push_back(request);
+    changed_.notify_one();
+  }
+  std::vector<size_t> wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !rung_.empty(); });
+    return std::exchange(rung_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<size_t> rung_;
+};
+
+// Everything that is new.
+void read_news(Asked& one) {
   while (!one.ended) {
     const Mailbox::News news = one.reader->mailbox().poll();
     if (!news.progress && !news.piece && !news.ended) break;
-    any = true;
     one.ended = news.ended;
     try {
       one.reader->tell(news);
@@ -31,7 +53,17 @@ bool read_news(Asked& one) {
       one.outcome.error = std::current_exception();
     }
   }
-  return any;
+}
+
+// Until all have ended.
+void read_all(std::vector<Asked>& all, Bell& bell) {
+  auto left = std::ranges::count(all, false, &Asked::ended);
+  while (left > 0)
+    for (const size_t i : bell.wait()) {
+      if (all[i].ended) continue;
+      read_news(all[i]);
+      if (all[i].ended) --left;
+    }
 }
 
 void finish(Asked& one) {
@@ -41,6 +73,16 @@ void finish(Asked& one) {
   } catch (...) {
     one.outcome.error = std::current_exception();
   }
+}
+
+std::vector<Outcome> outcomes_of(std::vector<Asked>& all) {
+  std::vector<Outcome> outcomes;
+  for (size_t i = 0; i < all.size(); ++i) {
+    finish(all[i]);
+    all[i].outcome.id = static_cast<int64_t>(i);
+    outcomes.push_back(std::move(all[i].outcome));
+  }
+  return outcomes;
 }
 
 }  // namespace
@@ -59,35 +101,37 @@ Answer Model::ask(const Request& request) const {
 
 std::vector<Outcome> Model::ask_all(std::span<const Request> requests) const {
   return guarded([&] {
-    const auto news = std::make_shared<Alarm>();
+    const auto bell = std::make_shared<Bell>();
     std::vector<Asked> all(requests.size());
-    for (size_t i = 0; i < requests.size(); ++i) {
-      Asked& one = all[i];
-      one.outcome.id = static_cast<int64_t>(i);
-      try {
-        one.reader = guarded([&] {
+    for (size_t i = 0; i < requests.size(); ++i) try {
+        const auto notify = [bell, i] { bell->ring(i); };
+        all[i].reader = guarded([&] {
           return std::make_unique<Reader>(
-              state_->scheduler->submit(
-                  requests[i], [news] { news->ring(); }, RequestScheduler::Queue::unbounded),
+              state_->scheduler->submit(requests[i], notify, RequestScheduler::Queue::unbounded),
               requests[i].on_text, requests[i].on_progress);
         });
       } catch (const Error&) {
-        one.outcome.error = std::current_exception();
-        one.ended = true;
+        all[i].outcome.error = std::current_exception();
+        all[i].ended = true;
       }
-    }
-    const auto left = [&] { return std::ranges::any_of(all, [](const Asked& one) { return !one.ended; }); };
-    while (left()) {
-      bool any = false;
-      for (Asked& one : all) any |= read_news(one);
-      if (!any) news->wait(-1);
-    }
-    std::vector<Outcome> outcomes;
-    for (Asked& one : all) {
-      finish(one);
-      outcomes.push_back(std::move(one.outcome));
-    }
-    return outcomes;
+    read_all(all, *bell);
+    return outcomes_of(all);
+  });
+}
+
+std::vector<Outcome> Model::ask_n(const Request& request, int64_t n) const {
+  return guarded([&] {
+    const auto bell = std::make_shared<Bell>();
+    auto mailboxes = state_->scheduler->submit_n(
+        request, n, [bell](int64_t i) { bell->ring(static_cast<size_t>(i)); },
+        RequestScheduler::Queue::unbounded);
+    std::vector<Asked> all(mailboxes.size());
+    for (size_t i = 0; i < all.size(); ++i)
+      all[i].reader =
+          std::make_unique<Reader>(std::move(mailboxes[i]), i == 0 ? request.on_text : StreamCallback(),
+                                   i == 0 ? request.on_progress : ProgressCallback());
+    read_all(all, *bell);
+    return outcomes_of(all);
   });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "core/sha256.h"
@@ -24,6 +25,7 @@ struct ContentMark {
 struct PromptContent {
   std::span<const int32_t> ids;        ///< [L]
   std::span<const ContentMark> marks;  ///< in the order of `begin`
+  bool anew = false;                   ///< all rows are to be read: nothing is taken from earlier prompts
 };
 
 /// A sequence that a model has taken in.
@@ -37,6 +39,9 @@ struct NextToken {
   int32_t sequence = 0;
   int32_t id = 0;
 };
+
+/// Called with a row's number in its call and its logits [vocab_size], valid until it returns.
+using RowLogits = std::function<void(int64_t row, std::span<const float> logits)>;
 
 /// How the memory of keys and values is counted.
 struct PageSizes {
@@ -69,6 +74,8 @@ class CausalModel {
   /// A new sequence, without room yet for rows that it has to be given; fewer than all rows of its prompt may
   /// be there already.
   virtual OpenSequence open(const PromptContent& prompt) = 0;
+  /// Another sequence that holds the same rows, without room for more.
+  virtual int32_t fork(int32_t sequence) = 0;
   /// Room for so many positions in all. Error{resource} when memory is out; the sequence is then as before.
   virtual void grow(int32_t sequence, int64_t positions) = 0;
   /// Forgets a sequence. Does not throw.
@@ -76,9 +83,12 @@ class CausalModel {
   /// Appends rows [n, hidden_size] of its prompt to a sequence that has room for them; returns the logits
   /// [vocab_size] of the last row, valid until the next call.
   virtual std::span<const float> prefill(int32_t sequence, ConstMatrix rows) = 0;
-  /// Appends one token to each of several sequences that have room for it; ids in [0, vocab_size), else
-  /// Error{input_invalid}. Returns their logits [n, vocab_size], valid until the next call. A sequence's
-  /// logits do not depend on the others, bit for bit.
+  /// The same; `each` is told the logits of all these rows in their order.
+  virtual std::span<const float> prefill(int32_t sequence, ConstMatrix rows, const RowLogits& each) = 0;
+  /// Appends tokens to several sequences that have room for them, those of one sequence in
+  /// their order; ids in [0, vocab_size), else Error{input_invalid}. Returns their logits [n, vocab_size],
+  /// valid until the next call. Logits depend neither on other sequences nor on how many tokens of their own
+  /// come in one call, bit for bit.
   virtual ConstMatrix decode(std::span<const NextToken> tokens) = 0;
 };
 

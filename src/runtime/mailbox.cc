@@ -43,7 +43,8 @@ void Mailbox::report(const Progress& progress) {
 bool Mailbox::put(const StreamPiece& piece) {
   {
     const std::lock_guard lock(mutex_);
-    pieces_.push_back({std::string(piece.text), piece.token_id});
+    MailedPiece& mailed = pieces_.emplace_back(std::string(piece.text), piece.token_id);
+    if (piece.logprobs != nullptr) mailed.logprobs = *piece.logprobs;
     full_ |= std::ssize(pieces_) >= capacity_;
     changed_.notify_one();
   }

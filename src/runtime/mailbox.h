@@ -35,6 +35,12 @@ class Alarm {
 struct MailedPiece {
   std::string text;
   int32_t token_id = -1;
+  std::optional<TokenLogprobs> logprobs{};
+
+  /// Valid as long as it is.
+  StreamPiece view() const {
+    return {.text = text, .token_id = token_id, .logprobs = logprobs ? &*logprobs : nullptr};
+  }
 };
 
 /// How one request ended: an answer, or what it threw.

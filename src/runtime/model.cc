@@ -103,6 +103,13 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
     if (state->frontend->template_ignores_text())
       state->warnings.push_back(directory.string() +
                                 ": the chat template does not write the question's text");
+    if (const auto& keys = state->frontend->generation().sampling; !keys.empty()) {
+      std::string named;
+      for (const std::string& key : keys) named += (named.empty() ? "" : ", ") + key;
+      state->warnings.push_back(directory.string() + ": generation_config.json asks for sampling (" + named +
+                                "); answers are greedy unless a request says otherwise");
+    }
+    state->doctags = DocTagsVocabulary::of(state->frontend->tokenizer());
     state->options = options;
     state->pages = std::make_shared<KvPages>(state->engine->decoder().cache_shape(state->cache_dtype()), 0,
                                              state->frontend->device().memory());

@@ -13,6 +13,7 @@
 #include "models/weight_formats.h"
 #include "runtime/feature_cache.h"
 #include "runtime/prefix_index.h"
+#include "structured/doctags_vocabulary.h"
 
 namespace galago {
 
@@ -36,8 +37,9 @@ struct Model::State {
   std::unique_ptr<const Engine> engine;
   std::unique_ptr<FeatureCache> image_cache;  // its own locks
   LoadOptions options;
-  std::shared_ptr<KvPages> pages;         // of all its schedulers; each counts its own
-  std::unique_ptr<PrefixIndex> prefixes;  // null: off
+  std::shared_ptr<KvPages> pages;                    // of all its schedulers; each counts its own
+  std::unique_ptr<PrefixIndex> prefixes;             // null: off
+  std::shared_ptr<const DocTagsVocabulary> doctags;  // null: it has none
   std::vector<std::string> warnings;
   double load_ms = 0;
   mutable std::once_flag digest_made;

@@ -72,8 +72,7 @@ Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<con
 }
 
 TokenRules token_rules(const Frontend& frontend) {
-  const GenerationConfig& generation = frontend.generation();
-  return {.repetition_penalty = generation.repetition_penalty, .banned = generation.banned};
+  return {.model = frontend.generation().rules, .end_ids = frontend.generation().eos_token_id};
 }
 
 }  // namespace galago

@@ -9,7 +9,7 @@
 #include "image/image.h"
 #include "models/engine.h"
 #include "models/frontend.h"
-#include "runtime/sampler.h"
+#include "runtime/logits_processors.h"
 
 namespace galago {
 

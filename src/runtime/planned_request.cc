@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/constraints.h"
 #include "runtime/options.h"
+#include "structured/doctags_elements.h"
 
 namespace galago {
 namespace {
@@ -83,10 +85,35 @@ PlannedRequest::PlannedRequest(const Model::State& model, Request request)
   answer_.usage = {.prompt_tokens = std::ssize(plan_.ids), .image_tokens = plan_.image_tokens};
   answer_.timings.load_ms = model_.load_ms;
   generate_ = {.ids = plan_.ids,
-               .end_ids = frontend.generation().eos_token_id,
+               .end_ids = end_ids(),
+               .stop_ids = stop_ids(),
                .image_tokens = plan_.image_tokens,
                .options = options,
                .rules = token_rules(frontend)};
+  generate_.rules.end_ids = generate_.end_ids;
+  for (const int32_t id : generate_.stop_ids) generate_.rules.end_ids.push_back(id);
+  generate_.scored = model_.doctags != nullptr;
+  generate_.constraint = make_constraint(model_, options,
+                                         {.prompt = plan_.ids,
+                                          .end_ids = generate_.rules.end_ids,
+                                          .continued = request_.raw || request_.continue_final_message});
+}
+
+std::vector<int32_t> PlannedRequest::end_ids() const {
+  const GenerateOptions& options = request_.options;
+  std::vector<int32_t> ids = options.stop_token_ids;
+  if (options.ignore_eos) return ids;
+  const auto& eos = model_.frontend->generation().eos_token_id;
+  ids.insert(ids.end(), eos.begin(), eos.end());
+  return ids;
+}
+
+std::vector<int32_t> PlannedRequest::stop_ids() const {
+  const Tokenizer& tokenizer = model_.frontend->tokenizer();
+  std::vector<int32_t> ids;
+  for (const std::string& text : request_.options.stop)
+    if (const auto id = tokenizer.token_to_id(text); id && tokenizer.is_special(*id)) ids.push_back(*id);
+  return ids;
 }
 
 PromptText PlannedRequest::take_words() {
@@ -144,10 +171,23 @@ bool PlannedRequest::keep_special() const {
   return request_.options.keep_special.value_or(model_.frontend->answer_defaults().doctags);
 }
 
+// The end token tells nothing of the text before it.
+void PlannedRequest::add_confidence(const Generation& generation) {
+  const std::span<const float> logprobs(generation.logprobs), margins(generation.margins);
+  if (logprobs.empty()) return;
+  const auto& ends = generate_.rules.end_ids;
+  const size_t count = logprobs.size() - (std::ranges::count(ends, answer_.token_ids.back()) > 0 ? 1 : 0);
+  answer_.confidence = confidence(logprobs.first(count), margins.first(count));
+  if (model_.doctags) answer_.elements = elements(*model_.doctags, answer_.token_ids, logprobs, margins);
+}
+
 Answer PlannedRequest::finish(Generation generation) {
   answer_.text = std::move(generation.text);
   answer_.token_ids = std::move(generation.token_ids);
   answer_.finish_reason = generation.finish_reason;
+  answer_.tokens = std::move(generation.tokens);
+  answer_.prompt_tokens = std::move(generation.prompt_tokens);
+  add_confidence(generation);
   answer_.usage.completion_tokens = generation.usage.completion_tokens;
   answer_.usage.cached_tokens = generation.usage.cached_tokens;
   answer_.timings.prefill_ms = generation.timings.prefill_ms;

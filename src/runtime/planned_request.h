@@ -36,6 +36,10 @@ class PlannedRequest {
  private:
   /// Pictures of the messages to request_.images and videos, texts and places to the result.
   PromptText take_words();
+  std::vector<int32_t> end_ids() const;
+  /// Stop texts that are one special token each: whatever the text shows, that token ends the answer.
+  std::vector<int32_t> stop_ids() const;
+  void add_confidence(const Generation& generation);
 
   const Model::State& model_;
   Request request_;

@@ -1,6 +1,7 @@
 // See the header.
 #include "runtime/reader.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace galago {
@@ -20,7 +21,7 @@ void Reader::tell(const Mailbox::News& news) {
     if (news.progress && !stopped_ && on_progress_ && !on_progress_(*news.progress)) stop();
     if (!news.piece || stopped_) return;
     note(*news.piece);
-    if (on_text_ && !on_text_({.text = news.piece->text, .token_id = news.piece->token_id})) stop();
+    if (on_text_ && !on_text_(news.piece->view())) stop();
   } catch (...) {
     stop();
     throw;
@@ -33,7 +34,11 @@ Answer Reader::finish() {
   if (stopped_) {  // the loop may have been a token or two ahead of the reader
     end.answer.text = std::move(text_);
     end.answer.token_ids = std::move(ids_);
-    end.answer.usage.completion_tokens = std::ssize(end.answer.token_ids);
+    const int64_t count = std::ssize(end.answer.token_ids);
+    end.answer.usage.completion_tokens = count;
+    if (std::ssize(end.answer.tokens) > count) end.answer.tokens.resize(static_cast<size_t>(count));
+    std::erase_if(end.answer.elements, [count](const AnswerElement& one) { return one.begin >= count; });
+    for (AnswerElement& one : end.answer.elements) one.end = std::min(one.end, count);
     end.answer.finish_reason = FinishReason::cancelled;
   }
   return std::move(end.answer);

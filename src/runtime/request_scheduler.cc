@@ -49,31 +49,55 @@ RequestScheduler::~RequestScheduler() {
 
 std::shared_ptr<Mailbox> RequestScheduler::submit(Request request, std::function<void()> notify,
                                                   Queue queue) {
+  std::function<void(int64_t)> any;
+  if (notify) any = [notify = std::move(notify)](int64_t) { notify(); };
+  return submit_n(std::move(request), 1, any, queue).front();
+}
+
+std::vector<std::shared_ptr<Mailbox>> RequestScheduler::submit_n(Request request, int64_t n,
+                                                                 const std::function<void(int64_t)>& notify,
+                                                                 Queue queue) {
+  if (n < 1 || n > limits::kAnswersPerRequest)
+    throw Error(ErrorCode::usage, {.where = "n",
+                                   .got = std::to_string(n),
+                                   .expected = "from 1 to " + std::to_string(limits::kAnswersPerRequest)});
   // What they hold, perhaps the model itself, must not go away on the scheduler's threads.
   request.on_text = {};
   request.on_progress = {};
-  auto mailbox = std::make_shared<Mailbox>(options_.mailbox, place_.alarm, std::move(notify));
-  auto work = std::make_shared<RequestWork>(place_, std::move(request), clock_.ms(), mailbox);
-  loop_.check(*work);
+  const auto group = n > 1 ? std::make_shared<const int>(0) : nullptr;
+  std::vector<std::shared_ptr<Mailbox>> mailboxes;
+  std::vector<std::shared_ptr<RequestWork>> works;
+  for (int64_t i = 0; i < n; ++i) {
+    std::function<void()> own;
+    if (notify) own = [notify, i] { notify(i); };
+    mailboxes.push_back(std::make_shared<Mailbox>(options_.mailbox, place_.alarm, std::move(own)));
+    works.push_back(std::make_shared<RequestWork>(place_, request, clock_.ms(), mailboxes.back(), group));
+    ++request.options.seed;
+  }
+  loop_.check(*works.front());
   if (queue == Queue::bounded && size() > options_.max_sequences + options_.max_waiting)
     throw Error(ErrorCode::overloaded,
                 {.where = "scheduler",
-                 .got = std::to_string(size() - 1) + " requests that have not ended",
+                 .got = std::to_string(size() - n) + " requests that have not ended",
                  .expected = "less than " + std::to_string(options_.max_sequences) + " together and " +
                              std::to_string(options_.max_waiting) + " waiting",
                  .hint = "try again later"});
+  put_in(std::move(works));
+  return mailboxes;
+}
+
+// All at once, so that none of a group comes too late for the others.
+void RequestScheduler::put_in(std::vector<std::shared_ptr<RequestWork>> works) {
   {
     const std::lock_guard lock(mutex_);
-    inbox_.push_back(std::move(work));
-    try {
-      if (!thread_.joinable()) thread_ = quiet_thread([this] { run(); });
-    } catch (const std::system_error&) {
-      inbox_.pop_back();
-      throw Error(ErrorCode::resource, {.where = "threads", .got = "no more to be had"});
-    }
+    if (!thread_.joinable()) try {
+        thread_ = quiet_thread([this] { run(); });
+      } catch (const std::system_error&) {
+        throw Error(ErrorCode::resource, {.where = "threads", .got = "no more to be had"});
+      }
+    inbox_.insert(inbox_.end(), works.begin(), works.end());
   }
   place_.alarm->ring();
-  return mailbox;
 }
 
 std::vector<std::shared_ptr<RequestWork>> RequestScheduler::news() {

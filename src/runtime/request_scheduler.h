@@ -28,10 +28,15 @@ class RequestScheduler {
   /// Plans the request at once, with the errors that come before any work; Error{overloaded} when too many
   /// wait. Its callbacks are its reader's, and not kept. notify: see Mailbox.
   std::shared_ptr<Mailbox> submit(Request request, std::function<void()> notify, Queue queue);
+  /// The same for n answers, whose seeds follow one another, and whose prompt is read once. notify is told
+  /// which of them has something new.
+  std::vector<std::shared_ptr<Mailbox>> submit_n(Request request, int64_t n,
+                                                 const std::function<void(int64_t)>& notify, Queue queue);
   /// Requests that have not ended.
   int64_t size() const { return place_.unfinished; }
 
  private:
+  void put_in(std::vector<std::shared_ptr<RequestWork>> works);
   void run();
   void take_in();
   std::vector<std::shared_ptr<RequestWork>> news();

@@ -9,11 +9,13 @@
 
 namespace galago {
 
-RequestWork::RequestWork(WorkPlace& place, Request request, double now_ms, std::shared_ptr<Mailbox> mailbox)
+RequestWork::RequestWork(WorkPlace& place, Request request, double now_ms, std::shared_ptr<Mailbox> mailbox,
+                         std::shared_ptr<const int> group)
     : place_(place),
       planned_(place.model, std::move(request)),
       text_(place.model.frontend->tokenizer(), planned_.keep_special()),
-      mailbox_(std::move(mailbox)) {
+      mailbox_(std::move(mailbox)),
+      group_(std::move(group)) {
   const Request& asked = planned_.request();
   turn_.priority = asked.priority;
   if (asked.timeout_ms > 0) turn_.deadline = now_ms + asked.timeout_ms;

@@ -29,12 +29,15 @@ struct WorkPlace {
 class RequestWork final : public Work, public std::enable_shared_from_this<RequestWork> {
  public:
   /// Plans the request, with its errors. `place` must outlive it.
-  RequestWork(WorkPlace& place, Request request, double now_ms, std::shared_ptr<Mailbox> mailbox);
+  /// group: of prompt_group(), null for a request alone.
+  RequestWork(WorkPlace& place, Request request, double now_ms, std::shared_ptr<Mailbox> mailbox,
+              std::shared_ptr<const int> group = nullptr);
   ~RequestWork() override;
 
   const GenerateRequest& request() const override { return planned_.generate(); }
   Turn turn() const override { return turn_; }
   TokenText& text() override { return text_; }
+  const void* prompt_group() const override { return group_.get(); }
   int64_t bytes() const override { return planned_.bytes(); }
   void start() override;
   Encoding encode() override;
@@ -57,7 +60,8 @@ class RequestWork final : public Work, public std::enable_shared_from_this<Reque
   Turn turn_;
   TokenizerText text_;
   std::shared_ptr<Mailbox> mailbox_;
-  bool left_ = false;  // it has ended
+  std::shared_ptr<const int> group_;  // whose address is no other group's
+  bool left_ = false;                 // it has ended
   // From start() until the prompt is packed; the thread that makes pictures ready holds them too.
   std::shared_ptr<Handover<PreparedPicture>> prepared_;
   std::shared_ptr<ImageEncoder> encoder_;

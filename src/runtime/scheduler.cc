@@ -23,7 +23,7 @@ struct Handle::State {
     if (!news.piece) return std::nullopt;
     last = std::move(*news.piece);
     reader.note(last);
-    return StreamPiece{.text = last.text, .token_id = last.token_id};
+    return last.view();
   }
 };
 
@@ -71,13 +71,21 @@ Scheduler::Scheduler(Scheduler&&) noexcept = default;
 Scheduler& Scheduler::operator=(Scheduler&&) noexcept = default;
 
 Handle Scheduler::submit(Request request, std::function<void()> notify) {
+  return std::move(submit_n(std::move(request), 1, std::move(notify)).front());
+}
+
+std::vector<Handle> Scheduler::submit_n(Request request, int64_t n, std::function<void()> notify) {
   return guarded([&] {
     StreamCallback on_text = request.on_text;
     ProgressCallback on_progress = request.on_progress;
-    auto mailbox =
-        state_->requests.submit(std::move(request), std::move(notify), RequestScheduler::Queue::bounded);
-    return Handle(std::make_unique<Handle::State>(
-        Reader(std::move(mailbox), std::move(on_text), std::move(on_progress))));
+    std::function<void(int64_t)> any;
+    if (notify) any = [notify = std::move(notify)](int64_t) { notify(); };
+    std::vector<Handle> handles;
+    for (auto& mailbox :
+         state_->requests.submit_n(std::move(request), n, any, RequestScheduler::Queue::bounded))
+      handles.emplace_back(std::make_unique<Handle::State>(
+          Reader(std::move(mailbox), std::exchange(on_text, nullptr), std::exchange(on_progress, nullptr))));
+    return handles;
   });
 }
 

@@ -15,6 +15,9 @@ namespace {
 
 constexpr double kNewest = 0.3;  // weight of the last measurement in a running mean
 
+// Tokens of one answer that go through the decoder in one call, when they are known beforehand.
+constexpr int64_t kMostTokens = 16;
+
 void update(double& mean, double value) { mean = mean == 0 ? value : mean + kNewest * (value - mean); }
 
 }  // namespace
@@ -36,6 +39,7 @@ SchedulerLoop::~SchedulerLoop() { cancel_all(); }
 void SchedulerLoop::check(const Work& work) const {
   const GenerateRequest& request = work.request();
   check_options(request.options);
+  check_token_ids(request.options, model_.vocab_size());
   choose_way(model_.ways(), request.image_tokens);
   const int64_t length = std::ssize(request.ids);
   const int64_t budget = token_budget(length, model_.context_length(), new_tokens(request.options));
@@ -123,7 +127,8 @@ void SchedulerLoop::open(Member& one) {
   const Shape got = {one.work->rows().rows, one.work->rows().cols};
   if (got != expected)
     throw Error(ErrorCode::internal, {"prompt rows", to_string(got), to_string(expected), ""});
-  one.sequence = model_.open({one.request().ids, one.work->content()});
+  const bool anew = one.request().options.prompt_logprobs && one.chosen.empty();
+  one.sequence = model_.open({.ids = one.request().ids, .marks = one.work->content(), .anew = anew});
   one.read = one.sequence->cached;
   if (one.chosen.empty()) one.cached_tokens = one.read;
   model_.grow(one.sequence->number, one.known_positions());
@@ -133,14 +138,53 @@ void SchedulerLoop::open(Member& one) {
 
 void SchedulerLoop::prefill_piece(Member& one, int64_t rows) {
   const double begin = now_();
-  const auto logits = model_.prefill(one.sequence->number, one.work->rows().slice_rows(one.read, rows));
+  const ConstMatrix piece = one.work->rows().slice_rows(one.read, rows);
+  const bool scored = one.request().options.prompt_logprobs && one.chosen.empty();
+  const auto logits = scored ? model_.prefill(one.sequence->number, piece, prompt_scores(one))
+                             : model_.prefill(one.sequence->number, piece);
   const double took = now_() - begin;
   one.timings.prefill_ms += took;
   update(row_ms_, took / static_cast<double>(rows));
   one.read += rows;
   if (one.read < one.length()) return;
   one.stage = Member::Stage::tokens;
-  if (one.chosen.empty()) choose(one, logits);  // else it was put back, and its tokens are fed once more
+  if (!one.chosen.empty()) return;  // it was put back, and its tokens are fed once more
+  share_prompt(one, logits);
+  choose(one, logits);
+}
+
+// Those of its group that wait for it begin where it is: with the same pages, and the same logits.
+void SchedulerLoop::share_prompt(Member& one, std::span<const float> logits) {
+  if (one.work->prompt_group() == nullptr) return;
+  for (const auto& other : members_) {
+    if (other.get() == &one || other->ended || !waits_for_group(*other)) continue;
+    if (other->work->prompt_group() != one.work->prompt_group()) continue;
+    try {
+      prepare(*other);
+      other->sequence = {.number = model_.fork(one.sequence->number), .cached = one.length()};
+      other->read = other->cached_tokens = one.length();
+      other->stage = Member::Stage::tokens;
+      one.room = 0;  // the last page has two owners now: whoever writes first copies it
+      other->prompt_tokens = one.prompt_tokens;
+      choose(*other, logits);
+    } catch (...) {
+      end(*other, std::current_exception());
+    }
+  }
+}
+
+// A row's logits say how likely the token behind it was; nothing says it of the first.
+RowLogits SchedulerLoop::prompt_scores(Member& one) const {
+  if (one.prompt_tokens.empty()) {
+    one.prompt_tokens.emplace_back().id = one.request().ids.front();
+    describe(one.prompt_tokens.back(), one.work->text());
+  }
+  return [&one, first = one.read](int64_t row, std::span<const float> logits) {
+    const int64_t next = first + row + 1;
+    if (next >= one.length() || next < std::ssize(one.prompt_tokens)) return;  // one that was put back
+    one.prompt_tokens.push_back(logprobs_of(RowScores(logits), one.request().ids[static_cast<size_t>(next)],
+                                            *one.request().options.prompt_logprobs, one.work->text()));
+  };
 }
 
 bool SchedulerLoop::decode() {
@@ -150,9 +194,11 @@ bool SchedulerLoop::decode() {
     if (!one->seated || one->ended || one->stage != Member::Stage::tokens) continue;
     if (!one->work->has_room()) {  // its reader is slow: it keeps what it has, and its seat is free
       leave_seat(*one);
-    } else if (grow(*one)) {
+    } else if (const int64_t count = std::min(std::ssize(one->chosen) - one->fed, kMostTokens);
+               grow(*one, count)) {
       deciding_.push_back(one.get());
-      next_.push_back({one->sequence->number, one->chosen[static_cast<size_t>(one->fed)]});
+      for (int64_t i = 0; i < count; ++i)
+        next_.push_back({one->sequence->number, one->chosen[static_cast<size_t>(one->fed + i)]});
     }
   }
   if (next_.empty()) return false;
@@ -166,10 +212,12 @@ bool SchedulerLoop::decode() {
 
 void SchedulerLoop::decode_together() {
   const ConstMatrix logits = model_.decode(next_);
-  for (size_t i = 0; i < deciding_.size(); ++i) {
-    Member& one = *deciding_[i];
-    if (++one.fed == std::ssize(one.chosen))
-      take(one, {logits.row(static_cast<int64_t>(i)), static_cast<size_t>(logits.cols)});
+  int64_t row = 0;
+  for (Member* one : deciding_) {
+    const int32_t sequence = one->sequence->number;
+    for (; row < std::ssize(next_) && next_[static_cast<size_t>(row)].sequence == sequence; ++row) ++one->fed;
+    if (one->fed == std::ssize(one->chosen))
+      take(*one, {logits.row(row - 1), static_cast<size_t>(logits.cols)});
   }
 }
 
@@ -181,14 +229,43 @@ void SchedulerLoop::take(Member& one, std::span<const float> logits) {
   }
 }
 
+// Tokens that a format makes certain go through the decoder together, unless their scores are wanted.
 void SchedulerLoop::choose(Member& one, std::span<const float> logits) {
-  const int32_t token = one.sampler->next(logits);
+  std::optional<int32_t> token = one.format ? one.format->next_forced() : std::nullopt;
+  if (!token)
+    token = one.sampler->next(logits, one.format ? one.format->mask() : std::span<const uint32_t>());
+  const auto& top = one.request().options.logprobs;
+  if (one.wants_scores()) {
+    const RowScores row(logits);
+    const TokenScore score = row.of(*token);
+    one.logprobs.push_back(score.logprob);
+    one.margins.push_back(score.margin);
+    if (top) one.tokens.push_back(logprobs_of(row, *token, *top, one.work->text()));
+  }
+  if (!advance(one, *token, top ? &one.tokens.back() : nullptr) || !one.format) return;
+  one.format->look_ahead();
+  while (!one.wants_scores() && (token = one.format->next_forced()))
+    if (!advance(one, *token, nullptr)) return;
+  one.format->look_ahead();
+}
+
+// False when its answer has ended.
+bool SchedulerLoop::advance(Member& one, int32_t token, const TokenLogprobs* logprobs) {
   one.chosen.push_back(token);
   if (one.chosen.size() == 1) one.timings.first_token_ms = now_() - one.added_ms;
-  if (!one.answer->push(token) || std::ssize(one.chosen) == one.budget)
-    end(one, nullptr);
-  else
+  bool more = one.answer->push(token, logprobs) && std::ssize(one.chosen) < one.budget;
+  if (one.format && !one.answer->ended()) {
+    one.format->accept(token);
+    if (one.format->complete() && one.request().end_ids.empty()) {
+      one.answer->complete();
+      more = false;
+    }
+  }
+  if (more)
     one.sampler->observe({&token, 1});
+  else
+    end(one, nullptr);
+  return more;
 }
 
 }  // namespace galago

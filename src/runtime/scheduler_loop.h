@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/task_pool.h"
 #include "runtime/work.h"
 
 namespace galago {
@@ -66,6 +67,8 @@ class SchedulerLoop {
   void end_unwanted();
   void admit();
   void take_seat(Member& one);
+  void prepare(Member& one);
+  bool waits_for_group(const Member& one) const;
   void leave_seat(Member& one);
   void cancel(Member& one);
   void end(Member& one, std::exception_ptr error);
@@ -77,7 +80,7 @@ class SchedulerLoop {
   Member* victim(const Member& for_whom, bool unseat);
   bool others_hold(const Member& one) const;
   void put_back(Member& one);
-  bool grow(Member& one);
+  bool grow(Member& one, int64_t count);
   // A round's work.
   bool encode_pictures(double until, bool worked);
   bool encode_piece(Member& one);
@@ -86,8 +89,11 @@ class SchedulerLoop {
   void open(Member& one);
   bool decode();
   void decode_together();
+  void share_prompt(Member& one, std::span<const float> logits);
+  RowLogits prompt_scores(Member& one) const;
   void take(Member& one, std::span<const float> logits);
   void choose(Member& one, std::span<const float> logits);
+  bool advance(Member& one, int32_t token, const TokenLogprobs* logprobs);
 
   CausalModel& model_;
   const LoopLimits limits_;
@@ -101,7 +107,8 @@ class SchedulerLoop {
   bool pictures_first_ = true;
   bool changed_ = false;           // seats changed hands in this round
   std::vector<Member*> deciding_;  // those that decode in this round
-  std::vector<NextToken> next_;    // their tokens
+  std::vector<NextToken> next_;    // their tokens, one or several of each
+  TaskPool formats_{1};            // where masks are worked out
 };
 
 }  // namespace galago

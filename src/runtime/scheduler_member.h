@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/answer_format.h"
 #include "runtime/scheduler_loop.h"
 
 namespace galago {
@@ -19,6 +20,10 @@ struct SchedulerLoop::Member {
   int64_t most_positions() const { return length() + budget - 1; }
   /// Positions of the prompt and of tokens that were chosen before it was put back.
   int64_t known_positions() const { return length() + std::max<int64_t>(0, std::ssize(chosen) - 1); }
+
+  bool wants_scores() const { return request().scored || request().options.logprobs; }
+  /// Has read nothing, and would read what others of its group read.
+  bool untouched() const { return !sequence && !started && chosen.empty(); }
 
   std::shared_ptr<Work> work;
   int64_t number = 0;
@@ -41,7 +46,11 @@ struct SchedulerLoop::Member {
   StreamCallback on_piece;
   std::optional<Sampler> sampler;
   std::optional<AnswerBuilder> answer;
+  std::optional<AnswerFormatState> format;
   std::vector<int32_t> chosen;
+  std::vector<float> logprobs, margins;  // of chosen, when the request wants them
+  std::vector<TokenLogprobs> tokens;
+  std::vector<TokenLogprobs> prompt_tokens;
   int64_t cached_tokens = 0;
   Timings timings;
 };

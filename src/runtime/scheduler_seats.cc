@@ -74,7 +74,7 @@ void SchedulerLoop::end_unwanted() {
 // Those whose reader takes nothing are passed over.
 void SchedulerLoop::admit() {
   for (const auto& one : members_) {
-    if (one->seated || one->ended || !one->work->has_room()) continue;
+    if (one->seated || one->ended || !one->work->has_room() || waits_for_group(*one)) continue;
     if (seats_ >= limits_.sequences || !make_room(needed(*one), *one, false)) return;
     try {
       take_seat(*one);
@@ -97,21 +97,35 @@ void SchedulerLoop::take_seat(Member& one) {
   ++seats_;
   if (one.sequence) return;
   one.promised = pages_.pages(one.known_positions()) * pages_.bytes;
-  if (!one.sampler) {
-    const GenerateRequest& request = one.request();
-    one.sampler.emplace(request.options, model_.vocab_size(), request.rules);
-    one.sampler->observe(request.ids);
-    one.on_piece = [work = one.work.get()](const StreamPiece& piece) { return work->piece(piece); };
-    one.answer.emplace(AnswerRules{.end_ids = request.end_ids,
-                                   .stop = request.options.stop,
-                                   .on_piece = &one.on_piece,
-                                   .keep_end = request.options.keep_special.value_or(false)},
-                       one.work->text());
-  }
+  prepare(one);
   if (one.started) return;
   one.started = true;
   one.stage = Member::Stage::pictures;
   one.work->start();
+}
+
+// For the first token of its answer.
+void SchedulerLoop::prepare(Member& one) {
+  if (one.sampler) return;
+  const GenerateRequest& request = one.request();
+  one.sampler.emplace(request.options, model_.vocab_size(), request.rules, request.ids);
+  one.on_piece = [work = one.work.get()](const StreamPiece& piece) { return work->piece(piece); };
+  one.answer.emplace(AnswerRules{.end_ids = request.end_ids,
+                                 .stop_ids = request.stop_ids,
+                                 .stop = request.options.stop,
+                                 .on_piece = &one.on_piece,
+                                 .keep_end = request.options.keep_special.value_or(false)},
+                     one.work->text());
+  if (request.constraint) one.format.emplace(request.constraint, model_.vocab_size(), formats_);
+}
+
+// Whether another one reads the same prompt for it.
+bool SchedulerLoop::waits_for_group(const Member& one) const {
+  if (one.work->prompt_group() == nullptr || !one.untouched()) return false;
+  return std::ranges::any_of(members_, [&one](const auto& other) {
+    return other.get() != &one && other->work->prompt_group() == one.work->prompt_group() && !other->ended &&
+           other->chosen.empty() && (other->started || other->number < one.number);
+  });
 }
 
 void SchedulerLoop::leave_seat(Member& one) {
@@ -174,11 +188,13 @@ void SchedulerLoop::put_back(Member& one) {
   leave_seat(one);
 }
 
-// Room for one more position; false when it had to be put back, or has ended.
-bool SchedulerLoop::grow(Member& one) {
-  const int64_t positions = one.length() + one.fed + 1;
+// Room for `count` more positions; false when it had to be put back, or has ended.
+bool SchedulerLoop::grow(Member& one, int64_t count) {
+  const int64_t positions = one.length() + one.fed + count;
   if (positions <= one.room) return true;
-  if (!make_room(pages_.bytes, one, true)) {
+  // At least one: a page that others hold too is copied.
+  const int64_t pages = std::max<int64_t>(1, pages_.pages(positions) - pages_.pages(one.length() + one.fed));
+  if (!make_room(pages * pages_.bytes, one, true)) {
     put_back(one);
     return false;
   }
@@ -208,6 +224,10 @@ void SchedulerLoop::end(Member& one, std::exception_ptr error) {
     if (one.timings.decode_ms > 0)  // the first token came with the prompt
       one.timings.tokens_per_second = static_cast<double>(tokens - 1) * 1000 / one.timings.decode_ms;
     out.timings = one.timings;
+    out.logprobs = std::move(one.logprobs);
+    out.margins = std::move(one.margins);
+    out.tokens = std::move(one.tokens);
+    out.prompt_tokens = std::move(one.prompt_tokens);
     out.usage.prompt_tokens = one.length();
     out.usage.image_tokens = one.request().image_tokens;
     out.usage.cached_tokens = one.cached_tokens;

@@ -41,7 +41,7 @@ DecoderSequences::DecoderSequences(const Decoder& decoder, std::shared_ptr<KvPag
 // The longest beginning of the prompt that is there already; at least one row is left to be read, since its
 // logits are wanted.
 KvSequence DecoderSequences::begin(const PromptContent& prompt) const {
-  if (!kept_) return KvSequence(pages_);
+  if (!kept_ || prompt.anew) return KvSequence(pages_);
   PrefixIndex::Match match = kept_->find(prompt);
   const int64_t rows = std::min(match.rows, std::ssize(prompt.ids) - 1);
   if (rows < kFewestCached) return KvSequence(pages_);
@@ -57,14 +57,27 @@ OpenSequence DecoderSequences::open(const PromptContent& prompt) {
   }
   KvSequence sequence = begin(prompt);
   sequence.set_prompt(std::ssize(prompt.ids));
-  // All memory first: a sequence that could not be opened leaves nothing behind.
-  if (logits_.empty() || logits_.shape()[0] <= open_)
-    logits_ = Tensor({open_ + 1, vocab_size()}, decoder_.device().memory());
+  const int32_t number = take_in(std::move(sequence), std::move(origin));
+  return {.number = number, .cached = cache_.length(number)};
+}
+
+// All memory first: a sequence that could not be opened leaves nothing behind.
+int32_t DecoderSequences::take_in(KvSequence sequence, SequenceContent origin) {
+  make_room_for_logits(open_ + 1);
   origins_.resize(std::max(origins_.size(), static_cast<size_t>(cache_.sequences()) + 1));
   const int32_t number = cache_.add(std::move(sequence));
   origins_[static_cast<size_t>(number)] = std::move(origin);
   ++open_;
-  return {.number = number, .cached = cache_.length(number)};
+  return number;
+}
+
+void DecoderSequences::make_room_for_logits(int64_t rows) {
+  if (logits_.empty() || logits_.shape()[0] < rows)
+    logits_ = Tensor({rows, vocab_size()}, decoder_.device().memory());
+}
+
+int32_t DecoderSequences::fork(int32_t sequence) {
+  return take_in(cache_.at(sequence), origins_[static_cast<size_t>(sequence)]);
 }
 
 void DecoderSequences::grow(int32_t sequence, int64_t positions) {
@@ -103,7 +116,28 @@ std::span<const float> DecoderSequences::prefill(int32_t sequence, ConstMatrix r
   return {on_host(logits).data, static_cast<size_t>(logits.cols)};
 }
 
+std::span<const float> DecoderSequences::prefill(int32_t sequence, ConstMatrix rows, const RowLogits& each) {
+  make_room_for_logits(kernels::kFewRows);
+  Workspace::Frame frame(*workspace_);
+  const Matrix hidden = workspace_->matrix(rows.rows, rows.cols);  // [n, D]
+  decoder_.forward(rows, next_places(cache_, sequence, rows.rows), cache_, *workspace_, hidden);
+  keep(sequence, cache_.length(sequence) / kPagePositions * kPagePositions);
+  std::span<const float> last;
+  for (int64_t begin = 0; begin < rows.rows; begin += kernels::kFewRows) {
+    const int64_t n = std::min(kernels::kFewRows, rows.rows - begin);
+    const Matrix logits = logits_.matrix().slice_rows(0, n);
+    decoder_.logits(hidden.slice_rows(begin, n), logits);  // [n, V]
+    const ConstMatrix told = on_host(logits);
+    for (int64_t i = 0; i < n; ++i) {
+      last = {told.row(i), static_cast<size_t>(told.cols)};
+      each(begin + i, last);
+    }
+  }
+  return last;
+}
+
 ConstMatrix DecoderSequences::decode(std::span<const NextToken> tokens) {
+  make_room_for_logits(std::ssize(tokens));
   const Matrix logits = logits_.matrix().slice_rows(0, std::ssize(tokens));  // [n, V]
   for (size_t begin = 0; begin < tokens.size(); begin += kernels::kFewRows) {
     const auto some = tokens.subspan(begin, std::min<size_t>(kernels::kFewRows, tokens.size() - begin));
@@ -123,9 +157,10 @@ void DecoderSequences::decode_some(std::span<const NextToken> tokens, Matrix log
   const std::span<int32_t> ids = workspace_->array<int32_t>(n);
   const std::span<RowPlace> places = workspace_->array<RowPlace>(n);
   for (size_t i = 0; i < tokens.size(); ++i) {
+    const auto before = std::ranges::count(tokens.first(i), tokens[i].sequence, &NextToken::sequence);
     ids[i] = tokens[i].id;
     places[i] = {.sequence = tokens[i].sequence,
-                 .position = static_cast<int32_t>(cache_.length(tokens[i].sequence))};
+                 .position = static_cast<int32_t>(cache_.length(tokens[i].sequence) + before)};
   }
   const Matrix rows = workspace_->matrix(n, hidden_size());    // [n, D]
   const Matrix hidden = workspace_->matrix(n, hidden_size());  // [n, D]

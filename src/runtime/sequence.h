@@ -37,14 +37,18 @@ class DecoderSequences final : public CausalModel {
   int64_t bytes_in_use() const override { return pages_->bytes_in_use(); }
   int64_t drop_kept(int64_t bytes) override { return kept_ ? kept_->drop(bytes) : 0; }
   OpenSequence open(const PromptContent& prompt) override;
+  int32_t fork(int32_t sequence) override;
   void grow(int32_t sequence, int64_t positions) override;
   void close(int32_t sequence) override;
   std::span<const float> prefill(int32_t sequence, ConstMatrix rows) override;
+  std::span<const float> prefill(int32_t sequence, ConstMatrix rows, const RowLogits& each) override;
   ConstMatrix decode(std::span<const NextToken> tokens) override;
 
  private:
   KvSequence begin(const PromptContent& prompt) const;
   void keep(int32_t sequence, int64_t rows);
+  int32_t take_in(KvSequence sequence, SequenceContent origin);
+  void make_room_for_logits(int64_t rows);
   ConstMatrix on_host(ConstMatrix logits);
   void decode_some(std::span<const NextToken> tokens, Matrix logits);
 
@@ -56,18 +60,23 @@ class DecoderSequences final : public CausalModel {
       origins_;  // of the rows of open sequences, by number; empty when nothing is kept
   int64_t open_ = 0;
   std::shared_ptr<Workspace> workspace_;
-  Tensor logits_;       // [n, V]: for as many sequences as were open at once
+  Tensor logits_;       // [n, V]: for as many rows as were asked about at once
   Tensor host_logits_;  // the same where the host reads them; empty where it reads the device's memory
 };
 
 /// The tokenizer's streaming decoder behind generation's interface.
 class TokenizerText final : public TokenText {
  public:
-  TokenizerText(const Tokenizer& tokenizer, bool keep_special) : decoder_(tokenizer, !keep_special) {}
+  TokenizerText(const Tokenizer& tokenizer, bool keep_special)
+      : tokenizer_(tokenizer), decoder_(tokenizer, !keep_special) {}
   std::string push(int32_t id) override { return decoder_.push(id); }
   std::string finish() override { return decoder_.finish(); }
+  std::string bytes(int32_t id) override {
+    return id < tokenizer_.vocab_size() ? tokenizer_.token_bytes(id) : std::string();
+  }
 
  private:
+  const Tokenizer& tokenizer_;
   StreamDecoder decoder_;
 };
 

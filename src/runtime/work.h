@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -12,16 +13,20 @@
 #include "runtime/answer.h"
 #include "runtime/causal_model.h"
 #include "runtime/sampler.h"
+#include "structured/constraint.h"
 
 namespace galago {
 
 /// What generation asks of a request.
 struct GenerateRequest {
-  std::span<const int32_t> ids;  ///< [L], with the placeholders: the repetition penalty sees all of them
-  std::vector<int32_t> end_ids;  ///< eos of the model's generation_config.json
-  int64_t image_tokens = 0;      ///< how many of the L rows come from images
+  std::span<const int32_t> ids;     ///< [L], with the placeholders: the repetition penalty sees all of them
+  std::vector<int32_t> end_ids;     ///< eos of the model's generation_config.json, and the caller's
+  std::vector<int32_t> stop_ids{};  ///< tokens whose text is a stop text
+  int64_t image_tokens = 0;         ///< how many of the L rows come from images
   GenerateOptions options;
-  TokenRules rules{};  ///< of the model
+  TokenRules rules{};                        ///< of the model
+  bool scored = false;                       ///< Generation::logprobs and margins are wanted
+  std::shared_ptr<Constraint> constraint{};  ///< on the answer; null: none
 };
 
 /// When a request's turn comes.
@@ -39,6 +44,9 @@ class Work {
   virtual const GenerateRequest& request() const = 0;
   virtual Turn turn() const { return {}; }
   virtual TokenText& text() = 0;
+  /// Works with the same one (not null) have the same prompt and were added together: the first of them that
+  /// has not ended reads it, and the others begin with what it has read.
+  virtual const void* prompt_group() const { return nullptr; }
   /// Bytes that it takes beside keys and values, from its admission to its end.
   virtual int64_t bytes() const { return 0; }
 

@@ -144,15 +144,39 @@ struct ProcessorConfig {
   std::optional<int64_t> image_seq_len;
 };
 
+/// What is added to the score of the last of some ids when those before it have just come.
+struct SequenceBias {
+  std::vector<int32_t> ids;
+  double bias = 0;
+};
+
+/// From `start` tokens of an answer on, the scores of end tokens grow by a factor with each one.
+struct LengthDecay {
+  int64_t start = 0;
+  double factor = 1;
+};
+
+/// What generation_config.json asks of every answer, greedy or not. Names of transformers' GenerationConfig.
+struct GenerationRules {
+  double repetition_penalty = 1;
+  int64_t no_repeat_ngram_size = 0;
+  int64_t min_length = 0;  ///< of prompt and answer
+  int64_t min_new_tokens = 0;
+  std::vector<std::vector<int32_t>> bad_words;
+  std::vector<int32_t> suppress_tokens;
+  std::vector<int32_t> begin_suppress_tokens;
+  std::vector<SequenceBias> sequence_bias;
+  std::optional<LengthDecay> exponential_decay;
+};
+
 /// generation_config.json (or the fields of config.json where that file is absent).
 struct GenerationConfig {
   std::vector<int32_t> eos_token_id;
   std::optional<int32_t> pad_token_id;
   std::optional<int32_t> bos_token_id;
-  double repetition_penalty = 1;
-  /// Sequences of ids that an answer must not hold: bad_words_ids (without the end tokens alone) and
-  /// suppress_tokens.
-  std::vector<std::vector<int32_t>> banned;
+  GenerationRules rules;
+  /// The keys that ask for sampling, when do_sample does, e.g. "temperature 0.6": a caller's choice.
+  std::vector<std::string> sampling;
 };
 
 /// The settings of an idefics3 or smolvlm directory.

@@ -53,10 +53,7 @@ void read_tokens(const GenerationKeys& keys, GenerationConfig& config) {
 
 /// Keys that change an answer of the reference, with the value that changes nothing.
 void refuse_numbers(const GenerationKeys& keys) {
-  constexpr std::array<std::pair<const char*, double>, 9> kNeutral = {{{"no_repeat_ngram_size", 0},
-                                                                       {"encoder_no_repeat_ngram_size", 0},
-                                                                       {"min_length", 0},
-                                                                       {"min_new_tokens", 0},
+  constexpr std::array<std::pair<const char*, double>, 6> kNeutral = {{{"encoder_no_repeat_ngram_size", 0},
                                                                        {"penalty_alpha", 0},
                                                                        {"encoder_repetition_penalty", 1},
                                                                        {"guidance_scale", 1},
@@ -69,9 +66,8 @@ void refuse_numbers(const GenerationKeys& keys) {
 
 void refuse_unknown_rules(const GenerationKeys& keys) {
   refuse_numbers(keys);
-  for (const char* key : {"forced_bos_token_id", "forced_eos_token_id", "begin_suppress_tokens",
-                          "sequence_bias", "exponential_decay_length_penalty", "watermarking_config",
-                          "dola_layers", "force_words_ids", "constraints", "stop_strings", "max_time"})
+  for (const char* key : {"forced_bos_token_id", "forced_eos_token_id", "watermarking_config", "dola_layers",
+                          "force_words_ids", "constraints", "stop_strings", "max_time"})
     if (const auto field = keys.find(key)) field->unsupported("no such key");
   for (const char* key : {"token_healing", "force_bos_token_to_be_generated"})
     if (const auto field = keys.find(key); field && field->boolean())
@@ -81,22 +77,59 @@ void refuse_unknown_rules(const GenerationKeys& keys) {
     cache->unsupported("another cache, or no such key");
 }
 
-/// repetition_penalty, bad_words_ids and suppress_tokens, which hold for greedy answers too.
-void read_rules(const GenerationKeys& keys, GenerationConfig& config) {
+/// [[ids, bias], ...]
+std::vector<SequenceBias> sequence_biases(const JsonField& list) {
+  std::vector<SequenceBias> biases;
+  for (size_t i = 0; i < list.size(); ++i) {
+    const JsonField pair = list.at(i);
+    if (pair.size() != 2) pair.fail("a list of token ids and a number");
+    biases.push_back({token_ids(pair.at(0)), pair.at(1).number(-1e30, 1e30)});
+    if (biases.back().ids.empty()) pair.fail("at least one token id");
+  }
+  return biases;
+}
+
+/// [start, factor]
+LengthDecay length_decay(const JsonField& pair) {
+  if (pair.size() != 2) pair.fail("a list of a length and a factor");
+  return {pair.at(0).integer(0, limits::kConfigPositions), pair.at(1).number(1e-3, 1e3)};
+}
+
+/// What holds for greedy answers too.
+void read_rules(const GenerationKeys& keys, GenerationRules& rules) {
   if (const auto penalty = keys.find("repetition_penalty"))
-    config.repetition_penalty = penalty->number(1e-6, 1e6);
+    rules.repetition_penalty = penalty->number(1e-6, 1e6);
+  const auto count = [&keys](const char* key, int64_t& value) {
+    if (const auto field = keys.find(key)) value = field->integer(0, limits::kConfigPositions);
+  };
+  count("no_repeat_ngram_size", rules.no_repeat_ngram_size);
+  count("min_length", rules.min_length);
+  count("min_new_tokens", rules.min_new_tokens);
   if (const auto words = keys.find("bad_words_ids"))
     for (size_t i = 0; i < words->size(); ++i) {
-      std::vector<int32_t> word = token_ids(words->at(i));
-      if (word.empty()) words->at(i).fail("a list of token ids");
-      // The end of an answer is not a bad word.
-      const bool end = word.size() == 1 && std::find(config.eos_token_id.begin(), config.eos_token_id.end(),
-                                                     word.front()) != config.eos_token_id.end();
-      if (!end) config.banned.push_back(std::move(word));
+      rules.bad_words.push_back(token_ids(words->at(i)));
+      if (rules.bad_words.back().empty()) words->at(i).fail("a list of token ids");
     }
-  if (const auto tokens = keys.find("suppress_tokens"))
-    for (const int32_t id : token_ids(*tokens)) config.banned.push_back({id});
+  if (const auto tokens = keys.find("suppress_tokens")) rules.suppress_tokens = token_ids(*tokens);
+  if (const auto tokens = keys.find("begin_suppress_tokens"))
+    rules.begin_suppress_tokens = token_ids(*tokens);
+  if (const auto biases = keys.find("sequence_bias")) rules.sequence_bias = sequence_biases(*biases);
+  if (const auto decay = keys.find("exponential_decay_length_penalty"))
+    rules.exponential_decay = length_decay(*decay);
   refuse_unknown_rules(keys);
+}
+
+/// Whether and how the reference would draw. Here the caller chooses that.
+void read_sampling(const GenerationKeys& keys, GenerationConfig& config) {
+  const auto sample = keys.find("do_sample");
+  if (!sample || !sample->boolean()) return;
+  config.sampling.push_back("do_sample");
+  for (const char* key :
+       {"temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff"})
+    if (const auto field = keys.find(key)) {
+      field->number(-1e9, 1e9);
+      config.sampling.push_back(std::string(key) + " " + field->value().dump());
+    }
 }
 
 }  // namespace
@@ -112,7 +145,8 @@ GenerationConfig parse_generation_config(std::optional<std::string_view> json, s
   const GenerationKeys keys(std::move(places));
   GenerationConfig config;
   read_tokens(keys, config);
-  read_rules(keys, config);
+  read_rules(keys, config.rules);
+  read_sampling(keys, config);
   return config;
 }
 

@@ -260,45 +260,62 @@ TEST(GenerationConfig, FallsBackToConfigJsonOnlyWithoutAFile) {
 TEST(GenerationConfig, ReadsWhatChangesGreedyAnswers) {
   const GenerationConfig config = parse_generation_config(
       R"({"eos_token_id":[7],"bad_words_ids":[[7],[3],[4,5]],"suppress_tokens":[8,9],"repetition_penalty":1.25,
-          "do_sample":true,"temperature":0.6,"max_length":20,"num_beams":1,"min_length":0})",
+          "do_sample":true,"temperature":0.6,"top_h":0.5,"max_length":20,"num_beams":1,"min_length":4,
+          "no_repeat_ngram_size":3,"min_new_tokens":2,"begin_suppress_tokens":[1],
+          "sequence_bias":[[[1,2],-2.5]],"exponential_decay_length_penalty":[3,1.5]})",
       "{}", "g");
-  EXPECT_THAT(config.banned, ElementsAre(ElementsAre(3), ElementsAre(4, 5), ElementsAre(8), ElementsAre(9)));
-  EXPECT_EQ(config.repetition_penalty, 1.25);
+  const GenerationRules& rules = config.rules;
+  EXPECT_THAT(rules.bad_words, ElementsAre(ElementsAre(7), ElementsAre(3), ElementsAre(4, 5)));
+  EXPECT_THAT(rules.suppress_tokens, ElementsAre(8, 9));
+  EXPECT_THAT(rules.begin_suppress_tokens, ElementsAre(1));
+  EXPECT_EQ(rules.repetition_penalty, 1.25);
+  EXPECT_EQ(rules.no_repeat_ngram_size, 3);
+  EXPECT_EQ(rules.min_length, 4);
+  EXPECT_EQ(rules.min_new_tokens, 2);
+  ASSERT_EQ(rules.sequence_bias.size(), 1U);
+  EXPECT_THAT(rules.sequence_bias[0].ids, ElementsAre(1, 2));
+  EXPECT_EQ(rules.sequence_bias[0].bias, -2.5);
+  ASSERT_TRUE(rules.exponential_decay);
+  EXPECT_EQ(rules.exponential_decay->start, 3);
+  EXPECT_EQ(rules.exponential_decay->factor, 1.5);
+  EXPECT_THAT(config.sampling, ElementsAre("do_sample", "temperature 0.6", "top_h 0.5"));
+  EXPECT_TRUE(parse_generation_config(R"({"temperature":0.6})", "{}", "g").sampling.empty());
 }
 
 TEST(GenerationConfig, WithoutAFileTheKeysOfConfigJsonHold) {
   const auto read = [](const std::string& model) {
     return parse_generation_config(std::nullopt, model, "c");
   };
-  EXPECT_EQ(read(R"({"repetition_penalty":1.9})").repetition_penalty, 1.9);
-  EXPECT_THAT(read(R"({"suppress_tokens":[8],"text_config":{"bad_words_ids":[[3]]}})").banned,
-              ElementsAre(ElementsAre(3), ElementsAre(8)));
+  EXPECT_EQ(read(R"({"repetition_penalty":1.9})").rules.repetition_penalty, 1.9);
+  const GenerationConfig both = read(R"({"suppress_tokens":[8],"text_config":{"bad_words_ids":[[3]]}})");
+  EXPECT_THAT(both.rules.suppress_tokens, ElementsAre(8));
+  EXPECT_THAT(both.rules.bad_words, ElementsAre(ElementsAre(3)));
   // The top goes first, also with the value that changes nothing; null says nothing.
-  EXPECT_EQ(read(R"({"repetition_penalty":1.0,"text_config":{"repetition_penalty":1.3}})").repetition_penalty,
-            1);
   EXPECT_EQ(
-      read(R"({"repetition_penalty":null,"text_config":{"repetition_penalty":1.3}})").repetition_penalty,
-      1.3);
+      read(R"({"repetition_penalty":1.0,"text_config":{"repetition_penalty":1.3}})").rules.repetition_penalty,
+      1);
+  EXPECT_EQ(read(R"({"repetition_penalty":null,"text_config":{"repetition_penalty":1.3}})")
+                .rules.repetition_penalty,
+            1.3);
   const GenerationConfig ids = read(R"({"eos_token_id":null,"text_config":{"eos_token_id":11}})");
   EXPECT_THAT(ids.eos_token_id, ElementsAre(11));
   EXPECT_THAT(read(R"({"eos_token_id":9,"text_config":{"eos_token_id":11}})").eos_token_id, ElementsAre(9));
   // No class's default counts, and a generation_config.json is the whole truth.
   EXPECT_TRUE(read(R"({"text_config":{}})").eos_token_id.empty());
-  EXPECT_EQ(
-      parse_generation_config("{}", R"({"repetition_penalty":1.9,"num_beams":2})", "g").repetition_penalty,
-      1);
+  EXPECT_EQ(parse_generation_config("{}", R"({"repetition_penalty":1.9,"num_beams":2})", "g")
+                .rules.repetition_penalty,
+            1);
 }
 
 /// Keys with a value that changes answers, and with those that do not.
 TEST(GenerationConfig, RefusesTheSameKeysInConfigJson) {
   for (const char* member :
        {R"("num_beams":2)", R"("guidance_scale":2.0)", R"("watermarking_config":{"bias":2.0})",
-        R"("encoder_repetition_penalty":1.5)", R"("min_length":40)", R"("forced_eos_token_id":2)",
-        R"("penalty_alpha":0.5)", R"("dola_layers":"low")", R"("token_healing":true)",
-        R"("force_words_ids":[[4]])", R"("constraints":[1])", R"("stop_strings":["a"])", R"("max_time":1.0)",
-        R"("num_return_sequences":2)", R"("cache_implementation":"quantized")",
-        R"("force_bos_token_to_be_generated":true)", R"("encoder_no_repeat_ngram_size":2)",
-        R"("exponential_decay_length_penalty":[3,1.1])"}) {
+        R"("encoder_repetition_penalty":1.5)", R"("forced_eos_token_id":2)", R"("penalty_alpha":0.5)",
+        R"("dola_layers":"low")", R"("token_healing":true)", R"("force_words_ids":[[4]])",
+        R"("constraints":[1])", R"("stop_strings":["a"])", R"("max_time":1.0)", R"("num_return_sequences":2)",
+        R"("cache_implementation":"quantized")", R"("force_bos_token_to_be_generated":true)",
+        R"("encoder_no_repeat_ngram_size":2)"}) {
     for (const bool nested : {false, true}) {
       const std::string own = std::string("{") + member + "}";
       const std::string model = nested ? R"({"text_config":)" + own + "}" : own;
@@ -321,10 +338,8 @@ TEST(GenerationConfig, RefusesTheSameKeysInConfigJson) {
 
 TEST(GenerationConfig, RefusesRulesThatItDoesNotRun) {
   for (const char* member :
-       {R"("no_repeat_ngram_size":3)", R"("min_length":5)", R"("min_new_tokens":1)",
-        R"("forced_bos_token_id":1)", R"("forced_eos_token_id":1)", R"("begin_suppress_tokens":[1])",
-        R"("sequence_bias":[[[1],2.0]])", R"("guidance_scale":1.5)", R"("num_beams":4)",
-        R"("encoder_repetition_penalty":2)"}) {
+       {R"("forced_bos_token_id":1)", R"("forced_eos_token_id":1)", R"("guidance_scale":1.5)",
+        R"("num_beams":4)", R"("encoder_repetition_penalty":2)", R"("watermarking_config":{})"}) {
     const std::string json = std::string("{") + member + "}";
     const Error error = error_of([&] { parse_generation_config(json, "{}", "g"); });
     EXPECT_EQ(error.code(), ErrorCode::model_unsupported) << member;

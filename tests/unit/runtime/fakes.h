@@ -50,6 +50,13 @@ class HashModel : public CausalModel {
     most_open = std::max(most_open, std::ssize(open_));
     return {.number = number, .cached = 0};
   }
+  int32_t fork(int32_t sequence) override {
+    const int32_t number = next_++;
+    open_[number] = open_.at(sequence);
+    open_[number].room = page_sizes().pages(open_[number].rows) * kPage;
+    most_open = std::max(most_open, std::ssize(open_));
+    return number;
+  }
   void grow(int32_t sequence, int64_t positions) override {
     open_.at(sequence).room = std::max(open_.at(sequence).room, positions);
     reserved = std::max(reserved, positions);
@@ -62,6 +69,11 @@ class HashModel : public CausalModel {
     logits_.resize(kVocabulary);
     score(sequence, logits_);
     return logits_;
+  }
+  std::span<const float> prefill(int32_t sequence, ConstMatrix given, const RowLogits& each) override {
+    std::span<const float> last;
+    for (int64_t i = 0; i < given.rows; ++i) each(i, last = prefill(sequence, given.slice_rows(i, 1)));
+    return last;
   }
   ConstMatrix decode(std::span<const NextToken> tokens) override {
     calls.push_back(std::ssize(tokens));
@@ -153,6 +165,7 @@ class PieceText : public TokenText {
     return text;
   }
   std::string finish() override { return std::exchange(held_, ""); }
+  std::string bytes(int32_t id) override { return pieces_.at(static_cast<size_t>(id)); }
 
  private:
   std::vector<std::string> pieces_;

@@ -42,12 +42,33 @@ GenerateOptions options_of(const Json& golden) {
   options.top_p = given.value("top_p", 1.0);
   options.min_p = given.value("min_p", 0.0);
   options.repetition_penalty = given.value("repetition_penalty", 1.0);
+  options.typical_p = given.value("typical_p", 1.0);
+  options.epsilon_cutoff = given.value("epsilon_cutoff", 0.0);
+  options.eta_cutoff = given.value("eta_cutoff", 0.0);
+  options.no_repeat_ngram_size = given.value("no_repeat_ngram_size", 0);
+  options.min_new_tokens = given.value("min_new_tokens", 0);
+  options.bad_words_ids = given.value("bad_words_ids", std::vector<std::vector<int32_t>>());
+  options.suppress_tokens = given.value("suppress_tokens", std::vector<int32_t>());
+  options.begin_suppress_tokens = given.value("begin_suppress_tokens", std::vector<int32_t>());
   return options;
+}
+
+/// What only a model's file can ask for.
+TokenRules rules_of(const Json& golden) {
+  const Json& given = golden["options"];
+  TokenRules rules{.end_ids = golden.value("end", std::vector<int32_t>())};
+  rules.model.min_length = given.value("min_length", 0);
+  for (const Json& pair : given.value("sequence_bias", Json::array()))
+    rules.model.sequence_bias.push_back({pair[0].get<std::vector<int32_t>>(), pair[1].get<double>()});
+  if (const auto decay = given.find("exponential_decay_length_penalty"); decay != given.end())
+    rules.model.exponential_decay = {(*decay)[0].get<int64_t>(), (*decay)[1].get<double>()};
+  return rules;
 }
 
 TEST(Sampler, BansSequencesAndSingleTokens) {
   const std::vector<float> logits = {4, 3, 2, 1};
-  Sampler sampler({}, 4, {.banned = {{0}, {2, 1}, {9}, {}}});  // 9 has no score, {} says nothing
+  Sampler sampler({}, 4,
+                  {.model = {.bad_words = {{0}, {2, 1}, {9}, {}}}});  // 9 has no score, {} says nothing
   EXPECT_EQ(sampler.next(logits), 1);
   sampler.observe(std::vector<int32_t>{3, 2});
   EXPECT_EQ(sampler.next(logits), 2);  // 1 would end the sequence 2, 1
@@ -58,22 +79,26 @@ TEST(Sampler, BansSequencesAndSingleTokens) {
 TEST(Sampler, TakesTheModelsPenaltyUnlessTheCallerSetsOne) {
   const std::vector<float> logits = {3, 2};
   const std::vector<int32_t> seen = {0};
-  Sampler model({}, 2, {.repetition_penalty = 2});
+  Sampler model({}, 2, {.model = {.repetition_penalty = 2}});
   model.observe(seen);
   EXPECT_EQ(model.next(logits), 1);
-  Sampler caller({.repetition_penalty = 1}, 2, {.repetition_penalty = 2});
+  Sampler caller({.repetition_penalty = 1}, 2, {.model = {.repetition_penalty = 2}});
   caller.observe(seen);
   EXPECT_EQ(caller.next(logits), 0);
 }
 
 TEST(Sampler, LeavesWhatTransformersLeaves) {
   const Json table = goldens();
-  ASSERT_GE(table.size(), 50u);
+  ASSERT_GE(table.size(), 110u);
   for (const Json& golden : table) {
     SCOPED_TRACE(golden["name"].get<std::string>());
     const std::vector<float> logits = logits_of(golden);
-    Sampler sampler(options_of(golden), static_cast<int64_t>(logits.size()));
-    sampler.observe(golden["seen"].get<std::vector<int32_t>>());
+    const auto seen = golden["seen"].get<std::vector<int32_t>>();
+    const std::span<const int32_t> ids(seen);
+    const auto prompt = golden.value("prompt", seen.size());
+    Sampler sampler(options_of(golden), static_cast<int64_t>(logits.size()), rules_of(golden),
+                    ids.first(prompt));
+    sampler.observe(ids.subspan(prompt));
     if (golden.contains("token")) {
       EXPECT_EQ(sampler.next(logits), golden["token"].get<int32_t>());
       continue;

@@ -63,6 +63,7 @@ class SharingModel final : public HashModel {
     HashModel::close(sequence);
     sequences_.erase(sequence);
   }
+  using HashModel::prefill;
   std::span<const float> prefill(int32_t sequence, ConstMatrix given) override {
     fail_sometimes();
     const auto logits = HashModel::prefill(sequence, given);

@@ -135,6 +135,7 @@ TEST_P(Together, MoreThanOneCallHoldsAreStillEachAlone) {
 struct Text final : TokenText {
   std::string push(int32_t id) override { return std::to_string(id) + " "; }
   std::string finish() override { return {}; }
+  std::string bytes(int32_t id) override { return std::to_string(id); }
 };
 
 /// One prompt, whose rows are there.

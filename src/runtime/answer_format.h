@@ -1,0 +1,42 @@
+// The form that one answer has to have, as the loop uses it. In: tokens that were chosen. Out: the tokens
+// that may come next, worked out on another thread while the decoder works.
+#pragma once
+
+#include <deque>
+#include <future>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/task_pool.h"
+#include "structured/constraint.h"
+
+namespace galago {
+
+/// Calls come one after the other.
+class AnswerFormatState {
+ public:
+  AnswerFormatState(std::shared_ptr<Constraint> constraint, int64_t vocab_size, TaskPool& pool);
+
+  /// Begins to work out the mask of the next token.
+  void prepare();
+  /// That mask, empty when every token may come; waits for it. Valid until the next prepare(). Passes on what
+  /// the constraint throws.
+  std::span<const uint32_t> mask();
+  void accept(int32_t id) { constraint_->accept(id); }
+  bool complete() const { return constraint_->complete(); }
+
+  /// The next of the tokens that are certain to come; none when the logits have to say.
+  std::optional<int32_t> next_forced();
+  /// After tokens were accepted: what is certain now.
+  void look_ahead();
+
+ private:
+  std::shared_ptr<Constraint> constraint_;
+  TaskPool& pool_;
+  std::shared_ptr<std::vector<uint32_t>> mask_;
+  std::future<bool> filled_;  // whether the mask says anything
+  std::deque<int32_t> forced_;
+};
+
+}  // namespace galago
