@@ -17,11 +17,16 @@ constexpr DocElements kLists = {DocElement::ordered_list, DocElement::unordered_
 constexpr DocElements kInCells = {DocElement::formula, DocElement::code, DocElement::inline_group,
                                   DocElement::checkbox_selected, DocElement::checkbox_unselected};
 
+// A model may have fewer logits than its tokenizer has tokens.
 void set(TokenMask mask, std::span<const int32_t> ids) {
-  for (const int32_t id : ids) mask[static_cast<size_t>(id) / 32] |= uint32_t{1} << (id % 32);
+  for (const int32_t id : ids)
+    if (static_cast<size_t>(id) / 32 < mask.size())
+      mask[static_cast<size_t>(id) / 32] |= uint32_t{1} << (id % 32);
 }
 void clear(TokenMask mask, std::span<const int32_t> ids) {
-  for (const int32_t id : ids) mask[static_cast<size_t>(id) / 32] &= ~(uint32_t{1} << (id % 32));
+  for (const int32_t id : ids)
+    if (static_cast<size_t>(id) / 32 < mask.size())
+      mask[static_cast<size_t>(id) / 32] &= ~(uint32_t{1} << (id % 32));
 }
 
 }  // namespace
@@ -179,19 +184,13 @@ bool DocTagsMachine::is_legal(int32_t id, const Legal& legal) const {
 
 bool DocTagsMachine::fill(TokenMask mask) {
   if (off_ || (closed_ && end_ids_.empty())) return false;
-  if (static_cast<int64_t>(mask.size()) < mask_words(vocabulary_->size()))
-    throw Error(ErrorCode::internal,
-                {.where = "DocTags",
-                 .got = "a mask of " + std::to_string(mask.size()) + " words",
-                 .expected = "one bit for each of " + std::to_string(vocabulary_->size()) + " tokens"});
   if (outside() && !closed_) {
     fill_outside(mask);
     return true;
   }
   std::fill(mask.begin(), mask.end(), 0);
   if (closed_) {
-    for (const int32_t id : end_ids_)
-      if (id >= 0 && static_cast<size_t>(id) / 32 < mask.size()) set(mask, {&id, 1});
+    set(mask, end_ids_);
   } else {
     fill_inside(mask);
   }
@@ -236,7 +235,7 @@ void DocTagsMachine::fill_text(TokenMask mask, const Legal& legal) const {
     const bool all = legal.words.places && !reader.may_begin();
     const std::vector<uint32_t>& words =
         vocabulary_->words(all ? DocTagsVocabulary::kAllWords : reader.written());
-    std::copy(words.begin(), words.end(), mask.begin());
+    std::copy_n(words.begin(), std::min(words.size(), mask.size()), mask.begin());
   } else if (legal.words.spaces && !only_locations) {
     set(mask, vocabulary_->spaces());
   }
