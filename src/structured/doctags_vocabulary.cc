@@ -66,6 +66,10 @@ std::optional<DocToken> tag_of(std::string_view text) {
   return std::nullopt;
 }
 
+/// The beginning of a tag that is a token, and a special one, while the rest of the tag is text:
+/// SmolDocling's locations.
+bool is_begun_tag(std::string_view text) { return text == kLocationPrefix || text == "<_"; }
+
 /// Whether a token may go on where so many bytes of a location are written, whatever its number.
 bool may_spell(std::string_view bytes, size_t written) {
   int digits = 0;
@@ -132,7 +136,7 @@ void DocTagsVocabulary::add(int32_t id) {
   const Piece& piece = pieces_[at];
   if (const std::optional<DocToken> tag = tag_of(piece.bytes))
     tokens_[at] = *tag;
-  else if (!piece.special && !piece.bytes.empty())
+  else if (!piece.bytes.empty() && (!piece.special || is_begun_tag(piece.bytes)))
     tokens_[at].kind = DocToken::Kind::text;
   const DocToken& token = tokens_[at];
   switch (token.kind) {

@@ -2,7 +2,8 @@
 // sets of ids that masks are made of.
 //
 // Vocabularies differ. Granite-Docling has a token of its own for most tags, but spells the locations:
-// "<", "loc", "_", "155", "><", "loc", ... Others have one token for each location.
+// "<", "loc", "_", "155", "><", "loc", ... SmolDocling does it with a token for "<loc_". Others have one
+// token for each location.
 #pragma once
 
 #include <array>

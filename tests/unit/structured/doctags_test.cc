@@ -25,6 +25,10 @@ const Words& whole() {
   static const Words words = whole_tags();
   return words;
 }
+const Words& begun() {
+  static const Words words = spelled_locations(true);
+  return words;
+}
 const Words& spelled() {
   static const Words words = spelled_locations();
   return words;
@@ -61,6 +65,7 @@ void expect_both(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) {
     expect_legal_up_to_mark(whole(), text);
     expect_legal_up_to_mark(spelled(), text);
+    expect_legal_up_to_mark(begun(), text);
   }
 }
 void expect_whole(const std::vector<std::string>& texts) {
@@ -159,6 +164,18 @@ TEST(DocTags, SpelledNumbersAreNumbers) {
                            "<doctag><text><loc_499^9>", "<doctag><text><loc_^>", "<doctag><text><loc_1^ >",
                            "<doctag><text><loc_1>^ <loc_2>", "<doctag><text><lo^<loc_1>"})
     expect_legal_up_to_mark(spelled(), text);
+}
+
+TEST(DocTags, TheBeginningOfALocationMayBeATokenOfItsOwn) {
+  const std::vector<int32_t> ids =
+      begun().ids("<doctag><picture><loc_1><loc_0><loc_500><loc_400><other></picture> </doctag>");
+  EXPECT_EQ(begun().pieces[static_cast<size_t>(ids[2])].bytes, "<loc_");
+  EXPECT_EQ(taken(begun(), ids), ids.size());
+  DocTagsMachine machine = begun().machine();
+  machine.follow(begun().ids("<doctag><text>"));
+  EXPECT_TRUE(machine.allows(begun().id("<loc_")));
+  machine.follow(begun().ids("Hello"));
+  EXPECT_FALSE(machine.allows(begun().id("<loc_")));
 }
 
 TEST(DocTags, TablesAreGrids) {

@@ -129,7 +129,7 @@ inline Words whole_tags() {
 }
 
 /// As Granite-Docling's: locations, languages and what pictures show are text, some tags lack.
-inline Words spelled_locations() {
+inline Words spelled_locations(bool begun_tag = false) {
   std::vector<Piece> pieces;
   add_bytes(pieces);
   for (const char* word :
@@ -174,6 +174,7 @@ inline Words spelled_locations() {
        {"<page_break>", "<fcel>", "<ecel>", "<lcel>", "<ucel>", "<xcel>", "<nl>", "<ched>", "<rhed>", "<key_",
         "</key_", "<value_", "</value_", "<link_", "<group>", "<rec_", "<image>", "<|start_of_role|>"})
     special(tag);
+  if (begun_tag) special("<loc_");  // as SmolDocling's
   return made(std::move(pieces));
 }
 
