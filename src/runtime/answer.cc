@@ -18,7 +18,7 @@ void describe(TokenLogprob& token, TokenText& text) {
 TokenLogprobs logprobs_of(const RowScores& row, int32_t id, int top, TokenText& text) {
   TokenLogprobs token;
   token.id = id;
-  token.logprob = row.of(id).logprob;
+  token.logprob = row.logprob(id);
   token.top = row.top(top);
   describe(token, text);
   for (TokenLogprob& other : token.top) describe(other, text);

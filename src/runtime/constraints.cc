@@ -24,6 +24,13 @@ std::span<const int32_t> open_page(const DocTagsVocabulary& vocabulary, std::spa
 
 std::shared_ptr<Constraint> make_constraint(const Model::State& model, const GenerateOptions& options,
                                             const ConstrainedAnswer& answer) {
+  if (options.format.kind != AnswerFormat::Kind::text) {
+    if (options.ignore_eos)
+      throw Error(ErrorCode::usage, {.where = "ignore_eos",
+                                     .got = "a format of the answer beside it",
+                                     .expected = "one of the two: the answer ends where its form is whole"});
+    return model.grammars->constrain(options.format);
+  }
   if (!model.doctags || !options.legal_doctags) return nullptr;
   auto machine = std::make_shared<DocTagsMachine>(model.doctags, answer.end_ids);
   if (answer.continued) machine->follow(open_page(*model.doctags, answer.prompt));

@@ -110,6 +110,9 @@ Model Model::load(const std::filesystem::path& directory, const LoadOptions& opt
                                 "); answers are greedy unless a request says otherwise");
     }
     state->doctags = DocTagsVocabulary::of(state->frontend->tokenizer());
+    state->grammars = std::make_unique<GrammarCompiler>(state->frontend->tokenizer(),
+                                                        state->frontend->config().text.vocab_size,
+                                                        state->frontend->generation().eos_token_id);
     state->options = options;
     state->pages = std::make_shared<KvPages>(state->engine->decoder().cache_shape(state->cache_dtype()), 0,
                                              state->frontend->device().memory());

@@ -14,6 +14,7 @@
 #include "runtime/feature_cache.h"
 #include "runtime/prefix_index.h"
 #include "structured/doctags_vocabulary.h"
+#include "structured/grammar.h"
 
 namespace galago {
 
@@ -40,6 +41,7 @@ struct Model::State {
   std::shared_ptr<KvPages> pages;                    // of all its schedulers; each counts its own
   std::unique_ptr<PrefixIndex> prefixes;             // null: off
   std::shared_ptr<const DocTagsVocabulary> doctags;  // null: it has none
+  std::unique_ptr<GrammarCompiler> grammars;         // its own locks
   std::vector<std::string> warnings;
   double load_ms = 0;
   mutable std::once_flag digest_made;

@@ -21,14 +21,13 @@ class RowScores {
   /// Error{model_invalid} when the largest is not finite.
   explicit RowScores(std::span<const float> logits);
 
+  double logprob(int32_t id) const { return static_cast<double>(logits_[static_cast<size_t>(id)]) - norm_; }
   /// Of an id that has a logit.
   TokenScore of(int32_t id) const;
   /// The likeliest `count`, the likeliest first, of equals the lower id; texts are left empty.
   std::vector<TokenLogprob> top(int count) const;
 
  private:
-  double logprob(int32_t id) const { return static_cast<double>(logits_[static_cast<size_t>(id)]) - norm_; }
-
   std::span<const float> logits_;
   double norm_ = 0;  // log of the sum of e^logit
   int32_t best_ = 0;

@@ -149,13 +149,14 @@ void SchedulerLoop::prefill_piece(Member& one, int64_t rows) {
   if (one.read < one.length()) return;
   one.stage = Member::Stage::tokens;
   if (!one.chosen.empty()) return;  // it was put back, and its tokens are fed once more
-  share_prompt(one, logits);
-  choose(one, logits);
+  if (one.work->prompt_group() == nullptr) return choose(one, logits);
+  const std::vector<float> kept(logits.begin(), logits.end());  // fork() may move them
+  share_prompt(one, kept);
+  choose(one, kept);
 }
 
 // Those of its group that wait for it begin where it is: with the same pages, and the same logits.
 void SchedulerLoop::share_prompt(Member& one, std::span<const float> logits) {
-  if (one.work->prompt_group() == nullptr) return;
   for (const auto& other : members_) {
     if (other.get() == &one || other->ended || !waits_for_group(*other)) continue;
     if (other->work->prompt_group() != one.work->prompt_group()) continue;

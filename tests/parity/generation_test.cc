@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "galago/galago.h"
@@ -48,6 +49,29 @@ TEST_P(Generated, TokensAndTextAreThoseOfTransformersWhateverTheChunk) {
     EXPECT_EQ(answer.text, golden_.facts["generated_text"].get<std::string>());
     EXPECT_EQ(answer.finish_reason,
               golden_.facts["stopped_at_eos"].get<bool>() ? FinishReason::stop : FinishReason::length);
+  }
+}
+
+// log_softmax of the reference's logits [L, V]: of the prompt's own tokens, and of the answer's first.
+TEST_P(Generated, LogprobsAreThoseOfTransformers) {
+  const Tensor logits = golden_.floats("logits");
+  const Model model = Model::load(directory_, {.threads = 1});
+  Request ask = request();
+  ask.options.logprobs = ask.options.prompt_logprobs = 20;
+  const Answer answer = model.ask(ask);
+  const int64_t length = logits.shape()[0], width = logits.shape()[1];
+  ASSERT_EQ(std::ssize(answer.prompt_tokens), length);
+  for (int64_t row = 0; row < length; ++row) {
+    const std::span<const float> expected(logits.data() + row * width, static_cast<size_t>(width));
+    double sum = 0;
+    for (const float logit : expected) sum += std::exp(static_cast<double>(logit));
+    const auto& token =
+        row + 1 < length ? answer.prompt_tokens[static_cast<size_t>(row) + 1] : answer.tokens.at(0);
+    EXPECT_NEAR(token.logprob, expected[static_cast<size_t>(token.id)] - std::log(sum), 1e-3) << row;
+    std::vector<float> order(expected.begin(), expected.end());
+    std::ranges::sort(order, std::greater());
+    for (size_t i = 0; i < token.top.size(); ++i)
+      EXPECT_NEAR(token.top[i].logprob, order[i] - std::log(sum), 1e-3) << row << ", place " << i;
   }
 }
 

@@ -192,6 +192,7 @@ class FakeWork : public Work {
   const GenerateRequest& request() const override { return request_; }
   GenerateRequest& change() { return request_; }
   Turn turn() const override { return turn_; }
+  const void* prompt_group() const override { return group; }
   TokenText& text() override { return text_of; }
   int64_t bytes() const override { return other_bytes; }
   ConstMatrix rows() const override { return rows_.matrix(); }
@@ -215,6 +216,7 @@ class FakeWork : public Work {
   PieceText text_of;
   StreamCallback on_piece;
   Turn turn_;
+  const void* group = nullptr;
   int64_t other_bytes = 0;
   bool cancel = false;
   bool room = true;

@@ -54,11 +54,17 @@ TEST(Model, KeepsTheDocTagsOfAModelThatWritesThem) {
   EXPECT_EQ(docling.answer_defaults().max_new_tokens, 8192);
   Request request{.prompt = "Convert this page to docling.", .images = {picture("shapes_300x60.jpg")}};
   const Answer answer = docling.ask(request);
-  EXPECT_THAT(answer.text, HasSubstr("</otsl>"));
+  EXPECT_THAT(answer.text, testing::Not(HasSubstr("</otsl>"))) << "no table was opened";
+  EXPECT_THAT(answer.text, testing::EndsWith("</doctag>"));
   EXPECT_EQ(answer.finish_reason, FinishReason::stop);
+  ASSERT_TRUE(answer.confidence);
+  EXPECT_EQ(answer.confidence->tokens, std::ssize(answer.token_ids) - 1) << "all but the end token";
+  request.options.legal_doctags = false;
+  EXPECT_THAT(docling.ask(request).text, HasSubstr("</otsl>"));
+  request.options.legal_doctags = true;
   EXPECT_EQ(docling.ask_all(std::vector{request}).at(0).value().text, answer.text);
   request.options.keep_special = false;
-  EXPECT_THAT(docling.ask(request).text, testing::Not(HasSubstr("</otsl>")));
+  EXPECT_THAT(docling.ask(request).text, testing::Not(HasSubstr("</doctag>")));
   request.options.keep_special = true;
   EXPECT_EQ(docling.ask(request).text, answer.text + "<|end_of_text|>");
 }

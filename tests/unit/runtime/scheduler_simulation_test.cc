@@ -53,10 +53,21 @@ class SharingModel final : public HashModel {
     }
     return {.number = opened.number, .cached = std::ssize(own.pages) * kPage};
   }
+  int32_t fork(int32_t sequence) override {
+    fail_sometimes();
+    const int32_t number = HashModel::fork(sequence);
+    const Sequence copied = sequences_.at(sequence);
+    sequences_[number] = copied;
+    return number;
+  }
   void grow(int32_t sequence, int64_t positions) override {
     fail_sometimes();
     HashModel::grow(sequence, positions);
     auto& pages = sequences_.at(sequence).pages;
+    // The next row goes into a page of its own.
+    if (const auto next = static_cast<size_t>(rows_of(sequence) / kPage);
+        rows_of(sequence) % kPage != 0 && next < pages.size() && pages[next].use_count() > 1)
+      pages[next] = new_page();
     while (std::ssize(pages) < page_sizes().pages(positions)) pages.push_back(new_page());
   }
   void close(int32_t sequence) override {
@@ -129,7 +140,8 @@ struct Plan {
   int pieces = 0;     // of its pictures
   int fails_at = -1;  // that piece of its pictures
   double arrives = 0, cancelled_at = -1;
-  int slow_every = 0;  // its reader takes no more after so many pieces, for a while
+  int slow_every = 0;            // its reader takes no more after so many pieces, for a while
+  std::shared_ptr<int> group{};  // several answers to one prompt
 };
 
 Plan some_plan(std::mt19937& random, double now) {
@@ -161,6 +173,7 @@ class SimulatedWork final : public FakeWork {
         now_(now),
         random_(random) {
     turn_ = plan.turn;
+    group = plan.group.get();
     other_bytes = plan.bytes;
     on_piece = [this](const StreamPiece&) {
       if (plan_.slow_every > 0 && ++told_ % plan_.slow_every == 0) {
@@ -279,6 +292,16 @@ void simulate(unsigned seed) {
   SchedulerLoop loop(model, limits, [&] { return now; });
   std::vector<Plan> plans;
   for (unsigned i = 0, count = 3 + random() % 14; i < count; ++i) plans.push_back(some_plan(random, 0));
+  for (size_t i = 0, count = plans.size(); i < count; ++i) {
+    if (random() % 6 != 0) continue;
+    plans[i].group = std::make_shared<int>(0);
+    for (unsigned more = 1 + random() % 3; more > 0; --more) {
+      Plan other = plans[i];
+      other.options.seed = more;
+      if (random() % 4 == 0) other.cancelled_at = other.arrives + static_cast<double>(random() % 100);
+      plans.push_back(std::move(other));
+    }
+  }
   std::ranges::sort(plans, {}, &Plan::arrives);
   std::vector<std::shared_ptr<SimulatedWork>> works;
   for (int rounds = 0; works.size() < plans.size() || loop.size() > 0; ++rounds) {
