@@ -70,18 +70,24 @@ struct GrammarCompiler::State {
     for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
       if (entry->kind != format.kind || entry->definition != format.definition) continue;
       entries.splice(entries.begin(), entries, entry);
-      return entries.front().grammar;
+      auto grammar = entry->grammar;
+      resize(*entry);  // it grows with what was asked of it
+      return grammar;
     }
     return nullptr;
   }
 
   void keep(const AnswerFormat& format, const std::shared_ptr<const CompiledGrammar>& grammar) {
-    const auto bytes = grammar->memory_bytes() + static_cast<int64_t>(format.definition.size());
     const std::lock_guard lock(cache_mutex);
     ++compiled;
-    if (bytes > cache_bytes) return;
-    entries.push_front({format.kind, format.definition, grammar, bytes});
-    cached += bytes;
+    entries.push_front({format.kind, format.definition, grammar, 0});
+    resize(entries.front());
+  }
+
+  void resize(Entry& entry) {
+    const auto bytes = entry.grammar->memory_bytes() + static_cast<int64_t>(entry.definition.size());
+    cached += bytes - entry.bytes;
+    entry.bytes = bytes;
     while (cached > cache_bytes) {
       cached -= entries.back().bytes;
       entries.pop_back();

@@ -21,6 +21,7 @@ inline constexpr int kDepth = 32;               ///< nested groups, or schemas i
 inline constexpr int64_t kRules = 10'000;       ///< of a grammar, or that a schema needs
 inline constexpr int64_t kMerges = 1000;        ///< schemas that are put together with others
 inline constexpr int64_t kRepeat = 1000;        ///< of {m,n}, minItems, maxLength and the like
+inline constexpr int64_t kOptional = 256;       ///< elements in a row that may be left out
 inline constexpr int64_t kPatternBytes = 4096;  ///< of a regular expression
 inline constexpr int64_t kSize =
     100'000;  ///< characters and classes of a grammar, each as often as it is repeated

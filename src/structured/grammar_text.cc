@@ -5,6 +5,7 @@
 #include <array>
 #include <cctype>
 #include <cstdio>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -38,14 +39,23 @@ class GrammarReader {
       fail(at, "malformed UTF-8");
     while (at_ < text_.size()) step();
     if (groups_.size() > 1) fail(at_, "the end of the text", ")");
-    if (rules_ == 0) fail(0, "no rule", "root ::= ...");
+    if (rules_.empty()) fail(0, "no rule", "root ::= ...");
+    expect_ends();
     return std::move(out_);
   }
 
  private:
+  /// What a rule or a group refers to, for whether it can come to an end.
+  struct Element {
+    std::string rule;  // a name; empty: characters, or
+    int group = -1;    // a group
+    bool optional = false;
+  };
+  using Alternatives = std::vector<std::vector<Element>>;
   struct Group {
     int64_t size = 0;
     int64_t last = 0;  // of the element that a repetition would repeat
+    int index = 0;     // of its alternatives
   };
 
   [[noreturn]] void fail(size_t at, const std::string& got, const std::string& expected = {}) const {
@@ -80,14 +90,20 @@ class GrammarReader {
       copy(1);
     } else if (c == ')') {
       if (groups_.size() == 1) fail(at_, ") without (");
-      const int64_t size = groups_.back().size;
+      const Group group = groups_.back();
       groups_.pop_back();
-      element(size);
+      element(group.size, {.group = group.index});
       copy(1);
-    } else if (kSpaces.find(c) != std::string_view::npos || c == '|' || c == '*' || c == '+' || c == '?') {
+    } else if (c == '|') {
+      alternatives_[static_cast<size_t>(groups_.back().index)].emplace_back();
+      copy(1);
+    } else if (c == '*' || c == '+' || c == '?') {
+      if (c != '+') make_optional();
+      copy(1);
+    } else if (kSpaces.find(c) != std::string_view::npos) {
       copy(1);
     } else if (text_.substr(at_).starts_with("::=")) {
-      expect_at_most(++rules_, grammar_limits::kRules, "grammar", "rules");
+      begin_rule();
       copy(3);
     } else {
       fail(at_,
@@ -152,6 +168,7 @@ class GrammarReader {
   void repetition() {
     const size_t end = text_.find('}', at_);
     if (end == std::string_view::npos || end - at_ > 32) fail(at_, "a repetition without its closing brace");
+    if (at_ + 1 < text_.size() && (text_[at_ + 1] == '0' || text_[at_ + 1] == ',')) make_optional();
     int64_t most = 0;
     int64_t number = 0;
     for (size_t i = at_ + 1; i <= end; ++i) {
@@ -178,7 +195,7 @@ class GrammarReader {
     static const std::set<std::string, std::less<>> kExtensions = {
         "TagDispatch", "TokenTagDispatch", "Token", "ExcludeToken", "Regex", "Substring"};
     if (kExtensions.contains(word)) fail(at_, word, "a rule of the grammar");
-    element(1);
+    element(1, {.rule = word == "." ? "" : word});
     if (word == ".") {  // any character, as GBNF has it
       out_ += "[\\x01-\\ud7ff\\ue000-\\U0010ffff]";
       at_ = end;
@@ -187,9 +204,66 @@ class GrammarReader {
     }
   }
 
-  void element(int64_t size) {
+  void element(int64_t size) { element(size, Element()); }
+  void element(int64_t size, Element what) {
     grow(size);
     groups_.back().last = size;
+    alternatives_[static_cast<size_t>(groups_.back().index)].back().push_back(std::move(what));
+  }
+
+  int new_alternatives() {
+    alternatives_.push_back({{}});
+    return static_cast<int>(alternatives_.size()) - 1;
+  }
+
+  /// The name before ::= was taken for an element of the rule before.
+  void begin_rule() {
+    auto& before = alternatives_[static_cast<size_t>(groups_.back().index)].back();
+    if (groups_.size() > 1 || before.empty() || before.back().rule.empty())
+      fail(at_, "::= without the name of a rule");
+    const std::string rule_name = before.back().rule;
+    before.pop_back();
+    expect_at_most(static_cast<int64_t>(rules_.size()) + 1, grammar_limits::kRules, "grammar", "rules");
+    groups_.back().index = new_alternatives();
+    if (!rules_.emplace(rule_name, groups_.back().index).second)
+      fail(at_, "the rule " + rule_name + " for the second time");
+  }
+
+  /// A repetition may repeat it not at all; more than a few hundred such take xgrammar long.
+  void make_optional() {
+    auto& alternative = alternatives_[static_cast<size_t>(groups_.back().index)].back();
+    if (alternative.empty()) fail(at_, "a repetition of nothing");
+    alternative.back().optional = true;
+    expect_at_most(
+        std::count_if(alternative.begin(), alternative.end(), [](const Element& e) { return e.optional; }),
+        grammar_limits::kOptional, "grammar", "elements in a row that may be left out");
+  }
+
+  /// A rule that leads to itself without end would have answers without end.
+  void expect_ends() {
+    for (auto& all : alternatives_)
+      for (auto& alternative : all)
+        for (Element& e : alternative)
+          if (const auto found = rules_.find(e.rule); found != rules_.end()) e.group = found->second;
+    std::vector<bool> ends(alternatives_.size());
+    // A rule that is not defined is xgrammar's to find.
+    const auto element_ends = [&](const Element& e) {
+      return e.optional || e.group < 0 || ends[static_cast<size_t>(e.group)];
+    };
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (size_t i = alternatives_.size(); i-- > 0;) {
+        const auto& all = alternatives_[i];
+        if (ends[i] || std::none_of(all.begin(), all.end(), [&](const auto& one) {
+              return std::all_of(one.begin(), one.end(), element_ends);
+            }))
+          continue;
+        ends[i] = changed = true;
+      }
+    }
+    for (const auto& [rule_name, index] : rules_)
+      if (!ends[static_cast<size_t>(index)])
+        fail_definition("grammar, rule " + rule_name, "a rule that has no end", "a way out of it");
   }
   void grow(int64_t size) {
     groups_.back().size += size;
@@ -204,8 +278,10 @@ class GrammarReader {
   std::string_view text_;
   size_t at_ = 0;
   std::string out_;
+  std::vector<Alternatives> alternatives_ = {
+      {{}}};  // of what stands before the first rule, then of rules and groups
   std::vector<Group> groups_ = {{}};
-  int64_t rules_ = 0;
+  std::map<std::string, int> rules_;
 };
 
 }  // namespace

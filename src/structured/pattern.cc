@@ -125,13 +125,19 @@ class Pattern {
     const bool from_start = outer && take("^");
     std::string out = outer && json_ && !from_start ? "chars " : "";
     bool to_end = false;
+    int64_t optional = 0;
     while (more() && text_[at_] != '|' && text_[at_] != ')') {
       if (text_[at_] == '$' && outer && (at_ + 1 == text_.size() || text_[at_ + 1] == '|')) {
         ++at_;
         to_end = true;
         break;
       }
-      out += repeated(depth) + " ";
+      const size_t start = at_;
+      const std::string piece = repeated(depth);
+      if (piece.ends_with('?') || piece.ends_with('*')) ++optional;
+      expect_at_most(optional, grammar_limits::kOptional, where_ + ", offset " + std::to_string(start),
+                     "pieces in a row that may be left out");
+      out += piece + " ";
     }
     if (outer && json_ && !to_end) out += "chars ";
     return out.empty() ? "\"\"" : out;

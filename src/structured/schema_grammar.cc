@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 #include "core/utf8.h"
 #include "formats/json.h"
@@ -127,7 +128,7 @@ class Writer {
       case Kind::literal:
         return ebnf_literal(node.text);
       case Kind::choice:
-        return choice(node);
+        return choice(node, "n" + std::to_string(index));
       case Kind::array:
         return array(node);
       case Kind::object:
@@ -137,11 +138,43 @@ class Writer {
     }
   }
 
-  std::string choice(const SchemaNode& node) {
+  std::string choice(const SchemaNode& node, const std::string& own) {
+    if (std::all_of(node.parts.begin(), node.parts.end(),
+                    [this](int part) { return at(part).kind == Kind::literal; })) {
+      std::vector<std::string> texts;
+      for (const int part : node.parts) texts.push_back(at(part).text);
+      std::sort(texts.begin(), texts.end());
+      return literals(texts, 0, own);
+    }
     std::string out;
     for (const int part : node.parts)
       if (possible(part)) out += (out.empty() ? "" : " | ") + name(part);
     return out;
+  }
+
+  /// What follows the first `from` bytes of texts in order: what they share once, then a rule for what
+  /// differs.
+  std::string literals(std::span<const std::string> texts, size_t from, const std::string& own) {
+    const std::string& first = texts.front();
+    if (texts.size() == 1) return ebnf_literal(first.substr(from));
+    size_t same = from;
+    while (same < first.size() && same < texts.back().size() && first[same] == texts.back()[same]) ++same;
+    while (same > from && same < texts.back().size() && !unicode::begins_character(texts.back()[same]))
+      --same;
+    std::string ways;
+    for (size_t begin = 0; begin < texts.size();) {
+      const auto next = [same](const std::string& text) {
+        return text.substr(same, static_cast<size_t>(unicode::decode_at(text, same).length));
+      };
+      const std::string character = next(texts[begin]);
+      size_t end = begin + 1;
+      while (end < texts.size() && next(texts[end]) == character) ++end;
+      ways += (ways.empty() ? "" : " | ") + literals(texts.subspan(begin, end - begin), same, own);
+      begin = end;
+    }
+    const std::string branch = own + "l" + std::to_string(rules_);
+    rule(branch, ways);
+    return ebnf_literal(first.substr(from, same - from)) + " " + branch;
   }
 
   static std::string counted(int64_t least, int64_t most) {

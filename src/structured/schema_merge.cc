@@ -77,6 +77,13 @@ void expect_same_properties(const Schema& closed, const Schema& other, const std
                       "it beside all properties");
 }
 
+/// `items` speaks of those behind its own prefixItems.
+void expect_same_beginning(const Schema& items, const Schema& other, const std::string& where) {
+  if (!items.contains("items") || !other.contains("prefixItems")) return;
+  if (!items.contains("prefixItems") || items["prefixItems"] != other["prefixItems"])
+    fail_definition(where, "items and prefixItems in two schemas that hold together", "both in one");
+}
+
 /// False: nothing satisfies both.
 bool merge_key(Schema& own, const std::string& key, const Schema& value, const std::string& where) {
   if (own == value) return true;
@@ -180,6 +187,8 @@ Schema merge_schemas(const Schema& first, const Schema& second, const Schema& do
     fail_definition(where, "what is no schema", "an object, true or false");
   expect_same_properties(a, b, where);
   expect_same_properties(b, a, where);
+  expect_same_beginning(a, b, where);
+  expect_same_beginning(b, a, where);
   Schema out = a;
   for (const auto& [key, value] : b.items()) {
     if (kDescriptions.contains(key)) continue;

@@ -2,6 +2,8 @@
 #include "structured/vocabulary.h"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 
 #include "galago/error.h"
 #include "structured/constraint.h"
@@ -38,6 +40,21 @@ std::span<const int32_t> Vocabulary::ids_of(std::string_view bytes) const {
   auto last = first;
   while (last != sorted_.end() && text(*last) == bytes) ++last;
   return {first, last};
+}
+
+std::string Vocabulary::common_beginning(std::span<const uint32_t> mask) const {
+  std::optional<std::string_view> common;
+  for (size_t word = 0; word < mask.size(); ++word) {
+    for (uint32_t bits = mask[word]; bits != 0; bits &= bits - 1) {
+      const std::string_view bytes = bytes_[word * 32 + static_cast<size_t>(std::countr_zero(bits))];
+      if (!common) common = bytes;
+      size_t same = 0;
+      while (same < std::min(common->size(), bytes.size()) && (*common)[same] == bytes[same]) ++same;
+      common = common->substr(0, same);
+      if (same == 0) return {};
+    }
+  }
+  return std::string(common.value_or(""));
 }
 
 std::vector<int32_t> Vocabulary::tokens_of(const std::string& text) const {

@@ -26,6 +26,9 @@ class Vocabulary {
   const std::vector<uint32_t>& mask() const { return mask_; }
   int64_t longest() const { return longest_; }  ///< bytes of a token
 
+  /// The bytes with which the tokens of a mask all begin; none when an end token is among them.
+  std::string common_beginning(std::span<const uint32_t> mask) const;
+
   /// The tokens that the tokenizer makes of a text, without the last: it could be another one when more
   /// follows. Their bytes are a beginning of the text; none where the tokenizer gives others.
   std::vector<int32_t> tokens_of(const std::string& text) const;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <chrono>
 #include <optional>
 #include <stdexcept>
 
@@ -53,14 +54,28 @@ auto guarded(const Call& call) {
   }
 }
 
+using Clock = std::chrono::steady_clock;
+// Bytes that forced() looks ahead.
+constexpr size_t kForcedBytes = 128;
+// What one token may take; good grammars take some 10 us, and a first look at a state up to 0.1 s.
+constexpr std::chrono::seconds kStepTime{2};
+
+void expect_in_time(Clock::time_point start) {
+  if (Clock::now() - start > kStepTime)
+    throw Error(ErrorCode::input_too_large, {.where = "grammar",
+                                             .got = "a step that took longer than 2 s",
+                                             .expected = "a grammar with fewer ways to read a text"});
+}
+
 class Matcher : public Constraint {
  public:
   Matcher(const xgrammar::CompiledGrammar& grammar, std::shared_ptr<const Vocabulary> vocabulary)
       : vocabulary_(std::move(vocabulary)), matcher_(grammar) {}
 
   bool fill(TokenMask mask) override {
-    std::fill(mask.begin(), mask.end(), 0U);
-    fill_by_grammar(mask);
+    const auto start = Clock::now();
+    fill_by_grammar(matcher_, mask);
+    expect_in_time(start);
     const bool any = std::any_of(mask.begin(), mask.end(), [](uint32_t word) { return word != 0; });
     if (!any && !guarded([this] { return matcher_.IsCompleted(); }))
       throw Error(ErrorCode::internal, {.where = "grammar", .got = "no token that continues the answer"});
@@ -69,14 +84,28 @@ class Matcher : public Constraint {
 
   void accept(int32_t id) override {
     complete_.reset();
+    const auto start = Clock::now();
     if (!guarded([&] { return matcher_.AcceptToken(id); }))
       throw Error(ErrorCode::internal, {.where = "grammar", .got = "a token that the mask does not allow"});
+    expect_in_time(start);
   }
 
+  /// What all allowed tokens begin with is certain. xgrammar's own search has no end where a grammar has
+  /// none.
   std::vector<int32_t> forced() override {
     if (matcher_.IsTerminated()) return {};
-    const std::string text = guarded([this] { return matcher_.FindJumpForwardString(); });
-    return text.empty() ? std::vector<int32_t>{} : vocabulary_->tokens_of(text);
+    std::string certain;
+    guarded([&] {
+      xgrammar::GrammarMatcher ahead = matcher_.Fork();
+      std::vector<uint32_t> mask(vocabulary_->mask().size());
+      while (certain.size() < kForcedBytes) {
+        fill_by_grammar(ahead, mask);
+        const std::string next = vocabulary_->common_beginning(mask);
+        if (next.empty() || !ahead.AcceptString(next)) break;
+        certain += next;
+      }
+    });
+    return certain.empty() ? std::vector<int32_t>{} : vocabulary_->tokens_of(certain);
   }
 
   bool complete() const override {
@@ -85,7 +114,8 @@ class Matcher : public Constraint {
   }
 
  private:
-  void fill_by_grammar(TokenMask mask) const {
+  void fill_by_grammar(xgrammar::GrammarMatcher& matcher, TokenMask mask) const {
+    std::fill(mask.begin(), mask.end(), 0U);
     std::array<int64_t, 1> shape = {static_cast<int64_t>(mask.size())};
     DLTensor tensor{};
     tensor.data = mask.data();
@@ -93,7 +123,7 @@ class Matcher : public Constraint {
     tensor.ndim = 1;
     tensor.dtype = xgrammar::GetBitmaskDLType();
     tensor.shape = shape.data();
-    const bool some = guarded([&] { return matcher_.FillNextTokenBitmask(&tensor); });
+    const bool some = guarded([&] { return matcher.FillNextTokenBitmask(&tensor); });
     // It sets bits of ids that are no text where it allows any text, and none where it allows all.
     const auto& possible = vocabulary_->mask();
     for (size_t i = 0; i < mask.size(); ++i)
@@ -104,7 +134,7 @@ class Matcher : public Constraint {
     if (matcher_.IsTerminated()) return true;
     if (!matcher_.IsCompleted()) return false;
     std::vector<uint32_t> mask(vocabulary_->mask().size());
-    fill_by_grammar(mask);
+    fill_by_grammar(matcher_, mask);
     size_t allowed = 0;
     for (const uint32_t word : mask) allowed += static_cast<size_t>(std::popcount(word));
     return allowed <= vocabulary_->end_ids().size();
@@ -136,7 +166,8 @@ class Backend : public GrammarBackend {
         compiler_(
             xgrammar::TokenizerInfo(vocabulary_->bytes(), xgrammar::VocabType::RAW,
                                     static_cast<int>(vocabulary_->bytes().size()), vocabulary_->end_ids()),
-            /*max_threads=*/1, /*cache_enabled=*/false) {}
+            /*max_threads=*/1, /*cache_enabled=*/false, /*max_memory_bytes=*/-1,
+            /*enable_dynamic_compilation=*/true) {}
 
   std::shared_ptr<const CompiledGrammar> compile(const std::string& ebnf, const std::string& where) override {
     std::string said;
