@@ -104,7 +104,7 @@ std::string to_text(const PlannedMemory& memory) {
 struct Inspected {
   const Frontend& frontend;
   const Checkpoint& checkpoint;
-  const std::vector<StationSize>& stations;
+  const std::vector<ModuleSize>& stations;
   StoredTypes types = stored_types(checkpoint);
 };
 
@@ -123,7 +123,7 @@ std::string to_text(const StoredTypes& types) {
 nlohmann::ordered_json to_json(const Inspected& model, const std::vector<PlannedImage>& images,
                                const PlannedMemory& memory) {
   auto rows = nlohmann::ordered_json::array();
-  for (const StationSize& s : model.stations)
+  for (const ModuleSize& s : model.stations)
     rows.push_back({{"name", s.shape.name},
                     {"input", s.shape.input},
                     {"output", s.shape.output},
@@ -168,7 +168,7 @@ std::string to_text(const Inspected& inspected, const std::vector<PlannedImage>&
   std::vector<std::vector<std::string>> rows = {{"station", "in", "out", "parameters", "bytes"}};
   int64_t parameters = 0;
   int64_t bytes = 0;
-  for (const StationSize& s : inspected.stations) {
+  for (const ModuleSize& s : inspected.stations) {
     parameters += s.parameters;
     bytes += s.bytes;
     rows.push_back({s.shape.name, s.shape.input, s.shape.output, s.parameters ? grouped(s.parameters) : "-",

@@ -1,4 +1,4 @@
-// Pictures of any shape as lists of patches: shared by the image station, which cuts, and the vision tower.
+// Pictures of any shape as lists of patches: shared by the image module, which cuts, and the vision tower.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Shapes, element types and the views that stations hand to each other.
+// Shapes, element types and the views that modules hand to each other.
 // Floats are row-major; a Matrix is a view of rows that others own, a Tensor owns its floats.
 #pragma once
 

@@ -1,4 +1,4 @@
-// How an image was cut: shared by the image station (which cuts) and the text station (which writes the tile
+// How an image was cut: shared by the image module (which cuts) and the text module (which writes the tile
 // tokens).
 #pragma once
 

@@ -82,7 +82,7 @@ struct BenchStages::State {
   const Frontend& frontend;
   const Engine& engine;
   BenchOptions options;
-  std::vector<StationSize> stations;
+  std::vector<ModuleSize> modules;
   RgbImage image;
   PlannedPrompt plan;
   Tiles tiles;
@@ -101,9 +101,9 @@ struct BenchStages::State {
 
   bool sees() const { return frontend.config().vision.num_hidden_layers > 0; }
 
-  // What the checkpoint holds for a station; nothing for a tied head.
-  StationSize station(const std::string& name) const {
-    for (const StationSize& size : stations)
+  // What the checkpoint holds for a module; nothing for a tied head.
+  ModuleSize module(const std::string& name) const {
+    for (const ModuleSize& size : modules)
       if (size.shape.name == name) return size;
     return {};
   }
@@ -220,7 +220,7 @@ BenchStage BenchStages::State::tower_stage() {
   return {.name = "vision tower",
           .work = "1 tile of " + std::to_string(patches) + " patches",
           .cost = {.flops = tower_flops(vision, patches).total(),
-                   .bytes = static_cast<double>(station("vision tower").bytes) + moved},
+                   .bytes = static_cast<double>(module("vision tower").bytes) + moved},
           .items = 1,
           .item = "tiles",
           .run = [this] { features = engine.encode_image(tile, workspace, options.progress); },
@@ -230,7 +230,7 @@ BenchStage BenchStages::State::tower_stage() {
 BenchStage BenchStages::State::connector_stage() {
   features = engine.encode_image(tile, workspace, options.progress);
   const Tensor connected = engine.connect(features, workspace);  // [1, T, D']
-  const StationSize size = station("connector");
+  const ModuleSize size = module("connector");
   const auto moved = static_cast<double>(features.size() + connected.size()) * sizeof(float);
   return {.name = "connector",
           .work = "1 tile to " + std::to_string(connected.shape()[1]) + " rows",
@@ -366,7 +366,7 @@ BenchStage BenchStages::State::first_token_stage() {
 BenchStages::BenchStages(const Frontend& frontend, const Checkpoint& checkpoint, const Engine& engine,
                          BenchOptions options)
     : state_(new State{.frontend = frontend, .engine = engine, .options = std::move(options)}) {
-  state_->stations = inspect(frontend, checkpoint);
+  state_->modules = inspect(frontend, checkpoint);
   state_->make_picture();
   state_->make_rows();
 }

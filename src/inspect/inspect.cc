@@ -48,14 +48,14 @@ StoredTypes stored_types(const Checkpoint& checkpoint) {
   return types;
 }
 
-std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint) {
-  std::vector<StationSize> rows;
-  for (StationShape& shape : frontend.stations()) rows.push_back({.shape = std::move(shape)});
+std::vector<ModuleSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint) {
+  std::vector<ModuleSize> rows;
+  for (ModuleShape& shape : frontend.modules()) rows.push_back({.shape = std::move(shape)});
   rows.push_back({.shape = {.name = "other", .input = {}, .output = {}, .prefixes = {""}}});
   for (const auto& tensor : checkpoint.tensors()) {
     const std::string& name = tensor.first;
     const TensorView& view = tensor.second;
-    const auto owner = std::find_if(rows.begin(), rows.end(), [&](const StationSize& row) {
+    const auto owner = std::find_if(rows.begin(), rows.end(), [&](const ModuleSize& row) {
       return std::any_of(row.shape.prefixes.begin(), row.shape.prefixes.end(),
                          [&](const std::string& prefix) { return name.starts_with(prefix); });
     });

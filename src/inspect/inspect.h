@@ -1,5 +1,5 @@
 // What a checkpoint is made of, without touching its weights.
-// In: a frontend and the checkpoint's header. Out: one row for each station with shapes, parameters and
+// In: a frontend and the checkpoint's header. Out: one row for each module with shapes, parameters and
 // bytes.
 #pragma once
 
@@ -14,8 +14,8 @@
 namespace galago {
 
 /// One line of `galago inspect`.
-struct StationSize {
-  StationShape shape;
+struct ModuleSize {
+  ModuleShape shape;
   int64_t tensors = 0;
   int64_t parameters = 0;
   int64_t bytes = 0;  ///< in the file
@@ -28,7 +28,7 @@ struct StoredTypes {
 };
 StoredTypes stored_types(const Checkpoint& checkpoint);
 
-/// The stations with the tensors under their prefixes; tensors of no station make a last row "other", if any.
-std::vector<StationSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint);
+/// The modules with the tensors under their prefixes; tensors of no module make a last row "other", if any.
+std::vector<ModuleSize> inspect(const Frontend& frontend, const Checkpoint& checkpoint);
 
 }  // namespace galago

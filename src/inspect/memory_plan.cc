@@ -56,22 +56,22 @@ class Planner {
         tile_(frontend.tile_shape()),
         request_(request),
         assumptions_(assumptions) {
-    const std::vector<StationShape> stations = frontend.stations();
+    const std::vector<ModuleShape> modules = frontend.modules();
     const Head head = head_of(frontend, outline);
     for (const auto& tensor : outline.tensors()) {
       const std::string& name = tensor.first;
       const TensorView& view = tensor.second;
-      const auto station = std::find_if(stations.begin(), stations.end(),
-                                        [&](const StationShape& s) { return has_prefix(name, s.prefixes); });
-      if (station == stations.end() || (head.copy && name.starts_with(head.name))) continue;
+      const auto module = std::find_if(modules.begin(), modules.end(),
+                                       [&](const ModuleShape& s) { return has_prefix(name, s.prefixes); });
+      if (module == modules.end() || (head.copy && name.starts_with(head.name))) continue;
       if (view.shape.size() == 1) copies_ += view.count() * kFloat;
       const int64_t owned = converted_bytes(name, view);
       if (owned > 0)
         converted_ += owned;
-      else if (station->name == kEmbeddingStation && head.own)
+      else if (module->name == kEmbeddingModule && head.own)
         table_ += bytes_of(view);
       else
-        (station->stage == Stage::image ? image_weights_ : text_weights_) += bytes_of(view);
+        (module->stage == Stage::image ? image_weights_ : text_weights_) += bytes_of(view);
     }
     for (const ImagePlan& image : request.images) {
       decoded_ += image.size.width * image.size.height * 3;

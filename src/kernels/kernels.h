@@ -1,5 +1,5 @@
-// The seam between stations and machines: every arithmetic operation of a forward pass, by name, as what a
-// Device can do. In: views of rows of floats and prepared weights. Out: rows of floats. No station sees
+// The seam between modules and machines: every arithmetic operation of a forward pass, by name, as what a
+// Device can do. In: views of rows of floats and prepared weights. Out: rows of floats. No module sees
 // threads or instruction sets. Each kernel has a scalar twin in kernels/reference that defines it;
 // kernels/cpu holds the fast ones.
 #pragma once

@@ -1,5 +1,5 @@
-// The half of a model that holds weights: pixels to image rows, station by station, and the decoder.
-// In: pixel batches. Out: each station's tensor, so that a trace can look at all of them.
+// The half of a model that holds weights: pixels to image rows, module by module, and the decoder.
+// In: pixel batches. Out: each module's tensor, so that a trace can look at all of them.
 #pragma once
 
 #include <cstdint>

@@ -57,12 +57,12 @@ struct ImagePlan {
   int64_t tokens = 0;  ///< image tokens in the prompt, one for each image row
 };
 
-/// When a station works: before the decoder, on one picture after the other, or with the decoder, from the
+/// When a module works: before the decoder, on one picture after the other, or with the decoder, from the
 /// prompt to the last token.
 enum class Stage { image, text };
 
 /// Its name in every model.
-inline constexpr const char* kEmbeddingStation = "embedding";
+inline constexpr const char* kEmbeddingModule = "embedding";
 
 /// One tile on its way to the decoder, in numbers; all 0 for a model that reads no pictures.
 struct TileShape {
@@ -74,8 +74,8 @@ struct TileShape {
   int64_t width = 0;       ///< of these, D'
 };
 
-/// One station as `galago inspect` shows it.
-struct StationShape {
+/// One module as `galago inspect` shows it.
+struct ModuleShape {
   std::string name;
   std::string input;  ///< shape with its letters filled in
   std::string output;
@@ -111,8 +111,8 @@ class Frontend {
   /// What an answer gets where its options leave it open.
   AnswerDefaults answer_defaults() const;
 
-  /// The stations in order, with this model's numbers.
-  virtual std::vector<StationShape> stations() const = 0;
+  /// The modules in order, with this model's numbers.
+  virtual std::vector<ModuleShape> modules() const = 0;
   /// Grid, tiles and tokens of an image; touches no pixels. `split`: cut it into tiles or do not; nothing: as
   /// the model's settings say. Error{input_invalid} when the model reads no pictures.
   virtual ImagePlan plan(ImageSize size, std::optional<bool> split) const = 0;

@@ -1,4 +1,4 @@
-// config -> wired stations for model_type idefics3 and smolvlm.
+// config -> wired modules for model_type idefics3 and smolvlm.
 #include "models/idefics3.h"
 
 #include <string>
@@ -75,7 +75,7 @@ class Idefics3Frontend final : public Frontend {
 
   const Idefics3Config& config() const override { return settings_.model; }
 
-  std::vector<StationShape> stations() const override {
+  std::vector<ModuleShape> modules() const override {
     const Idefics3Config& m = settings_.model;
     const auto text = [](std::initializer_list<int64_t> sizes) { return to_string(Shape(sizes)).substr(1); };
     const int64_t side = m.vision.patches_per_side();
@@ -90,7 +90,7 @@ class Idefics3Frontend final : public Frontend {
             {"vision tower", tiles, patches, prefixes(kVision + dot), Stage::image},
             {"connector", patches, connected, prefixes(kConnector + dot), Stage::image},
             {"hidden align", connected, rows, prefixes(kAlign + dot), Stage::image},
-            {kEmbeddingStation, "ids [L]", sequence, prefixes(kText + dot + "embed_tokens.")},
+            {kEmbeddingModule, "ids [L]", sequence, prefixes(kText + dot + "embed_tokens.")},
             {"pack", rows + " + " + sequence, sequence, {}},
             {"text backbone", sequence, sequence, prefixes(kText + dot)},
             {"head", sequence, "[L, " + text({m.text.vocab_size}), {"lm_head."}}};

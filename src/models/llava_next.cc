@@ -1,4 +1,4 @@
-// config -> wired stations for model_type llava_next.
+// config -> wired modules for model_type llava_next.
 #include "models/llava_next.h"
 
 #include <numeric>
@@ -95,7 +95,7 @@ class LlavaNextFrontend final : public Frontend {
 
   const LlavaNextConfig& config() const override { return settings_.model; }
 
-  std::vector<StationShape> stations() const override {
+  std::vector<ModuleShape> modules() const override {
     const LlavaNextConfig& m = settings_.model;
     const auto text = [](std::initializer_list<int64_t> sizes) { return to_string(Shape(sizes)).substr(1); };
     const auto both = [](const std::string& part) { return std::vector{"model." + part, part}; };
@@ -110,7 +110,7 @@ class LlavaNextFrontend final : public Frontend {
             {"vision tower", tiles, seen, both(std::string(kVision) + "."), Stage::image},
             {"connector", seen, connected, both(std::string(kProjector) + "."), Stage::image},
             {"unpad, new lines", connected, rows, both(kNewline), Stage::image},
-            {kEmbeddingStation,
+            {kEmbeddingModule,
              "ids [L]",
              sequence,
              {"model." + language + ".embed_tokens.", language + ".model.embed_tokens.",

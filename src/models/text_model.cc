@@ -43,10 +43,10 @@ class TextFrontend final : public Frontend {
   const ModelConfig& config() const override { return config_; }
   bool reads_pictures() const override { return false; }
 
-  std::vector<StationShape> stations() const override {
+  std::vector<ModuleShape> modules() const override {
     const std::string rows = "[L, " + std::to_string(config_.text.hidden_size) + "]";
     const std::string logits = "[L, " + std::to_string(config_.text.vocab_size) + "]";
-    return {{kEmbeddingStation, "ids [L]", rows, {"model.embed_tokens.", "embed_tokens."}},
+    return {{kEmbeddingModule, "ids [L]", rows, {"model.embed_tokens.", "embed_tokens."}},
             {"text backbone", rows, rows, {"model.", "layers.", "norm."}},
             {"head", rows, logits, {"lm_head."}}};
   }

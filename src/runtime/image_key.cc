@@ -25,9 +25,9 @@ constexpr std::array<const char*, 10> kTexts = {
 
 std::vector<std::string> vision_prefixes(const Frontend& frontend) {
   std::vector<std::string> prefixes;
-  for (const StationShape& station : frontend.stations())
-    if (station.stage == Stage::image)
-      prefixes.insert(prefixes.end(), station.prefixes.begin(), station.prefixes.end());
+  for (const ModuleShape& module : frontend.modules())
+    if (module.stage == Stage::image)
+      prefixes.insert(prefixes.end(), module.prefixes.begin(), module.prefixes.end());
   return prefixes;
 }
 

@@ -161,8 +161,8 @@ std::string Model::digest() const {
 
 void Model::State::done_with_pictures() const {
   if (!options.low_memory) return;
-  for (const StationShape& station : frontend->stations())
-    if (station.stage == Stage::image) checkpoint.release(station.prefixes);
+  for (const ModuleShape& module : frontend->modules())
+    if (module.stage == Stage::image) checkpoint.release(module.prefixes);
   give_back_free_memory();  // tiles and scratch of the tower, which the allocator may keep
 }
 

@@ -137,7 +137,7 @@ TEST_P(Prefixes, AreRecognisedByTheWholeSetOfNames) {
   EXPECT_EQ(renamed.checkpoint.wrapper(), GetParam().wrapper);
   EXPECT_THAT(renamed.engine->unused, testing::IsEmpty());
   EXPECT_EQ(renamed.engine->decoder().weight_bytes(), original.engine->decoder().weight_bytes());
-  for (const StationSize& row : inspect(*renamed.frontend, renamed.checkpoint))
+  for (const ModuleSize& row : inspect(*renamed.frontend, renamed.checkpoint))
     EXPECT_NE(row.shape.name, "other");
 }
 
@@ -226,10 +226,10 @@ TEST(Load, SaysWhichDirectoryHasNoWeights) {
 TEST(Inspect, CountsEveryParameterOnceUnderItsStation) {
   const auto frontend = load_frontend(test::data_path("models/smolvlm_tiles"));
   const Checkpoint checkpoint = frontend->files().checkpoint();
-  const std::vector<StationSize> rows = inspect(*frontend, checkpoint);
+  const std::vector<ModuleSize> rows = inspect(*frontend, checkpoint);
   int64_t parameters = 0;
   int64_t bytes = 0;
-  for (const StationSize& row : rows) {
+  for (const ModuleSize& row : rows) {
     EXPECT_NE(row.shape.name, "other");
     parameters += row.parameters;
     bytes += row.bytes;
@@ -239,8 +239,7 @@ TEST(Inspect, CountsEveryParameterOnceUnderItsStation) {
   EXPECT_EQ(parameters, expected);
   EXPECT_EQ(bytes, checkpoint.bytes());
   const auto station = [&](const std::string& name) {
-    return *std::find_if(rows.begin(), rows.end(),
-                         [&](const StationSize& r) { return r.shape.name == name; });
+    return *std::find_if(rows.begin(), rows.end(), [&](const ModuleSize& r) { return r.shape.name == name; });
   };
   EXPECT_EQ(station("connector").parameters, 64 * 32 * 16);
   EXPECT_EQ(station("connector").shape.input, "[N, 256, 32]");

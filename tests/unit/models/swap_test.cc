@@ -124,7 +124,7 @@ TEST(Swap, AHeadAndStoredIdsOfTheTowerMayStay) {
 TEST(Swap, StationsShowTheWidths) {
   const auto frontend = load_frontend(test::data_path("models/swap_clip"));
   std::map<std::string, std::string> outputs;
-  for (const StationShape& station : frontend->stations()) outputs[station.name] = station.output;
+  for (const ModuleShape& station : frontend->modules()) outputs[station.name] = station.output;
   EXPECT_EQ(outputs["vision tower"], "[N, 64, 32]");
   EXPECT_EQ(outputs["connector"], "[N, 16, 56]");
   EXPECT_EQ(outputs["hidden align"], "[N, 16, 48]");

@@ -153,10 +153,10 @@ TEST(TextModel, StationsCountEveryParameter) {
   for (const char* name : {"text_llama2", "text_base", "text_granite"}) {
     const auto frontend = load_frontend(tiny(name));
     const Checkpoint checkpoint = frontend->files().checkpoint();
-    const std::vector<StationSize> rows = inspect(*frontend, checkpoint);
+    const std::vector<ModuleSize> rows = inspect(*frontend, checkpoint);
     ASSERT_EQ(rows.size(), 3U) << name;
     int64_t parameters = 0;
-    for (const StationSize& row : rows) parameters += row.parameters;
+    for (const ModuleSize& row : rows) parameters += row.parameters;
     int64_t expected = 0;
     for (const auto& [tensor, view] : checkpoint.tensors()) expected += view.count();
     EXPECT_EQ(parameters, expected) << name;

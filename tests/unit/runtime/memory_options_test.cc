@@ -45,7 +45,7 @@ TEST(MemoryOptions, EveryWeightIsOfThePicturesOrOfTheText) {
     const Checkpoint checkpoint = Checkpoint::open_directory(directory);
     for (const auto& [tensor, view] : checkpoint.tensors()) {
       std::set<Stage> stages;
-      for (const StationShape& station : frontend->stations())
+      for (const ModuleShape& station : frontend->modules())
         for (const std::string& prefix : station.prefixes)
           if (tensor.starts_with(prefix)) stages.insert(station.stage);
       EXPECT_EQ(stages.size(), 1U) << name << " " << tensor;

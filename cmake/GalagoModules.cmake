@@ -1,4 +1,4 @@
-# galago_station(NAME [UNHARDENED] [LINK targets...]): the static library galago_NAME from src/NAME, all its .cc files.
+# galago_module(NAME [UNHARDENED] [LINK targets...]): the static library galago_NAME from src/NAME, all its .cc files.
 # Warnings: what both compilers have, then what each alone does well.
 set(GALAGO_WARNINGS -Wall -Wextra -Wpedantic -Wextra-semi -Wnon-virtual-dtor -Woverloaded-virtual
                     -Wno-missing-field-initializers)
@@ -59,7 +59,7 @@ if(GALAGO_BUILD_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)  # counts edges and compared numbers, for whoever links libFuzzer
 endif()
 
-function(galago_station name)
+function(galago_module name)
   cmake_parse_arguments(ARG "UNHARDENED" "" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
   if(NOT sources)
@@ -75,8 +75,8 @@ function(galago_station name)
     if(TARGET ${library})
       target_link_libraries(galago_${name} PUBLIC ${library})
     elseif(NOT library MATCHES "^galago_")
-      message(FATAL_ERROR "station ${name}: no target ${library}")
+      message(FATAL_ERROR "module ${name}: no target ${library}")
     endif()
   endforeach()
-  set_property(GLOBAL APPEND PROPERTY GALAGO_STATIONS ${name})
+  set_property(GLOBAL APPEND PROPERTY GALAGO_MODULES ${name})
 endfunction()
