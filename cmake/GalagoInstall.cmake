@@ -32,6 +32,13 @@ install(FILES ${PROJECT_BINARY_DIR}/galago.pc DESTINATION ${CMAKE_INSTALL_LIBDIR
 if(TARGET galago_cli)
   install(TARGETS galago_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
   install(FILES ${PROJECT_BINARY_DIR}/galago.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+  set(completions ${PROJECT_BINARY_DIR}/completions)
+  install(FILES ${completions}/galago.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME galago
+          COMPONENT program)
+  install(FILES ${completions}/galago.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _galago
+          COMPONENT program)
+  install(FILES ${completions}/galago.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+          COMPONENT program)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/galago/models COMPONENT program)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md

@@ -43,7 +43,7 @@ THIRD_PARTY = {
     r"xgrammar/|dlpack/": {"structured"},
     r"openssl/": {"core"},
     r"hwy/|omp\.h|immintrin\.h": {"kernels"},
-    r"CLI/|gtest/|gmock/|benchmark/": set(),
+    r"CLI/|histedit\.h|gtest/|gmock/|benchmark/": set(),
 }
 
 # Any other C header is the system's: in these rooms and files alone, which another system replaces.

@@ -8,6 +8,7 @@
 #include "console.h"
 #include "io/process_memory.h"
 #include "terminal.h"
+#include "wording.h"
 
 namespace galago::cli {
 namespace {
@@ -184,6 +185,17 @@ std::string stats_text(const Answer& answer, const Asked& asked) {
                   " tokens/s"},
              {"peak memory", fixed(static_cast<double>(peak_memory()) / 1e6) + " MB"}});
   return text;
+}
+
+void say_cut(const Answer& answer, const GenerateOptions& options, const Model& model) {
+  if (answer.finish_reason != FinishReason::length) return;
+  const int64_t asked = options.max_new_tokens.value_or(model.answer_defaults().max_new_tokens);
+  const int64_t got = answer.usage.completion_tokens;
+  if (got < asked)
+    notice("the answer was cut after " + counted(got, "token") + ", at the end of the model's context");
+  else
+    notice("the answer was cut after " + counted(got, "token") + ": -n " + std::to_string(2 * got) +
+           " allows more, -n -1 all that the context holds");
 }
 
 }  // namespace galago::cli

@@ -23,6 +23,8 @@ struct Asked {
 nlohmann::ordered_json answer_json(const Answer& answer, const Asked& asked);
 /// How likely the tokens of answer and prompt were, a line for each: Answer::tokens, prompt_tokens.
 std::string logprobs_text(const Answer& answer);
+/// On standard error: that a limit cut the answer, which looks like one that ended.
+void say_cut(const Answer& answer, const GenerateOptions& options, const Model& model);
 /// What --stats prints: pictures, cache, seed, the time of every stage.
 std::string stats_text(const Answer& answer, const Asked& asked);
 

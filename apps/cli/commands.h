@@ -11,6 +11,7 @@ namespace galago::cli {
 using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& action);
+void add_chat(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_trace(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
@@ -19,5 +20,6 @@ void add_embed(CLI::App& app, Action& action);
 void add_classify(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
 
 }  // namespace galago::cli

@@ -12,17 +12,18 @@
 
 #include "core/cancelled.h"
 #include "core/limits.h"
-#include "image/resize.h"
 #include "terminal.h"
 
 namespace galago::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupt_seen = 0;
+volatile std::sig_atomic_t end_seen = 0;
 volatile std::sig_atomic_t ends_at_once = 0;
 
-void on_interrupt(int) {
+void on_interrupt(int signal) {
   if (ends_at_once != 0) _exit(kInterruptedExit);
+  if (signal == SIGTERM) end_seen = 1;
   interrupt_seen = 1;
 }
 
@@ -78,6 +79,12 @@ void catch_interrupt() {
 }
 
 bool interrupted() { return interrupt_seen != 0; }
+bool told_to_end() { return end_seen != 0; }
+
+void forget_interrupt() {
+  interrupt_seen = 0;
+  catch_interrupt();
+}
 
 EndsAtOnce::EndsAtOnce() {
   ends_at_once = 1;
@@ -125,30 +132,6 @@ void StatusLine::show(const std::string& text) {
 void StatusLine::clear() {
   if (shown_) to_terminal("\r\033[K");
   shown_ = false;
-}
-
-std::string render_image(const Image& image, int columns) {
-  const RgbImage full{.width = image.width(),
-                      .height = image.height(),
-                      .pixels = {image.pixels().begin(), image.pixels().end()}};
-  const int64_t width = std::min<int64_t>(columns, std::max<int64_t>(1, image.width()));
-  const int64_t height = std::clamp<int64_t>(width * image.height() / image.width(), 2, 2 * columns) / 2 * 2;
-  const RgbImage small =
-      resize(full, {width, height}, Resample::bicubic, Resizer::pillow13, *kernels::cpu_device(1));
-  std::string text;
-  const auto colour = [&](const char* kind, const uint8_t* p) {
-    text += std::string("\033[") + kind + ";2;" + std::to_string(p[0]) + ";" + std::to_string(p[1]) + ";" +
-            std::to_string(p[2]) + "m";
-  };
-  for (int64_t y = 0; y + 1 < height; y += 2) {
-    for (int64_t x = 0; x < width; ++x) {
-      colour("38", small.row(y) + x * 3);
-      colour("48", small.row(y + 1) + x * 3);
-      text += "\u2580";  // upper half block: foreground above, background below
-    }
-    text += "\033[0m\n";
-  }
-  return text;
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

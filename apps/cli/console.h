@@ -27,6 +27,10 @@ int report(const Error& error, bool json);
 /// From here on Ctrl-C asks for a clean stop; a second one ends the process at once.
 void catch_interrupt();
 bool interrupted();
+/// Whether SIGTERM was among what interrupted.
+bool told_to_end();
+/// Ctrl-C was answered: the next one asks for a clean stop again.
+void forget_interrupt();
 /// Exit code after Ctrl-C, as shells expect it.
 inline constexpr int kInterruptedExit = 130;
 
@@ -67,9 +71,6 @@ class StatusLine {
   bool on_;
   bool shown_ = false;
 };
-
-/// The picture in the terminal as coloured half blocks, at most `columns` wide.
-std::string render_image(const Image& image, int columns);
 
 /// A text table: columns padded to their widest cell.
 std::string table(const std::vector<std::vector<std::string>>& rows);

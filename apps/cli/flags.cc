@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <random>
+#include <string_view>
 
 #include "core/limits.h"
 #include "core/words.h"
@@ -28,11 +29,14 @@ std::optional<Number> whole_number(const std::string& text) {
 template <class Dtype, class Parse>
 CLI::Option* add_dtype(CLI::App& command, const std::string& flag, Dtype& dtype, Parse parse,
                        const std::string& help) {
+  std::string all;
+  for (int i = 0; to_string(static_cast<Dtype>(i)) != std::string_view("unknown"); ++i)
+    all += (i > 0 ? "," : "") + std::string(to_string(static_cast<Dtype>(i)));
   const CLI::callback_t take = [&dtype, parse](const CLI::results_t& words) {
     dtype = parse(words.back());
     return true;
   };
-  return command.add_option(flag, take, help)->type_name("TYPE")->default_str(to_string(dtype));
+  return command.add_option(flag, take, help)->type_name("TYPE:{" + all + "}")->default_str(to_string(dtype));
 }
 
 [[noreturn]] void refuse(const char* flag, const std::string& got, const std::string& expected) {

@@ -24,6 +24,12 @@ constexpr Habit kHabits[] = {
     {"-m --model --model-path --input", "", kQuantize, "quantize"},
     {"-o --output --output-file --out --save --output-dir", "--vision-tower", "", "export"},
     {"-p --prompt", "--text", "--text TEXT gives a text, each time it is given", "embed"},
+    {"-cnv --conversation -if --interactive-first --interactive -ml --multiline-input", "",
+     "galago chat is a conversation: leave it out", "chat"},
+    {"-p --prompt --question -f --file", "",
+     "questions are typed, or piped: echo TEXT | galago chat; galago run answers one question", "chat"},
+    {"--color --colors", "--no-color", "pictures are drawn in colour unless --no-color is given", "chat"},
+    {"--load --resume", "--messages", "", "chat"},
     {"--candidate-labels --candidates --classes", "--labels", "", "classify"},
     // The answer.
     {"--n-predict --predict --max-tokens --num-predict --max-completion-tokens --new-tokens --max-new-token "
@@ -172,8 +178,8 @@ constexpr Habit kHabits[] = {
 };
 
 constexpr CommandHabit kCommands[] = {
-    {"ask generate infer predict answer describe caption complete completion chat cli mtmd llava main query",
-     "run"},
+    {"talk converse conversation interactive repl", "chat"},
+    {"ask generate infer predict answer describe caption complete cli mtmd llava main query", "run"},
     {"info show config shapes plan memory", "inspect"},
     {"benchmark benchmarks speed perf", "bench"},
     {"quantise quantization quant", "quantize"},

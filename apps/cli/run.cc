@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "answer_text.h"
+#include "block_art.h"
 #include "commands.h"
 #include "console.h"
 #include "conversation.h"
 #include "core/limits.h"
-#include "galago/ffmpeg.h"
 #include "io/files.h"
 #include "model_path.h"
 #include "pictures.h"
@@ -25,7 +25,7 @@ namespace {
 void show_picture(const std::string& word, const Image& image) {
   const std::string line = shown_picture(word) + ": " + std::to_string(image.width()) + "x" +
                            std::to_string(image.height()) + "\n";
-  if (isatty(STDOUT_FILENO)) print_raw(render_image(image, 56));
+  print_raw(render_image(image, 56, colours_of(STDOUT_FILENO)));
   print(line);
 }
 
@@ -71,15 +71,6 @@ void open_pictures(RunFlags& flags, StatusLine& status) {
   }
 }
 
-// Files that only ffmpeg reads are given to it: whoever names one here asks for that.
-Video video_of(const std::string& path, std::optional<double> fps) {
-  if (!Video::needs_ffmpeg(path)) return Video::open(path, fps);
-  FfmpegOptions options;
-  options.fps = fps;
-  options.keep_going = ffmpeg_watch(path);
-  return Video::open_with_ffmpeg(path, options);
-}
-
 Asked asked_of(const RunFlags& flags) {
   Asked asked{.images = {},
               .videos = flags.videos,
@@ -87,18 +78,6 @@ Asked asked_of(const RunFlags& flags) {
               .sampled = flags.request.options.temperature > 0};
   for (const std::string& word : flags.images) asked.images.push_back(shown_picture(word));
   return asked;
-}
-
-// An answer that was cut looks like one that ended.
-void say_cut(const Answer& answer, const GenerateOptions& options, const Model& model) {
-  if (answer.finish_reason != FinishReason::length) return;
-  const int64_t asked = options.max_new_tokens.value_or(model.answer_defaults().max_new_tokens);
-  const int64_t got = answer.usage.completion_tokens;
-  if (got < asked)
-    notice("the answer was cut after " + counted(got, "token") + ", at the end of the model's context");
-  else
-    notice("the answer was cut after " + counted(got, "token") + ": -n " + std::to_string(2 * got) +
-           " allows more, -n -1 all that the context holds");
 }
 
 // One that failed, where its answer would stand; the exit code.
@@ -237,7 +216,7 @@ void read_messages(RunFlags& flags) {
                             .video =
                                 [&](const std::string& word) {
                                   flags.videos.push_back(word);
-                                  return video_of(video_path(word).string(), flags.fps);
+                                  return video_of(word, flags.fps);
                                 }};
   read_conversation(text, piped ? "standard input" : flags.messages, open, flags.request);
   if (flags.fps && flags.videos.empty())
@@ -274,7 +253,7 @@ int run(RunFlags& flags) {
   catch_interrupt();
   for (const std::string& word : flags.videos) {
     status.show("reading " + shortened(word, 60));
-    flags.request.videos.push_back(video_of(video_path(word).string(), flags.fps));
+    flags.request.videos.push_back(video_of(word, flags.fps));
   }
   if (!flags.messages.empty()) read_messages(flags);
   flags.load.low_memory = !several;                       // one question, then the process ends

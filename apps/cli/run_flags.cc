@@ -46,19 +46,8 @@ void add_question(CLI::App& command, RunFlags& flags) {
                 "Continue the text of -p as it stands: no chat template is written around it")
       ->group(group)
       ->excludes(system);
-  add_chat_template(command, flags.load.chat_template, std::string(kChatTemplateHelp) + " (not of videos)")
-      ->group(group);
-  command
-      .add_flag("--parse-special", flags.request.parse_special,
-                "Treat special tokens in the question as control tokens instead of text")
-      ->group(group);
-  auto* no_split =
-      command.add_flag("--no-split", flags.no_split, "Encode each picture as one tile: faster, coarser")
-          ->group(group);
-  command
-      .add_flag("--split", flags.split, "Cut pictures into tiles even if the model's settings say otherwise")
-      ->group(group)
-      ->excludes(no_split);
+  add_question_reading(command, flags.load, flags.request, group);
+  add_splitting(command, flags.no_split, flags.split, group);
 }
 
 void add_cache(CLI::App& command, ImageCacheOptions& cache) {
@@ -93,6 +82,39 @@ void add_output(CLI::App& command, RunFlags& flags) {
 
 }  // namespace
 
+void add_question_reading(CLI::App& command, LoadOptions& load, Request& request, const std::string& group) {
+  add_chat_template(command, load.chat_template, std::string(kChatTemplateHelp) + " (not of videos)")
+      ->group(group);
+  command
+      .add_flag("--parse-special", request.parse_special,
+                "Treat special tokens in the question as control tokens instead of text")
+      ->group(group);
+}
+
+void add_splitting(CLI::App& command, bool& no_split, bool& split, const std::string& group) {
+  auto* one_tile =
+      command.add_flag("--no-split", no_split, "Encode each picture as one tile: faster, coarser")
+          ->group(group);
+  command.add_flag("--split", split, "Cut pictures into tiles even if the model's settings say otherwise")
+      ->group(group)
+      ->excludes(one_tile);
+}
+
+void add_loading(CLI::App& command, LoadOptions& load, GenerateOptions& options) {
+  add_numbers(command, load);
+  add_strict(command, load);
+  add_model_files(command, load);
+  command
+      .add_option("--prefill-chunk", options.prefill_chunk,
+                  "Prompt tokens that go through the decoder at once; 0: 512")
+      ->group(kSpeedGroup)
+      ->capture_default_str();
+  add_kv_cache_dtype(command, load.kv_cache_dtype,
+                     "What is kept of each position: f32, or f16 in half the memory")
+      ->group(kSpeedGroup);
+  add_cache(command, load.image_cache);
+}
+
 void add_run_flags(CLI::App& command, RunFlags& flags) {
   add_model(command, flags.model);
   add_question(command, flags);
@@ -103,18 +125,7 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
       ->group("Answer")
       ->check(CLI::Range(int64_t{1}, kMostAnswers));
   add_output(command, flags);
-  add_numbers(command, flags.load);
-  add_strict(command, flags.load);
-  add_model_files(command, flags.load);
-  command
-      .add_option("--prefill-chunk", flags.request.options.prefill_chunk,
-                  "Prompt tokens that go through the decoder at once; 0: 512")
-      ->group(kSpeedGroup)
-      ->capture_default_str();
-  add_kv_cache_dtype(command, flags.load.kv_cache_dtype,
-                     "What is kept of each position: f32, or f16 in half the memory")
-      ->group(kSpeedGroup);
-  add_cache(command, flags.load.image_cache);
+  add_loading(command, flags.load, flags.request.options);
   command.footer(
       "Examples:\n"
       "  galago run photo.jpg \"What is in the picture?\"\n"

@@ -31,6 +31,12 @@ struct RunFlags {
   bool show_image = false;
 };
 
+/// --chat-template and --parse-special.
+void add_question_reading(CLI::App& command, LoadOptions& load, Request& request, const std::string& group);
+/// --no-split and --split.
+void add_splitting(CLI::App& command, bool& no_split, bool& split, const std::string& group);
+/// How the model is loaded and computes, and the image cache.
+void add_loading(CLI::App& command, LoadOptions& load, GenerateOptions& options);
 /// Adds them, in groups, with the examples.
 void add_run_flags(CLI::App& command, RunFlags& flags);
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "console.h"
+#include "galago/ffmpeg.h"
 #include "pictures.h"
 #include "wording.h"
 
@@ -30,6 +31,15 @@ std::filesystem::path video_path(const std::string& word) {
                                    .expected = "a file: galago downloads nothing",
                                    .hint = "a video is read from a file: curl -L -o clip.mp4 URL"});
   return local_file(word);
+}
+
+Video video_of(const std::string& word, std::optional<double> fps) {
+  const std::string path = video_path(word).string();
+  if (!Video::needs_ffmpeg(path)) return Video::open(path, fps);
+  FfmpegOptions options;
+  options.fps = fps;
+  options.keep_going = ffmpeg_watch(path);
+  return Video::open_with_ffmpeg(path, options);
 }
 
 void check_fps(const std::vector<std::string>& videos, std::optional<double> fps) {

@@ -8,11 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "galago/galago.h"
+
 namespace galago::cli {
 
 /// The file or folder that a word names. Error{usage} for standard input and addresses on the web, and the
 /// errors of local_file.
 std::filesystem::path video_path(const std::string& word);
+
+/// The video. Files that only ffmpeg reads are given to it: whoever names one on the command line asks for
+/// that.
+Video video_of(const std::string& word, std::optional<double> fps);
 
 /// Error{usage} for a folder of pictures without --fps, and for --fps without a video.
 void check_fps(const std::vector<std::string>& videos, std::optional<double> fps);

@@ -111,7 +111,7 @@ TEST(Arguments, MistakesAreNamedWithWhatWasMeant) {
       {{"rum"}, "unknown command \"rum\" (did you mean galago run?)"},
       {{"\x1b[2J"}, "unknown command \"\\u001b[2J\""},
       {{"quantise"}, "did you mean galago quantize?"},
-      {{"dance"}, "the commands are run, inspect"},
+      {{"dance"}, "the commands are run, chat, inspect"},
       {{"photo.jpg", "What?"}, "galago run photo.jpg"},
       {{"-m", "DIR", "run"}, "the command comes first: galago run -m"},
       {{"-hf", "x"}, "hf download"},

@@ -12,7 +12,8 @@ include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 foreach(file IN ITEMS bin/galago share/man/man1/galago.1 include/galago/galago.h share/galago/models/demo/config.json
-        share/doc/galago/README.md share/doc/galago/docs/cli.md)
+        share/bash-completion/completions/galago share/zsh/site-functions/_galago
+        share/fish/vendor_completions.d/galago.fish share/doc/galago/README.md share/doc/galago/docs/cli.md)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "not installed: ${file}")
   endif()

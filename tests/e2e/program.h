@@ -95,8 +95,8 @@ inline int wait_for(pid_t child, int seconds) {
 
 /// One thread unless a test names its own number: the models are small and tests share their machine.
 inline Finished galago(std::vector<std::string> arguments, const Surroundings& around = {}) {
-  const bool computes =
-      !arguments.empty() && (arguments[0] == "run" || arguments[0] == "trace" || arguments[0] == "verify");
+  const bool computes = !arguments.empty() && (arguments[0] == "run" || arguments[0] == "chat" ||
+                                               arguments[0] == "trace" || arguments[0] == "verify");
   if (computes && std::find(arguments.begin(), arguments.end(), "-t") == arguments.end())
     arguments.insert(arguments.begin() + 1, {"-t", "1"});
   const TempDir streams;

@@ -34,6 +34,9 @@ Shown on_terminal(std::vector<std::string> arguments) {
     tcgetattr(STDOUT_FILENO, &plain);
     cfmakeraw(&plain);  // line ends as they are written
     tcsetattr(STDOUT_FILENO, TCSANOW, &plain);
+    setenv("TERM", "xterm", 1);
+    setenv("COLORTERM", "truecolor", 1);
+    unsetenv("NO_COLOR");
     arguments.insert(arguments.begin(), GALAGO_PROGRAM);
     std::vector<char*> argv;
     for (std::string& word : arguments) argv.push_back(word.data());
