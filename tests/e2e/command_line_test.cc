@@ -238,11 +238,30 @@ TEST(CommandLine, DocTagsAreKept) {
   std::string tags = facts["generated_text_with_special"];
   tags.resize(tags.size() - std::string("<|end_of_text|>").size());
   ASSERT_THAT(tags, HasSubstr("<nl></otsl>"));
-  EXPECT_EQ(galago(golden_run("docling")).out, tags + "\n");
-  EXPECT_EQ(galago(golden_run("docling") + Words{"--skip-special"}).out,
+  // The tiny model writes tags as they come.
+  const Words as_they_come = golden_run("docling") + Words{"--no-legal-doctags"};
+  EXPECT_EQ(galago(as_they_come).out, tags + "\n");
+  EXPECT_EQ(galago(as_they_come + Words{"--skip-special"}).out,
             facts["generated_text"].get<std::string>() + "\n");
   const Json plan = galago({"inspect", "-m", tiny("docling"), "--json"}).json();
   EXPECT_GT(plan["memory"]["max_new_tokens"], 256) << "a page of text";
+}
+
+TEST(CommandLine, DocTagsAreLegal) {
+  EXPECT_THAT(galago(golden_run("docling")).out, testing::Not(HasSubstr("</otsl>"))) << "none is open";
+  // A page that the prompt begins.
+  const Words page = {"run", "-m",  tiny("docling"), "-p", "<doctag>", "--raw", "--parse-special",
+                      "-n",  "200", "--json"};
+  const Json on = galago(page).json();
+  EXPECT_EQ(on["finish_reason"], "stop");
+  EXPECT_TRUE(std::string(on["text"]).ends_with("</doctag>")) << on["text"];
+  ASSERT_GT(on["elements"].size(), 0U);
+  const Json& first = on["elements"][0];
+  EXPECT_TRUE(std::string(on["text"]).starts_with("<" + std::string(first["name"]) + ">"));
+  EXPECT_LT(first["confidence"]["min_logprob"], first["confidence"]["mean_logprob"]);
+  EXPECT_GT(on["confidence"]["tokens"], first["confidence"]["tokens"]);
+  const Json off = galago(page + Words{"--no-legal-doctags"}).json();
+  EXPECT_NE(off["token_ids"], on["token_ids"]);
 }
 
 TEST(CommandLine, SpecialTokensAreShownOrNot) {

@@ -128,7 +128,8 @@ TEST(VideoRun, BadVideosHaveTheirExitCodes) {
 }
 
 TEST(KeepSpecial, ShowsDocTags) {
-  const std::vector<std::string> question = golden_run("docling");
+  std::vector<std::string> question = golden_run("docling");
+  question.push_back("--no-legal-doctags");
   const Json facts = golden("docling");
   const std::string tags = facts["generated_text_with_special"];
   ASSERT_THAT(tags, HasSubstr("<nl></otsl>"));
