@@ -217,6 +217,8 @@ class Writer {
     std::vector<const SchemaNode::Property*> written;
     for (const auto& property : node.properties)
       if (possible(property.node)) written.push_back(&property);
+    expect_at_most(std::count_if(written.begin(), written.end(), [](const auto* p) { return !p->required; }),
+                   grammar_limits::kOptional, "schema", "properties of an object that may be left out");
     std::string after = "\"\"";
     std::string first = node.least == 0 ? "\"\"" : "";
     if (node.rest >= 0 && possible(node.rest)) {

@@ -117,60 +117,78 @@ struct SchemaCase {
   std::vector<std::string> wrong;
 };
 
-TEST_P(StructuredAnswers, Schemas) {
-  const std::vector<SchemaCase> cases = {
-      {R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {}}, "required": ["a"]})",
-       {R"({"a": 1})", R"({"a": -20, "b": [null, true]})"},
-       {"{}", R"({"b": 1, "a": 1})", R"({"a": 1.5})", R"({"a": 1, "c": 1})", R"({"a":1})", R"({"a": 1}})"}},
-      {R"({"properties": {"ab": {"type": "null"}}, "additionalProperties": {"type": "boolean"}})",
-       {"{}", R"({"ab": null})", R"({"a": true})", R"({"abc": true, "": false})",
-        R"({"ab": null, "x": true})"},
-       {R"({"ab": true})", R"({"x": null})", R"({"x": true, "ab": true})"}},
-      {R"({"type": "integer", "minimum": -12, "exclusiveMaximum": 105})",
-       {"-12", "-9", "0", "99", "100", "104"},
-       {"-13", "105", "-0", "007", "1.0", "1000"}},
-      {R"({"type": "number", "minimum": 0.5, "maximum": 12.25})",
-       {"0.5", "0.75", "1", "12.25", "12.2", "12", "9.999"},
-       {"0.4", "0", "12.3", "12.26", "12.251", "13", "-1"}},
-      {R"({"type": "number", "exclusiveMinimum": -1.5, "exclusiveMaximum": 0})",
-       {"-1", "-1.4", "-1.49", "-0.1"},
-       {"-1.5", "0", "-2", "1"}},
-      {R"({"type": "string", "minLength": 2, "maxLength": 3})",
-       {R"("ab")", R"("éé🙂")"},
-       {R"("a")", R"("abcd")", "2"}},
-      {R"({"type": "string", "pattern": "b\"?c"})",
-       {R"("bc")", R"("abcd")", R"("b\"c")"},
-       {R"("b")", R"("b"c")"}},
-      {R"({"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 2})",
-       {"[true]", "[true, false]"},
-       {"[]", "[true, true, true]", "[1]", "[true,true]"}},
-      {R"({"prefixItems": [{"const": 1}, {"type": "string"}], "items": false})",
-       {R"([1, "x"])"},
-       {"[]", "[1]", R"([1, "x", 2])"}},
-      {R"({"enum": ["a", 1, null, {"k": [1, "é\n"]}, 1]})",
-       {R"("a")", "1", "null", R"({"k": [1, "é\n"]})"},
-       {"2", "\"b\""}},
-      {R"({"type": ["string", "null"], "maxLength": 1})", {"null", R"("x")", R"("")"}, {"1", R"("xy")"}},
-      {R"({"allOf": [{"properties": {"a": {"minimum": 3}}, "type": "object"}, {"properties": {"a": {"type": "integer", "maximum": 5}}, "required": ["a"]}]})",
-       {R"({"a": 3})", R"({"a": 5})"},
-       {R"({"a": 2})", R"({"a": 6})", "{}"}},
-      {R"({"oneOf": [{"type": "object", "properties": {"t": {"const": "a"}, "x": {"type": "null"}}, "required": ["t", "x"]},
+const std::vector<SchemaCase> kSchemas = {
+    {R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {}}, "required": ["a"]})",
+     {R"({"a": 1})", R"({"a": -20, "b": [null, true]})"},
+     {"{}", R"({"b": 1, "a": 1})", R"({"a": 1.5})", R"({"a": 1, "c": 1})", R"({"a":1})", R"({"a": 1}})"}},
+    {R"({"properties": {"ab": {"type": "null"}}, "additionalProperties": {"type": "boolean"}})",
+     {"{}", R"({"ab": null})", R"({"a": true})", R"({"abc": true, "": false})", R"({"ab": null, "x": true})"},
+     {R"({"ab": true})", R"({"x": null})", R"({"x": true, "ab": true})"}},
+    {R"({"type": "integer", "minimum": -12, "exclusiveMaximum": 105})",
+     {"-12", "-9", "0", "99", "100", "104"},
+     {"-13", "105", "-0", "007", "1.0", "1000"}},
+    {R"({"type": "number", "minimum": 0.5, "maximum": 12.25})",
+     {"0.5", "0.75", "1", "12.25", "12.2", "12", "9.999"},
+     {"0.4", "0", "12.3", "12.26", "12.251", "13", "-1"}},
+    {R"({"type": "number", "exclusiveMinimum": -1.5, "exclusiveMaximum": 0})",
+     {"-1", "-1.4", "-1.49", "-0.1"},
+     {"-1.5", "0", "-2", "1"}},
+    {R"({"type": "string", "minLength": 2, "maxLength": 3})",
+     {R"("ab")", R"("éé🙂")"},
+     {R"("a")", R"("abcd")", "2"}},
+    {R"({"type": "string", "pattern": "b\"?c"})",
+     {R"("bc")", R"("abcd")", R"("b\"c")"},
+     {R"("b")", R"("b"c")"}},
+    {R"({"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 2})",
+     {"[true]", "[true, false]"},
+     {"[]", "[true, true, true]", "[1]", "[true,true]"}},
+    {R"({"prefixItems": [{"const": 1}, {"type": "string"}], "items": false})",
+     {R"([1, "x"])"},
+     {"[]", "[1]", R"([1, "x", 2])"}},
+    {R"({"enum": ["a", 1, null, {"k": [1, "é\n"]}, 1]})",
+     {R"("a")", "1", "null", R"({"k": [1, "é\n"]})"},
+     {"2", "\"b\""}},
+    {R"({"type": ["string", "null"], "maxLength": 1})", {"null", R"("x")", R"("")"}, {"1", R"("xy")"}},
+    {R"({"allOf": [{"properties": {"a": {"minimum": 3}}, "type": "object"}, {"properties": {"a": {"type": "integer", "maximum": 5}}, "required": ["a"]}]})",
+     {R"({"a": 3})", R"({"a": 5})"},
+     {R"({"a": 2})", R"({"a": 6})", "{}"}},
+    {R"({"oneOf": [{"type": "object", "properties": {"t": {"const": "a"}, "x": {"type": "null"}}, "required": ["t", "x"]},
                      {"type": "object", "properties": {"t": {"const": "b"}}, "required": ["t"]}]})",
-       {R"({"t": "a", "x": null})", R"({"t": "b"})"},
-       {R"({"t": "a"})", R"({"t": "c"})"}},
-      {R"({"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}})",
-       {"[]", "[[], [[]]]"},
-       {"[1]", "[[]"}},
-      {R"({"type": "string", "format": "date"})", {R"("2024-02-28")"}, {R"("2024-02-31")", R"("2024-2-3")"}},
-      {R"({"type": "object", "minProperties": 1, "properties": {"a": {"type": "null"}, "b": {"type": "null"}}})",
-       {R"({"a": null})", R"({"b": null})", R"({"a": null, "b": null})"},
-       {"{}"}}};
-  for (const SchemaCase& c : cases) {
+     {R"({"t": "a", "x": null})", R"({"t": "b"})"},
+     {R"({"t": "a"})", R"({"t": "c"})"}},
+    {R"({"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}})",
+     {"[]", "[[], [[]]]"},
+     {"[1]", "[[]"}},
+    {R"({"type": "string", "format": "date"})", {R"("2024-02-28")"}, {R"("2024-02-31")", R"("2024-2-3")"}},
+    {R"({"type": "object", "minProperties": 1, "properties": {"a": {"type": "null"}, "b": {"type": "null"}}})",
+     {R"({"a": null})", R"({"b": null})", R"({"a": null, "b": null})"},
+     {"{}"}}};
+
+TEST_P(StructuredAnswers, Schemas) {
+  for (const SchemaCase& c : kSchemas) {
     for (const auto& text : c.right)
       EXPECT_TRUE(grammars_.accepts(schema(c.schema), text)) << c.schema << "\n" << text;
     for (const auto& text : c.wrong)
       EXPECT_FALSE(grammars_.accepts(schema(c.schema), text)) << c.schema << "\n" << text;
   }
+}
+
+/// A model that picks any allowed token: what it wrote is JSON, and in the tokenizer's own tokens allowed
+/// again.
+TEST_P(StructuredAnswers, RandomAnswersAreAnswers) {
+  std::mt19937 random(4);
+  int ended = 0;
+  for (const SchemaCase& c : kSchemas) {
+    SCOPED_TRACE(c.schema);
+    for (int i = 0; i < 10; ++i) {
+      const auto text = grammars_.answer(schema(c.schema), random, 300);
+      if (!text) continue;
+      ++ended;
+      EXPECT_TRUE(grammars_.accepts(schema(c.schema), *text)) << *text;
+      EXPECT_NO_THROW(parse_json(*text, "answer", {.refuse_duplicate_keys = false})) << *text;
+    }
+  }
+  EXPECT_GT(ended, static_cast<int>(kSchemas.size()) * 8);
 }
 
 TEST_P(StructuredAnswers, JumpForwardWritesTheKeys) {
