@@ -217,7 +217,11 @@ std::string manual_page(const CLI::App& app, const std::string& version) {
   text +=
       ".PP\n.B galago verify\nends with 1 when a station does not hold.\n.SH ENVIRONMENT\n.TP\n"
       ".BR HF_HUB_CACHE \", \" HF_HOME \", \" XDG_CACHE_HOME\nwhere the Hugging Face cache is, in which\n"
-      ".B \\-m\n.I ORG/NAME\nis looked up (~/.cache/huggingface/hub).\n.SH FILES\n.TP\n"
+      ".B \\-m\n.I ORG/NAME\nis looked up (~/.cache/huggingface/hub).\n.TP\n.B NO_COLOR\nif it is not empty, "
+      "no pictures are drawn "
+      "in the terminal.\n.SH FILES\n.TP\n"
+      "~/.local/state/galago/history\nwhat was typed in\n.B galago chat\n(in XDG_STATE_HOME if that is "
+      "set)\n.TP\n"
       "\\&../share/galago/models/demo\nthe demo model, from where the program lies\n.TP\n"
       "\\&../share/doc/galago\nthe documentation\n.SH SEE ALSO\n.BR ffmpeg (1),\n.BR ffprobe (1),\n"
       ".I ../share/doc/galago/docs/cli.md\n";

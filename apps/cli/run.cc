@@ -101,9 +101,7 @@ void say_beside(const Answer& answer, const RunFlags& flags, const Asked& asked)
 
 // Several answers to one question, one after the other.
 int run_n(const RunFlags& flags, const Model& model, StatusLine& status) {
-  std::vector<Request> requests(static_cast<size_t>(flags.answers), flags.request);
-  for (size_t i = 0; i < requests.size(); ++i) requests[i].options.seed += i;
-  const std::vector<Outcome> outcomes = model.ask_all(requests);
+  const std::vector<Outcome> outcomes = model.ask_n(flags.request, flags.answers);
   status.clear();
   auto list = nlohmann::ordered_json::array();
   bool cancelled = false;

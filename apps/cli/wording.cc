@@ -19,7 +19,7 @@ bool inside_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) ==
 
 /// A usage error of one of the library's options, by its flag.
 Error by_flag(const Error& error) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 27> kFlags = {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 29> kFlags = {
       {{"temperature", "--temp"},
        {"top_k", "--top-k"},
        {"top_p", "--top-p"},
@@ -36,6 +36,8 @@ Error by_flag(const Error& error) {
        {"bad_words_ids", "--bad-word"},
        {"suppress_tokens", "--suppress-token"},
        {"stop_token_ids", "--stop-token-id"},
+       {"ignore_eos", "--ignore-eos"},
+       {"prefix_cache_bytes", "--prefix-cache-size"},
        {"logprobs", "--logprobs"},
        {"prompt_logprobs", "--prompt-logprobs"},
        {"n", "--answers"},
