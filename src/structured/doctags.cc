@@ -105,7 +105,7 @@ DocBoxReader::Place DocTagsMachine::words() const {
 DocElements DocTagsMachine::openings() const {
   const Frame& frame = top();
   const DocRules& rules = doc_rules(frame.element);
-  if (frame.stopped || frame.ended || frames_.size() >= kMaxDepth) return {};
+  if (frame.stopped || frames_.size() >= kMaxDepth) return {};
   DocElements elements;
   if (frame.in_row()) {
     if (frame.grid->in_words()) elements = kInCells;

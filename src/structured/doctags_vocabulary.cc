@@ -167,7 +167,6 @@ void DocTagsVocabulary::keep_usable_elements() {
     const auto element = static_cast<DocElement>(i);
     if (!opening(element).empty() && !closing(element).empty()) elements_ = elements_ | DocElements{element};
   }
-  elements_.remove(DocElement::document_index);
   if (!has(DocCell::line) || (!has(DocCell::text) && !has(DocCell::empty)))
     elements_.remove(DocElement::otsl);
 }
