@@ -237,6 +237,7 @@ void Chat::answer_question() {
   session_.answer(answer.text, stopped);
   if (stopped) say("stopped; what was said stays, /undo takes it back");
   say_cut(answer, base_.options, model_);
+  std::cerr << logprobs_text(answer);
   last_ = std::move(answer);
   if (flags_.stats) show_stats();
 }

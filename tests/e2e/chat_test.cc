@@ -172,6 +172,13 @@ TEST(ChatPiped, WhatCannotBeIsToldAtOnce) {
   EXPECT_THAT(text.err, HasSubstr("it reads no pictures"));
 }
 
+TEST(ChatPiped, FlagsOfAnAnswerCount) {
+  const Finished done = piped("What?\nAnd?\n", {"--choices", "yes,no", "--logprobs", "2"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  for (const std::string& line : lines_of(done.out)) EXPECT_THAT(line, testing::AnyOf("yes", "no"));
+  EXPECT_THAT(done.err, HasSubstr("likeliest"));
+}
+
 TEST(ChatPiped, CtrlCEndsItWith130AfterWhatWasSaid) {
   const EndlessModel model;
   const TempDir streams;
@@ -180,7 +187,9 @@ TEST(ChatPiped, CtrlCEndsItWith130AfterWhatWasSaid) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   kill(child, SIGINT);
   EXPECT_EQ(wait_for(child, 60), 130);
-  EXPECT_NE(read_bytes(streams.file("out")), "");
+  const std::string said = read_bytes(streams.file("out"));
+  EXPECT_NE(said, "");
+  EXPECT_LT(said.size(), galago(chat({"-n", "1800"}, model.path()), {.input = "Tell me.\n"}).out.size());
 }
 
 TEST(ChatTyped, LinesAreEditedAndRemembered) {
