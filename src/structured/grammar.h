@@ -25,6 +25,8 @@ inline constexpr int64_t kOptional = 256;       ///< elements in a row that may 
 inline constexpr int64_t kPatternBytes = 4096;  ///< of a regular expression
 inline constexpr int64_t kSize =
     100'000;  ///< characters and classes of a grammar, each as often as it is repeated
+inline constexpr double kStepSeconds = 1;    ///< of a processor, for a mask or a token of an answer
+inline constexpr double kAnswerSeconds = 5;  ///< of a processor, for all of them
 }  // namespace grammar_limits
 
 /// Whether this build has xgrammar: without it, choices are the only form.

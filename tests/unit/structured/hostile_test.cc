@@ -249,5 +249,21 @@ TEST(HostileDefinitions, WalksThatBranchAreBounded) {
   }
 }
 
+/// The ways to read it double with each character: an error instead of a stall.
+TEST(HostileDefinitions, TooManyWaysToReadATextAreAnError) {
+  if (!has_grammars()) GTEST_SKIP() << "built without xgrammar";
+  Grammars grammars("smolvlm_tiles", "<end_of_utterance>");
+  const auto constraint = grammars.compiler.constrain(
+      format(Kind::grammar, "root ::= (b | c)* \"x\"\nb ::= \"q\"?\nc ::= [^0-9] b?"));
+  const int32_t q = grammars.content("q").front();
+  const Error error = error_of([&] {
+    for (int i = 0; i < 2000; ++i) {
+      if (!grammars.allows(*constraint, q)) return;
+      constraint->accept(q);
+    }
+  });
+  EXPECT_EQ(error.code(), ErrorCode::input_too_large) << error.what();
+}
+
 }  // namespace
 }  // namespace galago::test
