@@ -155,6 +155,7 @@ class GrammarReader {
     size_t end = at_ + 1;
     while (end < text_.size() && text_[end] != ']' && text_[end] != '\n') end += text_[end] == '\\' ? 2 : 1;
     if (end >= text_.size() || text_[end] != ']') fail(at_, "a class without its closing bracket");
+    if (end == at_ + 1) fail(at_, "a class of nothing");
     size_t after = end + 1;
     while (after < text_.size() && (text_[after] == ' ' || text_[after] == '\t')) ++after;
     if (text_.substr(after).starts_with("::=")) fail(at_, "an attribute of a rule", "name ::= ...");

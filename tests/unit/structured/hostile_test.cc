@@ -169,6 +169,7 @@ std::vector<Hostile> texts() {
           {"two rules without an end", grammar("root ::= \"a\" | b\nb ::= c \"x\"\nc ::= \"y\" b"), "rule"},
           {"a literal that stays open", grammar("root ::= \"a"), "line 1, column 10"},
           {"a class that stays open", grammar("root ::= [a"), "line 1, column 10"},
+          {"a class of nothing", grammar("root ::= []"), "column 10"},
           {"a group that stays open", grammar("root ::= (\"a\""), "line 1"},
           {"a group that was not opened", grammar("root ::= \"a\")"), "column 13"},
           {"an unknown sign", grammar("root ::= \"a\" ; \"b\""), "column 14"},
