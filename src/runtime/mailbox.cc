@@ -43,8 +43,9 @@ void Mailbox::report(const Progress& progress) {
 bool Mailbox::put(const StreamPiece& piece) {
   {
     const std::lock_guard lock(mutex_);
-    MailedPiece& mailed = pieces_.emplace_back(std::string(piece.text), piece.token_id);
+    MailedPiece mailed{.text = std::string(piece.text), .token_id = piece.token_id};
     if (piece.logprobs != nullptr) mailed.logprobs = *piece.logprobs;
+    pieces_.push_back(std::move(mailed));
     full_ |= std::ssize(pieces_) >= capacity_;
     changed_.notify_one();
   }

@@ -25,6 +25,8 @@ void check_numbers(std::span<const float> logits, size_t vocab_size) {
                  "the weights may be damaged or hold values too large for their type"});
 }
 
+bool is_open(float score) { return score > -std::numeric_limits<float>::infinity(); }
+
 void check_own(std::span<const float> scores) {
   if (std::ranges::any_of(scores, [](float x) { return std::isnan(x); }))
     throw Error(ErrorCode::usage, {"processors", "a score that is not a number", "numbers or -infinity", ""});
@@ -40,6 +42,7 @@ TokenRules with_prompt(TokenRules rules, std::span<const int32_t> prompt) {
 Sampler::Sampler(const GenerateOptions& options, int64_t vocab_size, TokenRules rules,
                  std::span<const int32_t> prompt)
     : options_((check_options(options), options)),
+      end_ids_(rules.end_ids),
       processors_(make_logits_processors(options, with_prompt(std::move(rules), prompt), vocab_size)),
       warpers_(options, vocab_size),
       ids_(prompt.begin(), prompt.end()),
@@ -72,13 +75,22 @@ void Sampler::process(std::span<const float> logits, std::span<const uint32_t> a
   std::ranges::copy(logits, scores_.begin());
   for (const auto& processor : processors_) processor->process(ids_, scores_);
   if (!options_.processors.empty()) check_own(scores_);
-  if (!allowed.empty()) forbid_others(allowed, scores_);
+  if (!allowed.empty()) keep_allowed(logits, allowed);
   const bool changed = !processors_.empty() || !allowed.empty();
-  const auto open = [](float score) { return score > -std::numeric_limits<float>::infinity(); };
-  if (changed && std::ranges::none_of(scores_, open) && std::ranges::any_of(logits, open))
+  if (changed && std::ranges::none_of(scores_, is_open) && std::ranges::any_of(logits, is_open))
     throw Error(ErrorCode::usage,
                 {"options", "every token is forbidden", "one that may come next",
                  "suppressed tokens, bad words, n-grams and the answer's format leave none together"});
+}
+
+// Where a form is whole the answer ends, also when it was to be longer.
+void Sampler::keep_allowed(std::span<const float> logits, std::span<const uint32_t> allowed) {
+  forbid_others(allowed, scores_);
+  if (std::ranges::any_of(scores_, is_open)) return;
+  for (const int32_t id : end_ids_)
+    if (const auto at = static_cast<size_t>(id);
+        id >= 0 && at < scores_.size() && (allowed[at / 32] >> (at % 32) & 1) != 0)
+      scores_[at] = logits[at];
 }
 
 // Inverse of the cumulative distribution, in the order of the ids.

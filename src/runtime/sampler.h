@@ -37,9 +37,11 @@ class Sampler {
 
  private:
   void process(std::span<const float> logits, std::span<const uint32_t> allowed);
+  void keep_allowed(std::span<const float> logits, std::span<const uint32_t> allowed);
   int32_t draw();
 
   const GenerateOptions options_;
+  const std::vector<int32_t> end_ids_;
   LogitsProcessors processors_;
   Warpers warpers_;
   std::vector<int32_t> ids_;           // of prompt and answer

@@ -194,7 +194,7 @@ class Pattern {
     const size_t start = at_;
     if (take("(")) {
       if (take("?")) {
-        if (!take(":") && !group_name()) fail(start, "(?" + std::string(text_.substr(at_, 1)), "a group");
+        if (!take(":") && !group_name()) fail(start, "(? and no : behind it", "a group");
       }
       std::string inner = alternatives(depth + 1);
       if (!take(")")) fail(start, "a group without its )");

@@ -246,8 +246,8 @@ TEST(ChatTyped, CtrlCStopsTheAnswerAlone) {
   Terminal terminal(chat({"-n", "1800"}, model.path()), home(folder));
   terminal.until(kReady);
   terminal.type("Tell me.\n");
-  terminal.until("\x1b[?2004l");
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  terminal.until("\x1b[?2004l");  // it answers, for a third of a second
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
   terminal.type("\x03");
   terminal.until("stopped");
   terminal.until(kReady);

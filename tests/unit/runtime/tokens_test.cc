@@ -250,6 +250,11 @@ TEST(Formats, HoldTheAnswerOfAModelThatWouldSaySomethingElse) {
   const Answer answer = tiny_model().ask(question(options));
   EXPECT_THAT(answer.text, testing::AnyOf("yes", "no", "perhaps not"));
   EXPECT_EQ(answer.finish_reason, FinishReason::stop);
+  options.min_new_tokens = 30;
+  const Answer short_one = tiny_model().ask(question(options));
+  EXPECT_EQ(short_one.finish_reason, FinishReason::stop) << "a whole form ends, however short";
+  EXPECT_THAT(short_one.text, testing::AnyOf("yes", "no", "perhaps not"));
+  options.min_new_tokens = std::nullopt;
   options.logprobs = 0;
   EXPECT_EQ(tiny_model().ask(question(options)).token_ids, answer.token_ids);
   options.ignore_eos = true;
