@@ -237,10 +237,10 @@ TEST(Options, OutOfRangeAreNamed) {
       {{.logprobs = -1}, "logprobs"},
       {{.prompt_logprobs = 21}, "prompt_logprobs"},
   };
-  for (const auto& [options, where] : cases) {
-    const Error error = test::error_of([&] { tiny_model().ask(question(options)); });
-    EXPECT_TRUE(error.code() == ErrorCode::usage || error.code() == ErrorCode::input_too_large) << where;
-    EXPECT_EQ(error.where(), where);
+  for (const BadOptions& bad : cases) {
+    const Error error = test::error_of([&] { tiny_model().ask(question(bad.options)); });
+    EXPECT_TRUE(error.code() == ErrorCode::usage || error.code() == ErrorCode::input_too_large) << bad.where;
+    EXPECT_EQ(error.where(), bad.where);
   }
 }
 
