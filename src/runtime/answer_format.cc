@@ -3,7 +3,15 @@
 
 #include <utility>
 
+#include "core/clock.h"
+
 namespace galago {
+namespace {
+
+// Waking a thread that takes a core from the decoder costs about as much.
+constexpr double kWorthAThreadMs = 0.1;
+
+}  // namespace
 
 AnswerFormatState::AnswerFormatState(std::shared_ptr<Constraint> constraint, int64_t vocab_size,
                                      TaskPool& pool)
@@ -13,12 +21,19 @@ AnswerFormatState::AnswerFormatState(std::shared_ptr<Constraint> constraint, int
   prepare();
 }
 
+AnswerFormatState::Filled AnswerFormatState::fill(Constraint& constraint, std::vector<uint32_t>& mask) {
+  const Clock clock;
+  const bool says = constraint.fill(mask);
+  return {.says = says, .ms = clock.ms()};
+}
+
 void AnswerFormatState::prepare() {
-  auto promise = std::make_shared<std::promise<bool>>();
+  if (fill_ms_ < kWorthAThreadMs) return;
+  auto promise = std::make_shared<std::promise<Filled>>();
   filled_ = promise->get_future();
   pool_.add([constraint = constraint_, mask = mask_, promise] {
     try {
-      promise->set_value(constraint->fill(*mask));
+      promise->set_value(fill(*constraint, *mask));
     } catch (...) {
       promise->set_exception(std::current_exception());
     }
@@ -26,7 +41,9 @@ void AnswerFormatState::prepare() {
 }
 
 std::span<const uint32_t> AnswerFormatState::mask() {
-  if (!filled_.get()) return {};
+  const Filled filled = filled_.valid() ? filled_.get() : fill(*constraint_, *mask_);
+  fill_ms_ = filled.ms;
+  if (!filled.says) return {};
   return *mask_;
 }
 
@@ -37,11 +54,12 @@ std::optional<int32_t> AnswerFormatState::next_forced() {
   return id;
 }
 
-void AnswerFormatState::look_ahead() {
-  if (!forced_.empty()) return;
+bool AnswerFormatState::look_ahead() {
+  if (!forced_.empty()) return true;
   const std::vector<int32_t> certain = constraint_->forced();
   forced_.assign(certain.begin(), certain.end());
   if (forced_.empty()) prepare();
+  return !forced_.empty();
 }
 
 }  // namespace galago

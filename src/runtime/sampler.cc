@@ -75,22 +75,25 @@ void Sampler::process(std::span<const float> logits, std::span<const uint32_t> a
   std::ranges::copy(logits, scores_.begin());
   for (const auto& processor : processors_) processor->process(ids_, scores_);
   if (!options_.processors.empty()) check_own(scores_);
-  if (!allowed.empty()) keep_allowed(logits, allowed);
-  const bool changed = !processors_.empty() || !allowed.empty();
-  if (changed && std::ranges::none_of(scores_, is_open) && std::ranges::any_of(logits, is_open))
+  const bool left = allowed.empty() ? processors_.empty() || std::ranges::any_of(scores_, is_open)
+                                    : keep_allowed(logits, allowed);
+  if (!left && std::ranges::any_of(logits, is_open))
     throw Error(ErrorCode::usage,
                 {"options", "every token is forbidden", "one that may come next",
                  "suppressed tokens, bad words, n-grams and the answer's format leave none together"});
 }
 
 // Where a form is whole the answer ends, also when it was to be longer.
-void Sampler::keep_allowed(std::span<const float> logits, std::span<const uint32_t> allowed) {
-  forbid_others(allowed, scores_);
-  if (std::ranges::any_of(scores_, is_open)) return;
+bool Sampler::keep_allowed(std::span<const float> logits, std::span<const uint32_t> allowed) {
+  if (forbid_others(allowed, scores_)) return true;
+  bool left = false;
   for (const int32_t id : end_ids_)
     if (const auto at = static_cast<size_t>(id);
-        id >= 0 && at < scores_.size() && (allowed[at / 32] >> (at % 32) & 1) != 0)
+        id >= 0 && at < scores_.size() && (allowed[at / 32] >> (at % 32) & 1) != 0) {
       scores_[at] = logits[at];
+      left |= is_open(logits[at]);
+    }
+  return left;
 }
 
 // Inverse of the cumulative distribution, in the order of the ids.

@@ -37,7 +37,7 @@ class Sampler {
 
  private:
   void process(std::span<const float> logits, std::span<const uint32_t> allowed);
-  void keep_allowed(std::span<const float> logits, std::span<const uint32_t> allowed);
+  bool keep_allowed(std::span<const float> logits, std::span<const uint32_t> allowed);
   int32_t draw();
 
   const GenerateOptions options_;

@@ -244,10 +244,9 @@ void SchedulerLoop::choose(Member& one, std::span<const float> logits) {
     if (top) one.tokens.push_back(logprobs_of(row, *token, *top, one.work->text()));
   }
   if (!advance(one, *token, top ? &one.tokens.back() : nullptr) || !one.format) return;
-  one.format->look_ahead();
-  while (!one.wants_scores() && (token = one.format->next_forced()))
-    if (!advance(one, *token, nullptr)) return;
-  one.format->look_ahead();
+  while (one.format->look_ahead() && !one.wants_scores())
+    while ((token = one.format->next_forced()))
+      if (!advance(one, *token, nullptr)) return;
 }
 
 // False when its answer has ended.

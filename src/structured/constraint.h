@@ -13,8 +13,8 @@ using TokenMask = std::span<uint32_t>;
 
 /// Words of a mask over so many ids.
 inline int64_t mask_words(int64_t vocab_size) { return (vocab_size + 31) / 32; }
-/// Scores [vocabulary] of ids that are not in the mask become -infinity.
-void forbid_others(std::span<const uint32_t> mask, std::span<float> scores);
+/// Scores [vocabulary] of ids that are not in the mask become -infinity. Whether one is left that is not.
+bool forbid_others(std::span<const uint32_t> mask, std::span<float> scores);
 
 /// Belongs to one answer. Calls come one after the other, but fill() may come from another thread than the
 /// others.

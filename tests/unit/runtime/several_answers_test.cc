@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "fakes.h"
@@ -153,6 +156,41 @@ TEST(CertainTokens, AWholeAnswerEndsWhereNoTokenCouldSaySo) {
   one.run();
   EXPECT_EQ(work->generation().token_ids.size(), 2U);
   EXPECT_EQ(work->generation().finish_reason, FinishReason::stop);
+}
+
+/// Takes its time, and is asked for one thing at a time.
+class Slow final : public Constraint {
+ public:
+  bool fill(TokenMask mask) override {
+    EXPECT_FALSE(busy_.exchange(true));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (uint32_t& word : mask) word = 0xffffffff;
+    EXPECT_TRUE(busy_.exchange(false));
+    return true;
+  }
+  void accept(int32_t) override { EXPECT_FALSE(busy_); }
+  std::vector<int32_t> forced() override {
+    EXPECT_FALSE(busy_);
+    return {};
+  }
+  bool complete() const override {
+    EXPECT_FALSE(busy_);
+    return false;
+  }
+
+ private:
+  std::atomic<bool> busy_ = false;
+};
+
+TEST(CertainTokens, AConstraintHasOneCallAtATime) {
+  Several two({.sequences = 2});
+  for (const uint64_t i : {1, 2}) {
+    auto work = fake_work(5, 1, drawn(i));
+    work->change().constraint = std::make_shared<Slow>();
+    two.add(work);
+  }
+  two.run();
+  for (uint64_t i : {0, 1}) EXPECT_EQ(two.works[i]->generation().token_ids, alone(5, 1, drawn(i + 1)));
 }
 
 /// Forbids everything, or throws.
