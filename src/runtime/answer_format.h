@@ -1,5 +1,5 @@
 // The form that one answer has to have, as the loop uses it. In: tokens that were chosen. Out: the tokens
-// that may come next, worked out on another thread while the decoder works.
+// that may come next.
 #pragma once
 
 #include <deque>

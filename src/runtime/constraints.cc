@@ -1,8 +1,6 @@
 // See the header.
 #include "runtime/constraints.h"
 
-#include <algorithm>
-
 #include "galago/error.h"
 #include "structured/doctags.h"
 
