@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "endless_model.h"
 #include "program.h"
 #include "support/gguf_models.h"
 #include "terminal.h"
@@ -34,20 +35,6 @@ Words lines_of(const std::string& text) {
 
 /// The conversation that /save wrote.
 Json saved(const std::string& file) { return Json::parse(read_bytes(file))["messages"]; }
-
-/// A model that never says its end token.
-class EndlessModel {
- public:
-  EndlessModel() {
-    directory_.add_copy_of(tiny());
-    directory_.add("generation_config.json",
-                   replaced(read_bytes(directory_.file("generation_config.json")), "511", "[]"));
-  }
-  std::string path() const { return directory_.path().string(); }
-
- private:
-  TempDir directory_;
-};
 
 /// A text model that says the byte 0x1B for ever, with a chat template beside it.
 Words model_that_escapes(const TempDir& folder) {

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "endless_model.h"
 #include "program.h"
 
 namespace galago::test {
@@ -295,25 +296,14 @@ class Piped {
   pid_t child_ = -1;
 };
 
-// A model that never says its end token, so that its answer outgrows the pipe.
-class EndlessModel {
- public:
-  EndlessModel() {
-    directory_.add_copy_of(tiny());
-    directory_.add("generation_config.json",
-                   replaced(read_bytes(directory_.file("generation_config.json")), "511", "[]"));
-  }
-  std::vector<std::string> run() const {
-    return {"run", "-t", "1", "-m", directory_.path().string(), "-n", "1800", "-p", "Tell me a long story."};
-  }
-
- private:
-  TempDir directory_;
-};
+// An answer that outgrows the pipe.
+std::vector<std::string> endless(const EndlessModel& model) {
+  return {"run", "-t", "1", "-m", model.path(), "-n", "1800", "-p", "Tell me a long story."};
+}
 
 TEST(Run, CtrlCEndsTheAnswerWith130) {
   const EndlessModel model;
-  Piped run(model.run());
+  Piped run(endless(model));
   run.read_one();  // it is answering, and will wait for its reader after a page
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const auto before = std::chrono::steady_clock::now();
@@ -325,7 +315,7 @@ TEST(Run, CtrlCEndsTheAnswerWith130) {
 
 TEST(Run, AReaderThatWentAwayIsAnOutputError) {
   const EndlessModel model;
-  Piped run(model.run());
+  Piped run(endless(model));
   run.read_one();
   run.close_reader();
   EXPECT_EQ(wait_for(run.child(), 60), 74);
