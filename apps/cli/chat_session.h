@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "conversation.h"
 #include "galago/galago.h"
+#include "messages/conversation.h"
 
 namespace galago::cli {
 

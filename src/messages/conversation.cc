@@ -1,42 +1,33 @@
 // See the header. The document keeps the order of keys, which a template may write out.
-#include "conversation.h"
+#include "messages/conversation.h"
 
 #include <algorithm>
 #include <array>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <vector>
 
-#include "core/limits.h"
 #include "core/printable.h"
 #include "galago/error.h"
 
-namespace galago::cli {
+namespace galago {
 namespace {
-
-using Ordered = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 5> kKeys = {"messages", "tools", "template_arguments",
                                                    "add_generation_prompt", "continue_final_message"};
-constexpr int kMostKeys = 1000;  // of one object
 
 [[noreturn]] void fail(const std::string& where, const std::string& got, const std::string& expected) {
   throw Error(ErrorCode::input_invalid, {.where = where, .got = got, .expected = expected});
 }
 
-std::string shown(const Ordered& value) {
-  return printable(value.dump(-1, ' ', false, Ordered::error_handler_t::replace), 60);
-}
-
-std::string text_of(const Ordered& value, const std::string& where) {
-  if (!value.is_string()) fail(where, shown(value), "a text");
+std::string text_of(const OrderedJson& value, const std::string& where) {
+  if (!value.is_string()) fail(where, shown_json(value), "a text");
   return value.get<std::string>();
 }
 
 /// What a part says of its picture: the first of these keys that is there.
-std::string source_of(const Ordered& part, std::initializer_list<const char*> keys,
+std::string source_of(const OrderedJson& part, std::initializer_list<const char*> keys,
                       const std::string& where) {
   std::string all;
   for (const char* key : keys) {
@@ -47,9 +38,9 @@ std::string source_of(const Ordered& part, std::initializer_list<const char*> ke
   fail(where, "no source of the picture", all);
 }
 
-MessagePart part_of(const Ordered& part, const PartOpeners& open, const std::string& where) {
+MessagePart part_of(const OrderedJson& part, const PartOpeners& open, const std::string& where) {
   if (part.is_string()) return part.get<std::string>();
-  if (!part.is_object()) fail(where, shown(part), "an object with \"type\"");
+  if (!part.is_object()) fail(where, shown_json(part), "an object with \"type\"");
   const std::string type = part.contains("type") ? text_of(part["type"], where + ".type") : "";
   if (type == "text") {
     if (!part.contains("text")) fail(where, "no \"text\"", "one in a part of this type");
@@ -58,17 +49,18 @@ MessagePart part_of(const Ordered& part, const PartOpeners& open, const std::str
   if (type == "image") return open.image(source_of(part, {"path", "url", "image"}, where));
   if (type == "video") return open.video(source_of(part, {"path", "url", "video"}, where));
   if (type == "image_url") {
-    const Ordered& address = part.contains("image_url") ? part["image_url"] : part;
+    const OrderedJson& address = part.contains("image_url") ? part["image_url"] : part;
     return open.image(address.is_string() ? address.get<std::string>()
                                           : source_of(address, {"url"}, where + ".image_url"));
   }
-  fail(where + ".type", shown(part.value("type", Ordered())), "text, image, image_url or video");
+  fail(where + ".type", shown_json(part.value("type", OrderedJson())), "text, image, image_url or video");
 }
 
-Message message_of(const Ordered& entry, const PartOpeners& open, const std::string& where) {
-  if (!entry.is_object() || !entry.contains("role")) fail(where, shown(entry), "an object with \"role\"");
+Message message_of(const OrderedJson& entry, const PartReader& read, const std::string& where) {
+  if (!entry.is_object() || !entry.contains("role"))
+    fail(where, shown_json(entry), "an object with \"role\"");
   Message message;
-  Ordered fields = Ordered::object();
+  OrderedJson fields = OrderedJson::object();
   for (const auto& [key, value] : entry.items()) {
     if (key == "role") {
       message.role = text_of(value, where + ".role");
@@ -76,7 +68,7 @@ Message message_of(const Ordered& entry, const PartOpeners& open, const std::str
       fields[key] = value;
     } else if (value.is_array()) {
       for (size_t i = 0; i < value.size(); ++i)
-        message.parts.push_back(part_of(value[i], open, where + ".content[" + std::to_string(i) + "]"));
+        message.parts.push_back(read(value[i], where + ".content[" + std::to_string(i) + "]"));
     } else if (!value.is_null()) {
       message.parts.emplace_back(text_of(value, where + ".content"));
     }
@@ -85,54 +77,37 @@ Message message_of(const Ordered& entry, const PartOpeners& open, const std::str
   return message;
 }
 
-/// Deep documents would cost stack when they are written out, and a key is looked for among those before it.
-Ordered parsed(const std::string& text, const std::string& file) {
-  std::vector<int> keys;  // of each object that stands open
-  const auto shallow = [&](int depth, Ordered::parse_event_t event, Ordered&) {
-    if (event == Ordered::parse_event_t::object_start) keys.push_back(0);
-    if (event == Ordered::parse_event_t::key) ++keys.back();
-    const bool wide = !keys.empty() && keys.back() > kMostKeys;
-    if (event == Ordered::parse_event_t::object_end) keys.pop_back();
-    if (depth > limits::kJsonDepth || wide)
-      throw Error(ErrorCode::input_too_large,
-                  {.where = file,
-                   .got = "deeper or larger JSON",
-                   .expected = "at most " + std::to_string(limits::kJsonDepth) + " levels, and " +
-                               std::to_string(kMostKeys) + " keys in one object"});
-    return true;
-  };
-  try {
-    return Ordered::parse(text, shallow);
-  } catch (const Ordered::parse_error& error) {
-    fail(file, "something else at byte " + std::to_string(error.byte), "JSON");
-  } catch (const Ordered::exception&) {
-    fail(file, "a number beyond its range", "JSON");
-  }
-}
-
-std::optional<bool> switch_of(const Ordered& document, const char* key) {
+std::optional<bool> switch_of(const OrderedJson& document, const char* key) {
   const auto found = document.find(key);
   if (found == document.end() || found->is_null()) return std::nullopt;
-  if (!found->is_boolean()) fail(key, shown(*found), "true or false");
+  if (!found->is_boolean()) fail(key, shown_json(*found), "true or false");
   return found->get<bool>();
 }
 
 }  // namespace
 
+std::vector<Message> read_messages(const OrderedJson& list, const std::string& where,
+                                   const PartReader& read) {
+  std::vector<Message> messages;
+  for (size_t i = 0; i < list.size(); ++i)
+    messages.push_back(message_of(list[i], read, where + "[" + std::to_string(i) + "]"));
+  return messages;
+}
+
 void read_conversation(const std::string& text, const std::string& name, const PartOpeners& open,
                        Request& request) {
-  Ordered document = parsed(text, name);
-  if (document.is_array()) document = Ordered{{"messages", std::move(document)}};
+  OrderedJson document = parse_ordered_json(text, name);
+  if (document.is_array()) document = OrderedJson{{"messages", std::move(document)}};
   if (!document.is_object() || !document.contains("messages") || !document["messages"].is_array() ||
       document["messages"].empty())
-    fail(name, shown(document), "a list of messages, or an object with \"messages\"");
+    fail(name, shown_json(document), "a list of messages, or an object with \"messages\"");
   for (const auto& [key, value] : document.items())
     if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end())
       fail(name + ": " + printable(key, 60), "a key that means nothing here",
            "messages, tools, template_arguments, add_generation_prompt or continue_final_message");
-  const Ordered& list = document["messages"];
-  for (size_t i = 0; i < list.size(); ++i)
-    request.messages.push_back(message_of(list[i], open, name + ": messages[" + std::to_string(i) + "]"));
+  request.messages = read_messages(
+      document["messages"], name + ": messages",
+      [&](const OrderedJson& part, const std::string& where) { return part_of(part, open, where); });
   if (document.contains("tools") && !document["tools"].is_null()) request.tools = document["tools"].dump();
   if (document.contains("template_arguments") && !document["template_arguments"].is_null())
     request.template_arguments = document["template_arguments"].dump();
@@ -140,4 +115,4 @@ void read_conversation(const std::string& text, const std::string& name, const P
   request.continue_final_message = switch_of(document, "continue_final_message").value_or(false);
 }
 
-}  // namespace galago::cli
+}  // namespace galago

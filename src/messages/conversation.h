@@ -1,13 +1,15 @@
-// A conversation from a JSON file. In: messages as transformers and the OpenAI API write them. Out: a
-// request's messages, tools and arguments of the template, pictures opened.
+// A conversation from JSON. In: messages as transformers and the OpenAI API write them. Out: a request's
+// messages, tools and arguments of the template, pictures opened.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "galago/galago.h"
+#include "messages/ordered_json.h"
 
-namespace galago::cli {
+namespace galago {
 
 /// Opens what the parts name.
 struct PartOpeners {
@@ -23,4 +25,9 @@ struct PartOpeners {
 void read_conversation(const std::string& text, const std::string& name, const PartOpeners& open,
                        Request& request);
 
-}  // namespace galago::cli
+/// Makes a part of a message of one entry of its "content"; `where` names it in errors.
+using PartReader = std::function<MessagePart(const OrderedJson& part, const std::string& where)>;
+/// The messages of a list, which `where` names in errors; Error{input_invalid}, and the errors of `read`.
+std::vector<Message> read_messages(const OrderedJson& list, const std::string& where, const PartReader& read);
+
+}  // namespace galago
