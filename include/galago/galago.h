@@ -46,6 +46,11 @@ class GALAGO_API Image {
   /// The pixels, height x width x 3.
   std::span<const uint8_t> pixels() const;
 
+  /// The same picture, to be cut into tiles or encoded as one whatever Request::split_images says.
+  Image with_split(bool split) const;
+  /// What with_split() said; unset: nothing.
+  std::optional<bool> split() const { return split_; }
+
   struct GALAGO_LOCAL Data;
   /// For the library itself.
   const Data& data() const { return *data_; }
@@ -54,6 +59,7 @@ class GALAGO_API Image {
   friend class Video;
   explicit Image(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
+  std::optional<bool> split_;
 };
 
 struct FfmpegOptions;

@@ -74,6 +74,8 @@ struct GenerateOptions {
   bool legal_doctags = true;
   std::optional<int> logprobs;         ///< Answer::tokens, with so many of the likeliest; from 0 to 20
   std::optional<int> prompt_logprobs;  ///< Answer::prompt_tokens, the same way
+  /// Whether the prompt may begin with what an earlier one left (LoadOptions::prefix_cache_bytes).
+  bool reuse_prefix = true;
   /// Prompt rows that go through the decoder at once: a prompt is cut at its multiples. 0: 512.
   int64_t prefill_chunk = 0;
 };

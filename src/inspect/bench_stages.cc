@@ -331,7 +331,7 @@ void BenchStages::State::first_token() {
       options.image_file.empty() ? image : decode_image(options.image_file, options.image_name);
   const ImageSize size{.width = picture.width, .height = picture.height};
   const PlannedPrompt request = plan_prompt(frontend, {.prompt = options.prompt}, {&size, 1}, options.split);
-  ImageEncoder encoder(frontend, engine, {.split = options.split});
+  ImageEncoder encoder(frontend, engine, {});
   Timings timings;
   CacheCounts counts;
   const auto encoded =

@@ -53,6 +53,7 @@ enum class PromptStyle {
 struct ImagePlan {
   ImageSize size;  ///< of the picture
   TileGrid grid;
+  std::optional<bool> split{};  ///< what it was planned with
   int64_t tiles = 0;   ///< that go through the tower
   int64_t tokens = 0;  ///< image tokens in the prompt, one for each image row
 };

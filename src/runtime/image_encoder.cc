@@ -123,13 +123,13 @@ PreparedPicture ImageEncoder::prepare(const RgbImage& picture, PictureKind kind,
                                       const ImagePlan& plan) const {
   const Clock clock;
   PreparedPicture prepared{
-      .kind = kind, .key = picture_key(picture, kind, options_.split), .tiles = {}, .keys = {}, .plan = plan};
+      .kind = kind, .key = picture_key(picture, kind, plan.split), .tiles = {}, .keys = {}, .plan = plan};
   if (options_.cache)
     prepared.rows =
         on_device(options_.cache->find(prepared.key, row_shape(plan), prepared.cache), frontend_.device());
   if (!prepared.rows) {
     prepared.tiles = kind == PictureKind::frame ? frontend_.require_video().tile(picture)
-                                                : frontend_.tiles(picture, options_.split);
+                                                : frontend_.tiles(picture, plan.split);
     prepared.keys = tile_keys(prepared.tiles, kind);
   }
   prepared.timings.preprocess_ms = clock.ms();

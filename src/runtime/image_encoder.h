@@ -25,7 +25,6 @@ struct Visuals {
 };
 
 struct EncodeOptions {
-  std::optional<bool> split;      ///< as Frontend::tiles
   FeatureCache* cache = nullptr;  ///< pictures seen before; null: none
   bool several = false;           ///< pictures or frames: tiles are remembered from one to the next
 };

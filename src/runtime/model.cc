@@ -51,6 +51,12 @@ Image Image::from_rgb(int64_t width, int64_t height, std::span<const uint8_t> pi
   return Image(std::move(data));
 }
 
+Image Image::with_split(bool split) const {
+  Image image = *this;
+  image.split_ = split;
+  return image;
+}
+
 int64_t Image::width() const { return data_->rgb.width; }
 int64_t Image::height() const { return data_->rgb.height; }
 std::span<const uint8_t> Image::pixels() const { return data_->rgb.pixels; }

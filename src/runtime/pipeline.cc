@@ -33,13 +33,16 @@ void check_count(const char* where, size_t count, int most) {
 }  // namespace
 
 PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std::span<const ImageSize> sizes,
-                          std::optional<bool> split, std::span<const VideoFacts> videos) {
+                          std::optional<bool> split, std::span<const VideoFacts> videos,
+                          std::span<const std::optional<bool>> own_split) {
   check_count("images in one prompt", sizes.size(), limits::kImagesPerPrompt);
   check_count("videos in one prompt", videos.size(), limits::kVideosPerPrompt);
   PlannedPrompt plan;
-  for (const ImageSize& size : sizes) {
-    plan.images.push_back(frontend.plan(size, split));
-    plan.tiles += plan.images.back().tiles;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const std::optional<bool> own = i < own_split.size() && own_split[i] ? own_split[i] : split;
+    ImagePlan& image = plan.images.emplace_back(frontend.plan(sizes[i], own));
+    image.split = own;
+    plan.tiles += image.tiles;
   }
   for (const VideoFacts& video : videos) {
     plan.videos.push_back(frontend.require_video().plan(video));

@@ -24,9 +24,10 @@ struct PlannedPrompt {
 
 /// Plans images and videos and writes the prompt. Error{input_too_large} for too many of them, or when the
 /// prompt leaves no room for an answer in the context; Error{model_unsupported} for videos that the model
-/// does not read.
+/// does not read. own_split: of each image, in the place of `split` where it says something; empty: of none.
 PlannedPrompt plan_prompt(const Frontend& frontend, const PromptText& text, std::span<const ImageSize> sizes,
-                          std::optional<bool> split, std::span<const VideoFacts> videos = {});
+                          std::optional<bool> split, std::span<const VideoFacts> videos = {},
+                          std::span<const std::optional<bool>> own_split = {});
 
 /// Rows [L, D]: the embeddings of ids with the images' rows ([R_i, D] each) in their places.
 Tensor pack_prompt(const Frontend& frontend, const Engine& engine, std::span<const int32_t> ids,

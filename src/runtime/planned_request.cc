@@ -73,13 +73,15 @@ PlannedRequest::PlannedRequest(const Model::State& model, Request request)
   check_options(options);
   const PromptText text = take_words();
   std::vector<ImageSize> sizes;
+  std::vector<std::optional<bool>> splits;
   std::vector<VideoFacts> videos;
   for (const Image& image : request_.images) {
     sizes.push_back({.width = image.width(), .height = image.height()});
+    splits.push_back(image.split());
     answer_.timings.decode_image_ms += image.data().decode_ms;
   }
   for (const Video& video : request_.videos) videos.push_back(video.data().source->facts());
-  plan_ = plan_prompt(frontend, text, sizes, request_.split_images, videos);
+  plan_ = plan_prompt(frontend, text, sizes, request_.split_images, videos, splits);
   for (const ImagePlan& image : plan_.images) answer_.images.push_back(image_info(image));
   for (const VideoPlan& video : plan_.videos) answer_.videos.push_back(video_info(video));
   answer_.usage = {.prompt_tokens = std::ssize(plan_.ids), .image_tokens = plan_.image_tokens};

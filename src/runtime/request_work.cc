@@ -29,8 +29,7 @@ void RequestWork::start() {
   const std::shared_ptr<Alarm> alarm = place_.alarm;
   prepared_ = std::make_shared<Handover<PreparedPicture>>([alarm] { alarm->ring(); });
   encoder_ = std::make_shared<ImageEncoder>(*place_.model.frontend, *place_.model.engine,
-                                            EncodeOptions{.split = planned_.request().split_images,
-                                                          .cache = place_.model.image_cache.get(),
+                                            EncodeOptions{.cache = place_.model.image_cache.get(),
                                                           .several = pictures_of(planned_.plan()) > 1});
   place_.pool.add([self = shared_from_this(), prepared = prepared_, encoder = encoder_] {
     std::exception_ptr fault;

@@ -127,7 +127,8 @@ void SchedulerLoop::open(Member& one) {
   const Shape got = {one.work->rows().rows, one.work->rows().cols};
   if (got != expected)
     throw Error(ErrorCode::internal, {"prompt rows", to_string(got), to_string(expected), ""});
-  const bool anew = one.request().options.prompt_logprobs && one.chosen.empty();
+  const GenerateOptions& options = one.request().options;
+  const bool anew = !options.reuse_prefix || (options.prompt_logprobs && one.chosen.empty());
   one.sequence = model_.open({.ids = one.request().ids, .marks = one.work->content(), .anew = anew});
   one.read = one.sequence->cached;
   if (one.chosen.empty()) one.cached_tokens = one.read;

@@ -97,6 +97,19 @@ TEST(ImageCache, AnotherSplittingIsAnotherPicture) {
   EXPECT_EQ(model.ask(request).token_ids, cut.token_ids);
 }
 
+TEST(ImageCache, OneImageMayBeSplitOtherwiseThanTheRest) {
+  const Model model = tiny();
+  const Answer both = model.ask(question({shapes(), shapes().with_split(false)}));
+  ASSERT_EQ(both.images.size(), 2u);
+  EXPECT_GT(both.images[0].tiles, 1);
+  EXPECT_EQ(both.images[1].tiles, 1);
+  EXPECT_EQ(both.cache.misses, 2);
+  Request whole = question({shapes()});
+  whole.split_images = false;
+  EXPECT_EQ(model.ask(whole).cache.misses, 0);
+  EXPECT_EQ(model.ask(question({shapes().with_split(false)})).token_ids, tiny().ask(whole).token_ids);
+}
+
 TEST(ImageCache, OfNoBytesKeepsNothing) {
   const Model model = tiny({.memory_bytes = 0});
   model.ask(question({shapes()}));

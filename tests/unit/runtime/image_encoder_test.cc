@@ -67,7 +67,7 @@ struct Bench {
       sizes.push_back({.width = image->width, .height = image->height});
     std::vector<VideoFacts> videos;
     for (const VideoSource* video : visuals.videos) videos.push_back(video->facts());
-    const PlannedPrompt plan = plan_prompt(*model.frontend, {.prompt = "Hi"}, sizes, options.split, videos);
+    const PlannedPrompt plan = plan_prompt(*model.frontend, {.prompt = "Hi"}, sizes, {}, videos);
     engine.calls.clear();
     timings = {};
     counts = {};
