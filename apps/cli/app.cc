@@ -13,7 +13,8 @@ constexpr const char* kAbout =
     "galago answers questions about pictures and videos with small vision-language models (SmolVLM,\n"
     "SmolVLM2, Idefics3, SmolDocling, Granite Docling, LLaVA-NeXT, Granite Vision), continues texts with\n"
     "text models alone (Llama, SmolLM2, Mistral, Granite), and compares pictures with texts (SigLIP and\n"
-    "SigLIP2: embed, classify), straight from a Hugging Face model directory or a GGUF file.";
+    "SigLIP2: embed, classify), straight from a Hugging Face model directory or a GGUF file; at the\n"
+    "command line or over HTTP (serve).";
 
 constexpr const char* kExamples =
     "Examples:\n"
@@ -42,7 +43,7 @@ std::unique_ptr<CLI::App> make_app(Action& action) {
       },
       "Print the manual page: galago --man | man -l -");
   for (const auto add : {add_run, add_chat, add_inspect, add_trace, add_verify, add_export, add_quantize,
-                         add_embed, add_classify, add_bench, add_completion})
+                         add_embed, add_classify, add_serve, add_bench, add_completion})
     add(*app, action);
   check_numbers(*app);
   return app;

@@ -74,13 +74,17 @@ CLI::Option* add_threads(CLI::App& command, int& threads) {
       ->check(CLI::Range(0, 1024));
 }
 
-void add_numbers(CLI::App& command, LoadOptions& load) {
+void add_weights(CLI::App& command, LoadOptions& load) {
   add_threads(command, load.threads);
   add_pillow(command, load.pillow);
   add_weight_dtype(command, load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")->group(kSpeedGroup);
   add_dtype(command, "--compute", load.compute, compute_dtype,
             "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
       ->group(kSpeedGroup);
+}
+
+void add_numbers(CLI::App& command, LoadOptions& load) {
+  add_weights(command, load);
   command
       .add_flag("!--no-mmap", load.mmap,
                 "Copy the weights instead of mapping the file: faster tokens, more memory, slower start")

@@ -27,6 +27,8 @@ CLI::Option* add_model(CLI::App& command, std::string& model,
                            "cache (default: the demo model that ships with galago)");
 /// The flags of every command that computes: threads, formats of weights, arithmetic.
 void add_numbers(CLI::App& command, LoadOptions& load);
+/// The same but for --no-mmap.
+void add_weights(CLI::App& command, LoadOptions& load);
 /// --dtype, with the names of dtype_name too.
 CLI::Option* add_weight_dtype(CLI::App& command, WeightDtype& dtype, const std::string& help);
 /// --kv-cache-dtype.

@@ -95,6 +95,8 @@ class Frontend {
   const GenerationConfig& generation() const { return generation_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   bool has_template() const { return template_.has_value(); }
+  /// The source of the chat template; empty without one.
+  std::string template_source() const { return template_ ? template_->source() : std::string(); }
   /// Whether the template makes a prompt without the user's text.
   bool template_ignores_text() const { return template_ && template_->ignores_text(); }
   /// What every family's config.json says.

@@ -113,6 +113,12 @@ std::unique_ptr<const Frontend> load_frontend(const std::filesystem::path& path,
   return model_file(model_type).make_frontend(std::move(files), options.resizer, options.device);
 }
 
+bool is_dual_encoder(const std::filesystem::path& path, const ModelOptions& options) {
+  const std::string model_type = read_model_type(*open_model(path, options));
+  return std::any_of(std::begin(kDualEncoders), std::end(kDualEncoders),
+                     [&](const EncoderFile& file) { return model_type == file.model_type; });
+}
+
 VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files) {
   const std::string model_type = read_model_type(*files);
   const std::string where = files->where("config.json");

@@ -52,6 +52,10 @@ VisionConfig load_vision_config(const std::shared_ptr<const ModelFiles>& files);
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& path,
                                                      const ModelOptions& options = {});
 
+/// Whether the model at a path embeds pictures and texts (load_dual_encoder) rather than answers
+/// (load_frontend). The errors of open_model, and of a config.json without model_type.
+bool is_dual_encoder(const std::filesystem::path& path, const ModelOptions& options = {});
+
 /// Loads a model of any kind, its weights too, and lets it go: all of its faults show, and its checkpoint's
 /// converter sees every matrix of weights.
 void load_once(const std::shared_ptr<const ModelFiles>& files, const kernels::SharedDevice& device);

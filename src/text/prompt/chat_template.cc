@@ -255,6 +255,7 @@ std::optional<std::string> template_in(const Json& document, const std::string& 
 
 struct ChatTemplate::Impl {
   std::string where;
+  std::string source;
   jinja::Block block;
   ContentForm form = ContentForm::parts;
   bool ignores_text = false;
@@ -290,6 +291,7 @@ ChatTemplate ChatTemplate::from_source(std::string_view source, const std::strin
                 {.where = where, .got = "a byte that is not UTF-8 at offset " + std::to_string(offset)});
   auto impl = std::make_shared<Impl>();
   impl->where = where;
+  impl->source = source;
   impl->block = jinja::parse(source, where);
   jinja::Meter meter("", 0);  // one for all tries: a template that spends it takes its time once
   const std::optional<ContentForm> form = find_form(impl->block, owner, meter);
@@ -300,6 +302,7 @@ ChatTemplate ChatTemplate::from_source(std::string_view source, const std::strin
   return made;
 }
 
+const std::string& ChatTemplate::source() const { return impl_->source; }
 bool ChatTemplate::ignores_text() const { return impl_->ignores_text; }
 
 Segments ChatTemplate::render(const std::vector<ChatMessage>& messages,

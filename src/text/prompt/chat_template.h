@@ -72,6 +72,7 @@ class ChatTemplate {
   static ChatTemplate from_source(std::string_view source, const std::string& where,
                                   TemplateOwner owner = TemplateOwner::processor);
 
+  const std::string& source() const;
   /// Whether it makes a prompt of a user's message without the message's text.
   bool ignores_text() const;
 

@@ -98,7 +98,9 @@ TEST(Tokens, OfAPromptAreToldWhateverIsKeptOfEarlierOnes) {
   request.prompt = std::string(200, 'a') + " What is this?";
   model.ask(request);
   EXPECT_GT(model.ask(request).usage.cached_tokens, 0);
-  request.options.prompt_logprobs = 0;
+  request.options.reuse_prefix = false;
+  EXPECT_EQ(model.ask(request).usage.cached_tokens, 0);
+  request.options = {.max_new_tokens = request.options.max_new_tokens, .prompt_logprobs = 0};
   const Answer answer = model.ask(request);
   EXPECT_EQ(answer.prompt_tokens.size(), answer.prompt_token_ids.size());
   EXPECT_EQ(answer.usage.cached_tokens, 0);

@@ -1,0 +1,41 @@
+// Parts that answers of several routes share: counts, times, pictures, logprobs.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "galago/galago.h"
+#include "messages/ordered_json.h"
+
+namespace galago::server {
+
+/// OpenAI's usage of one or several answers to one prompt, with cached and image tokens.
+OrderedJson usage_json(std::span<const Answer> answers);
+/// Stages in milliseconds, with llama-server's names beside galago's.
+OrderedJson timings_json(const Answer& answer);
+/// [{width, height, rows, cols, tiles, tokens}].
+OrderedJson images_json(std::span<const ImageInfo> images);
+/// What of the pictures was not encoded.
+OrderedJson cache_json(const CacheCounts& cache);
+/// {tokens, mean_logprob, min_logprob, margin}.
+OrderedJson confidence_json(const Confidence& confidence);
+
+/// Chat's logprobs: {"content": [...], "refusal": null}.
+OrderedJson chat_logprobs(std::span<const TokenLogprobs> tokens);
+/// Completions': tokens, token_logprobs, top_logprobs, text_offset. first_is_bare: the first has no logprob.
+OrderedJson completion_logprobs(std::span<const TokenLogprobs> tokens, size_t offset, bool first_is_bare);
+
+/// "stop" or "length".
+const char* finish_reason(const Answer& answer);
+
+/// One event of a stream: "data: JSON\n\n".
+std::string event(const OrderedJson& json);
+/// The last one.
+inline constexpr const char* kDone = "data: [DONE]\n\n";
+
+/// An id with a prefix, 24 random digits behind it.
+std::string new_id(const char* prefix);
+/// Seconds since 1970.
+int64_t unix_time();
+
+}  // namespace galago::server

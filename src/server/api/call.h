@@ -1,0 +1,54 @@
+// One request through the API: its exchange, the headers of every answer to it, and its line of the log.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "server/api/api_error.h"
+#include "server/api/options.h"
+#include "server/http/http.h"
+
+namespace galago::server {
+
+class Metrics;
+
+/// Safe from any thread. The log hears of it when it goes away.
+class Call {
+ public:
+  /// Those must outlive it. extra: headers of its answer.
+  Call(std::shared_ptr<http::Exchange> exchange, http::Headers extra, const Log& log, Metrics& metrics);
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  const http::Request& request() const { return exchange_->request(); }
+  http::Exchange& exchange() { return *exchange_; }
+  const std::string& id() const { return record_.id; }
+  double milliseconds() const;
+
+  void respond(http::Response response);
+  void respond(const ApiError& error);
+  /// Opens a stream of events.
+  void begin_events();
+  bool begun() const { return begun_; }
+
+  /// What the log is told beside.
+  void note_error(const ApiError& error);
+  void note_model(const std::string& name);
+  void note_answer(const Answer& answer);
+
+ private:
+  std::shared_ptr<http::Exchange> exchange_;
+  const http::Headers extra_;
+  const Log& log_;
+  Metrics& metrics_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::atomic<bool> begun_ = false;
+  std::mutex mutex_;
+  LogRecord record_;
+};
+
+}  // namespace galago::server

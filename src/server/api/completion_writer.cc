@@ -1,0 +1,161 @@
+// Answers of /v1/completions and of llama-server's /completion. Reference: OpenAI's completion object (legacy);
+// llama-server's result object.
+#include "server/api/answer_json.h"
+#include "server/api/answer_writer.h"
+
+namespace galago::server {
+namespace {
+
+class CompletionWriter final : public AnswerWriter {
+ public:
+  explicit CompletionWriter(const AnswerCall& call)
+      : model_(call.model_name), fingerprint_(call.model->fingerprint), usage_(call.include_usage), n_(call.n),
+        logprobs_(call.request.options.logprobs.has_value()), echo_(call.echo ? call.request.prompt : std::string()) {}
+
+  std::string begin() override {
+    std::string events;
+    if (!echo_.empty())
+      for (int64_t i = 0; i < n_; ++i) events += event(chunk(i, echo_, nullptr));
+    return events;
+  }
+
+  std::string piece(int64_t index, const StreamPiece& piece) override {
+    const bool scored = logprobs_ && piece.logprobs;
+    if (piece.text.empty() && !scored) return {};
+    OrderedJson json = chunk(index, std::string(piece.text), nullptr);
+    if (scored) json["choices"][0]["logprobs"] = completion_logprobs({piece.logprobs, 1}, 0, false);
+    return event(json);
+  }
+
+  std::string end(int64_t index, const Answer& answer) override {
+    OrderedJson last = chunk(index, "", finish_reason(answer));
+    if (!usage_) last["timings"] = timings_json(answer);
+    return event(last);
+  }
+
+  std::string finish(std::span<const Answer> answers) override {
+    if (!usage_) return kDone;
+    OrderedJson last = chunk(0, "", nullptr);
+    last["choices"] = OrderedJson::array();
+    last["usage"] = usage_json(answers);
+    last["timings"] = timings_json(answers[0]);
+    return event(last) + kDone;
+  }
+
+  OrderedJson whole(std::span<const Answer> answers) override {
+    OrderedJson choices = OrderedJson::array();
+    for (size_t i = 0; i < answers.size(); ++i) {
+      const Answer& answer = answers[i];
+      choices.push_back({{"index", i},
+                         {"text", echo_ + answer.text},
+                         {"logprobs", logprobs_ ? scores_of(answer) : OrderedJson()},
+                         {"finish_reason", finish_reason(answer)}});
+    }
+    OrderedJson json = head();
+    json["choices"] = choices;
+    json["usage"] = usage_json(answers);
+    json["timings"] = timings_json(answers[0]);
+    return json;
+  }
+
+ private:
+  OrderedJson scores_of(const Answer& answer) const {
+    std::vector<TokenLogprobs> tokens = answer.prompt_tokens;
+    tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
+    return completion_logprobs(tokens, answer.prompt_tokens.empty() ? echo_.size() : 0, !answer.prompt_tokens.empty());
+  }
+
+  OrderedJson head() const {
+    return {{"id", id_},
+            {"object", "text_completion"},
+            {"created", created_},
+            {"model", model_},
+            {"system_fingerprint", fingerprint_}};
+  }
+
+  OrderedJson chunk(int64_t index, const std::string& text, const char* reason) const {
+    OrderedJson json = head();
+    json["choices"] = OrderedJson::array({{{"index", index},
+                                           {"text", text},
+                                           {"logprobs", nullptr},
+                                           {"finish_reason", reason ? OrderedJson(reason) : OrderedJson()}}});
+    if (usage_) json["usage"] = nullptr;
+    return json;
+  }
+
+  const std::string id_ = new_id("cmpl-");
+  const int64_t created_ = unix_time();
+  const std::string model_;
+  const std::string fingerprint_;
+  const bool usage_;
+  const int64_t n_;
+  const bool logprobs_;
+  const std::string echo_;
+};
+
+class NativeWriter final : public AnswerWriter {
+ public:
+  explicit NativeWriter(const AnswerCall& call) : model_(call.model_name), prompt_(call.request.prompt) {}
+
+  std::string piece(int64_t index, const StreamPiece& piece) override {
+    if (piece.text.empty()) return {};
+    OrderedJson json{{"index", index}, {"content", std::string(piece.text)}, {"stop", false}};
+    json["tokens"] = piece.token_id < 0 ? OrderedJson::array() : OrderedJson::array({piece.token_id});
+    return event(json);
+  }
+
+  std::string end(int64_t index, const Answer& answer) override {
+    OrderedJson json = result(answer);
+    json["index"] = index;
+    json["content"] = "";
+    json["tokens"] = OrderedJson::array();
+    return event(json);
+  }
+
+  std::string finish(std::span<const Answer>) override { return {}; }
+  std::string fail(const ApiError& error) override { return event(error_json(error)); }
+
+  OrderedJson whole(std::span<const Answer> answers) override {
+    if (answers.size() == 1) return result(answers[0]);
+    OrderedJson list = OrderedJson::array();
+    for (size_t i = 0; i < answers.size(); ++i) {
+      list.push_back(result(answers[i]));
+      list.back()["index"] = i;
+    }
+    return list;
+  }
+
+ private:
+  OrderedJson result(const Answer& answer) const {
+    OrderedJson json{{"index", 0},
+                     {"content", answer.text},
+                     {"tokens", answer.token_ids},
+                     {"id_slot", 0},
+                     {"stop", true},
+                     {"model", model_},
+                     {"tokens_predicted", answer.usage.completion_tokens},
+                     {"tokens_evaluated", answer.usage.prompt_tokens},
+                     {"prompt", prompt_},
+                     {"has_new_line", answer.text.find('\n') != std::string::npos},
+                     {"truncated", false},
+                     {"stop_type", answer.finish_reason == FinishReason::length ? "limit" : "eos"},
+                     {"stopping_word", ""},
+                     {"tokens_cached", answer.usage.cached_tokens},
+                     {"timings", timings_json(answer)}};
+    if (!answer.tokens.empty()) json["completion_probabilities"] = chat_logprobs(answer.tokens)["content"];
+    return json;
+  }
+
+  const std::string model_;
+  const std::string prompt_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerWriter> completion_writer(const AnswerCall& call) {
+  return std::make_unique<CompletionWriter>(call);
+}
+
+std::unique_ptr<AnswerWriter> native_writer(const AnswerCall& call) { return std::make_unique<NativeWriter>(call); }
+
+}  // namespace galago::server

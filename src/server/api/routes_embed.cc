@@ -1,0 +1,168 @@
+// Routes of models that compare pictures with texts. They compute on a thread of their own, one request after the other.
+#include <bit>
+
+#include "core/base64.h"
+#include "server/api/json_response.h"
+#include "server/api/service.h"
+
+namespace galago::server {
+namespace {
+
+constexpr int64_t kMostEmbedding = 64;  // requests that wait for the embedding thread
+constexpr size_t kMostLabels = 1000;
+
+// One input: a text or a picture.
+struct Input {
+  std::string text;
+  std::optional<Image> image;
+};
+
+std::optional<Image> image_of(const Fields& part, const MediaLoader& media) {
+  std::string key;
+  const OrderedJson* source = part.find({"image_url", "image"}, &key);
+  if (!source) return std::nullopt;
+  if (source->is_string()) return media.image(source->get<std::string>(), part.path(key));
+  const Fields object(*source, part.path(key));
+  return media.image(object.text("url").value_or(""), object.path("url"));
+}
+
+// A text, {"type": "image_url", ...}, or {"content": [one part]}.
+Input input_of(const OrderedJson& value, const std::string& where, const MediaLoader& media) {
+  if (value.is_string()) return {.text = value.get<std::string>(), .image = {}};
+  if (value.is_number() || value.is_array()) refuse_field(where, shown_json(value), "a text or a picture: token ids are not taken");
+  const Fields fields(value, where);
+  if (const OrderedJson* content = fields.find("content")) {
+    if (content->is_string()) return {.text = content->get<std::string>(), .image = {}};
+    if (!content->is_array() || content->size() != 1)
+      refuse_field(fields.path("content"), shown_json(*content), "one part: a picture and a text have a vector each");
+    return input_of((*content)[0], fields.path("content") + "[0]", media);
+  }
+  if (auto image = image_of(fields, media)) return {.text = {}, .image = std::move(image)};
+  const auto text = fields.text("text");
+  if (!text) refuse_field(where, shown_json(value), "a text, or a part with text or image_url");
+  return {.text = *text, .image = {}};
+}
+
+std::vector<Input> inputs_of(const Fields& body, const char* key, int64_t most, const MediaLoader& media) {
+  const OrderedJson* value = body.find(key);
+  if (!value) refuse_field(body.path(key), "nothing", "a text, a picture or a list of them");
+  std::vector<Input> inputs;
+  if (!value->is_array()) {
+    inputs.push_back(input_of(*value, body.path(key), media));
+    return inputs;
+  }
+  if (value->empty() || std::ssize(*value) > most)
+    refuse_field(body.path(key), std::to_string(value->size()) + " entries", "1 to " + std::to_string(most));
+  for (size_t i = 0; i < value->size(); ++i)
+    inputs.push_back(input_of((*value)[i], body.path(key) + "[" + std::to_string(i) + "]", media));
+  return inputs;
+}
+
+OrderedJson vector_json(std::span<const float> row, bool base64) {
+  static_assert(std::endian::native == std::endian::little);  // as OpenAI's clients read them
+  if (!base64) return std::vector<float>(row.begin(), row.end());
+  return to_base64({reinterpret_cast<const char*>(row.data()), row.size_bytes()});
+}
+
+OrderedJson embedded(const EmbeddingModel& model, const std::vector<Input>& inputs, const EmbedOptions& options,
+                     bool base64) {
+  std::vector<Image> images;
+  std::vector<std::string> texts;
+  for (const Input& input : inputs) {
+    if (input.image)
+      images.push_back(*input.image);
+    else
+      texts.push_back(input.text);
+  }
+  const Embeddings of_images = images.empty() ? Embeddings() : model.embed_images(images, options);
+  const Embeddings of_texts = texts.empty() ? Embeddings() : model.embed_texts(texts, options);
+  if (of_images.cancelled || of_texts.cancelled) return {};
+  OrderedJson data = OrderedJson::array();
+  int64_t image = 0, text = 0;
+  for (const Input& input : inputs)
+    data.push_back({{"object", "embedding"},
+                    {"index", data.size()},
+                    {"embedding", vector_json(input.image ? of_images.row(image++) : of_texts.row(text++), base64)}});
+  return data;
+}
+
+}  // namespace
+
+void Service::embed(const SharedCall& call, std::function<void()> work) {
+  if (embedding_ >= kMostEmbedding) throw overloaded();
+  ++embedding_;
+  const std::shared_ptr<void> counted(nullptr, [this](void*) { --embedding_; });
+  embedders_.add([call, work = std::move(work), counted] {
+    if (call->exchange().gone()) return;
+    try {
+      work();
+    } catch (...) {
+      call->respond(as_api_error(std::current_exception()));
+    }
+  });
+}
+
+void Service::embeddings(const SharedCall& call) {
+  const OrderedJson body = body_of(*call);
+  const Fields fields(body);
+  std::string name;
+  const ServedModel& model = choose(body, Kind::embedding, &name);
+  call->note_model(model.name());
+  const std::string form = fields.text("encoding_format").value_or("float");
+  if (form != "float" && form != "base64") refuse_field("encoding_format", shown_json(form), "float or base64");
+  const int64_t width = model.embedding->dimension();
+  if (const auto asked = fields.integer("dimensions", 1, INT32_MAX); asked && *asked != width)
+    refuse_field("dimensions", std::to_string(*asked), std::to_string(width) + ", the model's");
+  EmbedOptions options{.normalize = fields.boolean("normalize").value_or(true), .on_progress = {}};
+  options.on_progress = [call](int64_t, int64_t) { return !call->exchange().gone(); };
+  const auto inputs =
+      std::make_shared<std::vector<Input>>(inputs_of(fields, "input", options_.max_embeddings, media_));
+  embed(call, [call, &model, name, form, options, inputs] {
+    OrderedJson data = embedded(*model.embedding, *inputs, options, form == "base64");
+    if (data.is_null()) return;
+    call->respond(json_response({{"object", "list"},
+                                 {"data", std::move(data)},
+                                 {"model", name},
+                                 {"usage", {{"prompt_tokens", 0}, {"total_tokens", 0}}}}));
+  });
+}
+
+void Service::classify(const SharedCall& call) {
+  const OrderedJson body = body_of(*call);
+  const Fields fields(body);
+  std::string name;
+  const ServedModel& model = choose(body, Kind::embedding, &name);
+  call->note_model(model.name());
+  const auto labels = std::make_shared<std::vector<std::string>>(fields.texts("labels", kMostLabels));
+  if (labels->empty()) refuse_field("labels", "nothing", "a list of texts");
+  ClassifyOptions options;
+  options.on_progress = [call](int64_t, int64_t) { return !call->exchange().gone(); };
+  if (const auto sentence = fields.text("template")) options.template_text = *sentence;
+  const OrderedJson* input = fields.find("input");
+  if (!input) refuse_field("input", "nothing", "a picture or a list of pictures");
+  const auto images = std::make_shared<std::vector<Image>>();
+  const OrderedJson list = input->is_array() ? *input : OrderedJson::array({*input});
+  if (list.empty() || std::ssize(list) > options_.max_images)
+    refuse_field("input", std::to_string(list.size()) + " pictures", "1 to " + std::to_string(options_.max_images));
+  for (size_t i = 0; i < list.size(); ++i) {
+    const std::string where = "input[" + std::to_string(i) + "]";
+    std::optional<Image> image = list[i].is_string() ? media_.image(list[i].get<std::string>(), where)
+                                                     : image_of(Fields(list[i], where), media_);
+    if (!image) refuse_field(where, shown_json(list[i]), "a picture");
+    images->push_back(*std::move(image));
+  }
+  embed(call, [call, &model, name, options, labels, images] {
+    const Classification result = model.embedding->classify(*images, *labels, options);
+    if (result.cancelled) return;
+    OrderedJson data = OrderedJson::array();
+    for (const auto& scores : result.images) {
+      OrderedJson one = OrderedJson::array();
+      for (const LabelScore& s : scores)
+        one.push_back({{"label", s.label}, {"index", s.index}, {"probability", s.probability}, {"logit", s.logit}});
+      data.push_back({{"object", "classification"}, {"index", data.size()}, {"label", scores[0].label}, {"scores", one}});
+    }
+    call->respond(json_response({{"object", "list"}, {"data", data}, {"model", name}}));
+  });
+}
+
+}  // namespace galago::server
