@@ -1,0 +1,462 @@
+#include "server/http/connection.h"
+
+#include <poll.h>
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstdio>
+#include <ctime>
+#include <span>
+#include <utility>
+
+#include "server/http/body.h"
+
+namespace galago::http {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr size_t kMostAhead = 64 << 10;  // bytes received beyond the request that is being answered
+constexpr size_t kReadBytes = 16 << 10;
+constexpr size_t kIdleCapacity = 1 << 10;  // of a buffer that an idle connection may keep
+constexpr auto kHangUpPause = std::chrono::milliseconds(100);
+constexpr auto kRateFreeTime = std::chrono::seconds(2);
+constexpr auto kLingerSilence = std::chrono::seconds(1);
+constexpr auto kLingerMost = std::chrono::seconds(5);
+
+Clock::duration seconds(double count) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+}
+
+// Whether the other side has closed its end, told past what it sent before that.
+bool has_hung_up(int socket) {
+  pollfd one{.fd = socket, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&one, 1, 0) > 0;
+}
+
+std::string chunk_size(size_t count) {
+  std::array<char, 24> text{};
+  std::snprintf(text.data(), text.size(), "%zx\r\n", count);
+  return text.data();
+}
+
+}  // namespace
+
+Connection::Connection(Socket socket, std::string peer, Hub& hub)
+    : socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      hub_(hub),
+      changed_(socket_.get_executor()),
+      room_(socket_.get_executor()) {
+  if (hub.tls) tls_.emplace(socket_, *hub.tls);
+}
+
+void Connection::start(bool welcome) {
+  {
+    const std::lock_guard lock(hub_.mutex);
+    if (hub_.closing) return;
+    hub_.open.emplace(this, weak_from_this());
+  }
+  asio::co_spawn(socket_.get_executor(), run(shared_from_this(), welcome), asio::detached);
+}
+
+void Connection::close() {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close_now(true); });
+}
+
+void Connection::notice_drain() {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->notify(); });
+}
+
+void Connection::notify() { changed_.cancel(); }
+
+Connection::Task<void> Connection::wait_until(Clock::time_point deadline) {
+  changed_.expires_at(deadline);
+  co_await changed_.async_wait(kAwait);
+}
+
+void Connection::close_now(bool reset) {
+  if (closed_) return;
+  closed_ = true;
+  error_code ignored;
+  if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+  room_.cancel();
+  notify();
+}
+
+Connection::Task<void> Connection::run(std::shared_ptr<Connection> self, bool welcome) {
+  try {
+    if (!self->tls_ || co_await self->handshake()) {
+      asio::co_spawn(self->socket_.get_executor(), read_ahead(self), asio::detached);
+      while (welcome && co_await self->serve_request()) {
+      }
+      if (!welcome) co_await self->refuse_connection();
+      co_await self->linger();
+    }
+  } catch (...) {  // memory, or a callback: this connection ends, others go on
+  }
+  if (self->answer_) self->leave_answer(true);
+  self->close_now(false);
+  const std::lock_guard lock(self->hub_.mutex);
+  self->hub_.open.erase(self.get());
+}
+
+Connection::Task<bool> Connection::handshake() {
+  // What runs late is ended by closing the socket under it.
+  asio::steady_timer timer(socket_.get_executor(), seconds(hub_.options.header_seconds));
+  timer.async_wait([self = shared_from_this()](const error_code& error) {
+    if (!error) self->close_now(false);
+  });
+  const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAwait);
+  co_return !error && !closed_;
+}
+
+// ---- bytes in
+
+Connection::Task<void> Connection::read_ahead(std::shared_ptr<Connection> self) {
+  const size_t most = std::max(
+      kMostAhead,
+      static_cast<size_t>(self->hub_.options.max_header_bytes + self->hub_.options.max_target) + kReadBytes);
+  try {
+    while (!self->lost()) {
+      if (self->received_.size() < most) {
+        co_await self->read_some();
+      } else {  // what comes behind is not read, but the end behind it is noticed
+        self->room_.expires_after(kHangUpPause);
+        co_await self->room_.async_wait(kAwait);
+        if (!self->closed_ && has_hung_up(self->socket_.native_handle())) self->ended_ = true;
+      }
+      if (self->discarding_) self->received_.clear();
+      self->notify();
+    }
+  } catch (...) {  // memory
+    self->ended_ = true;
+    self->notify();
+  }
+}
+
+Connection::Task<void> Connection::read_some() {
+  error_code error;
+  if (!tls_) std::tie(error) = co_await socket_.async_wait(Socket::wait_read, kAwait);
+  const size_t before = received_.size();
+  size_t count = 0;
+  if (tls_) {
+    std::array<char, kReadBytes> bytes;
+    std::tie(error, count) = co_await tls_->async_read_some(asio::buffer(bytes), kAwait);
+    received_.append(bytes.data(), count);
+  } else if (!error && !closed_) {
+    received_.resize(before + kReadBytes);
+    count = socket_.read_some(asio::buffer(received_.data() + before, kReadBytes), error);
+    received_.resize(before + count);
+    if (error == asio::error::would_block || error == asio::error::try_again) co_return;
+  }
+  received_at_ = Clock::now();
+  if (error) ended_ = true;
+}
+
+// ---- requests
+
+Connection::Task<bool> Connection::serve_request() {
+  if (!co_await wait_for_request()) co_return false;
+  request_began_ = Clock::now();
+  bytes_sent_ = 0;
+  progress_ = {};
+  auto head = co_await read_head();
+  if (!head) co_return false;
+  Admission admission;
+  std::optional<Refusal> broken;
+  try {
+    admission = hub_.callbacks.admit(head->request);
+  } catch (...) {
+    broken = Refusal{500, "the request could not be looked at"};
+  }
+  if (!broken && !admission.refusal) broken = check_services(*head);
+  if (broken) {
+    co_await refuse(head->request, std::move(*broken));
+    co_return false;
+  }
+  if (admission.refusal) {
+    co_await refuse(head->request, std::move(*admission.refusal));
+    co_return false;
+  }
+  if (!co_await read_body(*head, std::max<int64_t>(admission.max_body, 0))) co_return false;
+  co_return co_await answer(std::move(*head));
+}
+
+Connection::Task<void> Connection::refuse_connection() {
+  request_began_ = Clock::now();
+  Request none;
+  none.peer = peer_;
+  co_await refuse(none, Refusal{503, "there are too many connections"});
+}
+
+Connection::Task<bool> Connection::wait_for_request() {
+  if (received_.empty() && received_.capacity() > kIdleCapacity) received_ = {};
+  const auto deadline = Clock::now() + seconds(hub_.options.idle_seconds);
+  while (received_.empty()) {
+    if (lost() || hub_.draining || Clock::now() >= deadline) co_return false;
+    co_await wait_until(deadline);
+  }
+  co_return !lost();
+}
+
+Connection::Task<std::optional<Head>> Connection::read_head() {
+  const Options& options = hub_.options;
+  const HeadLimits limits{options.max_header_bytes, options.max_headers, options.max_target};
+  const auto deadline = request_began_ + seconds(options.header_seconds);
+  HeadReader reader(limits);
+  std::optional<Refusal> refusal;
+  while (true) {
+    refusal = reader.read(received_);
+    if (refusal || reader.complete()) break;
+    if (lost()) co_return std::nullopt;
+    if (Clock::now() >= deadline) {
+      refusal = Refusal{408, "the request's head did not come in time"};
+      break;
+    }
+    co_await wait_until(deadline);
+  }
+  if (!refusal) {
+    auto head =
+        parse_head(std::string_view(received_).substr(reader.begin(), reader.end() - reader.begin()), limits);
+    if (auto* good = std::get_if<Head>(&head)) {
+      received_.erase(0, reader.end());
+      room_.cancel();
+      good->request.peer = peer_;
+      co_return std::move(*good);
+    }
+    refusal = std::get<Refusal>(std::move(head));
+  }
+  Request request;
+  request.peer = peer_;
+  co_await refuse(request, std::move(*refusal));
+  co_return std::nullopt;
+}
+
+Connection::Task<bool> Connection::read_body(Head& head, int64_t most) {
+  BodyReader reader(head, most);
+  const auto began = Clock::now();
+  const auto whole = began + seconds(hub_.options.body_seconds);
+  int64_t total = 0;
+  if (head.expects_continue && received_.empty() && !reader.complete() && head.length <= most)
+    put("HTTP/1.1 100 Continue\r\n\r\n", false);
+  start_write();
+  std::optional<Refusal> refusal;
+  while (true) {
+    size_t taken = 0;
+    refusal = reader.read(received_, taken);
+    received_.erase(0, taken);
+    room_.cancel();
+    total += static_cast<int64_t>(taken);
+    if (refusal || reader.complete()) break;
+    if (lost()) {
+      tell_done(head.request, 0);
+      co_return false;
+    }
+    // When the average falls below the least rate, if nothing more comes.
+    const auto too_slow = seconds(static_cast<double>(total) /
+                                  static_cast<double>(std::max<int64_t>(hub_.options.min_body_rate, 1)));
+    const auto deadline = std::min(whole, began + std::max<Clock::duration>(kRateFreeTime, too_slow));
+    if (Clock::now() >= deadline) {
+      refusal = Refusal{408, "the request's body did not come in time"};
+      break;
+    }
+    co_await wait_until(deadline);
+  }
+  if (refusal) {
+    co_await refuse(head.request, std::move(*refusal));
+    co_return false;
+  }
+  head.request.body = reader.take();
+  co_return true;
+}
+
+// ---- answers
+
+Response Connection::refusal_of(const Refusal& refusal) const {
+  try {
+    if (hub_.callbacks.refuse) return hub_.callbacks.refuse(refusal.status, refusal.text);
+  } catch (...) {  // an answer all the same
+  }
+  return {.status = refusal.status, .headers = {{"Content-Type", "text/plain"}}, .body = refusal.text + '\n'};
+}
+
+Connection::Task<void> Connection::refuse(const Request& request, Refusal refusal) {
+  co_await refuse(request, refusal_of(refusal));
+}
+
+Connection::Task<void> Connection::refuse(const Request& request, Response response) {
+  const bool without_body = request.method == "HEAD" || !has_body(response.status);
+  put(response_head(response, {.length = response.body.size(), .keep_alive = false}, std::time(nullptr)),
+      false);
+  if (!without_body) put(std::move(response.body), false);
+  const bool sent = co_await flush();
+  tell_done(request, sent ? response.status : 0);
+}
+
+Connection::Task<bool> Connection::answer(Head head) {
+  if (lost()) {
+    tell_done(head.request, 0);
+    co_return false;
+  }
+  answer_ = std::make_shared<Answer>(std::move(head.request), [self = shared_from_this()] {
+    asio::post(self->socket_.get_executor(), [self] { self->notify(); });
+  });
+  ++hub_.active;
+  try {
+    hub_.callbacks.handle(make_exchange(answer_));
+  } catch (...) {  // then the exchange is gone, and has answered 500
+  }
+  const auto patience = seconds(hub_.options.write_seconds);
+  while (true) {
+    take_answer(head);
+    start_write();
+    if (progress_.ended && unsent_.empty()) break;
+    if (lost() || progress_.broken || (is_writing_ && Clock::now() >= write_progress_ + patience)) {
+      leave_answer(true);
+      close_now(true);
+      co_return false;
+    }
+    co_await wait_until(is_writing_ ? write_progress_ + patience : Clock::time_point::max());
+  }
+  leave_answer(false);
+  co_return progress_.keep_alive && !hub_.draining;
+}
+
+void Connection::take_answer(const Head& head) {
+  Answer::Taken taken = answer_->take();
+  if (taken.abandoned && progress_.status == 0 && !taken.head)
+    taken.head = refusal_of({500, "the request was not answered"});
+  else
+    progress_.broken |= taken.abandoned;
+  if (taken.head) {
+    put_head(*taken.head, head, taken.streams);
+    if (!taken.streams && !progress_.without_body) put(std::move(taken.head->body), false);
+  }
+  for (std::string& piece : taken.pieces) {
+    if (progress_.without_body) {
+      answer_->sent(piece.size());
+      continue;
+    }
+    if (progress_.chunked) put(chunk_size(piece.size()), false);
+    put(std::move(piece), true);
+    if (progress_.chunked) put("\r\n", false);
+  }
+  if (!taken.ended) return;
+  progress_.ended = !progress_.broken;
+  if (progress_.chunked && !progress_.broken && !progress_.without_body) put("0\r\n\r\n", false);
+}
+
+void Connection::put_head(const Response& response, const Head& head, bool streams) {
+  const bool has_one = has_body(response.status);
+  progress_.status = response.status;
+  progress_.without_body = !has_one || answer_->request().method == "HEAD";
+  progress_.chunked = streams && has_one && head.minor == 1;
+  progress_.keep_alive =
+      head.keep_alive && !hub_.draining && (!streams || progress_.chunked || progress_.without_body);
+  Framing framing{.chunked = progress_.chunked, .keep_alive = progress_.keep_alive, .minor = head.minor};
+  if (!streams && has_one) framing.length = response.body.size();
+  put(response_head(response, framing, std::time(nullptr)), false);
+}
+
+void Connection::put(std::string bytes, bool counted) {
+  if (!bytes.empty()) unsent_.push_back({std::move(bytes), counted});
+}
+
+void Connection::start_write() {
+  if (is_writing_ || unsent_.empty() || closed_ || failed_) return;
+  size_t count = 0;
+  for (const Piece& piece : unsent_) {
+    if (count == writing_.size()) break;
+    writing_[count] = asio::buffer(piece.bytes);
+    if (count == 0) writing_[0] += first_sent_;
+    ++count;
+  }
+  is_writing_ = true;
+  write_progress_ = Clock::now();
+  const std::span<const asio::const_buffer> buffers(writing_.data(), count);
+  auto done = [self = shared_from_this()](const error_code& error, size_t bytes) {
+    self->wrote(error, bytes);
+  };
+  if (tls_)
+    tls_->async_write_some(buffers, std::move(done));
+  else
+    socket_.async_write_some(buffers, std::move(done));
+}
+
+void Connection::wrote(const error_code& error, size_t count) {
+  is_writing_ = false;
+  write_progress_ = Clock::now();
+  bytes_sent_ += static_cast<int64_t>(count);
+  size_t counted = 0;
+  for (size_t left = count; left > 0;) {
+    Piece& piece = unsent_.front();
+    const size_t part = std::min(left, piece.bytes.size() - first_sent_);
+    if (piece.counted) counted += part;
+    left -= part;
+    first_sent_ += part;
+    if (first_sent_ < piece.bytes.size()) break;
+    unsent_.pop_front();
+    first_sent_ = 0;
+  }
+  if (error) failed_ = true;
+  if (counted > 0 && answer_) answer_->sent(counted);
+  start_write();
+  notify();
+}
+
+Connection::Task<bool> Connection::flush() {
+  const auto patience = seconds(hub_.options.write_seconds);
+  start_write();
+  while (!unsent_.empty()) {
+    if (closed_ || failed_ || Clock::now() >= write_progress_ + patience) co_return false;
+    co_await wait_until(write_progress_ + patience);
+  }
+  co_return true;
+}
+
+void Connection::leave_answer(bool gone) {
+  const auto answer = std::exchange(answer_, nullptr);
+  --hub_.active;
+  answer->leave(gone);
+  tell_done(answer->request(), progress_.status);
+}
+
+void Connection::tell_done(const Request& request, int status) {
+  if (!hub_.callbacks.done) return;
+  const std::chrono::duration<double, std::milli> took = Clock::now() - request_began_;
+  try {
+    hub_.callbacks.done(request, status, bytes_sent_, took.count());
+  } catch (...) {  // the connection does not depend on it
+  }
+}
+
+// Tells the client the end and takes what it still sends, so that the answer is not lost with a reset.
+Connection::Task<void> Connection::linger() {
+  if (lost()) co_return;
+  discarding_ = true;
+  received_ = {};
+  room_.cancel();
+  if (tls_) {
+    tls_->async_shutdown([self = shared_from_this()](const error_code&) {});
+  } else {
+    error_code ignored;
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  }
+  const auto most = Clock::now() + kLingerMost;
+  received_at_ = Clock::now();
+  while (!lost()) {
+    const auto deadline = std::min(most, received_at_ + kLingerSilence);
+    if (Clock::now() >= deadline) break;
+    co_await wait_until(deadline);
+  }
+}
+
+}  // namespace galago::http
