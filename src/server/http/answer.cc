@@ -105,7 +105,10 @@ namespace {
 class AnswerExchange final : public Exchange {
  public:
   explicit AnswerExchange(std::shared_ptr<Answer> answer) : answer_(std::move(answer)) {}
-  ~AnswerExchange() override { answer_->abandon(); }
+  ~AnswerExchange() override {
+    answer_->on_change({});
+    answer_->abandon();
+  }
 
   const Request& request() const override { return answer_->request(); }
   void respond(Response response) override { answer_->respond(std::move(response)); }

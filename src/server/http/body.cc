@@ -7,6 +7,7 @@ namespace galago::http {
 namespace {
 
 constexpr size_t kMostLineBytes = 4 << 10;  // of a chunk's size with its extensions, of a trailer
+constexpr size_t kMostTrailerBytes = 16 << 10;
 constexpr int64_t kFramingFree = 16 << 10;  // bytes of framing that any body may have
 constexpr int64_t kFramingPerBodyByte = 8;  // and more for each of its bytes: chunks of one byte take 5
 
@@ -67,6 +68,8 @@ std::optional<Refusal> BodyReader::read_line(std::string_view bytes, size_t& tak
   looked_at_ = 0;
   taken += end + 1;
   framing_ += static_cast<int64_t>(end + 1);
+  if (state_ == State::trailers && (trailers_ += end + 1) > kMostTrailerBytes)
+    return Refusal{431, "the trailers are longer than 16384 bytes"};
   if (framing_ > kFramingFree + kFramingPerBodyByte * static_cast<int64_t>(body_.size()))
     return bad("the chunks' framing is out of proportion to their bytes");
   if (state_ == State::chunk_size) return take_size(line);

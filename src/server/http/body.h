@@ -36,6 +36,7 @@ class BodyReader {
   int64_t most_;
   int64_t left_ = 0;      // of the body or the chunk
   int64_t framing_ = 0;   // bytes that are not of the body
+  size_t trailers_ = 0;   // bytes
   size_t looked_at_ = 0;  // bytes of the line that has not ended yet
   std::string body_;
 };

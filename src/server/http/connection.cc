@@ -319,9 +319,10 @@ Connection::Task<bool> Connection::answer(Head head) {
     take_answer(head);
     start_write();
     if (progress_.ended && unsent_.empty()) break;
-    if (lost() || progress_.broken || (is_writing_ && Clock::now() >= write_progress_ + patience)) {
+    const bool broken = progress_.broken && unsent_.empty();
+    if (lost() || broken || (is_writing_ && Clock::now() >= write_progress_ + patience)) {
       leave_answer(true);
-      close_now(true);
+      close_now(true);  // by a reset: without chunks nothing else tells a broken answer from a whole one
       co_return false;
     }
     co_await wait_until(is_writing_ ? write_progress_ + patience : Clock::time_point::max());
