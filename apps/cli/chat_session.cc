@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "galago/error.h"
+#include "messages/uri.h"
 #include "pictures.h"
 
 namespace galago::cli {

@@ -1,6 +1,5 @@
 // What a word of the command line names as a picture. In: a file's name, "-" for standard input, a data: URI
-// or a file: URI. Out: the picture, or its bytes. Nothing is downloaded. Reference: RFC 2397 (data:), RFC
-// 4648 section 4 (base64), RFC 8089 (file:).
+// or a file: URI. Out: the picture, or its bytes. Nothing is downloaded.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "galago/galago.h"
@@ -26,19 +24,12 @@ bool ends_like_picture(const std::string& name);
 /// What stands for the picture in output: the word itself, a data: URI without its bytes.
 std::string shown_picture(const std::string& word);
 
-/// Whether a word is an address on the web.
-bool on_the_web(std::string_view word);
-
 /// Error{not_found} for a word that names nothing, but would be a pattern for a shell.
 void check_pattern(const std::string& word);
 
 /// The file that a word names: its path, or that of a file: URI. Error{usage} for an address on the web or
 /// another host, Error{input_invalid} for a file: URI that is malformed; the error of check_pattern.
 std::filesystem::path local_file(const std::string& word);
-
-/// The bytes of base64 with its padding. Error{input_invalid} for anything else in `text`, which `where`
-/// names.
-std::string decode_base64(std::string_view text, const std::string& where);
 
 /// A picture's bytes, wherever they are.
 class PictureBytes {

@@ -6,6 +6,7 @@
 
 #include "console.h"
 #include "galago/ffmpeg.h"
+#include "messages/uri.h"
 #include "pictures.h"
 #include "wording.h"
 
