@@ -36,7 +36,7 @@ EDGES = {
     "inspect": FAMILIES | {"models", "runtime", "structured"},
     "messages": {"core", "io", "formats"},
     "server/http": {"core"},
-    "server/media": {"core", "io", "messages"},
+    "server/media": {"core", "io", "messages", "image/image.h", "image/video.h", "runtime/video_source.h"},
     "server/page": {"core", "server/http"},
     "server/api": FILES | TEXT | {"messages", "models", "runtime", "structured", "text/tokenizer", "text/prompt", "server/http",
                                   "server/media", "server/page"},

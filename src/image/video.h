@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "formats/config/config.h"
@@ -43,6 +44,9 @@ class VideoSource {
 /// as the reference does; one that says no time lasts 100 ms. Errors: not_found, usage (fps missing or
 /// outside 0..limits::kVideoFps), those of read_animation; input_too_large over limits::kVideoFrames.
 std::shared_ptr<const VideoSource> open_video(const std::filesystem::path& path, std::optional<double> fps);
+/// The same for an animation that is held in memory; `where` names it in errors.
+std::shared_ptr<const VideoSource> animation_of_bytes(std::string bytes, const std::string& where,
+                                                      std::optional<double> fps);
 /// Error{input_invalid} for no frames or frames of several sizes; Error{usage} for fps.
 std::shared_ptr<const VideoSource> video_of_frames(std::vector<std::shared_ptr<const RgbImage>> frames,
                                                    double fps);

@@ -139,12 +139,17 @@ std::shared_ptr<const VideoSource> open_video(const std::filesystem::path& path,
   if (fps) check_rate(*fps);
   std::error_code none;
   if (!std::filesystem::is_directory(path, none))
-    return std::make_shared<AnimationVideo>(read_text_file(path, limits::kImageBytes), path.string(), fps);
+    return animation_of_bytes(read_text_file(path, limits::kImageBytes), path.string(), fps);
   if (!fps)
     throw Error(ErrorCode::usage, {.where = "frames per second (fps)",
                                    .got = "none",
                                    .expected = "the rate of the pictures in " + path.string()});
   return std::make_shared<FolderVideo>(path, *fps);
+}
+
+std::shared_ptr<const VideoSource> animation_of_bytes(std::string bytes, const std::string& where,
+                                                      std::optional<double> fps) {
+  return std::make_shared<AnimationVideo>(std::move(bytes), where, fps);
 }
 
 std::shared_ptr<const VideoSource> video_of_frames(std::vector<std::shared_ptr<const RgbImage>> frames,

@@ -1,5 +1,6 @@
-// URIs that name a picture or a video. In: text from a command line or a request. Out: what it holds or names;
-// nothing is opened. Reference: RFC 2397 (data:), RFC 3986 section 2.1, RFC 4648 section 4, RFC 8089 (file:).
+// URIs that name a picture or a video. In: text from a command line or a request. Out: what it holds or
+// names; nothing is opened. Reference: RFC 2397 (data:), RFC 3986 section 2.1, RFC 4648 section 4, RFC 8089
+// (file:).
 #pragma once
 
 #include <filesystem>

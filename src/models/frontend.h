@@ -54,8 +54,8 @@ struct ImagePlan {
   ImageSize size;  ///< of the picture
   TileGrid grid;
   std::optional<bool> split{};  ///< what it was planned with
-  int64_t tiles = 0;   ///< that go through the tower
-  int64_t tokens = 0;  ///< image tokens in the prompt, one for each image row
+  int64_t tiles = 0;            ///< that go through the tower
+  int64_t tokens = 0;           ///< image tokens in the prompt, one for each image row
 };
 
 /// When a module works: before the decoder, on one picture after the other, or with the decoder, from the

@@ -62,11 +62,11 @@ int64_t Image::height() const { return data_->rgb.height; }
 std::span<const uint8_t> Image::pixels() const { return data_->rgb.pixels; }
 
 Video Video::open(const std::filesystem::path& path, std::optional<double> fps) {
-  return guarded([&] { return Video(std::make_shared<Data>(Data{open_video(path, fps)})); });
+  return guarded([&] { return Data::video(open_video(path, fps)); });
 }
 
 Video Video::open_with_ffmpeg(const std::filesystem::path& path, const FfmpegOptions& options) {
-  return guarded([&] { return Video(std::make_shared<Data>(Data{open_ffmpeg_video(path, options)})); });
+  return guarded([&] { return Data::video(open_ffmpeg_video(path, options)); });
 }
 
 bool Video::needs_ffmpeg(const std::filesystem::path& path) {
@@ -80,7 +80,7 @@ Video Video::from_frames(std::span<const Image> frames, double fps) {
   return guarded([&] {
     std::vector<std::shared_ptr<const RgbImage>> pictures;
     for (const Image& frame : frames) pictures.emplace_back(frame.data_, &frame.data_->rgb);
-    return Video(std::make_shared<Data>(Data{video_of_frames(std::move(pictures), fps)}));
+    return Data::video(video_of_frames(std::move(pictures), fps));
   });
 }
 

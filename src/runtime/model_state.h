@@ -27,6 +27,10 @@ struct Image::Data {
 
 struct Video::Data {
   std::shared_ptr<const VideoSource> source;
+
+  static Video video(std::shared_ptr<const VideoSource> source) {
+    return Video(std::make_shared<Data>(Data{std::move(source)}));
+  }
 };
 
 struct Model::State {

@@ -28,9 +28,9 @@ void RequestWork::start() {
   if (planned_.plan().tiles == 0) return;
   const std::shared_ptr<Alarm> alarm = place_.alarm;
   prepared_ = std::make_shared<Handover<PreparedPicture>>([alarm] { alarm->ring(); });
-  encoder_ = std::make_shared<ImageEncoder>(*place_.model.frontend, *place_.model.engine,
-                                            EncodeOptions{.cache = place_.model.image_cache.get(),
-                                                          .several = pictures_of(planned_.plan()) > 1});
+  encoder_ = std::make_shared<ImageEncoder>(
+      *place_.model.frontend, *place_.model.engine,
+      EncodeOptions{.cache = place_.model.image_cache.get(), .several = pictures_of(planned_.plan()) > 1});
   place_.pool.add([self = shared_from_this(), prepared = prepared_, encoder = encoder_] {
     std::exception_ptr fault;
     try {
