@@ -2,18 +2,18 @@
 # offers. Out: BUILD/page/asset_table.cc, which this file writes at build time as a script of its own (cmake -P).
 if(CMAKE_SCRIPT_MODE_FILE)
   # In: OUTPUT, and ASSETS, a list of files. Entry tags are the beginning of SHA-256.
-  set(types html "text/html; charset=utf-8" css "text/css; charset=utf-8" js "text/javascript; charset=utf-8"
-      svg image/svg+xml png image/png)
+  set(type_html "text/html; charset=utf-8")
+  set(type_css "text/css; charset=utf-8")
+  set(type_js "text/javascript; charset=utf-8")
+  set(type_svg image/svg+xml)
+  set(type_png image/png)
   set(entries "")
   foreach(file IN LISTS ASSETS)
     get_filename_component(name ${file} NAME)
     string(REGEX REPLACE ".*\\." "" extension ${name})
-    list(FIND types ${extension} place)
-    if(place EQUAL -1)
+    if(NOT DEFINED type_${extension})
       message(FATAL_ERROR "${file}: no content type is known for .${extension}")
     endif()
-    math(EXPR place "${place} + 1")
-    list(GET types ${place} type)
     set(path /page/${name})
     if(name STREQUAL "index.html")
       set(path /)
@@ -23,7 +23,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
     string(SUBSTRING ${tag} 0 16 tag)
     file(READ ${file} bytes HEX)
     string(REGEX REPLACE "(..)" "\\\\x\\1" bytes "${bytes}")
-    string(APPEND entries "    {\"${path}\", \"${type}\", \"\\\"${tag}\\\"\", {\"${bytes}\", ${size}}},\n")
+    string(APPEND entries "    {\"${path}\", \"${type_${extension}}\", \"\\\"${tag}\\\"\", {\"${bytes}\", ${size}}},\n")
   endforeach()
   file(WRITE ${OUTPUT} "// Made by cmake/GalagoPage.cmake.
 #include \"server/page/asset_table.h\"

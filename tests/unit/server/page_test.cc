@@ -72,11 +72,13 @@ TEST(Page, EntryTagsAreStrongAndTellFilesApart) {
   }
 }
 
-TEST(Page, ScriptsAreModulesThatBrowsersTake) {
+TEST(Page, ScriptsAndStyleSheetsHaveTypesThatBrowsersTake) {
   for (const Asset& asset : asset_table()) {
-    if (asset.path.ends_with(".js"))
+    if (asset.path.ends_with(".js")) {
       EXPECT_EQ(asset.content_type, "text/javascript; charset=utf-8") << asset.path;
-    if (asset.path.ends_with(".css")) EXPECT_EQ(asset.content_type, "text/css; charset=utf-8") << asset.path;
+    } else if (asset.path.ends_with(".css")) {
+      EXPECT_EQ(asset.content_type, "text/css; charset=utf-8") << asset.path;
+    }
   }
 }
 

@@ -41,7 +41,7 @@ export function gridWords({rows, cols, tokens}) {
 }
 
 const THINNEST = 24;      // pixels of the screen
-const MOST_ENLARGED = 3;  // a small picture is shown larger, for the grid to be seen
+const MOST_ENLARGED = 2;  // a small picture is shown larger, for the grid to be seen
 
 // The size on the screen in which a picture fills a box.
 function sizeWithin({width, height}, box) {

@@ -131,7 +131,7 @@ function table({lines}) {
   const row = (line, tag) => {
     const cells = cellsOf(line);
     return el('tr', {}, ...align.map((side, i) =>
-      el(tag, {class: `to-${side}`, scope: tag === 'th' ? 'col' : null}, ...inline(cells[i] ?? ''))));
+      el(tag, {class: `align-${side}`, scope: tag === 'th' ? 'col' : null}, ...inline(cells[i] ?? ''))));
   };
   return el('div', {class: 'table', tabindex: '0', role: 'group', 'aria-label': 'Table'},
             el('table', {}, el('thead', {}, row(lines[0], 'th')),

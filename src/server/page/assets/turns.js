@@ -10,7 +10,7 @@ import {saveSettings, settings} from './settings.js';
 
 const LONGEST_ANNOUNCEMENT = 600;
 // Pixels for a picture, alone or beside others.
-const ONE = {width: 480, height: 300};
+const ONE = {width: 480, height: 280};
 const SEVERAL = {width: 270, height: 190};
 
 // Text that is no prose: an answer by a schema, or the markup of a page.
