@@ -3,8 +3,10 @@
 Usage: python3 fuzz/seeds.py TARGET FOLDER
 """
 
+import base64
 import json
 import pathlib
+import re
 import struct
 import sys
 
@@ -88,6 +90,16 @@ def models():
         yield json.dumps(document).encode()
 
 
+def media():
+    """data: URIs of small pictures, and the addresses of the test's table."""
+    for content in pictures():
+        if len(content) <= 2000:
+            yield b"data:image/png;base64," + base64.b64encode(content)
+    table = (ROOT / "tests" / "unit" / "server" / "media_url_test.cc").read_text()
+    for address in re.findall(r'\{"((?:http|file|ftp)[^"\\]*)", ', table):
+        yield address.replace("{P}", "8080").encode()
+
+
 SEEDS = {
     "picture": pictures,
     "animation": animations,
@@ -99,6 +111,7 @@ SEEDS = {
     "config": lambda: files("config.json", "*processor_config.json", "tokenizer_config.json", "special_tokens_map.json"),
     "generation_config": lambda: files("generation_config.json", "config.json"),
     "model": models,
+    "media": media,
 }
 
 

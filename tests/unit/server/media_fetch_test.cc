@@ -152,7 +152,11 @@ TEST(MediaFetch, IsGivenUp) {
     ::recv(connection, &byte, 1, 0);
   });
   const MediaLoader loader = loader_for(server, 30);
-  EXPECT_EQ(refusal_of([&] { loader.image(server.url(), kWhere, [] { return false; }); }), kFailed);
+  int asked = 0;
+  std::string message;
+  EXPECT_EQ(refusal_of([&] { loader.image(server.url(), kWhere, [&] { return ++asked < 5; }); }, &message),
+            kFailed);
+  EXPECT_THAT(message, HasSubstr("given up"));
 }
 
 TEST(MediaFetch, WhatDoesNotListenHasNoConnection) {

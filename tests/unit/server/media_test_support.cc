@@ -7,6 +7,11 @@
 #include <unistd.h>
 
 namespace galago::server::test {
+namespace {
+
+constexpr char kTlsHello = 0x16;
+
+}  // namespace
 
 std::string refusal_of(const std::function<void()>& action, std::string* message) {
   try {
@@ -66,7 +71,7 @@ OneAnswer::OneAnswer(std::function<void(int)> answer)
         const int connection = listener_.accept();
         if (connection < 0) return;
         char buffer[4096];
-        while (request_.find("\r\n\r\n") == std::string::npos) {
+        while (request_.find("\r\n\r\n") == std::string::npos && !request_.starts_with(kTlsHello)) {
           const ssize_t count = ::recv(connection, buffer, sizeof buffer, 0);
           if (count <= 0) break;
           request_.append(buffer, static_cast<size_t>(count));

@@ -190,7 +190,7 @@ TEST(MediaUrl, AnyHostIsAPublicHost) {
 
 TEST(MediaUrl, DomainsAreHostsOrAddresses) {
   const UrlPolicy policy(false, {"Images.Example.org", "*.cdn.example.org", "other.example:8443", "10.0.0.5",
-                                 "[fd00::5]:8000", "fd00::6"});
+                                 "[fd00::5]:8000", "FD00:0::6"});
   const auto allowed = [&](const std::string& url) {
     return refusal_of([&] { policy.check(url, kWhere); }) == "none";
   };
@@ -199,8 +199,10 @@ TEST(MediaUrl, DomainsAreHostsOrAddresses) {
         "http://a.b.cdn.example.org:80", "https://other.example:8443/", "http://10.0.0.5/", "http://0xa.5/",
         "http://[fd00::5]:8000/", "http://[fd00:0::6]/", "http://images.example.org:443/?a=b@c#d@e"})
     EXPECT_TRUE(allowed(url)) << url;
-  for (const char* url : {"https://other.example/", "http://10.0.0.5:8000/", "http://[fd00::5]/",
-                          "http://[fd00::7]/", "http://cdn.example.org", "http://images.example.org:444"})
+  for (const char* url :
+       {"https://other.example/", "http://10.0.0.5:8000/", "http://[fd00::5]/", "http://[fd00::7]/",
+        "http://cdn.example.org", "http://images.example.org:444", "http://images.example.org/a\\b",
+        "http://images.example.org/\xc3\xa4", "http://images.example.org/a b"})
     EXPECT_FALSE(allowed(url)) << url;
   EXPECT_TRUE(policy.check("http://10.0.0.5/", kWhere).listed_address);
   EXPECT_FALSE(policy.check("http://images.example.org/", kWhere).listed_address);
