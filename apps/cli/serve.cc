@@ -55,8 +55,8 @@ std::string log_line(const server::LogRecord& r) {
                      one_decimal(r.milliseconds) + " ms";
   if (!r.model.empty()) line += "  " + r.model;
   if (!r.finish.empty())
-    line += "  " + std::to_string(r.usage.prompt_tokens) + " + " + std::to_string(r.usage.completion_tokens) + " tokens, first after " +
-            one_decimal(r.timings.first_token_ms) + " ms";
+    line += "  " + std::to_string(r.usage.prompt_tokens) + " + " + std::to_string(r.usage.completion_tokens) +
+            " tokens, first after " + one_decimal(r.timings.first_token_ms) + " ms";
   if (!r.error.empty()) line += "  " + r.error;
   return one_line(line);
 }
@@ -66,7 +66,8 @@ server::Log log_to_stderr(const ServeFlags& flags) {
   const auto mutex = std::make_shared<std::mutex>();
   return [mutex, json = flags.log_json](const server::LogRecord& record) {
     const std::string line =
-        json ? log_json(record).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) : log_line(record);
+        json ? log_json(record).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+             : log_line(record);
     const std::lock_guard lock(*mutex);
     std::cerr << line << "\n" << std::flush;
   };
@@ -116,10 +117,12 @@ int serve(ServeFlags& flags) {
     for (const std::string& name : model->names) names += (names.empty() ? "" : ", ") + name;
   }
   server.ready(std::move(models));
-  notice("ready: " + names + " at " + server.address() + (flags.api.api_keys.empty() ? "" : ", with an API key"));
+  notice("ready: " + names + " at " + server.address() +
+         (flags.api.api_keys.empty() ? "" : ", with an API key"));
   print(server.address() + "\n");
   while (!interrupted()) std::this_thread::sleep_for(kLook);
-  notice("ending: answers on their way have " + one_decimal(flags.drain_seconds) + " s; a second signal ends at once");
+  notice("ending: answers on their way have " + one_decimal(flags.drain_seconds) +
+         " s; a second signal ends at once");
   server.drain(flags.drain_seconds);
   return 0;
 }
@@ -138,7 +141,8 @@ void add_serve(CLI::App& app, Action& action) {
       "Examples:\n"
       "  galago serve -m SmolVLM-256M-Instruct\n"
       "  galago serve -m granite-docling-258M -m siglip-base-patch16-224 --port 8000\n"
-      "  galago serve --host 0.0.0.0 --api-key-file keys.txt --ssl-cert-file cert.pem --ssl-key-file key.pem\n"
+      "  galago serve --host 0.0.0.0 --api-key-file keys.txt --ssl-cert-file cert.pem --ssl-key-file "
+      "key.pem\n"
       "  curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' \\\n"
       "       -d '{\"messages\": [{\"role\": \"user\", \"content\": \"What is a galago?\"}]}'\n");
   command->callback([flags, &action] { action = [flags] { return serve(*flags); }; });

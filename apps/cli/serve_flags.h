@@ -18,9 +18,9 @@ struct ServeFlags {
   bool mmap = false;
   http::Options http;
   server::ApiOptions api;
-  std::string api_key;               ///< "a,b"
-  std::filesystem::path key_file;    ///< a key a line
-  std::vector<std::string> hosts;    ///< of --allowed-host
+  std::string api_key;             ///< "a,b"
+  std::filesystem::path key_file;  ///< a key a line
+  std::vector<std::string> hosts;  ///< of --allowed-host
   double drain_seconds = 30;
   bool log_json = false;
   bool quiet = false;
@@ -28,8 +28,8 @@ struct ServeFlags {
 
 void add_serve_flags(CLI::App& command, ServeFlags& flags);
 
-/// What the flags say together: keys read from their file, hosts that are meant by the address. Errors of the file,
-/// Error{usage}.
+/// What the flags say together: keys read from their file, hosts that are meant by the address. Errors of the
+/// file, Error{usage}.
 void finish_serve_flags(ServeFlags& flags);
 
 }  // namespace galago::cli

@@ -31,11 +31,15 @@ Server::~Server() = default;
 
 std::string Server::address() const { return state_->server.address(); }
 
-void Server::ready(std::vector<std::unique_ptr<ServedModel>> models) { state_->service.ready(std::move(models)); }
+void Server::ready(std::vector<std::unique_ptr<ServedModel>> models) {
+  state_->service.ready(std::move(models));
+}
 
 void Server::drain(double seconds, const std::function<bool()>& hurry) {
   using Clock = std::chrono::steady_clock;
-  const auto later = [](double s) { return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s)); };
+  const auto later = [](double s) {
+    return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+  };
   state_->service.drain();
   state_->server.drain();
   const auto idle_by = [&](Clock::time_point deadline) {

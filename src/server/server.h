@@ -1,5 +1,5 @@
-// The server as a program starts it: an HTTP server in front of the API. In: where to listen, rules, models. Out:
-// answers, until it is drained.
+// The server as a program starts it: an HTTP server in front of the API. In: where to listen, rules, models.
+// Out: answers, until it is drained.
 #pragma once
 
 #include <functional>
@@ -25,8 +25,8 @@ class Server {
   std::string address() const;
   /// From here on it answers.
   void ready(std::vector<std::unique_ptr<ServedModel>> models);
-  /// Takes nothing new, and waits for what runs: at most so many seconds, then it ends with an error. Returns earlier
-  /// when `hurry` says so.
+  /// Takes nothing new, and waits for what runs: at most so many seconds, then it ends with an error. Returns
+  /// earlier when `hurry` says so.
   void drain(double seconds, const std::function<bool()>& hurry = {});
 
  private:

@@ -25,7 +25,8 @@ class OneFormat {
 };
 
 AnswerFormat schema_format(const OrderedJson& schema, const std::string& where) {
-  if (schema.is_string()) return {.kind = Kind::json_schema, .definition = schema.get<std::string>(), .choices = {}};
+  if (schema.is_string())
+    return {.kind = Kind::json_schema, .definition = schema.get<std::string>(), .choices = {}};
   if (!schema.is_object() && !schema.is_boolean()) refuse_field(where, shown_json(schema), "a JSON schema");
   return {.kind = Kind::json_schema, .definition = written(schema), .choices = {}};
 }
@@ -34,7 +35,8 @@ AnswerFormat choice_format(const Fields& body, const char* key) {
   return {.kind = Kind::choice, .definition = {}, .choices = body.texts(key, 10000)};
 }
 
-// {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}; llama-server takes "schema" in place.
+// {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}; llama-server takes "schema" in
+// place.
 AnswerFormat response_format(const Fields& format) {
   const std::string type = format.text("type").value_or("text");
   if (type == "text") return {};
@@ -66,7 +68,8 @@ void read_named(const Fields& body, const std::string& prefix, OneFormat& one) {
     one.set(body.path(key("regex")), {.kind = Kind::regex, .definition = *text, .choices = {}});
   if (const auto text = body.text(key("grammar").c_str()); text && !text->empty())
     one.set(body.path(key("grammar")), {.kind = Kind::grammar, .definition = *text, .choices = {}});
-  if (body.has(key("choice").c_str())) one.set(body.path(key("choice")), choice_format(body, key("choice").c_str()));
+  if (body.has(key("choice").c_str()))
+    one.set(body.path(key("choice")), choice_format(body, key("choice").c_str()));
 }
 
 OrderedJson parameters_of(const Fields& function) {
@@ -106,7 +109,8 @@ ToolChoice tool_choice(const Fields& body) {
   if (asked->is_object()) {  // {"type": "function", "function": {"name": ...}}, or the name beside the type
     const Fields object(*asked, body.path("tool_choice"));
     const OrderedJson* function = object.find("function");
-    const auto name = function ? Fields(*function, object.path("function")).text("name") : object.text("name");
+    const auto name =
+        function ? Fields(*function, object.path("function")).text("name") : object.text("name");
     if (!name) refuse_field(body.path("tool_choice"), shown_json(*asked), "the name of a function");
     wanted = *name;
   } else if (word != "required") {

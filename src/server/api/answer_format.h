@@ -1,5 +1,5 @@
-// The form that an answer has to have, in the words of OpenAI (response_format, tools), vLLM (structured_outputs,
-// guided_*) and llama-server (json_schema, grammar).
+// The form that an answer has to have, in the words of OpenAI (response_format, tools), vLLM
+// (structured_outputs, guided_*) and llama-server (json_schema, grammar).
 #pragma once
 
 #include "galago/galago.h"

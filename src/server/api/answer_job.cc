@@ -11,12 +11,14 @@ namespace {
 
 constexpr auto kSilence = std::chrono::seconds(10);
 
-double seconds(std::chrono::steady_clock::duration time) { return std::chrono::duration<double>(time).count(); }
+double seconds(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration<double>(time).count();
+}
 
 }  // namespace
 
-AnswerJob::AnswerJob(std::shared_ptr<Call> call, std::unique_ptr<AnswerWriter> writer, bool stream, TaskPool& pool,
-                     Metrics& metrics)
+AnswerJob::AnswerJob(std::shared_ptr<Call> call, std::unique_ptr<AnswerWriter> writer, bool stream,
+                     TaskPool& pool, Metrics& metrics)
     : call_(std::move(call)), writer_(std::move(writer)), stream_(stream), pool_(pool), metrics_(metrics) {}
 
 void AnswerJob::submit(std::vector<AnswerCall> calls) {

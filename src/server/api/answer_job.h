@@ -1,6 +1,6 @@
-// A request that is being answered: from the scheduler's handles to the client's socket. In: notices of both sides.
-// Out: events or one document. Its work is done in short turns on a pool, one at a time; a client that reads slowly
-// pauses its own answers, one that leaves cancels them.
+// A request that is being answered: from the scheduler's handles to the client's socket. In: notices of both
+// sides. Out: events or one document. Its work is done in short turns on a pool, one at a time; a client that
+// reads slowly pauses its own answers, one that leaves cancels them.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,8 @@ class AnswerJob : public std::enable_shared_from_this<AnswerJob> {
   AnswerJob(std::shared_ptr<Call> call, std::unique_ptr<AnswerWriter> writer, bool stream, TaskPool& pool,
             Metrics& metrics);
 
-  /// Sends the requests to the model's scheduler, call.n answers to each. The errors of Scheduler::submit. Once.
+  /// Sends the requests to the model's scheduler, call.n answers to each. The errors of Scheduler::submit.
+  /// Once.
   void submit(std::vector<AnswerCall> calls);
   /// Ends it with this error, unless it is over.
   void stop(const ApiError& error);

@@ -28,10 +28,11 @@ OrderedJson token_json(const TokenLogprob& token) {
 OrderedJson usage_json(std::span<const Answer> answers) {
   Usage sum = answers.empty() ? Usage{} : answers[0].usage;
   for (size_t i = 1; i < answers.size(); ++i) sum.completion_tokens += answers[i].usage.completion_tokens;
-  return {{"prompt_tokens", sum.prompt_tokens},
-          {"completion_tokens", sum.completion_tokens},
-          {"total_tokens", sum.prompt_tokens + sum.completion_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", sum.cached_tokens}, {"image_tokens", sum.image_tokens}}}};
+  return {
+      {"prompt_tokens", sum.prompt_tokens},
+      {"completion_tokens", sum.completion_tokens},
+      {"total_tokens", sum.prompt_tokens + sum.completion_tokens},
+      {"prompt_tokens_details", {{"cached_tokens", sum.cached_tokens}, {"image_tokens", sum.image_tokens}}}};
 }
 
 OrderedJson timings_json(const Answer& answer) {
@@ -60,8 +61,12 @@ OrderedJson timings_json(const Answer& answer) {
 OrderedJson images_json(std::span<const ImageInfo> images) {
   OrderedJson list = OrderedJson::array();
   for (const ImageInfo& i : images)
-    list.push_back({{"width", i.width}, {"height", i.height}, {"rows", i.rows},
-                    {"cols", i.cols},   {"tiles", i.tiles},   {"tokens", i.tokens}});
+    list.push_back({{"width", i.width},
+                    {"height", i.height},
+                    {"rows", i.rows},
+                    {"cols", i.cols},
+                    {"tiles", i.tiles},
+                    {"tokens", i.tokens}});
   return list;
 }
 
@@ -74,7 +79,10 @@ OrderedJson cache_json(const CacheCounts& cache) {
 }
 
 OrderedJson confidence_json(const Confidence& c) {
-  return {{"tokens", c.tokens}, {"mean_logprob", c.mean_logprob}, {"min_logprob", c.min_logprob}, {"margin", c.margin}};
+  return {{"tokens", c.tokens},
+          {"mean_logprob", c.mean_logprob},
+          {"min_logprob", c.min_logprob},
+          {"margin", c.margin}};
 }
 
 OrderedJson chat_logprobs(std::span<const TokenLogprobs> tokens) {

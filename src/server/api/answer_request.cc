@@ -13,7 +13,8 @@ namespace {
 
 // Fields that would change what the operator decided.
 void refuse_unsupported(const Fields& body) {
-  for (const char* key : {"chat_template", "functions", "function_call", "audio", "suffix", "previous_response_id"})
+  for (const char* key :
+       {"chat_template", "functions", "function_call", "audio", "suffix", "previous_response_id"})
     if (body.has(key))
       throw ApiError(400, "unsupported_parameter", body.path(key), body.path(key) + " is not supported");
   if (const OrderedJson* modalities = body.find("modalities"))
@@ -21,8 +22,10 @@ void refuse_unsupported(const Fields& body) {
       if (one != "text") refuse_field(body.path("modalities"), shown_json(one), "text");
 }
 
-// One tile, cut, or by size: cut only where the picture is larger than one tile. Without it, as the model's settings.
-Image with_detail(Image image, const std::string& detail, const ServedModel& model, const std::string& where) {
+// One tile, cut, or by size: cut only where the picture is larger than one tile. Without it, as the model's
+// settings.
+Image with_detail(Image image, const std::string& detail, const ServedModel& model,
+                  const std::string& where) {
   if (detail.empty()) return image;
   if (detail == "low") return image.with_split(false);
   if (detail == "high") return image.with_split(true);
@@ -55,14 +58,16 @@ class PartsReader {
  private:
   void count(const std::string& where, int64_t more = 1) {
     if ((count_ += more) > context_.api.max_images)
-      throw ApiError(400, "too_many_images", where,
-                     where + ": more than " + std::to_string(context_.api.max_images) + " pictures in one request");
+      throw ApiError(
+          400, "too_many_images", where,
+          where + ": more than " + std::to_string(context_.api.max_images) + " pictures in one request");
   }
 
   MessagePart image(const Fields& part) {
     std::string key;
     const OrderedJson* source = part.find({"image_url", "url", "image"}, &key);
-    if (!source) throw ApiError(400, "invalid_image_url", part.path("image_url"), part.path("image_url") + ": missing");
+    if (!source)
+      throw ApiError(400, "invalid_image_url", part.path("image_url"), part.path("image_url") + ": missing");
     std::string where = part.path(key);
     count(where);
     std::string detail = part.text("detail").value_or("");
@@ -101,7 +106,8 @@ class PartsReader {
 
 void read_template(const Fields& body, Request& request) {
   if (const OrderedJson* arguments = body.find("chat_template_kwargs")) {
-    if (!arguments->is_object()) refuse_field(body.path("chat_template_kwargs"), shown_json(*arguments), "an object");
+    if (!arguments->is_object())
+      refuse_field(body.path("chat_template_kwargs"), shown_json(*arguments), "an object");
     request.template_arguments = written(*arguments);
   }
   request.add_generation_prompt = body.boolean("add_generation_prompt");
@@ -120,8 +126,8 @@ void take_tools(const Fields& body, AnswerCall& call) {
   call.tool = std::move(choice.name);
 }
 
-std::vector<Message> messages_of(const OrderedJson& list, const std::string& where, const ReadContext& context,
-                                 const ServedModel& model) {
+std::vector<Message> messages_of(const OrderedJson& list, const std::string& where,
+                                 const ReadContext& context, const ServedModel& model) {
   if (!list.is_array() || list.empty()) refuse_field(where, shown_json(list), "a list of messages");
   // "developer" is OpenAI's newer name of "system".
   std::vector<Message> messages = read_messages(list, where, PartsReader(context, model));
@@ -142,17 +148,20 @@ OrderedJson messages_of_items(const OrderedJson& input) {
       message["content"] = input[i].value("content", OrderedJson());
       messages.push_back(std::move(message));
     } else if (type == "function_call") {
-      const OrderedJson call{{"id", item.text("call_id").value_or("")},
-                             {"type", "function"},
-                             {"function",
-                              {{"name", item.text("name").value_or("")},
-                               {"arguments", item.text("arguments").value_or("{}")}}}};
-      messages.push_back({{"role", "assistant"}, {"content", ""}, {"tool_calls", OrderedJson::array({call})}});
+      const OrderedJson call{
+          {"id", item.text("call_id").value_or("")},
+          {"type", "function"},
+          {"function",
+           {{"name", item.text("name").value_or("")}, {"arguments", item.text("arguments").value_or("{}")}}}};
+      messages.push_back(
+          {{"role", "assistant"}, {"content", ""}, {"tool_calls", OrderedJson::array({call})}});
     } else if (type == "function_call_output") {
       const OrderedJson* output = item.find("output");
-      messages.push_back({{"role", "tool"},
-                          {"tool_call_id", item.text("call_id").value_or("")},
-                          {"content", output && output->is_string() ? *output : OrderedJson(output ? written(*output) : "")}});
+      messages.push_back(
+          {{"role", "tool"},
+           {"tool_call_id", item.text("call_id").value_or("")},
+           {"content",
+            output && output->is_string() ? *output : OrderedJson(output ? written(*output) : "")}});
     } else if (type != "reasoning") {
       refuse_field(where + ".type", shown_json(type), "message, function_call or function_call_output");
     }
@@ -163,10 +172,12 @@ OrderedJson messages_of_items(const OrderedJson& input) {
 // {"text": {"format": ...}} of responses is response_format of chat.
 OrderedJson as_chat(const OrderedJson& body) {
   OrderedJson chat = body;
-  if (const auto text = body.find("text"); text != body.end() && text->is_object() && text->contains("format"))
+  if (const auto text = body.find("text");
+      text != body.end() && text->is_object() && text->contains("format"))
     chat["response_format"] = (*text)["format"];
   chat.erase("text");
-  if (const auto top = body.find("top_logprobs"); top != body.end() && top->is_number() && *top > 0) chat["logprobs"] = true;
+  if (const auto top = body.find("top_logprobs"); top != body.end() && top->is_number() && *top > 0)
+    chat["logprobs"] = true;
   if (const auto tools = body.find("tools"); tools != body.end() && tools->is_array()) {
     OrderedJson nested = OrderedJson::array();
     for (OrderedJson tool : *tools) {
@@ -212,7 +223,8 @@ void read_completion(const OrderedJson& body, const OrderedJson& prompt, const R
   call.request.parse_special = true;
   if (prompt.is_array()) {
     std::vector<int32_t> ids;
-    for (const OrderedJson& id : prompt) ids.push_back(static_cast<int32_t>(integer_of(id, "prompt", 0, INT32_MAX)));
+    for (const OrderedJson& id : prompt)
+      ids.push_back(static_cast<int32_t>(integer_of(id, "prompt", 0, INT32_MAX)));
     call.request.prompt = call.model->chat->detokenize(ids, true);
     if (call.model->chat->tokenize(call.request.prompt, true) != ids)
       refuse_field("prompt", "token ids that are not what the tokenizer makes of their text", "a text");
@@ -235,12 +247,12 @@ void read_response(const OrderedJson& body, const ReadContext& context, AnswerCa
   const OrderedJson* input = fields.find("input");
   if (!input || (!input->is_string() && !input->is_array()))
     refuse_field("input", input ? shown_json(*input) : "nothing", "a text or a list of items");
-  const OrderedJson items = input->is_string()
-                                ? OrderedJson::array({{{"role", "user"}, {"content", *input}}})
-                                : messages_of_items(*input);
+  const OrderedJson items = input->is_string() ? OrderedJson::array({{{"role", "user"}, {"content", *input}}})
+                                               : messages_of_items(*input);
   call.request.messages = messages_of(items, "input", context, *call.model);
   if (const auto system = fields.text("instructions"); system && !system->empty())
-    call.request.messages.insert(call.request.messages.begin(), {.role = "system", .parts = {*system}, .fields = {}});
+    call.request.messages.insert(call.request.messages.begin(),
+                                 {.role = "system", .parts = {*system}, .fields = {}});
 }
 
 }  // namespace galago::server

@@ -15,7 +15,8 @@ struct ReadContext {
 /// POST /v1/chat/completions (and its input_tokens, /apply-template).
 void read_chat(const OrderedJson& body, const ReadContext& context, AnswerCall& call);
 /// POST /v1/completions and /completion: one of the prompts.
-void read_completion(const OrderedJson& body, const OrderedJson& prompt, const ReadContext& context, AnswerCall& call);
+void read_completion(const OrderedJson& body, const OrderedJson& prompt, const ReadContext& context,
+                     AnswerCall& call);
 /// The prompts of a completion: a text, a list of texts, or token ids. ApiError.
 std::vector<OrderedJson> prompts_of(const OrderedJson& body);
 /// POST /v1/responses.

@@ -1,5 +1,5 @@
-// How answers are written: each route of generation has one. In: pieces and answers of one request. Out: events of a
-// stream, or one JSON document.
+// How answers are written: each route of generation has one. In: pieces and answers of one request. Out:
+// events of a stream, or one JSON document.
 #pragma once
 
 #include <memory>

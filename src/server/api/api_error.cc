@@ -18,7 +18,8 @@ ApiError of_engine(const Error& error) {
   if (error.code() == ErrorCode::not_found) status = 400;  // of a file: the route is there
   // Too long for the context, too deep, too many: the body itself was not too large.
   if (error.code() == ErrorCode::input_too_large) status = 400;
-  if (error.where() == "prompt" && error.code() == ErrorCode::input_too_large && error.got().ends_with(" tokens"))
+  if (error.where() == "prompt" && error.code() == ErrorCode::input_too_large &&
+      error.got().ends_with(" tokens"))
     code = "context_length_exceeded";
   ApiError out(status, code, "", error.what());
   if (code == "context_length_exceeded") out.type = "exceed_context_size_error";
@@ -29,18 +30,28 @@ ApiError of_engine(const Error& error) {
 }  // namespace
 
 ApiError::ApiError(int status_, std::string code_, std::string param_, std::string message_)
-    : status(status_), type(type_of(status_)), code(std::move(code_)), param(std::move(param_)),
+    : status(status_),
+      type(type_of(status_)),
+      code(std::move(code_)),
+      param(std::move(param_)),
       message(std::move(message_)) {}
 
 const char* type_of(int status) {
   switch (status) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 429: return "rate_limit_error";
-    case 501: return "not_supported_error";
-    case 503: return "unavailable_error";
-    default: return status >= 500 ? "server_error" : "invalid_request_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 429:
+      return "rate_limit_error";
+    case 501:
+      return "not_supported_error";
+    case 503:
+      return "unavailable_error";
+    default:
+      return status >= 500 ? "server_error" : "invalid_request_error";
   }
 }
 
@@ -69,7 +80,9 @@ ApiError as_api_error(const std::exception_ptr& error) {
 }
 
 OrderedJson error_json(const ApiError& error) {
-  const auto or_null = [](const std::string& text) { return text.empty() ? OrderedJson() : OrderedJson(text); };
+  const auto or_null = [](const std::string& text) {
+    return text.empty() ? OrderedJson() : OrderedJson(text);
+  };
   return {{"error",
            {{"message", printable(error.message, 2000)},
             {"type", error.type},

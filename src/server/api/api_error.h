@@ -1,6 +1,6 @@
-// What a client is told when something went wrong, as OpenAI's clients read it. In: errors of the engine, of fields and
-// of pictures. Out: a status and {"error": {message, type, param, code}}. A bad input that stays bad never gets a
-// status that clients try again (408, 409, 429, 5xx).
+// What a client is told when something went wrong, as OpenAI's clients read it. In: errors of the engine, of
+// fields and of pictures. Out: a status and {"error": {message, type, param, code}}. A bad input that stays
+// bad never gets a status that clients try again (408, 409, 429, 5xx).
 #pragma once
 
 #include <exception>

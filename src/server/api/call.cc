@@ -1,4 +1,5 @@
-// See the header. Ids: X-Request-Id as it came, or a new one; traceparent (W3C Trace Context) is passed to the log.
+// See the header. Ids: X-Request-Id as it came, or a new one; traceparent (W3C Trace Context) is passed to
+// the log.
 #include "server/api/call.h"
 
 #include <algorithm>
@@ -13,8 +14,9 @@ constexpr size_t kLongestId = 128;
 
 // What may stand in a header and a log: visible ASCII.
 bool fit(const std::string& id) {
-  return !id.empty() && id.size() <= kLongestId &&
-         std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 127 && c != '"' && c != '\\'; });
+  return !id.empty() && id.size() <= kLongestId && std::all_of(id.begin(), id.end(), [](char c) {
+    return c > ' ' && c < 127 && c != '"' && c != '\\';
+  });
 }
 
 std::string fit_header(const http::Request& request, const char* name) {
@@ -37,7 +39,9 @@ std::string id_of(const http::Request& request) {
 }  // namespace
 
 Call::Call(std::shared_ptr<http::Exchange> exchange, http::Headers extra, const Log& log, Metrics& metrics)
-    : exchange_(std::move(exchange)), extra_(with_id(std::move(extra), id_of(exchange_->request()))), log_(log),
+    : exchange_(std::move(exchange)),
+      extra_(with_id(std::move(extra), id_of(exchange_->request()))),
+      log_(log),
       metrics_(metrics) {
   const http::Request& request = exchange_->request();
   record_ = {.id = extra_.back().second,

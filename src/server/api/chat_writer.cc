@@ -1,4 +1,5 @@
-// Answers of /v1/chat/completions. Reference: OpenAI's chat completion object and its chunks; llama-server's timings.
+// Answers of /v1/chat/completions. Reference: OpenAI's chat completion object and its chunks; llama-server's
+// timings.
 #include "server/api/answer_json.h"
 #include "server/api/answer_writer.h"
 
@@ -11,8 +12,13 @@ namespace {
 class ChatWriter final : public AnswerWriter {
  public:
   explicit ChatWriter(const AnswerCall& call)
-      : model_(call.model_name), fingerprint_(call.model->fingerprint), tool_(call.tool), usage_(call.include_usage),
-        progress_(call.progress), timings_(call.timings_per_token), n_(call.n),
+      : model_(call.model_name),
+        fingerprint_(call.model->fingerprint),
+        tool_(call.tool),
+        usage_(call.include_usage),
+        progress_(call.progress),
+        timings_(call.timings_per_token),
+        n_(call.n),
         logprobs_(call.request.options.logprobs.has_value()) {}
 
   std::string begin() override {
@@ -74,8 +80,8 @@ class ChatWriter final : public AnswerWriter {
       OrderedJson message{{"role", "assistant"}, {"content", answer.text}, {"refusal", nullptr}};
       if (!tool_.empty()) {
         message["content"] = nullptr;
-        message["tool_calls"] = single_tool() ? OrderedJson::array({call_json(tool_, answer.text)})
-                                              : tool_calls(answer.text);
+        message["tool_calls"] =
+            single_tool() ? OrderedJson::array({call_json(tool_, answer.text)}) : tool_calls(answer.text);
       }
       OrderedJson choice{{"index", i},
                          {"message", message},
@@ -84,12 +90,8 @@ class ChatWriter final : public AnswerWriter {
       if (answer.confidence) choice["confidence"] = confidence_json(*answer.confidence);
       choices.push_back(std::move(choice));
     }
-    OrderedJson json{{"id", id_},
-                     {"object", "chat.completion"},
-                     {"created", created_},
-                     {"model", model_},
-                     {"system_fingerprint", fingerprint_},
-                     {"choices", choices}};
+    OrderedJson json{{"id", id_},       {"object", "chat.completion"},        {"created", created_},
+                     {"model", model_}, {"system_fingerprint", fingerprint_}, {"choices", choices}};
     add_counts(answers, json);
     return json;
   }
@@ -103,7 +105,9 @@ class ChatWriter final : public AnswerWriter {
   }
 
   OrderedJson call_json(const std::string& name, const std::string& arguments) const {
-    return {{"id", new_id("call_")}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}};
+    return {{"id", new_id("call_")},
+            {"type", "function"},
+            {"function", {{"name", name}, {"arguments", arguments}}}};
   }
 
   // {"name": ..., "arguments": {...}}; an answer that was cut is no call.
@@ -157,6 +161,8 @@ class ChatWriter final : public AnswerWriter {
 
 }  // namespace
 
-std::unique_ptr<AnswerWriter> chat_writer(const AnswerCall& call) { return std::make_unique<ChatWriter>(call); }
+std::unique_ptr<AnswerWriter> chat_writer(const AnswerCall& call) {
+  return std::make_unique<ChatWriter>(call);
+}
 
 }  // namespace galago::server

@@ -1,5 +1,5 @@
-// Answers of /v1/completions and of llama-server's /completion. Reference: OpenAI's completion object (legacy);
-// llama-server's result object.
+// Answers of /v1/completions and of llama-server's /completion. Reference: OpenAI's completion object
+// (legacy); llama-server's result object.
 #include "server/api/answer_json.h"
 #include "server/api/answer_writer.h"
 
@@ -9,8 +9,12 @@ namespace {
 class CompletionWriter final : public AnswerWriter {
  public:
   explicit CompletionWriter(const AnswerCall& call)
-      : model_(call.model_name), fingerprint_(call.model->fingerprint), usage_(call.include_usage), n_(call.n),
-        logprobs_(call.request.options.logprobs.has_value()), echo_(call.echo ? call.request.prompt : std::string()) {}
+      : model_(call.model_name),
+        fingerprint_(call.model->fingerprint),
+        usage_(call.include_usage),
+        n_(call.n),
+        logprobs_(call.request.options.logprobs.has_value()),
+        echo_(call.echo ? call.request.prompt : std::string()) {}
 
   std::string begin() override {
     std::string events;
@@ -62,7 +66,8 @@ class CompletionWriter final : public AnswerWriter {
   OrderedJson scores_of(const Answer& answer) const {
     std::vector<TokenLogprobs> tokens = answer.prompt_tokens;
     tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
-    return completion_logprobs(tokens, answer.prompt_tokens.empty() ? echo_.size() : 0, !answer.prompt_tokens.empty());
+    return completion_logprobs(tokens, answer.prompt_tokens.empty() ? echo_.size() : 0,
+                               !answer.prompt_tokens.empty());
   }
 
   OrderedJson head() const {
@@ -156,6 +161,8 @@ std::unique_ptr<AnswerWriter> completion_writer(const AnswerCall& call) {
   return std::make_unique<CompletionWriter>(call);
 }
 
-std::unique_ptr<AnswerWriter> native_writer(const AnswerCall& call) { return std::make_unique<NativeWriter>(call); }
+std::unique_ptr<AnswerWriter> native_writer(const AnswerCall& call) {
+  return std::make_unique<NativeWriter>(call);
+}
 
 }  // namespace galago::server

@@ -95,7 +95,8 @@ std::vector<std::string> Fields::texts(const char* key, size_t most) const {
   if (!value) return {};
   if (value->is_string()) return {value->get<std::string>()};
   if (!value->is_array() || value->size() > most)
-    refuse_field(path(key), value->is_array() ? std::to_string(value->size()) + " entries" : shown_json(*value),
+    refuse_field(path(key),
+                 value->is_array() ? std::to_string(value->size()) + " entries" : shown_json(*value),
                  "a text or a list of at most " + std::to_string(most));
   std::vector<std::string> texts;
   for (size_t i = 0; i < value->size(); ++i)

@@ -1,5 +1,5 @@
-// The fields of a request's body, read with their types and ranges. Every fault is an ApiError 400 that names the
-// field. A field that is null counts as absent, as OpenAI's clients mean it.
+// The fields of a request's body, read with their types and ranges. Every fault is an ApiError 400 that names
+// the field. A field that is null counts as absent, as OpenAI's clients mean it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// See the header. Ranges that the engine checks itself (check_options) are wide here; where OpenAI's and llama-server's
-// names differ, the one that is there counts.
+// See the header. Ranges that the engine checks itself (check_options) are wide here; where OpenAI's and
+// llama-server's names differ, the one that is there counts.
 #include "server/api/generation_fields.h"
 
 #include <algorithm>
@@ -41,7 +41,8 @@ std::vector<TokenBias> logit_bias(const Fields& body) {
   if (!value) return biases;
   const std::string where = body.path("logit_bias");
   if (!value->is_structured() || value->size() > kMostBiases)
-    refuse_field(where, value->is_structured() ? std::to_string(value->size()) + " entries" : shown_json(*value),
+    refuse_field(where,
+                 value->is_structured() ? std::to_string(value->size()) + " entries" : shown_json(*value),
                  "an object of at most " + std::to_string(kMostBiases) + " token ids with numbers");
   if (value->is_array()) {
     for (const OrderedJson& pair : *value) {
@@ -66,8 +67,7 @@ std::optional<int> logprobs(const Fields& body) {
   const OrderedJson* asked = body.find("logprobs");
   const auto top = body.integer("top_logprobs", 0, 20);
   if (const auto probs = body.integer("n_probs", 0, 20); probs && *probs > 0) return static_cast<int>(*probs);
-  if (asked && asked->is_number())
-    return static_cast<int>(integer_of(*asked, body.path("logprobs"), 0, 20));
+  if (asked && asked->is_number()) return static_cast<int>(integer_of(*asked, body.path("logprobs"), 0, 20));
   const bool wanted = body.boolean("logprobs").value_or(false);
   if (!wanted && top.value_or(0) > 0)
     refuse_field(body.path("top_logprobs"), std::to_string(*top), "logprobs: true beside it");
@@ -126,8 +126,7 @@ void read_generation(const Fields& body, const ApiOptions& api, AnswerCall& call
     refuse_field(body.path("best_of"), std::to_string(*best), "n");
   call.stream = body.boolean("stream").value_or(false);
   if (const OrderedJson* asked = body.find("stream_options"))
-    call.include_usage =
-        Fields(*asked, body.path("stream_options")).boolean("include_usage").value_or(false);
+    call.include_usage = Fields(*asked, body.path("stream_options")).boolean("include_usage").value_or(false);
   call.progress = body.boolean("progress").value_or(false);
   call.timings_per_token = body.boolean("timings_per_token").value_or(false);
   call.request.timeout_ms = 1000 * api.request_seconds;

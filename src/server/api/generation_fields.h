@@ -1,4 +1,5 @@
-// What a request says of how its answer is chosen and where it ends, in the words of OpenAI, llama-server and vLLM.
+// What a request says of how its answer is chosen and where it ends, in the words of OpenAI, llama-server and
+// vLLM.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ struct AnswerCall {
   bool progress = false;       ///< chunks that tell how far the pictures are
   bool timings_per_token = false;
   bool echo = false;  ///< the prompt stands before the answer
-  std::string tool;   ///< the answer is the arguments of this function; "*": a call of one of several; empty: a text
+  std::string
+      tool;  ///< the answer is the arguments of this function; "*": a call of one of several; empty: a text
 };
 
 /// Reads them into call.request.options, n, stream. ApiError.

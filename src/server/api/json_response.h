@@ -12,7 +12,9 @@ inline std::string written(const OrderedJson& json) {
 }
 
 inline http::Response json_response(const OrderedJson& json, int status = 200) {
-  return {.status = status, .headers = {{"Content-Type", "application/json; charset=utf-8"}}, .body = written(json)};
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json; charset=utf-8"}},
+          .body = written(json)};
 }
 
 }  // namespace galago::server

@@ -1,4 +1,5 @@
-// See the header. Reference: prometheus.io, exposition formats; llama-server's names where the meaning is the same.
+// See the header. Reference: prometheus.io, exposition formats; llama-server's names where the meaning is the
+// same.
 #include "server/api/metrics.h"
 
 #include <algorithm>
@@ -106,45 +107,54 @@ Metrics::Rates Metrics::rates(const std::string& model) const {
 }
 
 std::string Metrics::text(const std::vector<Gauge>& gauges) const {
-  std::string out = first_token.text("galago_time_to_first_token_seconds", "From a request to the first piece of its answer.") +
-                    between_tokens.text("galago_time_between_tokens_seconds", "Between two pieces of an answer.") +
-                    request.text("galago_generation_seconds", "Whole requests for answers.");
+  std::string out =
+      first_token.text("galago_time_to_first_token_seconds",
+                       "From a request to the first piece of its answer.") +
+      between_tokens.text("galago_time_between_tokens_seconds", "Between two pieces of an answer.") +
+      request.text("galago_generation_seconds", "Whole requests for answers.");
   std::string last;
   for (const Gauge& gauge : gauges) {
     if (gauge.name != last) out += head(gauge.name, gauge.help, "gauge");
     last = gauge.name;
-    out += gauge.name + (gauge.labels.empty() ? "" : "{" + gauge.labels + "}") + " " + number(gauge.value) + "\n";
+    out += gauge.name + (gauge.labels.empty() ? "" : "{" + gauge.labels + "}") + " " + number(gauge.value) +
+           "\n";
   }
   out += head("galago_clients_left_total", "Clients that left before their answer was whole.", "counter") +
          "galago_clients_left_total " + std::to_string(clients_left.load()) + "\n";
   const std::lock_guard lock(mutex_);
   out += head("galago_http_requests_total", "Requests by path and status; 0: the client left.", "counter");
   for (const auto& [key, count] : requests_)
-    out += "galago_http_requests_total{path=" + quoted(key.first) + ",status=\"" + std::to_string(key.second) + "\"} " +
-           std::to_string(count) + "\n";
+    out += "galago_http_requests_total{path=" + quoted(key.first) + ",status=\"" +
+           std::to_string(key.second) + "\"} " + std::to_string(count) + "\n";
   const auto counter = [&](const std::string& name, const std::string& help, auto value) {
     out += head(name, help, "counter");
     for (const auto& [model, sums] : models_)
       out += name + "{model=" + quoted(model) + "} " + number(static_cast<double>(value(sums))) + "\n";
   };
   counter("galago_answers_total", "Answers that are over.", [](const Sums& s) { return s.answers; });
-  counter("galago_prompt_tokens_total", "Tokens of prompts.", [](const Sums& s) { return s.usage.prompt_tokens; });
-  counter("galago_image_tokens_total", "Of them, tokens of pictures.", [](const Sums& s) { return s.usage.image_tokens; });
-  counter("galago_cached_tokens_total", "Of them, taken from earlier prompts.", [](const Sums& s) { return s.usage.cached_tokens; });
-  counter("galago_completion_tokens_total", "Tokens of answers.", [](const Sums& s) { return s.usage.completion_tokens; });
-  counter("galago_tiles_encoded_total", "Tiles that went through the vision tower.", [](const Sums& s) { return s.tiles; });
+  counter("galago_prompt_tokens_total", "Tokens of prompts.",
+          [](const Sums& s) { return s.usage.prompt_tokens; });
+  counter("galago_image_tokens_total", "Of them, tokens of pictures.",
+          [](const Sums& s) { return s.usage.image_tokens; });
+  counter("galago_cached_tokens_total", "Of them, taken from earlier prompts.",
+          [](const Sums& s) { return s.usage.cached_tokens; });
+  counter("galago_completion_tokens_total", "Tokens of answers.",
+          [](const Sums& s) { return s.usage.completion_tokens; });
+  counter("galago_tiles_encoded_total", "Tiles that went through the vision tower.",
+          [](const Sums& s) { return s.tiles; });
   counter("galago_image_cache_hits_total", "Pictures that were known.",
           [](const Sums& s) { return s.cache.memory_hits + s.cache.directory_hits; });
-  counter("galago_image_cache_misses_total", "Pictures that were encoded.", [](const Sums& s) { return s.cache.misses; });
+  counter("galago_image_cache_misses_total", "Pictures that were encoded.",
+          [](const Sums& s) { return s.cache.misses; });
   out += head("galago_stage_seconds_total", "Seconds of each stage.", "counter");
   for (const auto& [model, sums] : models_)
-    for (const auto& [stage, ms] : {std::pair("decode_image", sums.timings.decode_image_ms),
-                                    std::pair("preprocess", sums.timings.preprocess_ms),
-                                    std::pair("vision", sums.timings.vision_ms),
-                                    std::pair("connector", sums.timings.connector_ms),
-                                    std::pair("prefill", sums.timings.prefill_ms),
-                                    std::pair("decode", sums.timings.decode_ms)})
-      out += "galago_stage_seconds_total{model=" + quoted(model) + ",stage=\"" + stage + "\"} " + number(ms / 1000) + "\n";
+    for (const auto& [stage, ms] :
+         {std::pair("decode_image", sums.timings.decode_image_ms),
+          std::pair("preprocess", sums.timings.preprocess_ms), std::pair("vision", sums.timings.vision_ms),
+          std::pair("connector", sums.timings.connector_ms), std::pair("prefill", sums.timings.prefill_ms),
+          std::pair("decode", sums.timings.decode_ms)})
+      out += "galago_stage_seconds_total{model=" + quoted(model) + ",stage=\"" + stage + "\"} " +
+             number(ms / 1000) + "\n";
   // llama-server's names, of all models together.
   Sums all;
   for (const auto& [model, sums] : models_) {
@@ -154,9 +164,11 @@ std::string Metrics::text(const std::vector<Gauge>& gauges) const {
     all.timings.decode_ms += sums.timings.decode_ms;
   }
   const auto alias = [&](const char* name, const char* help, const char* type, double value) {
-    out += head(std::string("llamacpp:") + name, help, type) + "llamacpp:" + name + " " + number(value) + "\n";
+    out +=
+        head(std::string("llamacpp:") + name, help, type) + "llamacpp:" + name + " " + number(value) + "\n";
   };
-  const double read = static_cast<double>(all.usage.prompt_tokens), said = static_cast<double>(all.usage.completion_tokens);
+  const double read = static_cast<double>(all.usage.prompt_tokens),
+               said = static_cast<double>(all.usage.completion_tokens);
   const double read_s = all.timings.prefill_ms / 1000, said_s = all.timings.decode_ms / 1000;
   alias("prompt_tokens_total", "Prompt tokens that were read.", "counter", read);
   alias("prompt_seconds_total", "Seconds of reading prompts.", "counter", read_s);

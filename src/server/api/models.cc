@@ -38,7 +38,8 @@ std::vector<std::unique_ptr<ServedModel>> load_models(const std::vector<ModelSou
     std::error_code error;
     std::string path = std::filesystem::canonical(source.path, error).string();
     if (error) path = source.path.string();
-    const auto known = std::find_if(models.begin(), models.end(), [&](const auto& one) { return one->path == path; });
+    const auto known =
+        std::find_if(models.begin(), models.end(), [&](const auto& one) { return one->path == path; });
     if (known == models.end())
       models.push_back(load(source, std::move(path)));
     else

@@ -18,9 +18,9 @@ namespace galago::server {
 /// One model at work: it answers (chat) or embeds.
 struct ServedModel {
   std::vector<std::string> names;
-  std::string path;              ///< canonical
-  std::string fingerprint;       ///< "galago-VERSION-DIGEST"
-  int64_t created = 0;           ///< seconds since 1970, of loading
+  std::string path;         ///< canonical
+  std::string fingerprint;  ///< "galago-VERSION-DIGEST"
+  int64_t created = 0;      ///< seconds since 1970, of loading
   std::optional<Model> chat;
   std::unique_ptr<Scheduler> scheduler;  ///< of chat
   std::optional<EmbeddingModel> embedding;

@@ -30,12 +30,12 @@ struct ApiOptions {
   int64_t max_body = int64_t{32} << 20;    ///< bytes
   int64_t max_images = 32;                 ///< of one request
   int64_t max_n = 16;                      ///< answers to one request
-  int64_t max_tokens = 0;                  ///< of an answer, where a request asks for none or more; 0: the context's end
-  double temperature = 0;                  ///< where a request names none
-  double request_seconds = 0;              ///< 408 when it has not ended by then; 0: no limit
-  int64_t max_queue = 64;                  ///< requests that may wait; more get 429
-  int64_t max_embeddings = 2048;           ///< inputs of one request for embeddings
-  int intake_threads = 2;                  ///< that read bodies and decode pictures
+  int64_t max_tokens = 0;      ///< of an answer, where a request asks for none or more; 0: the context's end
+  double temperature = 0;      ///< where a request names none
+  double request_seconds = 0;  ///< 408 when it has not ended by then; 0: no limit
+  int64_t max_queue = 64;      ///< requests that may wait; more get 429
+  int64_t max_embeddings = 2048;  ///< inputs of one request for embeddings
+  int intake_threads = 2;         ///< that read bodies and decode pictures
 };
 
 /// One request for the log.

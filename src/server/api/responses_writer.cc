@@ -9,15 +9,21 @@ namespace {
 class ResponsesWriter final : public AnswerWriter {
  public:
   ResponsesWriter(const AnswerCall& call, const OrderedJson& asked)
-      : model_(call.model_name), fingerprint_(call.model->fingerprint), tool_(call.tool), asked_(asked),
-        temperature_(call.request.options.temperature), top_p_(call.request.options.top_p) {}
+      : model_(call.model_name),
+        fingerprint_(call.model->fingerprint),
+        tool_(call.tool),
+        asked_(asked),
+        temperature_(call.request.options.temperature),
+        top_p_(call.request.options.top_p) {}
 
   std::string begin() override {
     const OrderedJson empty = response({}, "in_progress");
-    return named("response.created", {{"response", empty}}) + named("response.in_progress", {{"response", empty}}) +
+    return named("response.created", {{"response", empty}}) +
+           named("response.in_progress", {{"response", empty}}) +
            named("response.output_item.added", {{"output_index", 0}, {"item", item({}, "in_progress")}}) +
-           (calls() ? std::string()
-                    : named("response.content_part.added", place({{"content_index", 0}, {"part", part("")}})));
+           (calls()
+                ? std::string()
+                : named("response.content_part.added", place({{"content_index", 0}, {"part", part("")}})));
   }
 
   std::string piece(int64_t, const StreamPiece& piece) override {
@@ -33,12 +39,14 @@ class ResponsesWriter final : public AnswerWriter {
     const std::string status = status_of(answer);
     std::string events;
     if (calls()) {
-      events = named("response.function_call_arguments.done", place({{"arguments", item(answer, status)["arguments"]}}));
+      events = named("response.function_call_arguments.done",
+                     place({{"arguments", item(answer, status)["arguments"]}}));
     } else {
       const OrderedJson logprobs = chat_logprobs(answer.tokens)["content"];
-      events = named("response.output_text.done",
-                     place({{"content_index", 0}, {"text", answer.text}, {"logprobs", logprobs}})) +
-               named("response.content_part.done", place({{"content_index", 0}, {"part", part(answer.text)}}));
+      events =
+          named("response.output_text.done",
+                place({{"content_index", 0}, {"text", answer.text}, {"logprobs", logprobs}})) +
+          named("response.content_part.done", place({{"content_index", 0}, {"part", part(answer.text)}}));
     }
     return events + named("response.output_item.done", {{"output_index", 0}, {"item", item(answer, status)}});
   }
@@ -52,7 +60,9 @@ class ResponsesWriter final : public AnswerWriter {
     return named("error", {{"code", error.code}, {"message", error.message}, {"param", nullptr}});
   }
 
-  OrderedJson whole(std::span<const Answer> answers) override { return response(answers, status_of(answers[0])); }
+  OrderedJson whole(std::span<const Answer> answers) override {
+    return response(answers, status_of(answers[0]));
+  }
 
  private:
   bool calls() const { return !tool_.empty(); }
@@ -73,7 +83,10 @@ class ResponsesWriter final : public AnswerWriter {
   }
 
   static OrderedJson part(const std::string& text) {
-    return {{"type", "output_text"}, {"annotations", OrderedJson::array()}, {"logprobs", OrderedJson::array()}, {"text", text}};
+    return {{"type", "output_text"},
+            {"annotations", OrderedJson::array()},
+            {"logprobs", OrderedJson::array()},
+            {"text", text}};
   }
 
   OrderedJson item(const Answer& answer, const std::string& status) const {
@@ -84,7 +97,11 @@ class ResponsesWriter final : public AnswerWriter {
       if (!answer.tokens.empty()) text["logprobs"] = chat_logprobs(answer.tokens)["content"];
       content.push_back(std::move(text));
     }
-    return {{"id", item_id_}, {"type", "message"}, {"status", status}, {"role", "assistant"}, {"content", content}};
+    return {{"id", item_id_},
+            {"type", "message"},
+            {"status", status},
+            {"role", "assistant"},
+            {"content", content}};
   }
 
   OrderedJson call_item(const std::string& text, const std::string& status) const {
@@ -95,7 +112,7 @@ class ResponsesWriter final : public AnswerWriter {
       name = whole ? call["name"].get<std::string>() : "";
       arguments = whole ? call["arguments"].dump() : "";
     }
-    return {{"id", item_id_}, {"type", "function_call"},  {"status", status}, {"call_id", call_id_},
+    return {{"id", item_id_}, {"type", "function_call"}, {"status", status}, {"call_id", call_id_},
             {"name", name},   {"arguments", arguments}};
   }
 
@@ -106,7 +123,8 @@ class ResponsesWriter final : public AnswerWriter {
 
   OrderedJson response(std::span<const Answer> answers, const std::string& status) const {
     OrderedJson output = OrderedJson::array();
-    if (!answers.empty()) output.push_back(item(answers[0], status == "incomplete" ? "incomplete" : "completed"));
+    if (!answers.empty())
+      output.push_back(item(answers[0], status == "incomplete" ? "incomplete" : "completed"));
     OrderedJson json{{"id", id_},
                      {"object", "response"},
                      {"created_at", created_},
@@ -137,11 +155,12 @@ class ResponsesWriter final : public AnswerWriter {
 
   static void add_counts(std::span<const Answer> answers, OrderedJson& json) {
     const Usage& u = answers[0].usage;
-    json["usage"] = {{"input_tokens", u.prompt_tokens},
-                     {"input_tokens_details", {{"cached_tokens", u.cached_tokens}, {"image_tokens", u.image_tokens}}},
-                     {"output_tokens", u.completion_tokens},
-                     {"output_tokens_details", {{"reasoning_tokens", 0}}},
-                     {"total_tokens", u.prompt_tokens + u.completion_tokens}};
+    json["usage"] = {
+        {"input_tokens", u.prompt_tokens},
+        {"input_tokens_details", {{"cached_tokens", u.cached_tokens}, {"image_tokens", u.image_tokens}}},
+        {"output_tokens", u.completion_tokens},
+        {"output_tokens_details", {{"reasoning_tokens", 0}}},
+        {"total_tokens", u.prompt_tokens + u.completion_tokens}};
     json["timings"] = timings_json(answers[0]);
     json["images"] = images_json(answers[0].images);
     json["cache"] = cache_json(answers[0].cache);

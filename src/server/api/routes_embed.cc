@@ -1,4 +1,5 @@
-// Routes of models that compare pictures with texts. They compute on a thread of their own, one request after the other.
+// Routes of models that compare pictures with texts. They compute on a thread of their own, one request after
+// the other.
 #include <bit>
 
 #include "core/base64.h"
@@ -29,12 +30,14 @@ std::optional<Image> image_of(const Fields& part, const MediaLoader& media) {
 // A text, {"type": "image_url", ...}, or {"content": [one part]}.
 Input input_of(const OrderedJson& value, const std::string& where, const MediaLoader& media) {
   if (value.is_string()) return {.text = value.get<std::string>(), .image = {}};
-  if (value.is_number() || value.is_array()) refuse_field(where, shown_json(value), "a text or a picture: token ids are not taken");
+  if (value.is_number() || value.is_array())
+    refuse_field(where, shown_json(value), "a text or a picture: token ids are not taken");
   const Fields fields(value, where);
   if (const OrderedJson* content = fields.find("content")) {
     if (content->is_string()) return {.text = content->get<std::string>(), .image = {}};
     if (!content->is_array() || content->size() != 1)
-      refuse_field(fields.path("content"), shown_json(*content), "one part: a picture and a text have a vector each");
+      refuse_field(fields.path("content"), shown_json(*content),
+                   "one part: a picture and a text have a vector each");
     return input_of((*content)[0], fields.path("content") + "[0]", media);
   }
   if (auto image = image_of(fields, media)) return {.text = {}, .image = std::move(image)};
@@ -64,8 +67,8 @@ OrderedJson vector_json(std::span<const float> row, bool base64) {
   return to_base64({reinterpret_cast<const char*>(row.data()), row.size_bytes()});
 }
 
-OrderedJson embedded(const EmbeddingModel& model, const std::vector<Input>& inputs, const EmbedOptions& options,
-                     bool base64) {
+OrderedJson embedded(const EmbeddingModel& model, const std::vector<Input>& inputs,
+                     const EmbedOptions& options, bool base64) {
   std::vector<Image> images;
   std::vector<std::string> texts;
   for (const Input& input : inputs) {
@@ -80,9 +83,10 @@ OrderedJson embedded(const EmbeddingModel& model, const std::vector<Input>& inpu
   OrderedJson data = OrderedJson::array();
   int64_t image = 0, text = 0;
   for (const Input& input : inputs)
-    data.push_back({{"object", "embedding"},
-                    {"index", data.size()},
-                    {"embedding", vector_json(input.image ? of_images.row(image++) : of_texts.row(text++), base64)}});
+    data.push_back(
+        {{"object", "embedding"},
+         {"index", data.size()},
+         {"embedding", vector_json(input.image ? of_images.row(image++) : of_texts.row(text++), base64)}});
   return data;
 }
 
@@ -109,7 +113,8 @@ void Service::embeddings(const SharedCall& call) {
   const ServedModel& model = choose(body, Kind::embedding, &name);
   call->note_model(model.name());
   const std::string form = fields.text("encoding_format").value_or("float");
-  if (form != "float" && form != "base64") refuse_field("encoding_format", shown_json(form), "float or base64");
+  if (form != "float" && form != "base64")
+    refuse_field("encoding_format", shown_json(form), "float or base64");
   const int64_t width = model.embedding->dimension();
   if (const auto asked = fields.integer("dimensions", 1, INT32_MAX); asked && *asked != width)
     refuse_field("dimensions", std::to_string(*asked), std::to_string(width) + ", the model's");
@@ -143,7 +148,8 @@ void Service::classify(const SharedCall& call) {
   const auto images = std::make_shared<std::vector<Image>>();
   const OrderedJson list = input->is_array() ? *input : OrderedJson::array({*input});
   if (list.empty() || std::ssize(list) > options_.max_images)
-    refuse_field("input", std::to_string(list.size()) + " pictures", "1 to " + std::to_string(options_.max_images));
+    refuse_field("input", std::to_string(list.size()) + " pictures",
+                 "1 to " + std::to_string(options_.max_images));
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string where = "input[" + std::to_string(i) + "]";
     std::optional<Image> image = list[i].is_string() ? media_.image(list[i].get<std::string>(), where)
@@ -158,8 +164,12 @@ void Service::classify(const SharedCall& call) {
     for (const auto& scores : result.images) {
       OrderedJson one = OrderedJson::array();
       for (const LabelScore& s : scores)
-        one.push_back({{"label", s.label}, {"index", s.index}, {"probability", s.probability}, {"logit", s.logit}});
-      data.push_back({{"object", "classification"}, {"index", data.size()}, {"label", scores[0].label}, {"scores", one}});
+        one.push_back(
+            {{"label", s.label}, {"index", s.index}, {"probability", s.probability}, {"logit", s.logit}});
+      data.push_back({{"object", "classification"},
+                      {"index", data.size()},
+                      {"label", scores[0].label},
+                      {"scores", one}});
     }
     call->respond(json_response({{"object", "list"}, {"data", data}, {"model", name}}));
   });

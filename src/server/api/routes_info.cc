@@ -17,7 +17,8 @@ void Service::page(const SharedCall& call) {
   http::Response response{.status = 200, .headers = page::page_headers(), .body = {}};
   response.headers.emplace_back("ETag", asset->etag);
   response.headers.emplace_back("Cache-Control", "no-cache");
-  if (const std::string* known = http::find(call->request().headers, "if-none-match"); known && *known == asset->etag) {
+  if (const std::string* known = http::find(call->request().headers, "if-none-match");
+      known && *known == asset->etag) {
     response.status = 304;
     return call->respond(std::move(response));
   }
@@ -46,18 +47,21 @@ std::vector<Gauge> Service::gauges() const {
     waiting += std::max<int64_t>(0, size - model->limits.max_sequences);
     const Model::State& state = *model->chat->state();
     const std::string label = "model=\"" + model->name() + "\"";
-    bytes.push_back({"galago_kv_cache_bytes", label, "Bytes of keys and values, pages that nobody holds included.",
+    bytes.push_back({"galago_kv_cache_bytes", label,
+                     "Bytes of keys and values, pages that nobody holds included.",
                      static_cast<double>(state.pages->bytes())});
     images.push_back({"galago_kept_prefix_bytes", label, "Bytes of keys and values kept for prompts to come.",
                       state.prefixes ? static_cast<double>(state.prefixes->bytes()) : 0.0});
   }
   waiting += queued_;
   all.push_back({"galago_requests_running", "", "Answers in work.", static_cast<double>(in_work)});
-  all.push_back({"galago_requests_waiting", "", "Requests that wait for their turn.", static_cast<double>(waiting)});
+  all.push_back(
+      {"galago_requests_waiting", "", "Requests that wait for their turn.", static_cast<double>(waiting)});
   all.insert(all.end(), bytes.begin(), bytes.end());
   all.insert(all.end(), images.begin(), images.end());
   all.push_back({"llamacpp:requests_processing", "", "Answers in work.", static_cast<double>(in_work)});
-  all.push_back({"llamacpp:requests_deferred", "", "Requests that wait for their turn.", static_cast<double>(waiting)});
+  all.push_back(
+      {"llamacpp:requests_deferred", "", "Requests that wait for their turn.", static_cast<double>(waiting)});
   return all;
 }
 
@@ -68,18 +72,23 @@ void Service::metrics(const SharedCall& call) {
 }
 
 void Service::openapi(const SharedCall& call) {
-  call->respond({.status = 200, .headers = {{"Content-Type", "application/json"}}, .body = openapi_document()});
+  call->respond(
+      {.status = 200, .headers = {{"Content-Type", "application/json"}}, .body = openapi_document()});
 }
 
 OrderedJson Service::model_json(const ServedModel& model, const std::string& name) const {
   OrderedJson json{{"id", name}, {"object", "model"}, {"created", model.created}, {"owned_by", "galago"}};
   if (model.chat) {
     const Capabilities can = model.chat->capabilities();
-    json["capabilities"] = {{"chat", can.chat_template}, {"completion", true},   {"images", can.images},
-                            {"videos", can.videos},      {"embeddings", false}};
+    json["capabilities"] = {{"chat", can.chat_template},
+                            {"completion", true},
+                            {"images", can.images},
+                            {"videos", can.videos},
+                            {"embeddings", false}};
     json["context_length"] = model.chat->context_length();
   } else {
-    json["capabilities"] = {{"chat", false}, {"completion", false}, {"images", true}, {"videos", false}, {"embeddings", true}};
+    json["capabilities"] = {
+        {"chat", false}, {"completion", false}, {"images", true}, {"videos", false}, {"embeddings", true}};
     json["dimension"] = model.embedding->dimension();
   }
   json["system_fingerprint"] = model.fingerprint;
@@ -98,15 +107,20 @@ void Service::one_model(const SharedCall& call) {
   for (const auto& model : models_)
     for (const std::string& one : model->names)
       if (one == name) return call->respond(json_response(model_json(*model, name)));
-  call->respond(ApiError(404, "model_not_found", "model", "there is no model of this name: GET /v1/models lists them"));
+  call->respond(
+      ApiError(404, "model_not_found", "model", "there is no model of this name: GET /v1/models lists them"));
 }
 
 void Service::props(const SharedCall& call) {
   const ServedModel* model = first(Kind::chat);
   if (!model) throw ApiError(400, "model_unsupported", "", "no model that answers is served");
   const Capabilities can = model->chat->capabilities();
-  const OrderedJson params{{"temperature", options_.temperature}, {"top_k", 0}, {"top_p", 1.0}, {"min_p", 0.0},
-                           {"repeat_penalty", 1.0}, {"n_predict", options_.max_tokens > 0 ? options_.max_tokens : -1}};
+  const OrderedJson params{{"temperature", options_.temperature},
+                           {"top_k", 0},
+                           {"top_p", 1.0},
+                           {"min_p", 0.0},
+                           {"repeat_penalty", 1.0},
+                           {"n_predict", options_.max_tokens > 0 ? options_.max_tokens : -1}};
   call->respond(json_response(
       {{"default_generation_settings", {{"n_ctx", model->chat->context_length()}, {"params", params}}},
        {"total_slots", model->limits.max_sequences},

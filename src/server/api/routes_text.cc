@@ -30,8 +30,9 @@ void Service::tokenize(const SharedCall& call) {
   const ServedModel& model = choose(body, Kind::chat);
   const auto content = fields.text("content");
   if (!content) refuse_field("content", "nothing", "a text");
-  const std::vector<int32_t> ids = model.chat->tokenize(*content, fields.boolean("parse_special").value_or(true),
-                                                        fields.boolean("add_special").value_or(false));
+  const std::vector<int32_t> ids =
+      model.chat->tokenize(*content, fields.boolean("parse_special").value_or(true),
+                           fields.boolean("add_special").value_or(false));
   if (!fields.boolean("with_pieces").value_or(false)) return call->respond(json_response({{"tokens", ids}}));
   OrderedJson pieces = OrderedJson::array();
   for (const int32_t id : ids)
@@ -47,7 +48,8 @@ void Service::detokenize(const SharedCall& call) {
   if (!tokens || !tokens->is_array() || tokens->size() > kMostIds)
     refuse_field("tokens", tokens ? shown_json(*tokens) : "nothing", "a list of token ids");
   std::vector<int32_t> ids;
-  for (const OrderedJson& id : *tokens) ids.push_back(static_cast<int32_t>(integer_of(id, "tokens", 0, INT32_MAX)));
+  for (const OrderedJson& id : *tokens)
+    ids.push_back(static_cast<int32_t>(integer_of(id, "tokens", 0, INT32_MAX)));
   call->respond(json_response({{"content", model.chat->detokenize(ids, true)}}));
 }
 
@@ -70,7 +72,8 @@ void Service::input_tokens(const SharedCall& call) {
   const auto count = std::ssize(planned.plan().ids);
   const Metrics::Rates rates = metrics_.rates(asked.model->name());
   const bool known = rates.prompt_ms > 0 && (planned.plan().tiles == 0 || rates.tile_ms > 0);
-  const double ms = rates.tile_ms * static_cast<double>(planned.plan().tiles) + rates.prompt_ms * static_cast<double>(count);
+  const double ms = rates.tile_ms * static_cast<double>(planned.plan().tiles) +
+                    rates.prompt_ms * static_cast<double>(count);
   call->respond(json_response({{"object", "response.input_tokens"},
                                {"input_tokens", count},
                                {"image_tokens", planned.plan().image_tokens},

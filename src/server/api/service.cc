@@ -89,7 +89,9 @@ const Service::Route* Service::find_route(const http::Request& request, std::str
 }
 
 Service::Service(ApiOptions options, Log log)
-    : options_(std::move(options)), log_(std::move(log)), media_(options_.media),
+    : options_(std::move(options)),
+      log_(std::move(log)),
+      media_(options_.media),
       intake_(static_cast<size_t>(std::max(1, options_.intake_threads))) {
   ticker_ = std::thread([this] { tick(); });
 }
@@ -105,13 +107,14 @@ Service::~Service() {
 }
 
 http::Callbacks Service::callbacks() {
-  return {.admit = [this](const http::Request& head) { return admit(head); },
-          .handle = [this](std::shared_ptr<http::Exchange> exchange) { handle(std::move(exchange)); },
-          .refuse =
-              [](int status, const std::string& text) {
-                return error_response({status, status == 413 ? "request_too_large" : "bad_request", "", text});
-              },
-          .done = {}};
+  return {
+      .admit = [this](const http::Request& head) { return admit(head); },
+      .handle = [this](std::shared_ptr<http::Exchange> exchange) { handle(std::move(exchange)); },
+      .refuse =
+          [](int status, const std::string& text) {
+            return error_response({status, status == 413 ? "request_too_large" : "bad_request", "", text});
+          },
+      .done = {}};
 }
 
 void Service::ready(std::vector<std::unique_ptr<ServedModel>> models) {
@@ -179,7 +182,8 @@ http::Headers Service::common_headers(const http::Request& head) const {
 ApiError Service::overloaded() const {
   ApiError error(429, "overloaded", "", "too many requests wait: try again later");
   const double each = std::max(0.1, metrics_.request.mean());
-  error.retry_after = static_cast<int>(std::clamp(each * static_cast<double>(answering()) / kAtOnce, 1.0, 60.0));
+  error.retry_after =
+      static_cast<int>(std::clamp(each * static_cast<double>(answering()) / kAtOnce, 1.0, 60.0));
   return error;
 }
 
@@ -203,7 +207,8 @@ http::Admission Service::admit(const http::Request& head) const {
   if (head.method == "OPTIONS" && !cors(head).empty()) {
     http::Response allowed{.status = 204, .headers = cors(head), .body = {}};
     allowed.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    allowed.headers.emplace_back("Access-Control-Allow-Headers", "authorization, content-type, x-request-id, x-api-key");
+    allowed.headers.emplace_back("Access-Control-Allow-Headers",
+                                 "authorization, content-type, x-request-id, x-api-key");
     allowed.headers.emplace_back("Access-Control-Max-Age", "600");
     return {.refusal = std::move(allowed), .max_body = 0};
   }
@@ -214,14 +219,16 @@ http::Admission Service::admit(const http::Request& head) const {
     return refuse({401, "invalid_api_key", "", "an API key is needed: Authorization: Bearer KEY"},
                   {{"WWW-Authenticate", "Bearer"}});
   if (!route && !allowed.empty())
-    return refuse({405, "method_not_allowed", "", head.method + " is not for " + head.path}, {{"Allow", allowed}});
+    return refuse({405, "method_not_allowed", "", head.method + " is not for " + head.path},
+                  {{"Allow", allowed}});
   if (!route) return refuse({404, "not_found", "", "there is no " + head.path});
   if (!route->always && !ready_) return refuse(unavailable("loading", "Loading model"));
   if (!route->always && draining_) return refuse(unavailable("shutting_down", "the server is shutting down"));
   if (std::string_view(route->method) != "POST") return {.refusal = {}, .max_body = kGetBody};
   const std::string* type = http::find(head.headers, "content-type");
   if (!type || !is_json(*type))
-    return refuse({415, "unsupported_media_type", "", "a body of Content-Type: application/json is expected"});
+    return refuse(
+        {415, "unsupported_media_type", "", "a body of Content-Type: application/json is expected"});
   return {.refusal = {}, .max_body = options_.max_body};
 }
 
@@ -277,11 +284,13 @@ const ServedModel& Service::choose(const OrderedJson& body, Kind kind, std::stri
     std::string known;
     for (const auto& model : models_)
       for (const std::string& one : model->names) known += (known.empty() ? "" : ", ") + one;
-    throw ApiError(404, "model_not_found", "model", "model: got " + shown_json(asked) + ", expected one of " + known);
+    throw ApiError(404, "model_not_found", "model",
+                   "model: got " + shown_json(asked) + ", expected one of " + known);
   }
   if (kind == Kind::chat ? !found->chat : !found->embedding)
     throw ApiError(400, "model_unsupported", "model",
-                   "model: " + found->name() + (kind == Kind::chat ? " embeds and does not answer" : " answers and does not embed"));
+                   "model: " + found->name() +
+                       (kind == Kind::chat ? " embeds and does not answer" : " answers and does not embed"));
   if (name) *name = asked.empty() ? found->name() : asked;
   return *found;
 }
@@ -293,7 +302,8 @@ AnswerCall Service::answer_call(const SharedCall& call, const OrderedJson& body)
   return made;
 }
 
-void Service::answer(const SharedCall& call, std::vector<AnswerCall> calls, std::unique_ptr<AnswerWriter> writer) {
+void Service::answer(const SharedCall& call, std::vector<AnswerCall> calls,
+                     std::unique_ptr<AnswerWriter> writer) {
   if (call->exchange().gone()) return;
   const bool stream = calls.front().stream;
   const auto job = std::make_shared<AnswerJob>(call, std::move(writer), stream, writers_, metrics_);

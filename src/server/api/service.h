@@ -1,6 +1,6 @@
-// The API: routes, models, and who is answered when. In: requests from the HTTP server. Out: their answers. The loop's
-// thread routes and refuses; bodies are read and pictures decoded on the intake's threads; answers are written by one
-// thread of their own.
+// The API: routes, models, and who is answered when. In: requests from the HTTP server. Out: their answers.
+// The loop's thread routes and refuses; bodies are read and pictures decoded on the intake's threads; answers
+// are written by one thread of their own.
 #pragma once
 
 #include <atomic>
@@ -97,7 +97,7 @@ class Service {
   const Log log_;
   const MediaLoader media_;
   Metrics metrics_;
-  TaskPool writers_{1};                              // before the models: notices of their ends come here
+  TaskPool writers_{1};                               // before the models: notices of their ends come here
   std::vector<std::unique_ptr<ServedModel>> models_;  // before the pools whose tasks use them
   std::atomic<bool> ready_ = false;
   std::atomic<bool> draining_ = false;
