@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "server/http/text.h"
+
 namespace galago::http {
 namespace {
 
@@ -12,6 +14,16 @@ constexpr int64_t kFramingFree = 16 << 10;  // bytes of framing that any body ma
 constexpr int64_t kFramingPerBodyByte = 8;  // and more for each of its bytes: chunks of one byte take 5
 
 Refusal bad(std::string text) { return {400, std::move(text)}; }
+
+// Trailers are checked and dropped; those that would have said how to read the request are refused.
+std::optional<Refusal> check_trailer(std::string_view line) {
+  if (auto refusal = check_field_line(line)) return refusal;
+  const std::string_view name = line.substr(0, line.find(':'));
+  for (const char* framing :
+       {"Content-Length", "Transfer-Encoding", "Connection", "Proxy-Connection", "Host"})
+    if (equals(name, framing)) return bad("a trailer is named " + std::string(framing));
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -78,7 +90,7 @@ std::optional<Refusal> BodyReader::read_line(std::string_view bytes, size_t& tak
   } else if (line.empty()) {
     state_ = State::complete;
   } else {
-    return check_field_line(line);
+    return check_trailer(line);
   }
   return std::nullopt;
 }
