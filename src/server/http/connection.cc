@@ -93,11 +93,16 @@ void Connection::close_now(bool reset) {
 
 Connection::Task<void> Connection::run(std::shared_ptr<Connection> self, bool welcome) {
   try {
-    if (!self->tls_ || co_await self->handshake()) {
+    bool open = true;
+    if (self->tls_) open = co_await self->handshake();
+    if (open) {
       asio::co_spawn(self->socket_.get_executor(), read_ahead(self), asio::detached);
-      while (welcome && co_await self->serve_request()) {
+      if (welcome) {
+        while (co_await self->serve_request()) {
+        }
+      } else {
+        co_await self->refuse_connection();
       }
-      if (!welcome) co_await self->refuse_connection();
       co_await self->linger();
     }
   } catch (...) {  // memory, or a callback: this connection ends, others go on
@@ -179,11 +184,11 @@ Connection::Task<bool> Connection::serve_request() {
   }
   if (!broken && !admission.refusal) broken = check_services(*head);
   if (broken) {
-    co_await refuse(head->request, std::move(*broken));
+    co_await refuse(head->request, *broken);
     co_return false;
   }
   if (admission.refusal) {
-    co_await refuse(head->request, std::move(*admission.refusal));
+    co_await send_refusal(head->request, *admission.refusal);
     co_return false;
   }
   if (!co_await read_body(*head, std::max<int64_t>(admission.max_body, 0))) co_return false;
@@ -194,7 +199,8 @@ Connection::Task<void> Connection::refuse_connection() {
   request_began_ = Clock::now();
   Request none;
   none.peer = peer_;
-  co_await refuse(none, Refusal{503, "there are too many connections"});
+  const Refusal refusal{503, "there are too many connections"};
+  co_await refuse(none, refusal);
 }
 
 Connection::Task<bool> Connection::wait_for_request() {
@@ -236,7 +242,7 @@ Connection::Task<std::optional<Head>> Connection::read_head() {
   }
   Request request;
   request.peer = peer_;
-  co_await refuse(request, std::move(*refusal));
+  co_await refuse(request, *refusal);
   co_return std::nullopt;
 }
 
@@ -271,7 +277,7 @@ Connection::Task<bool> Connection::read_body(Head& head, int64_t most) {
     co_await wait_until(deadline);
   }
   if (refusal) {
-    co_await refuse(head.request, std::move(*refusal));
+    co_await refuse(head.request, *refusal);
     co_return false;
   }
   head.request.body = reader.take();
@@ -288,15 +294,15 @@ Response Connection::refusal_of(const Refusal& refusal) const {
   return {.status = refusal.status, .headers = {{"Content-Type", "text/plain"}}, .body = refusal.text + '\n'};
 }
 
-Connection::Task<void> Connection::refuse(const Request& request, Refusal refusal) {
-  co_await refuse(request, refusal_of(refusal));
+Connection::Task<void> Connection::refuse(const Request& request, const Refusal& refusal) {
+  Response response = refusal_of(refusal);
+  co_await send_refusal(request, response);
 }
 
-Connection::Task<void> Connection::refuse(const Request& request, Response response) {
-  const bool without_body = request.method == "HEAD" || !has_body(response.status);
+Connection::Task<void> Connection::send_refusal(const Request& request, Response& response) {
   put(response_head(response, {.length = response.body.size(), .keep_alive = false}, std::time(nullptr)),
       false);
-  if (!without_body) put(std::move(response.body), false);
+  if (request.method != "HEAD" && has_body(response.status)) put(std::move(response.body), false);
   const bool sent = co_await flush();
   tell_done(request, sent ? response.status : 0);
 }

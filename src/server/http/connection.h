@@ -87,8 +87,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<std::optional<Head>> read_head();
   Task<bool> read_body(Head& head, int64_t most);
   Task<bool> answer(Head head);
-  Task<void> refuse(const Request& request, Refusal refusal);
-  Task<void> refuse(const Request& request, Response response);
+  // g++ 12: a temporary among the arguments of what is awaited may be destroyed twice, and an operand of &&
+  // is awaited though the one before is false. So neither is written.
+  Task<void> refuse(const Request& request, const Refusal& refusal);
+  Task<void> send_refusal(const Request& request, Response& response);
   Task<bool> flush();
   Task<void> linger();
 

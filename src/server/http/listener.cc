@@ -116,17 +116,17 @@ Listeners listen_on_path(asio::io_context& loop, const Options& options) {
 
 }  // namespace
 
-SocketFile::SocketFile(std::filesystem::path path) : path_(std::move(path)) {
-  struct stat status {};
-  if (::lstat(path_.c_str(), &status) != 0) return;
-  device_ = status.st_dev;
-  inode_ = status.st_ino;
-}
+SocketFile::SocketFile(std::filesystem::path path) : path_(std::move(path)), mark_(mark()) {}
 
 SocketFile::~SocketFile() {
+  if (mark_ != Mark{} && mark() == mark_) ::unlink(path_.c_str());
+}
+
+SocketFile::Mark SocketFile::mark() const {
   struct stat status {};
-  if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_)
-    ::unlink(path_.c_str());
+  if (::lstat(path_.c_str(), &status) != 0) return {};
+  return {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino), status.st_mtim.tv_sec,
+          status.st_mtim.tv_nsec};
 }
 
 Listeners listen(asio::io_context& loop, const Options& options) {

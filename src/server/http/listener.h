@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "server/http/http.h"
@@ -25,8 +26,11 @@ class SocketFile {
   SocketFile& operator=(const SocketFile&) = delete;
 
  private:
+  using Mark = std::tuple<uint64_t, uint64_t, int64_t, int64_t>;  // an inode's number alone is used again
+  Mark mark() const;
+
   std::filesystem::path path_;
-  uint64_t device_ = 0, inode_ = 0;
+  Mark mark_;
 };
 
 struct Listeners {

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <thread>
 
+#include "http_kept.h"
+
 namespace galago::http::test {
 namespace {
 
@@ -143,6 +145,30 @@ int status_of(std::string_view answer) {
 std::string_view body_of(std::string_view answer) {
   const size_t blank = answer.find("\r\n\r\n");
   return blank == std::string_view::npos ? std::string_view() : answer.substr(blank + 4);
+}
+
+std::function<void(std::shared_ptr<Exchange>)> Kept::handler() {
+  return [this](std::shared_ptr<Exchange> exchange) {
+    const std::lock_guard lock(mutex_);
+    exchanges_.push_back(std::move(exchange));
+  };
+}
+
+std::shared_ptr<Exchange> Kept::take() {
+  std::shared_ptr<Exchange> taken;
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex_);
+    if (exchanges_.empty()) return false;
+    taken = exchanges_.front();
+    exchanges_.erase(exchanges_.begin());
+    return true;
+  }));
+  return taken;
+}
+
+size_t Kept::size() const {
+  const std::lock_guard lock(mutex_);
+  return exchanges_.size();
 }
 
 struct Running::Log {
