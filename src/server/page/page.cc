@@ -24,7 +24,6 @@ const http::Headers& page_headers() {
       {"Permissions-Policy", "camera=(self), microphone=(), geolocation=()"},
       {"Cross-Origin-Opener-Policy", "same-origin"},
       {"Cross-Origin-Resource-Policy", "same-origin"},
-      {"Cache-Control", "no-cache"},
   };
   return headers;
 }

@@ -19,9 +19,9 @@ struct Asset {
 /// The file at that path, told without query; null: none.
 const Asset* find_asset(std::string_view path);
 
-/// What every file of the page is sent with besides Content-Type and ETag: a policy that lets the browser
-/// load and connect to nothing but this server, and turn no text into HTML. Reference: Content Security
-/// Policy Level 3, Trusted Types.
+/// What every file of the page is sent with besides what tells its type and age: a policy that lets the
+/// browser load and connect to nothing but this server, and turn no text into HTML. Reference: Content
+/// Security Policy Level 3, Trusted Types.
 const http::Headers& page_headers();
 
 }  // namespace galago::page

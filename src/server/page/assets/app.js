@@ -171,6 +171,7 @@ async function answer(conversation) {
   const messages = [...conversation.messages];
   conversation.messages.push(message);
   conversation.updated = Date.now();
+  window.history.replaceState(null, '', `#${conversation.id}`);
   showConversation();
   await save(conversation);
   dropUnused(conversation);
@@ -216,9 +217,10 @@ async function finish(run, question) {
   composer.setRunning(false);
   conversation.updated = Date.now();
   if (question.pictures.length && message.figures?.images?.length >= question.pictures.length) setImages(run, question, message.figures.images);
+  const saved = save(conversation);
   if (shown(run)) turns.finish(run);
   if (message.error?.status === 401) askForKey(message.error.message);
-  await save(conversation);
+  await saved;
   history_.draw(state.conversation.id);
 }
 
@@ -266,8 +268,8 @@ async function open(id) {
   state.editing = false;
   composer.clear();
   say('');
-  if (location.hash.slice(1) !== next.id && next.messages.length) location.hash = next.id;
-  if (!next.messages.length && location.hash) window.history.pushState(null, '', location.pathname + location.search);
+  const hash = next.messages.length ? `#${next.id}` : '';
+  if (location.hash !== hash) window.history.pushState(null, '', hash || location.pathname + location.search);
   releasePictures(new Set([...picturesOf(next), ...(running ? picturesOf(running) : [])]));
   showConversation();
   history_.draw(next.id);
@@ -343,7 +345,7 @@ function wire() {
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && state.run && !document.querySelector('dialog[open]')) state.run.controller.abort();
   });
-  window.addEventListener('hashchange', () => open(location.hash.slice(1)));
+  window.addEventListener('popstate', () => open(location.hash.slice(1)));
   window.addEventListener('pagehide', () => { if (state.run) store.putConversation(state.run.conversation); });
 }
 

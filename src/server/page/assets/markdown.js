@@ -9,8 +9,9 @@ import {inline} from './markdown_inline.js';
 const DEEPEST = 6;         // lists and quotes within each other; deeper ones are plain text
 const LONGEST = 1 << 20;   // characters; more is shown as it is
 
-const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]*([^`]*)$/;
-const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$/;
+// Each takes time in proportion to its line, whatever the line is.
+const FENCE = /^( {0,3})(`{3,}|~{3,})([^`]*)$/;
+const HEADING = /^ {0,3}(#{1,6})(?:[ \t]|$)/;
 const RULE = /^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(?:[ \t]+(.*)|)$/;
 const QUOTE = /^ {0,3}> ?(.*)$/;
@@ -18,6 +19,8 @@ const QUOTE = /^ {0,3}> ?(.*)$/;
 const isBlank = (line) => line.trim() === '';
 const indentOf = (line) => line.length - line.trimStart().length;
 const startsBlock = (line) => FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line) || ITEM.test(line);
+// A number in the middle of a paragraph begins a list only when it is 1: others are years and the like.
+const breaksParagraph = (line) => startsBlock(line) && !(ITEM.test(line) && /^ *(?!1[.)])\d/.test(line));
 const isOrdered = (mark) => mark.length > 1;
 // What tells one list from the next: its bullet, or the sign behind its number.
 const kindOf = (mark) => mark.at(-1);
@@ -111,11 +114,19 @@ function blocksOf(lines) {
     else if (QUOTE.test(line)) [kind, end] = ['quote', takeWhile(lines, at, (next) => QUOTE.test(next))];
     else if (ITEM.test(line)) [kind, end] = ['list', takeItems(lines, at)];
     else if (isTable(lines, at)) [kind, end] = ['table', takeWhile(lines, at + 1, (next) => next.includes('|'))];
-    else end = takeWhile(lines, at, (next, i) => !isBlank(next) && !startsBlock(next) && !isTable(lines, i));
+    else end = takeWhile(lines, at, (next, i) => !isBlank(next) && !breaksParagraph(next) && !isTable(lines, i));
     blocks.push({kind, lines: lines.slice(at, end)});
     at = end;
   }
   return blocks;
+}
+
+// Without the signs that may close it.
+function headingText(text) {
+  const trimmed = text.trim();
+  let end = trimmed.length;
+  while (trimmed[end - 1] === '#') --end;
+  return end === 0 || /\s/.test(trimmed[end - 1]) ? trimmed.slice(0, end).trimEnd() : trimmed;
 }
 
 function fence({lines}) {
@@ -167,9 +178,9 @@ function nodeOf(block, depth) {
   if (kind === 'rule') return el('hr');
   if (kind === 'table') return table(block);
   if (kind === 'heading') {
-    const [, marks, text] = HEADING.exec(lines[0]);
-    // The page's own headings go down to h3; an answer's begin below.
-    return el(`h${Math.min(6, marks.length + 3)}`, {class: `level-${marks.length}`}, ...inline(text ?? ''));
+    const [head, marks] = HEADING.exec(lines[0]);
+    // The page's own headings go down to h2; an answer's begin below.
+    return el(`h${Math.min(6, marks.length + 2)}`, {class: `level-${marks.length}`}, ...inline(headingText(lines[0].slice(head.length))));
   }
   if (depth < DEEPEST && kind === 'list') return list(block, depth);
   if (depth < DEEPEST && kind === 'quote') {

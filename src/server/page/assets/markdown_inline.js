@@ -7,7 +7,8 @@ const DEEPEST = 8;            // emphasis within emphasis
 const LONGEST = 50000;        // characters of one paragraph that are looked at for signs
 const LONGEST_ADDRESS = 2048;
 const ESCAPED = /[!-/:-@[-`{-~]/;
-const BARE = /https?:\/\/[^\s<>"'`]+/y;
+const BARE = /https?:\/\/[^\s<>"'`]{1,2048}/y;
+const TRAILING = '.,;:!?*_~)]}';
 const WORD = /[\p{L}\p{N}_]/u;
 
 /** The address in its full form when it may be linked to, else null: http and https, without name and password. */
@@ -29,12 +30,13 @@ function link(address, nodes, text) {
 }
 
 class Inline {
-  constructor(text, depth) {
+  constructor(text, depth, linked) {
     this.text = text;
     this.depth = depth;
+    this.linked = linked;      // within a link there is no other
     this.nodes = [];
     this.plain = '';
-    this.missing = new Set();  // ends that do not come any more
+    this.ends = new Map();     // sign -> where it comes next; -1: not any more
   }
 
   flush() {
@@ -47,18 +49,18 @@ class Inline {
     this.nodes.push(...nodes);
   }
 
-  // Where sign comes next at or behind from, and holds; -1 when never.
+  // Where sign comes next at or behind from, and holds; -1 when never. What holds depends on the place alone.
   find(sign, from, holds = () => true) {
-    if (this.missing.has(sign)) return -1;
-    for (let at = this.text.indexOf(sign, from); at >= 0; at = this.text.indexOf(sign, at + 1)) {
-      if (holds(at)) return at;
-    }
-    this.missing.add(sign);
-    return -1;
+    const known = this.ends.get(sign);
+    if (known === -1 || known >= from) return known;
+    let at = this.text.indexOf(sign, from);
+    while (at >= 0 && !holds(at)) at = this.text.indexOf(sign, at + 1);
+    this.ends.set(sign, at);
+    return at;
   }
 
-  inner(text) {
-    return this.depth < DEEPEST ? new Inline(text, this.depth + 1).run() : [document.createTextNode(text)];
+  inner(text, linked = this.linked) {
+    return this.depth < DEEPEST ? new Inline(text, this.depth + 1, linked).run() : [document.createTextNode(text)];
   }
 
   // Each of these returns the place behind what it took, or 0 when there is nothing of its kind.
@@ -73,7 +75,7 @@ class Inline {
       return at + mark.length;
     }
     let body = this.text.slice(at + mark.length, end).replace(/\n/g, ' ');
-    if (/^ .*[^ ].* $/.test(body)) body = body.slice(1, -1);
+    if (body.startsWith(' ') && body.endsWith(' ') && body.trim()) body = body.slice(1, -1);
     this.add(el('code', {text: body}));
     return end + mark.length;
   }
@@ -109,7 +111,7 @@ class Inline {
     target = target.replace(/[ \t]+"[^"]*"$/, '').replace(/^<(.*)>$/, '$1');
     const address = safeAddress(target);
     if (!address || !text.trim()) return 0;
-    this.add(...link(address, this.inner(text), text));
+    this.add(...link(address, this.inner(text, true), text));
     return end + 1;
   }
 
@@ -117,7 +119,9 @@ class Inline {
     BARE.lastIndex = at;
     const found = BARE.exec(this.text);
     if (!found || (at > 0 && WORD.test(this.text[at - 1]))) return 0;
-    const text = found[0].replace(/[.,;:!?*_~)\]}]+$/, '');
+    let end = found[0].length;
+    while (TRAILING.includes(found[0][end - 1])) --end;
+    const text = found[0].slice(0, end);
     const address = safeAddress(text);
     if (!address) return 0;
     this.add(...link(address, [document.createTextNode(text)], text));
@@ -128,8 +132,8 @@ class Inline {
     const sign = this.text[at];
     if (sign === '`') return this.code(at);
     if (sign === '*' || sign === '_' || sign === '~') return this.emphasis(at);
-    if (sign === '[') return this.link(at);
-    if (sign === 'h') return this.bare(at);
+    if (sign === '[' && !this.linked) return this.link(at);
+    if (sign === 'h' && !this.linked) return this.bare(at);
     if (sign === '\\' && ESCAPED.test(this.text[at + 1] ?? '')) {
       this.plain += this.text[at + 1];
       return at + 2;
@@ -160,5 +164,5 @@ class Inline {
 
 /** The nodes of a line or paragraph. */
 export function inline(text) {
-  return new Inline(text, 0).run();
+  return new Inline(text, 0, false).run();
 }

@@ -34,7 +34,7 @@ class Question {
     const pictures = el('div', {class: 'pictures', hidden: message.pictures.length === 0});
     message.pictures.forEach((id, i) => this.addPicture(pictures, id, i, actions));
     this.bar = el('div', {class: 'actions'});
-    this.root = el('article', {class: 'turn question'}, el('h3', {class: 'hidden', text: `Question ${number}`}), pictures,
+    this.root = el('article', {class: 'turn question'}, el('h2', {class: 'hidden', text: `Question ${number}`}), pictures,
                    message.text ? el('p', {class: 'asked', text: message.text}) : null, this.bar);
   }
 
@@ -97,7 +97,7 @@ class Answer {
     this.text = el('div', {class: 'text'});
     this.notes = el('div', {class: 'notes'});
     this.bar = el('div', {class: 'actions'});
-    this.root = el('article', {class: 'turn answer'}, el('h3', {class: 'hidden', text: `Answer ${number}`}), this.state, this.meter,
+    this.root = el('article', {class: 'turn answer'}, el('h2', {class: 'hidden', text: `Answer ${number}`}), this.state, this.meter,
                    this.text, this.notes, this.bar);
     this.view = new MarkdownView(this.text);
     this.drawn = '';
