@@ -71,6 +71,7 @@ void AnswerJob::turn() {
     if (call_->exchange().gone()) return leave();
     if (stop_) return fail(*stop_);
     if (ones_.empty()) return;  // not submitted yet
+    if (stream_ && !opening_) opening_ = writer_->begin();
     std::string out;
     if (std::exchange(waking_, false)) out = ":\n\n";
     for (size_t i = 0; i < ones_.size(); ++i)
@@ -122,7 +123,7 @@ void AnswerJob::read(size_t index, std::string& out) {
 void AnswerJob::send(std::string bytes) {
   if (!call_->begun()) {
     call_->begin_events();
-    bytes.insert(0, writer_->begin());
+    bytes.insert(0, *opening_);
   }
   said_ = Clock::now();
   call_->exchange().write(std::move(bytes));

@@ -65,7 +65,8 @@ class AnswerJob : public std::enable_shared_from_this<AnswerJob> {
   std::string model_;
   std::vector<One> ones_;
   std::optional<ApiError> stop_;
-  Clock::time_point said_ = begin_;  // when something was sent last
+  std::optional<std::string> opening_;  // what a stream begins with
+  Clock::time_point said_ = begin_;     // when something was sent last
   int64_t tiles_told_ = -1;
   bool waking_ = false;
 };

@@ -56,20 +56,12 @@ class PartsReader {
   }
 
  private:
-  void count(const std::string& where, int64_t more = 1) {
-    if ((count_ += more) > context_.api.max_images)
-      throw ApiError(
-          400, "too_many_images", where,
-          where + ": more than " + std::to_string(context_.api.max_images) + " pictures in one request");
-  }
-
   MessagePart image(const Fields& part) {
     std::string key;
     const OrderedJson* source = part.find({"image_url", "url", "image"}, &key);
     if (!source)
       throw ApiError(400, "invalid_image_url", part.path("image_url"), part.path("image_url") + ": missing");
     std::string where = part.path(key);
-    count(where);
     std::string detail = part.text("detail").value_or("");
     std::string url;
     if (source->is_object()) {
@@ -89,20 +81,43 @@ class PartsReader {
     const OrderedJson* source = part.find({"video_url", "url", "video"}, &key);
     if (!source) refuse_field(part.path("video_url"), "nothing", "an address, or frames");
     const std::string where = part.path(key);
-    count(where);
     if (source->is_string()) return context_.media.video(source->get<std::string>(), where);
     const Fields object(*source, where);
     if (const auto url = object.text("url")) return context_.media.video(*url, object.path("url"));
     const std::vector<std::string> frames = object.texts("frames", 10000);
     if (frames.empty()) refuse_field(object.path("url"), "nothing", "an address, or frames beside it");
-    count(where, std::ssize(frames));
     return context_.media.frames(frames, object.number("fps", 0.01, 1000).value_or(1), object.path("frames"));
   }
 
   const ReadContext& context_;
   const ServedModel& model_;
-  int64_t count_ = 0;
 };
+
+// Pictures of a list of messages, and frames of its videos; parts of no kind count as none.
+int64_t count_pictures(const OrderedJson& messages) {
+  int64_t count = 0;
+  for (const OrderedJson& message : messages) {
+    const auto content = message.find("content");
+    if (!message.is_object() || content == message.end() || !content->is_array()) continue;
+    for (const OrderedJson& part : *content) {
+      if (!part.is_object() || !part.contains("type") || !part["type"].is_string()) continue;
+      const std::string type = part["type"].get<std::string>();
+      if (type.find("image") == std::string::npos && type.find("video") == std::string::npos) continue;
+      const auto video = part.find("video_url");
+      const bool frames = video != part.end() && video->is_object() && video->contains("frames");
+      count += frames && (*video)["frames"].is_array() ? std::ssize((*video)["frames"]) : 1;
+    }
+  }
+  return count;
+}
+
+// Before the first of them is decoded.
+void check_count(const OrderedJson& messages, const std::string& where, int64_t most) {
+  if (const int64_t count = count_pictures(messages); count > most)
+    throw ApiError(
+        400, "too_many_images", where,
+        where + ": got " + std::to_string(count) + " pictures, expected at most " + std::to_string(most));
+}
 
 void read_template(const Fields& body, Request& request) {
   if (const OrderedJson* arguments = body.find("chat_template_kwargs")) {
@@ -129,6 +144,7 @@ void take_tools(const Fields& body, AnswerCall& call) {
 std::vector<Message> messages_of(const OrderedJson& list, const std::string& where,
                                  const ReadContext& context, const ServedModel& model) {
   if (!list.is_array() || list.empty()) refuse_field(where, shown_json(list), "a list of messages");
+  check_count(list, where, context.api.max_images);
   // "developer" is OpenAI's newer name of "system".
   std::vector<Message> messages = read_messages(list, where, PartsReader(context, model));
   for (Message& message : messages)

@@ -18,12 +18,12 @@ class ResponsesWriter final : public AnswerWriter {
 
   std::string begin() override {
     const OrderedJson empty = response({}, "in_progress");
-    return named("response.created", {{"response", empty}}) +
-           named("response.in_progress", {{"response", empty}}) +
-           named("response.output_item.added", {{"output_index", 0}, {"item", item({}, "in_progress")}}) +
-           (calls()
-                ? std::string()
-                : named("response.content_part.added", place({{"content_index", 0}, {"part", part("")}})));
+    std::string events = named("response.created", {{"response", empty}});
+    events += named("response.in_progress", {{"response", empty}});
+    events += named("response.output_item.added", {{"output_index", 0}, {"item", item({}, "in_progress")}});
+    if (!calls())
+      events += named("response.content_part.added", place({{"content_index", 0}, {"part", part("")}}));
+    return events;
   }
 
   std::string piece(int64_t, const StreamPiece& piece) override {
@@ -43,12 +43,13 @@ class ResponsesWriter final : public AnswerWriter {
                      place({{"arguments", item(answer, status)["arguments"]}}));
     } else {
       const OrderedJson logprobs = chat_logprobs(answer.tokens)["content"];
-      events =
-          named("response.output_text.done",
-                place({{"content_index", 0}, {"text", answer.text}, {"logprobs", logprobs}})) +
+      events = named("response.output_text.done",
+                     place({{"content_index", 0}, {"text", answer.text}, {"logprobs", logprobs}}));
+      events +=
           named("response.content_part.done", place({{"content_index", 0}, {"part", part(answer.text)}}));
     }
-    return events + named("response.output_item.done", {{"output_index", 0}, {"item", item(answer, status)}});
+    events += named("response.output_item.done", {{"output_index", 0}, {"item", item(answer, status)}});
+    return events;
   }
 
   std::string finish(std::span<const Answer> answers) override {
