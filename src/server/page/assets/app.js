@@ -1,6 +1,6 @@
 // The page put together: which conversation is open, what is asked, what is kept.
 
-import {apiBase, countTokens, listModels} from './api.js';
+import {countTokens, listModels} from './api.js';
 import {wireCamera} from './camera.js';
 import {wireProgram} from './program.js';
 import {Composer} from './composer.js';
@@ -18,6 +18,8 @@ import {wireViewer} from './viewer.js';
 const SAVE_EVERY_MS = 1000;
 const COUNT_AFTER_MS = {pictures: 150, text: 500};
 const MOST_BYTES_A_KEY = 4 << 20;  // pictures beyond that are not sent again for each pause in typing
+
+const LEAD = byId('lead').textContent;
 
 const state = {models: [], conversation: null, run: null, editing: false, cost: null, counting: null, timer: 0};
 
@@ -57,9 +59,12 @@ function showModels() {
   select.replaceChildren(...state.models.map(({id}) => new Option(id, id)));
   select.value = model()?.id ?? '';
   select.disabled = state.models.length < 2;
-  byId('side').querySelector('.side-note').title = apiBase();
   const sees = model()?.capabilities?.images !== false;
   for (const id of ['choose', 'camera']) byId(id).disabled = !sees;
+  for (const node of document.querySelectorAll('.for-pictures')) node.hidden = !sees;
+  byId('empty-title').textContent = sees ? 'Ask about a picture' : 'Ask a question';
+  byId('lead').textContent = sees ? LEAD : 'This model reads text only.';
+  composer.text.placeholder = byId('empty-title').textContent;
 }
 
 async function connect() {
@@ -67,7 +72,7 @@ async function connect() {
     const all = await listModels(auth());
     state.models = all.filter(({capabilities}) => capabilities?.chat !== false);
     showModels();
-    say('');
+    say(all.length && !state.models.length ? `No model here answers questions: ${all.map(({id}) => id).join(', ')}.` : '', 'problem');
     count('pictures');
   } catch (error) {
     if (error.status === 401 || error.status === 403) {

@@ -42,7 +42,8 @@ export function stageBars(timings) {
 export function summaryOf({usage, timings}) {
   const parts = [];
   if (timings?.first_token_ms > 0) parts.push(`first token ${formatTime(timings.first_token_ms)}`);
-  if (timings?.tokens_per_second > 0) parts.push(`${timings.tokens_per_second >= 10 ? Math.round(timings.tokens_per_second) : timings.tokens_per_second.toFixed(1)} tokens/s`);
+  const speed = timings?.tokens_per_second ?? 0;
+  if (speed > 0) parts.push(`${speed < 10 ? speed.toFixed(1) : formatCount(speed)} tokens/s`);
   parts.push(plural(usage.completion_tokens, 'token'));
   return parts.join(' · ');
 }

@@ -99,7 +99,7 @@ export class History {
   confirmRemoval() {
     if (!this.asked) {
       this.asked = true;
-      byId('delete').lastChild.textContent = 'Delete it with its pictures for good';
+      byId('delete').lastChild.textContent = 'Really delete, with its pictures?';
       announce('Press again to delete for good');
       return;
     }

@@ -16,7 +16,7 @@ export function asCurl(base, body, marks, needsKey) {
   const lines = [...marks.values()].map(({number, name}) => `PICTURE_${number}=$(base64 < ${quoted(name)} | tr -d '\\n')`);
   // The text stands in a here-document in which the shell replaces variables.
   let json = JSON.stringify(body, null, 2).replace(/[\\$`]/g, '\\$&');
-  for (const {mark, number, type} of marks.values()) json = json.replace(mark, `data:${type};base64,$PICTURE_${number}`);
+  for (const {mark, number, type} of marks.values()) json = json.replaceAll(mark, `data:${type};base64,$PICTURE_${number}`);
   const key = needsKey ? '  -H "Authorization: Bearer $GALAGO_API_KEY" \\\n' : '';
   lines.push(`curl -sS --no-buffer ${base}/chat/completions \\\n${key}  -H 'Content-Type: application/json' \\\n  -d @- <<JSON`, json, 'JSON');
   return `${lines.join('\n')}\n`;
