@@ -24,6 +24,7 @@ using boost::system::error_code;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kMostAhead = 64 << 10;  // bytes received beyond the request that is being answered
 constexpr size_t kReadBytes = 16 << 10;
+constexpr size_t kTlsReadBytes = 4 << 10;
 constexpr size_t kIdleCapacity = 1 << 10;  // of a buffer that an idle connection may keep
 constexpr auto kHangUpPause = std::chrono::milliseconds(100);
 constexpr auto kRateFreeTime = std::chrono::seconds(2);
@@ -132,7 +133,10 @@ Connection::Task<void> Connection::read_ahead(std::shared_ptr<Connection> self) 
   try {
     while (!self->lost()) {
       if (self->received_.size() < most) {
-        co_await self->read_some();
+        if (self->tls_)
+          co_await self->read_some_tls();
+        else
+          co_await self->read_some();
       } else {  // what comes behind is not read, but the end behind it is noticed
         self->room_.expires_after(kHangUpPause);
         co_await self->room_.async_wait(kAwait);
@@ -149,19 +153,23 @@ Connection::Task<void> Connection::read_ahead(std::shared_ptr<Connection> self) 
 
 Connection::Task<void> Connection::read_some() {
   error_code error;
-  if (!tls_) std::tie(error) = co_await socket_.async_wait(Socket::wait_read, kAwait);
-  const size_t before = received_.size();
-  size_t count = 0;
-  if (tls_) {
-    std::array<char, kReadBytes> bytes;
-    std::tie(error, count) = co_await tls_->async_read_some(asio::buffer(bytes), kAwait);
-    received_.append(bytes.data(), count);
-  } else if (!error && !closed_) {
+  std::tie(error) = co_await socket_.async_wait(Socket::wait_read, kAwait);
+  if (!error && !closed_) {
+    const size_t before = received_.size();
     received_.resize(before + kReadBytes);
-    count = socket_.read_some(asio::buffer(received_.data() + before, kReadBytes), error);
+    const size_t count = socket_.read_some(asio::buffer(received_.data() + before, kReadBytes), error);
     received_.resize(before + count);
     if (error == asio::error::would_block || error == asio::error::try_again) co_return;
   }
+  received_at_ = Clock::now();
+  if (error) ended_ = true;
+}
+
+// Apart, for the buffer that it holds while nothing comes.
+Connection::Task<void> Connection::read_some_tls() {
+  std::array<char, kTlsReadBytes> bytes;
+  const auto [error, count] = co_await tls_->async_read_some(asio::buffer(bytes), kAwait);
+  received_.append(bytes.data(), count);
   received_at_ = Clock::now();
   if (error) ended_ = true;
 }
@@ -210,7 +218,7 @@ Connection::Task<bool> Connection::wait_for_request() {
     if (lost() || hub_.draining || Clock::now() >= deadline) co_return false;
     co_await wait_until(deadline);
   }
-  co_return !lost();
+  co_return !closed_ && !failed_;
 }
 
 Connection::Task<std::optional<Head>> Connection::read_head() {
@@ -266,10 +274,12 @@ Connection::Task<bool> Connection::read_body(Head& head, int64_t most) {
       tell_done(head.request, 0);
       co_return false;
     }
-    // When the average falls below the least rate, if nothing more comes.
-    const auto too_slow = seconds(static_cast<double>(total) /
-                                  static_cast<double>(std::max<int64_t>(hub_.options.min_body_rate, 1)));
-    const auto deadline = std::min(whole, began + std::max<Clock::duration>(kRateFreeTime, too_slow));
+    auto deadline = whole;
+    if (const int64_t rate = hub_.options.min_body_rate; rate > 0) {
+      // When the average falls below the least rate, if nothing more comes.
+      const auto too_slow = seconds(static_cast<double>(total) / static_cast<double>(rate));
+      deadline = std::min(whole, began + std::max<Clock::duration>(kRateFreeTime, too_slow));
+    }
     if (Clock::now() >= deadline) {
       refusal = Refusal{408, "the request's body did not come in time"};
       break;
@@ -308,10 +318,6 @@ Connection::Task<void> Connection::send_refusal(const Request& request, Response
 }
 
 Connection::Task<bool> Connection::answer(Head head) {
-  if (lost()) {
-    tell_done(head.request, 0);
-    co_return false;
-  }
   answer_ = std::make_shared<Answer>(std::move(head.request), [self = shared_from_this()] {
     asio::post(self->socket_.get_executor(), [self] { self->notify(); });
   });
@@ -325,8 +331,10 @@ Connection::Task<bool> Connection::answer(Head head) {
     take_answer(head);
     start_write();
     if (progress_.ended && unsent_.empty()) break;
+    // A client that sends no more has left, unless all that it waits for is there already.
+    const bool left = closed_ || failed_ || (ended_ && !progress_.ended);
     const bool broken = progress_.broken && unsent_.empty();
-    if (lost() || broken || (is_writing_ && Clock::now() >= write_progress_ + patience)) {
+    if (left || broken || (is_writing_ && Clock::now() >= write_progress_ + patience)) {
       leave_answer(true);
       close_now(true);  // by a reset: without chunks nothing else tells a broken answer from a whole one
       co_return false;

@@ -79,6 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static Task<void> run(std::shared_ptr<Connection> self, bool welcome);
   static Task<void> read_ahead(std::shared_ptr<Connection> self);
   Task<void> read_some();
+  Task<void> read_some_tls();
   Task<bool> handshake();
 
   Task<bool> serve_request();

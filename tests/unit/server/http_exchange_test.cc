@@ -72,7 +72,8 @@ TEST(HttpExchange, StreamsInChunks) {
 }
 
 TEST(HttpExchange, NoticesAClientThatLeaves) {
-  for (const bool streaming : {false, true}) {
+  for (const auto& [streaming, closing] :
+       {std::pair{false, 0}, {false, 1}, {false, 2}, {true, 0}, {true, 1}, {true, 2}}) {
     Kept kept;
     Running running({}, kept.handler());
     Client client = running.client();
@@ -81,7 +82,9 @@ TEST(HttpExchange, NoticesAClientThatLeaves) {
     if (streaming) exchange->begin({});
     std::atomic<int> calls = 0;
     exchange->on_change([&] { ++calls; });
-    client.close();
+    if (closing == 0) client.finish();
+    if (closing == 1) client.close();
+    if (closing == 2) client.reset();
     EXPECT_TRUE(eventually([&] { return exchange->gone(); }));
     EXPECT_TRUE(eventually([&] { return calls == 1 && running.server->connections() == 0; }));
     exchange->on_change([&] { ++calls; });
@@ -148,6 +151,16 @@ TEST(HttpExchange, AnswersAPipelineInItsOrder) {
   EXPECT_EQ(body_of(client.receive_answer()), "one");
   kept.take()->respond({.body = "two"});
   EXPECT_EQ(body_of(client.receive_answer()), "two");
+}
+
+TEST(HttpExchange, AnswersWhatItCanAtOnceToAClientThatSendsNoMore) {
+  Running running;
+  Client client = running.client();
+  client.send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\nGET /3");
+  client.finish();
+  EXPECT_EQ(body_of(client.receive_answer()), "GET /1 ");
+  EXPECT_EQ(body_of(client.receive_answer()), "GET /2 ");
+  EXPECT_EQ(client.receive(), "");
 }
 
 TEST(HttpExchange, AnExchangeThatGoesAwayAnswers500) {

@@ -85,6 +85,17 @@ TEST(HttpLimits, ABodyThatComesTooSlowly) {
   EXPECT_GE(std::chrono::steady_clock::now() - began, 2s);  // the first seconds are free
 }
 
+TEST(HttpLimits, ABodyMayTakeItsTimeWhereThereIsNoLeastRate) {
+  Options options;
+  options.min_body_rate = 0;
+  Running running(options);
+  Client client = running.client();
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n");
+  std::this_thread::sleep_for(2200ms);
+  client.send("hello");
+  EXPECT_EQ(status_of(client.receive_answer()), 200);
+}
+
 TEST(HttpLimits, WhatIsRefusedByItsHeadAloneIsNotRead) {
   std::atomic<int> handled = 0;
   Running running(
