@@ -1,0 +1,92 @@
+"""Help for tests with strangers' clients: one `galago serve` for all of them, its address, and what it logged.
+
+In: GALAGO_PROGRAM in the environment (run.py sets it). Out: Server, which is started once and stopped at the end.
+"""
+
+import atexit
+import base64
+import json
+import os
+import pathlib
+import re
+import subprocess
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEMO = ROOT / "models" / "demo"
+DATA = ROOT / "tests" / "data"
+KEY = "sk-of-the-test"
+MODELS = {"demo": DEMO, "siglip": DATA / "models" / "siglip", "docling": DATA / "models" / "docling"}
+LOADING = 60  # seconds
+
+
+class Server:
+    """`galago serve` on a free port of 127.0.0.1, with a key; its log is kept."""
+
+    def __init__(self, *flags):
+        command = [os.environ["GALAGO_PROGRAM"], "serve", "--port", "0", "--api-key", KEY, "--log-json", *flags]
+        for name, path in MODELS.items():
+            command += ["-m", str(path), "--alias", name]
+        self._lines = []
+        self._ready = threading.Event()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        atexit.register(self.stop)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if not self._ready.wait(LOADING):
+            raise RuntimeError("galago serve is not ready:\n" + "".join(self._lines))
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.append(line)
+            found = re.search(r"ready: .* at (http://[0-9.:]+)", line)
+            if found:
+                self.address = found[1]
+                self._ready.set()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+    def requests(self):
+        """What was logged of requests so far."""
+        time.sleep(0.05)  # the answer is there before its line
+        return [json.loads(line) for line in list(self._lines) if line.startswith("{")]
+
+
+_server = None
+
+
+def server():
+    global _server
+    if _server is None:
+        _server = Server("--media-path", str(DEMO / "pictures"))
+    return _server
+
+
+def picture(name):
+    """A picture of the demo model as a data: URI."""
+    kind = "png" if name.endswith("png") else "jpeg"
+    return f"data:image/{kind};base64," + base64.b64encode((DEMO / "pictures" / name).read_bytes()).decode()
+
+
+def question(name, text):
+    """A message about a picture, as OpenAI's chat completions take it."""
+    return {
+        "role": "user",
+        "content": [{"type": "image_url", "image_url": {"url": picture(name)}}, {"type": "text", "text": text}],
+    }
+
+
+class ClientTest(unittest.TestCase):
+    """A test that counts what reached the server."""
+
+    def setUp(self):
+        self.server = server()
+        self._before = len(self.server.requests())
+
+    def requests(self):
+        """[(path, status)] since the test began."""
+        return [(r["path"], r["status"]) for r in self.server.requests()[self._before :]]
