@@ -1,6 +1,7 @@
 """The openai package: the Responses API, embeddings, and the asynchronous client."""
 
 import asyncio
+import typing
 import unittest
 
 import openai
@@ -13,7 +14,7 @@ def client():
 
 
 class Answer(pydantic.BaseModel):
-    word: str
+    word: typing.Literal["cat", "dog"]
     sure: bool
 
 

@@ -22,7 +22,11 @@ ApiError of_engine(const Error& error) {
       error.got().ends_with(" tokens"))
     code = "context_length_exceeded";
   ApiError out(status, code, "", error.what());
-  if (code == "context_length_exceeded") out.type = "exceed_context_size_error";
+  if (code == "context_length_exceeded") {
+    out.type = "exceed_context_size_error";
+    out.message =
+        "the request exceeds the available context size: " + out.message;  // clients know these words
+  }
   if (error.code() == ErrorCode::overloaded || error.code() == ErrorCode::unavailable) out.retry_after = 1;
   return out;
 }
