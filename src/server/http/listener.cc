@@ -18,6 +18,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using Generic = asio::generic::stream_protocol;
 
+constexpr int kSendBuffer = 128 << 10;  // bytes
 constexpr int kBacklog = 1024;
 
 [[noreturn]] void unavailable(const std::string& where, const std::string& reason, std::string hint = {}) {
@@ -35,6 +36,9 @@ error_code open(Acceptor& acceptor, const Generic::endpoint& endpoint) {
   const int family = endpoint.protocol().family();
   acceptor.open(Generic(family, family == AF_UNIX ? 0 : IPPROTO_TCP), error);
   if (!error && family != AF_UNIX) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  // Sockets that are accepted take both over: events leave at once, and a slow reader's wait here, not in the system.
+  if (!error && family != AF_UNIX) acceptor.set_option(asio::ip::tcp::no_delay(true), error);
+  if (!error) acceptor.set_option(asio::socket_base::send_buffer_size(kSendBuffer), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(kBacklog, error);
   if (!error) acceptor.non_blocking(true, error);

@@ -1,0 +1,86 @@
+# Load and faults on `galago serve`, and the same photo questions to llama-server, in turns. In: the program, a small
+# model for connections and faults, a model of true size for speed. Out: one JSON file in bench/results.
+# Usage: python3 bench/serve/run.py --program build/galago --small models/demo -o bench/results/serve.json
+#        [--large DIR --llama llama-server --llama-text FILE.gguf --llama-mmproj FILE.gguf] [--rounds 3] [--soak MINUTES]
+
+import argparse
+import asyncio
+import json
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import machine  # noqa: E402
+import scenarios  # noqa: E402
+import server  # noqa: E402
+import soak  # noqa: E402
+
+
+def say(name, result):
+    print(f"{name}: {json.dumps(result)}", file=sys.stderr)
+    return result
+
+
+def faults(arguments, log):
+    """What must hold under load, with the small model."""
+    results = {}
+    command = server.galago(arguments.program, arguments.small, "--queue", 256, "--parallel", 16)
+    with server.running(command, log) as (process, port):
+        results["connections"] = say("connections", asyncio.run(scenarios.connections(port, process)))
+        results["streams"] = say("streams", asyncio.run(scenarios.streams(port)))
+        results["disconnects"] = say("disconnects", asyncio.run(scenarios.disconnects(port)))
+        results["slow_clients"] = say("slow_clients", asyncio.run(scenarios.slow_clients(port)))
+        if arguments.soak > 0:
+            results["soak"] = say("soak", asyncio.run(soak.soak(port, process, 60 * arguments.soak)))
+    with server.running(command, log) as (process, port):
+        results["drain"] = say("drain", asyncio.run(scenarios.drain(port, process)))
+    return results
+
+
+def photos(arguments, log):
+    """Photo questions side by side, in turns with llama-server; -> {program: [figures]}"""
+    commands = {"galago": server.galago(arguments.program, arguments.large, "-t", arguments.threads, *arguments.galago_flags)}
+    if arguments.llama:
+        commands["llama-server"] = server.llama(arguments.llama, arguments.llama_text, arguments.llama_mmproj, "-t", arguments.threads,
+                                                "--parallel", 8, "-c", 8 * 2048, *arguments.llama_flags)
+    rounds = {name: [] for name in commands}
+    for number in range(arguments.rounds):
+        for name, command in sorted(commands.items(), reverse=number % 2 == 1):
+            with server.running(command, log) as (_, port):
+                rounds[name].append(say(name, asyncio.run(scenarios.photos(port, arguments.photos, arguments.photos, arguments.tokens))))
+    return rounds
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Load and faults on galago serve.")
+    parser.add_argument("--program", type=pathlib.Path, required=True)
+    parser.add_argument("--small", type=pathlib.Path, help="a model for connections and faults")
+    parser.add_argument("--large", type=pathlib.Path, help="a model for photo questions")
+    parser.add_argument("--galago-flags", nargs="*", default=[])
+    parser.add_argument("--llama", type=pathlib.Path)
+    parser.add_argument("--llama-text", type=pathlib.Path)
+    parser.add_argument("--llama-mmproj", type=pathlib.Path)
+    parser.add_argument("--llama-flags", nargs="*", default=[])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--photos", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--soak", type=float, default=0, help="minutes of mixed and hostile traffic")
+    parser.add_argument("--log", default="/dev/null", help="where the servers' output goes")
+    parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    result = {"kind": "serve", **machine.facts(arguments.program), "threads": arguments.threads,
+              "model": (arguments.large or arguments.small).resolve().name}
+    if arguments.small:
+        result["faults"] = {"model": arguments.small.resolve().name, **faults(arguments, arguments.log)}
+    if arguments.large:
+        result["photos"] = photos(arguments, arguments.log)
+    result["load_average_at_end"] = os.getloadavg()[0]
+    arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
