@@ -11,6 +11,14 @@ namespace {
 
 constexpr auto kSilence = std::chrono::seconds(10);
 
+void forget_what_was_said(Answer& answer) {
+  answer.text.clear();
+  answer.token_ids.clear();
+  answer.tokens.clear();
+  answer.usage.completion_tokens = 0;
+  answer.finish_reason = FinishReason::length;
+}
+
 double seconds(std::chrono::steady_clock::duration time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -29,7 +37,7 @@ void AnswerJob::submit(std::vector<AnswerCall> calls) {
     for (AnswerCall& call : calls) {
       model = call.model->name();
       for (Handle& handle : call.model->scheduler->submit_n(std::move(call.request), call.n, wake))
-        ones.push_back({.handle = std::move(handle)});
+        ones.push_back({.handle = std::move(handle), .silent = call.silent});
     }
     const std::lock_guard lock(mutex_);
     ones_ = std::move(ones);
@@ -106,7 +114,7 @@ void AnswerJob::read(size_t index, std::string& out) {
     else
       metrics_.first_token.add(seconds(now - begin_));
     one.last = now;
-    if (stream_) out += writer_->piece(number, *piece);
+    if (stream_ && !one.silent) out += writer_->piece(number, *piece);
   }
   if (!one.handle.ended()) return;
   try {
@@ -115,6 +123,7 @@ void AnswerJob::read(size_t index, std::string& out) {
     if (stream_ && out.size() > answered) send(std::move(out));
     throw;
   }
+  if (one.silent) forget_what_was_said(*one.answer);
   metrics_.count_answer(model_, *one.answer);
   call_->note_answer(*one.answer);
   if (stream_) out += writer_->end(number, *one.answer);

@@ -39,6 +39,7 @@ class AnswerJob : public std::enable_shared_from_this<AnswerJob> {
   using Clock = std::chrono::steady_clock;
   struct One {
     Handle handle;
+    bool silent = false;
     std::optional<Answer> answer{};
     Clock::time_point last{};  // of its last piece
     bool spoke = false;

@@ -1,6 +1,7 @@
 // See the header.
 #include "server/api/answer_json.h"
 
+#include <algorithm>
 #include <ctime>
 #include <mutex>
 #include <random>
@@ -83,6 +84,13 @@ OrderedJson confidence_json(const Confidence& c) {
           {"mean_logprob", c.mean_logprob},
           {"min_logprob", c.min_logprob},
           {"margin", c.margin}};
+}
+
+std::span<const TokenLogprobs> tokens_of_text(std::span<const TokenLogprobs> tokens,
+                                              std::span<const int32_t> unseen) {
+  const bool ended =
+      !tokens.empty() && std::find(unseen.begin(), unseen.end(), tokens.back().id) != unseen.end();
+  return ended ? tokens.first(tokens.size() - 1) : tokens;
 }
 
 OrderedJson chat_logprobs(std::span<const TokenLogprobs> tokens) {

@@ -20,6 +20,9 @@ OrderedJson cache_json(const CacheCounts& cache);
 /// {tokens, mean_logprob, min_logprob, margin}.
 OrderedJson confidence_json(const Confidence& confidence);
 
+/// Without the end token, if it is one of `unseen`: the tokens of the text alone, as clients expect them.
+std::span<const TokenLogprobs> tokens_of_text(std::span<const TokenLogprobs> tokens,
+                                              std::span<const int32_t> unseen);
 /// Chat's logprobs: {"content": [...], "refusal": null}.
 OrderedJson chat_logprobs(std::span<const TokenLogprobs> tokens);
 /// Completions': tokens, token_logprobs, top_logprobs, text_offset. first_is_bare: the first has no logprob.

@@ -130,6 +130,10 @@ void read_template(const Fields& body, Request& request) {
   request.parse_special = body.boolean("parse_special").value_or(false);
 }
 
+void refuse_silence(const AnswerCall& call) {
+  if (call.silent) refuse_field("max_tokens", "0", "at least 1, or -1 for as many as fit");
+}
+
 void take_tools(const Fields& body, AnswerCall& call) {
   ToolChoice choice = tool_choice(body);
   call.request.tools = std::move(choice.tools);
@@ -216,6 +220,7 @@ void read_chat(const OrderedJson& body, const ReadContext& context, AnswerCall& 
   read_generation(fields, context.api, call);
   read_template(fields, call.request);
   take_tools(fields, call);
+  refuse_silence(call);
   const OrderedJson* messages = fields.find("messages");
   call.request.messages = messages_of(messages ? *messages : OrderedJson(), "messages", context, *call.model);
 }
@@ -259,6 +264,7 @@ void read_response(const OrderedJson& body, const ReadContext& context, AnswerCa
   read_generation(fields, context.api, call);
   read_template(fields, call.request);
   take_tools(fields, call);
+  refuse_silence(call);
   if (call.n != 1) refuse_field("n", std::to_string(call.n), "1");
   const OrderedJson* input = fields.find("input");
   if (!input || (!input->is_string() && !input->is_array()))

@@ -38,22 +38,23 @@ std::string id_of(const http::Request& request) {
 
 }  // namespace
 
+LogRecord log_record(const http::Request& request) {
+  LogRecord record;
+  record.id = id_of(request);
+  record.trace = fit_header(request, "traceparent");
+  record.peer = request.peer;
+  record.method = request.method;
+  record.path = request.path;
+  return record;
+}
+
 Call::Call(std::shared_ptr<http::Exchange> exchange, http::Headers extra, const Log& log, Metrics& metrics)
     : exchange_(std::move(exchange)),
       extra_(with_id(std::move(extra), id_of(exchange_->request()))),
       log_(log),
       metrics_(metrics) {
-  const http::Request& request = exchange_->request();
-  record_ = {.id = extra_.back().second,
-             .trace = fit_header(request, "traceparent"),
-             .peer = request.peer,
-             .method = request.method,
-             .path = request.path,
-             .model = {},
-             .error = {},
-             .usage = {},
-             .timings = {},
-             .finish = {}};
+  record_ = log_record(exchange_->request());
+  record_.id = extra_.back().second;
 }
 
 Call::~Call() {

@@ -15,6 +15,10 @@ namespace galago::server {
 
 class Metrics;
 
+/// What the head of a request says for the log: its id, X-Request-Id as it came or a new one, and where it
+/// came from.
+LogRecord log_record(const http::Request& request);
+
 /// Safe from any thread. The log hears of it when it goes away.
 class Call {
  public:

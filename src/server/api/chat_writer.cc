@@ -19,7 +19,8 @@ class ChatWriter final : public AnswerWriter {
         progress_(call.progress),
         timings_(call.timings_per_token),
         n_(call.n),
-        logprobs_(call.request.options.logprobs.has_value()) {}
+        logprobs_(call.request.options.logprobs.has_value()),
+        unseen_(call.unseen_ids()) {}
 
   std::string begin() override {
     std::string events;
@@ -46,10 +47,11 @@ class ChatWriter final : public AnswerWriter {
 
   std::string piece(int64_t index, const StreamPiece& piece) override {
     if (tool_ == "*") return {};
-    const bool scored = logprobs_ && piece.logprobs;
+    const std::span<const TokenLogprobs> scores = scores_of(piece);
+    const bool scored = !scores.empty();
     if (piece.text.empty() && !scored) return {};
     OrderedJson json = chunk(index, delta_of(std::string(piece.text)), nullptr);
-    if (scored) json["choices"][0]["logprobs"] = chat_logprobs({piece.logprobs, 1});
+    if (scored) json["choices"][0]["logprobs"] = chat_logprobs(scores);
     return event(json);
   }
 
@@ -83,10 +85,11 @@ class ChatWriter final : public AnswerWriter {
         message["tool_calls"] =
             single_tool() ? OrderedJson::array({call_json(tool_, answer.text)}) : tool_calls(answer.text);
       }
-      OrderedJson choice{{"index", i},
-                         {"message", message},
-                         {"logprobs", logprobs_ ? chat_logprobs(answer.tokens) : OrderedJson()},
-                         {"finish_reason", reason(answer)}};
+      OrderedJson choice{
+          {"index", i},
+          {"message", message},
+          {"logprobs", logprobs_ ? chat_logprobs(tokens_of_text(answer.tokens, unseen_)) : OrderedJson()},
+          {"finish_reason", reason(answer)}};
       if (answer.confidence) choice["confidence"] = confidence_json(*answer.confidence);
       choices.push_back(std::move(choice));
     }
@@ -97,6 +100,11 @@ class ChatWriter final : public AnswerWriter {
   }
 
  private:
+  std::span<const TokenLogprobs> scores_of(const StreamPiece& piece) const {
+    if (!logprobs_ || !piece.logprobs) return {};
+    return tokens_of_text({piece.logprobs, 1}, unseen_);
+  }
+
   bool single_tool() const { return !tool_.empty() && tool_ != "*"; }
 
   const char* reason(const Answer& answer) const {
@@ -157,6 +165,7 @@ class ChatWriter final : public AnswerWriter {
   const bool timings_;
   const int64_t n_;
   const bool logprobs_;
+  const std::vector<int32_t> unseen_;
 };
 
 }  // namespace

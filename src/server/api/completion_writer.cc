@@ -14,6 +14,7 @@ class CompletionWriter final : public AnswerWriter {
         usage_(call.include_usage),
         n_(call.n),
         logprobs_(call.request.options.logprobs.has_value()),
+        unseen_(call.unseen_ids()),
         echo_(call.echo ? call.request.prompt : std::string()) {}
 
   std::string begin() override {
@@ -24,10 +25,11 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   std::string piece(int64_t index, const StreamPiece& piece) override {
-    const bool scored = logprobs_ && piece.logprobs;
+    const std::span<const TokenLogprobs> scores = scores_of(piece);
+    const bool scored = !scores.empty();
     if (piece.text.empty() && !scored) return {};
     OrderedJson json = chunk(index, std::string(piece.text), nullptr);
-    if (scored) json["choices"][0]["logprobs"] = completion_logprobs({piece.logprobs, 1}, 0, false);
+    if (scored) json["choices"][0]["logprobs"] = completion_logprobs(scores, 0, false);
     return event(json);
   }
 
@@ -63,9 +65,15 @@ class CompletionWriter final : public AnswerWriter {
   }
 
  private:
+  std::span<const TokenLogprobs> scores_of(const StreamPiece& piece) const {
+    if (!logprobs_ || !piece.logprobs) return {};
+    return tokens_of_text({piece.logprobs, 1}, unseen_);
+  }
+
   OrderedJson scores_of(const Answer& answer) const {
     std::vector<TokenLogprobs> tokens = answer.prompt_tokens;
-    tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
+    const auto said = tokens_of_text(answer.tokens, unseen_);
+    tokens.insert(tokens.end(), said.begin(), said.end());
     return completion_logprobs(tokens, answer.prompt_tokens.empty() ? echo_.size() : 0,
                                !answer.prompt_tokens.empty());
   }
@@ -95,12 +103,14 @@ class CompletionWriter final : public AnswerWriter {
   const bool usage_;
   const int64_t n_;
   const bool logprobs_;
+  const std::vector<int32_t> unseen_;
   const std::string echo_;
 };
 
 class NativeWriter final : public AnswerWriter {
  public:
-  explicit NativeWriter(const AnswerCall& call) : model_(call.model_name), prompt_(call.request.prompt) {}
+  explicit NativeWriter(const AnswerCall& call)
+      : model_(call.model_name), prompt_(call.request.prompt), unseen_(call.unseen_ids()) {}
 
   std::string piece(int64_t index, const StreamPiece& piece) override {
     if (piece.text.empty()) return {};
@@ -147,12 +157,14 @@ class NativeWriter final : public AnswerWriter {
                      {"stopping_word", ""},
                      {"tokens_cached", answer.usage.cached_tokens},
                      {"timings", timings_json(answer)}};
-    if (!answer.tokens.empty()) json["completion_probabilities"] = chat_logprobs(answer.tokens)["content"];
+    if (!answer.tokens.empty())
+      json["completion_probabilities"] = chat_logprobs(tokens_of_text(answer.tokens, unseen_))["content"];
     return json;
   }
 
   const std::string model_;
   const std::string prompt_;
+  const std::vector<int32_t> unseen_;
 };
 
 }  // namespace

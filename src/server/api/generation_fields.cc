@@ -6,6 +6,7 @@
 #include <charconv>
 #include <random>
 
+#include "runtime/model_state.h"
 #include "server/api/answer_format.h"
 #include "server/api/api_error.h"
 
@@ -17,15 +18,14 @@ constexpr size_t kMostBiases = 4096;
 constexpr int64_t kAnyCount = int64_t{1} << 40;  // tokens: the context's end comes first
 constexpr double kAny = 1e9;
 
-int64_t token_limit(const Fields& body, const ApiOptions& api) {
+int64_t token_limit(const Fields& body, const ApiOptions& api, AnswerCall& call) {
   std::string key;
   const OrderedJson* value =
       body.find({"max_completion_tokens", "max_tokens", "max_output_tokens", "n_predict"}, &key);
   const int64_t most = api.max_tokens > 0 ? api.max_tokens : kAnyCount;
   if (!value) return most;
   const int64_t asked = integer_of(*value, body.path(key), -1, INT64_MAX);
-  if (asked == 0 && !body.boolean("echo").value_or(false))
-    refuse_field(body.path(key), "0", "at least 1, or -1 for as many as fit");
+  call.silent = asked == 0;
   return asked < 0 ? most : std::clamp(asked, int64_t{1}, most);
 }
 
@@ -109,9 +109,14 @@ void read_end(const Fields& body, GenerateOptions& options) {
 
 }  // namespace
 
+std::vector<int32_t> AnswerCall::unseen_ids() const {
+  if (request.options.keep_special.value_or(false)) return {};
+  return model->chat->state()->frontend->generation().eos_token_id;
+}
+
 void read_generation(const Fields& body, const ApiOptions& api, AnswerCall& call) {
   GenerateOptions& options = call.request.options;
-  options.max_new_tokens = token_limit(body, api);
+  options.max_new_tokens = token_limit(body, api, call);
   read_sampling(body, api, options);
   read_end(body, options);
   options.logprobs = logprobs(body);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "galago/galago.h"
 #include "server/api/fields.h"
@@ -22,9 +23,13 @@ struct AnswerCall {
   bool include_usage = false;  ///< a last chunk with the counts
   bool progress = false;       ///< chunks that tell how far the pictures are
   bool timings_per_token = false;
-  bool echo = false;  ///< the prompt stands before the answer
-  std::string
-      tool;  ///< the answer is the arguments of this function; "*": a call of one of several; empty: a text
+  bool echo = false;    ///< the prompt stands before the answer
+  bool silent = false;  ///< 0 tokens were asked for: the prompt is read, the first token is thrown away
+  /// The answer is the arguments of this function; "*": a call of one of several; empty: a text.
+  std::string tool;
+
+  /// End tokens that are not in the answer's text.
+  std::vector<int32_t> unseen_ids() const;
 };
 
 /// Reads them into call.request.options, n, stream. ApiError.

@@ -195,15 +195,24 @@ int64_t Service::answering() const {
   return count;
 }
 
-http::Admission Service::admit(const http::Request& head) const {
-  const auto refuse = [&](const ApiError& error, http::Headers more = {}) {
-    http::Response response = error_response(error);
-    for (auto& header : more) response.headers.push_back(std::move(header));
-    for (auto& header : common_headers(head)) response.headers.push_back(std::move(header));
-    return http::Admission{.refusal = std::move(response), .max_body = 0};
-  };
+// What never becomes a call has its line of the log too.
+http::Admission Service::refuse(const http::Request& head, const ApiError& error, http::Headers more) {
+  http::Response response = error_response(error);
+  LogRecord record = log_record(head);
+  more.emplace_back("X-Request-Id", record.id);
+  for (auto& header : more) response.headers.push_back(std::move(header));
+  for (auto& header : common_headers(head)) response.headers.push_back(std::move(header));
+  metrics_.count_request(head.path, error.status);
+  record.status = error.status;
+  record.error = error.code + ": " + error.message;
+  if (log_) log_(record);
+  return {.refusal = std::move(response), .max_body = 0};
+}
+
+http::Admission Service::admit(const http::Request& head) {
   if (!host_allowed(head))
-    return refuse({403, "host_not_allowed", "", "this server does not answer to that Host (--allowed-host)"});
+    return refuse(head,
+                  {403, "host_not_allowed", "", "this server does not answer to that Host (--allowed-host)"});
   if (head.method == "OPTIONS" && !cors(head).empty()) {
     http::Response allowed{.status = 204, .headers = cors(head), .body = {}};
     allowed.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
@@ -216,19 +225,20 @@ http::Admission Service::admit(const http::Request& head) const {
   const Route* route = find_route(head, &allowed);
   // Before anything is told of what there is.
   if (!(route && route->open) && !authorised(head))
-    return refuse({401, "invalid_api_key", "", "an API key is needed: Authorization: Bearer KEY"},
+    return refuse(head, {401, "invalid_api_key", "", "an API key is needed: Authorization: Bearer KEY"},
                   {{"WWW-Authenticate", "Bearer"}});
   if (!route && !allowed.empty())
-    return refuse({405, "method_not_allowed", "", head.method + " is not for " + head.path},
+    return refuse(head, {405, "method_not_allowed", "", head.method + " is not for " + head.path},
                   {{"Allow", allowed}});
-  if (!route) return refuse({404, "not_found", "", "there is no " + head.path});
-  if (!route->always && !ready_) return refuse(unavailable("loading", "Loading model"));
-  if (!route->always && draining_) return refuse(unavailable("shutting_down", "the server is shutting down"));
+  if (!route) return refuse(head, {404, "not_found", "", "there is no " + head.path});
+  if (!route->always && !ready_) return refuse(head, unavailable("loading", "Loading model"));
+  if (!route->always && draining_)
+    return refuse(head, unavailable("shutting_down", "the server is shutting down"));
   if (std::string_view(route->method) != "POST") return {.refusal = {}, .max_body = kGetBody};
   const std::string* type = http::find(head.headers, "content-type");
   if (!type || !is_json(*type))
     return refuse(
-        {415, "unsupported_media_type", "", "a body of Content-Type: application/json is expected"});
+        head, {415, "unsupported_media_type", "", "a body of Content-Type: application/json is expected"});
   return {.refusal = {}, .max_body = options_.max_body};
 }
 

@@ -52,11 +52,12 @@ class Service {
   static const Route* find_route(const http::Request& request, std::string* allowed);
 
   // On the loop's thread.
-  http::Admission admit(const http::Request& head) const;
+  http::Admission admit(const http::Request& head);
   void handle(std::shared_ptr<http::Exchange> exchange);
   bool authorised(const http::Request& head) const;
   bool host_allowed(const http::Request& head) const;
   http::Headers cors(const http::Request& head) const;
+  http::Admission refuse(const http::Request& head, const ApiError& error, http::Headers more = {});
   http::Headers common_headers(const http::Request& head) const;
   ApiError overloaded() const;
   int64_t answering() const;

@@ -36,7 +36,8 @@ error_code open(Acceptor& acceptor, const Generic::endpoint& endpoint) {
   const int family = endpoint.protocol().family();
   acceptor.open(Generic(family, family == AF_UNIX ? 0 : IPPROTO_TCP), error);
   if (!error && family != AF_UNIX) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  // Sockets that are accepted take both over: events leave at once, and a slow reader's wait here, not in the system.
+  // Sockets that are accepted take both over: events leave at once, and a slow reader's wait here, not in the
+  // system.
   if (!error && family != AF_UNIX) acceptor.set_option(asio::ip::tcp::no_delay(true), error);
   if (!error) acceptor.set_option(asio::socket_base::send_buffer_size(kSendBuffer), error);
   if (!error) acceptor.bind(endpoint, error);

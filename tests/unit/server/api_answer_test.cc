@@ -266,6 +266,12 @@ TEST(ApiCompletions, ContinueATextAsItStands) {
   EXPECT_EQ(scores["tokens"].size(), static_cast<size_t>(expected.usage.prompt_tokens + 6));
   EXPECT_TRUE(scores["token_logprobs"][0].is_null());
   EXPECT_LT(scores["token_logprobs"][1].get<double>(), 0);
+  const Reply read = tiny().post(
+      "/v1/completions", {{"prompt", "The galago"}, {"max_tokens", 0}, {"echo", true}, {"logprobs", 1}});
+  EXPECT_EQ(read.json["choices"][0]["text"], "The galago");
+  EXPECT_EQ(read.json["usage"]["completion_tokens"], 0);
+  EXPECT_EQ(read.json["choices"][0]["logprobs"]["tokens"].size(),
+            static_cast<size_t>(expected.usage.prompt_tokens));
   const Reply ids =
       tiny().post("/v1/completions", {{"prompt", model().tokenize("The galago", true)}, {"max_tokens", 6}});
   EXPECT_EQ(ids.json["choices"][0]["text"], expected.text);

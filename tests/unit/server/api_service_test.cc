@@ -165,7 +165,7 @@ TEST(ApiClients, WhoLeavesIsCancelled) {
   test::Api api;
   for (const bool stream : {true, false}) {
     const auto exchange = api.begin(kChat, endless(stream));
-    if (stream) ASSERT_TRUE(exchange->wait_for_bytes(500));
+    ASSERT_TRUE(!stream || exchange->wait_for_bytes(500));
     exchange->leave();
     expect_idle(api);
   }
@@ -238,6 +238,9 @@ TEST(ApiLog, HasALineForEachRequest) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const auto log = api.log();
   ASSERT_EQ(log.size(), 2U);
+  api.get("/nowhere", {{"X-Request-Id", "mine-2"}});
+  EXPECT_EQ(api.log().back().id, "mine-2");
+  EXPECT_EQ(api.log().back().status, 404);
   EXPECT_EQ(log[0].id, "mine-1");
   EXPECT_EQ(log[0].trace, "00-ab-cd-01");
   EXPECT_EQ(log[0].status, 200);
