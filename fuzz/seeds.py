@@ -100,6 +100,29 @@ def media():
         yield address.replace("{P}", "8080").encode()
 
 
+def connections():
+    """How to cut it, then the bytes of a connection."""
+    host = b"Host: x\r\n"
+    get = b"GET /a%20b?c=d HTTP/1.1\r\n" + host
+    post = b"POST /p HTTP/1.1\r\n" + host
+    chunked = post + b"Transfer-Encoding: chunked\r\n\r\n"
+    for content in (
+        get + b"\r\n",
+        get + b"Connection: close\r\nAccept: */*\r\n\r\n",
+        b"\r\nGET http://h:80/a HTTP/1.1\r\n" + host + b"\r\n",
+        b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + get + b"\r\n",
+        b"OPTIONS * HTTP/1.1\r\n" + host + b"\r\n",
+        b"CONNECT h:80 HTTP/1.1\r\n" + host + b"\r\n",
+        post + b"Content-Length: 5\r\n\r\nhello" + get + b"\r\n",
+        post + b"Expect: 100-continue\r\nContent-Encoding: identity\r\nContent-Length: 1\r\n\r\na",
+        chunked + b"5;a=b\r\nhello\r\nA\r\n0123456789\r\n0\r\nT: t\r\n\r\n" + get + b"\r\n",
+        chunked + b"0\r\n\r\n" + chunked + b"1\r\na\r\n000\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ):
+        yield b"\x07" + content
+
+
 SEEDS = {
     "picture": pictures,
     "animation": animations,
@@ -110,6 +133,7 @@ SEEDS = {
     "template": templates,
     "config": lambda: files("config.json", "*processor_config.json", "tokenizer_config.json", "special_tokens_map.json"),
     "generation_config": lambda: files("generation_config.json", "config.json"),
+    "http": connections,
     "model": models,
     "media": media,
 }

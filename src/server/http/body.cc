@@ -103,10 +103,7 @@ std::optional<Refusal> BodyReader::take_size(std::string_view line) {
     return bad("a chunk's size is not one");
   const size_t digits = static_cast<size_t>(end - line.data());
   if (error != std::errc() || digits > 16) return bad("a chunk's size is not one");
-  const std::string_view rest = line.substr(digits);
-  const size_t extension = rest.find_first_not_of(" \t");
-  if (!rest.empty() && (extension == std::string_view::npos || rest[extension] != ';'))
-    return bad("behind a chunk's size there is something else");
+  if (!is_chunk_extension(line.substr(digits))) return bad("behind a chunk's size there is something else");
   if (size > static_cast<uint64_t>(most_) - body_.size()) return too_large();
   left_ = static_cast<int64_t>(size);
   state_ = size == 0 ? State::trailers : State::chunk_data;

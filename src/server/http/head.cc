@@ -2,8 +2,7 @@
 // codings other than chunked, two lengths that agree.
 #include "server/http/head.h"
 
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/basic_parser.hpp>
 
 #include "server/http/text.h"
 
@@ -13,6 +12,32 @@ namespace {
 namespace beast = boost::beast::http;
 
 Refusal bad(std::string text) { return {400, std::move(text)}; }
+
+// Keeps what Beast finds in a head, in its order. It sees no body.
+class HeadParser final : public beast::basic_parser<true> {
+ public:
+  Head head;
+
+ private:
+  using Text = boost::beast::string_view;
+  using Code = boost::beast::error_code;
+
+  void on_request_impl(beast::verb, Text method, Text target, int version, Code&) override {
+    head.request.method = method;
+    head.request.target = target;
+    head.minor = version % 10;
+  }
+  void on_field_impl(beast::field, Text name, Text value, Code&) override {
+    head.request.headers.emplace_back(name, value);
+  }
+  void on_response_impl(int, Text, int, Code&) override {}
+  void on_header_impl(Code&) override {}
+  void on_body_init_impl(const boost::optional<uint64_t>&, Code&) override {}
+  size_t on_body_impl(Text, Code&) override { return 0; }
+  void on_chunk_header_impl(uint64_t, Text, Code&) override {}
+  size_t on_chunk_body_impl(uint64_t, Text, Code&) override { return 0; }
+  void on_finish_impl(Code&) override {}
+};
 
 // All values of that name.
 std::vector<std::string_view> values(const Headers& headers, std::string_view name) {
@@ -65,21 +90,15 @@ void read_persistence(Head& head) {
 }  // namespace
 
 std::variant<Head, Refusal> parse_head(std::string_view bytes, const HeadLimits& limits) {
-  beast::request_parser<beast::empty_body> parser;
+  HeadParser parser;
   parser.header_limit(static_cast<uint32_t>(limits.fields_bytes + limits.target_bytes + 1024));
   parser.body_limit(boost::none);
-  boost::system::error_code error;
+  boost::beast::error_code error;
   parser.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   if (error || !parser.is_header_done()) return bad("the head is not one of HTTP/1.1: " + error.message());
 
-  const auto& message = parser.get();
-  Head head;
-  head.minor = static_cast<int>(message.version() % 10);
+  Head head = std::move(parser.head);
   Request& request = head.request;
-  request.method = message.method_string();
-  request.target = message.target();
-  for (const auto& field : message) request.headers.emplace_back(field.name_string(), field.value());
-
   const auto target = split_target(request.method, request.target);
   if (!target) return bad("the target is not one of HTTP");
   auto path = decode_percent(target->path);

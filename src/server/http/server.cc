@@ -60,7 +60,7 @@ struct Server::State {
 
   asio::awaitable<void> accept(Acceptor& acceptor);
   void welcome(Socket socket, std::string peer);
-  void turn_away(int acceptor);
+  bool turn_away(int acceptor);
   template <class Visit>
   void each_connection(const Visit& visit);
   void stop_accepting();
@@ -86,23 +86,22 @@ asio::awaitable<void> Server::State::accept(Acceptor& acceptor) {
       continue;
     }
     if (error == asio::error::connection_aborted) continue;
-    if (error == asio::error::no_descriptors || error == error_code(ENFILE, boost::system::system_category()))
-      turn_away(acceptor.native_handle());
+    const bool none_left =
+        error == asio::error::no_descriptors || error == error_code(ENFILE, boost::system::system_category());
+    if (none_left && turn_away(acceptor.native_handle())) continue;
     pause.expires_after(kAcceptPause);
     co_await pause.async_wait(kAwait);
   }
 }
 
-// No descriptor is left: the spare one makes room to take the connections that wait, and to close them.
-void Server::State::turn_away(int acceptor) {
-  if (spare < 0) return;
-  ::close(spare);
-  for (int count = 0; count < 64; ++count) {
-    const int refused = ::accept4(acceptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (refused < 0) break;
-    ::close(refused);
-  }
+// No descriptor is left: the spare one makes room to take a connection that waits, and to close it. False:
+// none waited.
+bool Server::State::turn_away(int acceptor) {
+  if (spare >= 0) ::close(spare);
+  const int refused = ::accept4(acceptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (refused >= 0) ::close(refused);
   spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return refused >= 0;
 }
 
 void Server::State::welcome(Socket socket, std::string peer) {

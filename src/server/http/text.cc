@@ -84,6 +84,50 @@ std::optional<long long> parse_decimal(std::string_view text) {
 
 bool is_host(std::string_view text) { return std::all_of(text.begin(), text.end(), is_host_character); }
 
+namespace {
+
+void skip_blanks(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+}
+
+bool skip_token(std::string_view& text) {
+  const auto end = std::find_if_not(text.begin(), text.end(), is_token_character);
+  const size_t count = static_cast<size_t>(end - text.begin());
+  text.remove_prefix(count);
+  return count > 0;
+}
+
+bool skip_quoted(std::string_view& text) {
+  for (size_t at = 1; at < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;
+    } else if (text[at] == '"') {
+      text.remove_prefix(at + 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_chunk_extension(std::string_view text) {
+  while (!text.empty()) {
+    skip_blanks(text);
+    if (text.empty() || text[0] != ';') return false;
+    text.remove_prefix(1);
+    skip_blanks(text);
+    if (!skip_token(text)) return false;
+    std::string_view behind = text;
+    skip_blanks(behind);
+    if (behind.empty() || behind[0] != '=') continue;
+    text = behind.substr(1);
+    skip_blanks(text);
+    if (text.empty() || !(text[0] == '"' ? skip_quoted(text) : skip_token(text))) return false;
+  }
+  return true;
+}
+
 std::optional<Target> split_target(std::string_view method, std::string_view target) {
   if (target.empty() || !std::all_of(target.begin(), target.end(), is_target_character)) return std::nullopt;
   if (method == "CONNECT") {

@@ -21,6 +21,8 @@ std::optional<std::string> decode_percent(std::string_view text);
 std::optional<long long> parse_decimal(std::string_view text);
 /// uri-host [ ":" port ], by its characters.
 bool is_host(std::string_view text);
+/// chunk-ext of RFC 9112, section 7.1.1: ";name", ";name=token", ";name=\"text\"", any number, or nothing.
+bool is_chunk_extension(std::string_view text);
 
 /// A request target in its parts: authority empty where it has none.
 struct Target {

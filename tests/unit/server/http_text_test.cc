@@ -78,6 +78,13 @@ TEST(HttpText, TheTargetsHostIsTheRequestsHost) {
   EXPECT_EQ(*find(std::get<Head>(parsed).request.headers, "Host"), "target");
 }
 
+TEST(HttpText, HeadersKeepTheirOrder) {
+  const auto parsed = parse_head("GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n", {});
+  ASSERT_TRUE(std::holds_alternative<Head>(parsed));
+  EXPECT_EQ(std::get<Head>(parsed).request.headers,
+            (Headers{{"Host", "x"}, {"A", "1"}, {"B", "2"}, {"a", "3"}}));
+}
+
 TEST(HttpText, WritesHeadsOfAnswers) {
   const std::string head =
       response_head({.status = 404, .headers = {{"A", "b"}, {"Content-Length", "7"}, {"connection", "x"}}},
