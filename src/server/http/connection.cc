@@ -212,7 +212,7 @@ Connection::Task<void> Connection::refuse_connection() {
 }
 
 Connection::Task<bool> Connection::wait_for_request() {
-  if (received_.empty() && received_.capacity() > kIdleCapacity) received_ = {};
+  if (received_.empty() && received_.capacity() > kIdleCapacity) std::string().swap(received_);
   const auto deadline = Clock::now() + seconds(hub_.options.idle_seconds);
   while (received_.empty()) {
     if (lost() || hub_.draining || Clock::now() >= deadline) co_return false;
@@ -457,7 +457,7 @@ void Connection::tell_done(const Request& request, int status) {
 Connection::Task<void> Connection::linger() {
   if (lost()) co_return;
   discarding_ = true;
-  received_ = {};
+  received_.clear();
   room_.cancel();
   if (tls_) {
     tls_->async_shutdown([self = shared_from_this()](const error_code&) {});

@@ -108,9 +108,8 @@ void Server::State::welcome(Socket socket, std::string peer) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   if (peer != "unix") {
-    const int on = 1, patience = static_cast<int>(std::min(hub.options.write_seconds * 1000, 1e9));
-    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     // A machine that went away without a word takes nothing either.
+    const int patience = static_cast<int>(std::min(hub.options.write_seconds * 1000, 1e9));
     ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
   }
   int64_t count = 0;
