@@ -116,6 +116,22 @@ class PydanticAi(ClientTest):
     def test_a_required_tool_gives_the_output(self):
         self.assertIsInstance(self.agent(Shape).run_sync("Describe a shape").output, Shape)
 
+    def test_a_tool_is_called_and_heard(self):
+        import openai
+
+        # What an agent sends in its second round: the call, with "content": null, and what came of it.
+        call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+        answer = openai.OpenAI(base_url=base(), api_key=KEY).chat.completions.create(
+            model="demo",
+            max_tokens=8,
+            messages=[
+                {"role": "user", "content": "What is it?"},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "call_1", "content": "a cat"},
+            ],
+        )
+        self.assertTrue(answer.choices)
+
     def test_native_output(self):
         from pydantic_ai import NativeOutput
 

@@ -151,8 +151,11 @@ std::vector<Message> messages_of(const OrderedJson& list, const std::string& whe
   check_count(list, where, context.api.max_images);
   // "developer" is OpenAI's newer name of "system".
   std::vector<Message> messages = read_messages(list, where, PartsReader(context, model));
-  for (Message& message : messages)
+  for (Message& message : messages) {
     if (message.role == "developer") message.role = "system";
+    // "content": null, as beside tool_calls: templates look at the first part.
+    if (message.parts.empty()) message.parts.emplace_back(std::string());
+  }
   return messages;
 }
 

@@ -10,6 +10,15 @@
 namespace galago::server {
 namespace {
 
+// What it says to a client, without the folders of a file that it names.
+std::string message_of(const Error& error) {
+  if (!error.where().starts_with('/')) return error.what();
+  const std::string file = error.where().substr(error.where().rfind('/') + 1);
+  const ErrorParts parts = {
+      .where = file, .got = error.got(), .expected = error.expected(), .hint = error.hint()};
+  return Error(error.code(), parts).what();
+}
+
 ApiError of_engine(const Error& error) {
   int status = http_status(error.code());
   std::string code = to_string(error.code());
@@ -21,7 +30,7 @@ ApiError of_engine(const Error& error) {
   if (error.where() == "prompt" && error.code() == ErrorCode::input_too_large &&
       error.got().ends_with(" tokens"))
     code = "context_length_exceeded";
-  ApiError out(status, code, "", error.what());
+  ApiError out(status, code, "", message_of(error));
   if (code == "context_length_exceeded") {
     out.type = "exceed_context_size_error";
     out.message =
