@@ -46,6 +46,7 @@ class LlamaServer(ClientTest):
             {"prompt": "Building a website can be done in 10 simple steps:", "n_predict": 8},
             {"prompt": [12, 34, 56], "n_predict": 2},
             {"prompt": ["a", [12, 34]], "n_predict": 2},
+            {"prompt": "x", "n_predict": 0},
             {"prompt": "x", "n_predict": 2, "n_probs": 3, "post_sampling_probs": False},
             {"prompt": "x", "n_predict": 2, "samplers": ["top_k", "temperature"], "top_k": 5, "min_p": 0.1},
             {"prompt": "x", "n_predict": 2, "repeat_penalty": 1.1, "repeat_last_n": 64, "id_slot": -1, "seed": 1},

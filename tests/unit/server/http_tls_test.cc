@@ -14,6 +14,7 @@
 #include "galago/error.h"
 #include "http_kept.h"
 #include "http_support.h"
+#include "server/media/media.h"
 #include "support/temporary_files.h"
 
 namespace galago::http {
@@ -116,6 +117,20 @@ class TlsClient {
   std::unique_ptr<SSL, Freed<SSL_free>> tls_;
   bool connected_ = false;
 };
+
+TEST_F(HttpTls, PicturesAreNotFetchedOverACertificateThatNobodyVouchesFor) {
+  Running running(options_);
+  const std::string domain = "127.0.0.1:" + std::to_string(running.server->port());
+  const server::MediaLoader loader({.allowed_domains = {domain}});
+  try {
+    loader.image("https://" + domain + "/a.png", "messages[0]");
+    ADD_FAILURE() << "fetched";
+  } catch (const server::MediaError& error) {
+    EXPECT_EQ(error.image_code, "failed_to_download_image");
+    EXPECT_THAT(error.what(), HasSubstr("a certificate that does not hold"));
+  }
+  EXPECT_TRUE(running.done().empty());
+}
 
 TEST_F(HttpTls, AnswersOverTls12And13) {
   Running running(options_);
