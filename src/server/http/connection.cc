@@ -155,10 +155,9 @@ Connection::Task<void> Connection::read_some() {
   error_code error;
   std::tie(error) = co_await socket_.async_wait(Socket::wait_read, kAwait);
   if (!error && !closed_) {
-    const size_t before = received_.size();
-    received_.resize(before + kReadBytes);
-    const size_t count = socket_.read_some(asio::buffer(received_.data() + before, kReadBytes), error);
-    received_.resize(before + count);
+    static thread_local std::array<char, kReadBytes> bytes;  // what waits for more holds no more than it has
+    const size_t count = socket_.read_some(asio::buffer(bytes), error);
+    received_.append(bytes.data(), count);
     if (error == asio::error::would_block || error == asio::error::try_again) co_return;
   }
   received_at_ = Clock::now();
