@@ -76,6 +76,35 @@ class HistoryTest(unittest.TestCase):
             expect(page.locator(".turn")).to_have_count(2)
             self.assertEqual(len(stand.kept(page)["pictures"]), 1)
 
+    def test_deleted_while_its_answer_comes(self):
+        with stand.opened(hand=True) as page:
+            stand.ask(page, "Tell me more")
+            stand.asked(page)
+            page.evaluate("hand.say('It began')")
+            expect(page.locator(".answer .text")).to_have_text("It began")
+            page.get_by_role("button", name="Rename, export or delete: Tell me more").click()
+            page.locator("#delete").click()
+            page.locator("#delete").click()
+            expect(page.locator("#empty")).to_be_visible()
+            expect(page.locator("#send")).to_be_visible()
+            page.wait_for_timeout(200)  # for what might still be put away
+            self.assertEqual(stand.kept(page)["conversations"], [])
+
+    def test_answer_goes_on_behind_another_conversation(self):
+        with stand.opened(hand=True) as page:
+            stand.ask(page, "First")
+            stand.asked(page)
+            page.evaluate("hand.say('It ')")
+            page.get_by_role("button", name="New conversation").click()
+            expect(page.locator("#empty")).to_be_visible()
+            expect(page.locator("#stop")).to_be_visible()
+            page.evaluate("hand.say('began')")
+            page.locator("#conversations .open").click()
+            expect(page.locator(".answer .text")).to_have_text("It began")
+            page.evaluate("hand.say(' and ended')")
+            page.evaluate("hand.finish()")
+            self.assertEqual(stand.answered(page), "It began and ended")
+
     def test_without_storage(self):
         with stand.opened() as page:
             page.add_init_script("Object.defineProperty(window, 'indexedDB', {get() { throw new DOMException('no'); }});"

@@ -28,7 +28,7 @@ class StreamTest(unittest.TestCase):
             expect(answer.locator(".text")).to_have_text("A **squ")
             page.evaluate("hand.say('are**')")
             expect(answer.locator("strong")).to_have_text("square")
-            self.assertEqual(page.locator("#status").inner_text(), "1 picture added")  # not word by word
+            self.assertEqual(page.locator("#status").inner_text(), "Asking")  # not word by word
             page.evaluate("hand.finish('length')")
             expect(answer.locator(".note")).to_contain_text("Cut off")
             expect(page.locator("#status")).to_have_text("Answer: A **square**")

@@ -4,7 +4,7 @@ import {countTokens, listModels} from './api.js';
 import {wireCamera} from './camera.js';
 import {wireProgram} from './program.js';
 import {Composer} from './composer.js';
-import {byId, drawIcons, newId, wireDialogs} from './dom.js';
+import {announce, byId, drawIcons, newId, wireDialogs} from './dom.js';
 import {History} from './history.js';
 import {dataAddress, keptPicture, releasePictures, rememberPicture, wireIntake} from './pictures.js';
 import {contextOf, messagesOf, optionsOf} from './request.js';
@@ -44,7 +44,8 @@ async function keep(operation) {
   }
 }
 
-const save = (conversation) => keep(store.putConversation(conversation));
+// Not one that was deleted while its answer came.
+const save = (conversation) => (conversation.deleted ? Promise.resolve() : keep(store.putConversation(conversation)));
 
 // ---- the server
 
@@ -172,6 +173,7 @@ async function answer(conversation) {
   const run = {conversation, message, controller: new AbortController(), phase: {kind: 'sending'}, saved: Date.now()};
   state.run = run;
   composer.setRunning(true);
+  announce('Asking');
   const question = conversation.messages.at(-1);
   const messages = [...conversation.messages];
   conversation.messages.push(message);
@@ -296,7 +298,10 @@ async function rename(id, title) {
 }
 
 async function remove(id) {
-  if (state.run?.conversation.id === id) state.run.controller.abort();
+  if (state.run?.conversation.id === id) {
+    state.run.conversation.deleted = true;
+    state.run.controller.abort();
+  }
   await keep(store.deleteConversation(id));
   if (state.conversation.id === id) await openAndFocus(null);
   history_.draw(state.conversation.id);
@@ -351,7 +356,7 @@ function wire() {
     if (event.key === 'Escape' && state.run && !document.querySelector('dialog[open]')) state.run.controller.abort();
   });
   window.addEventListener('popstate', () => open(location.hash.slice(1)));
-  window.addEventListener('pagehide', () => { if (state.run) store.putConversation(state.run.conversation); });
+  window.addEventListener('pagehide', () => { if (state.run) save(state.run.conversation); });
 }
 
 await store.openStore();

@@ -6,6 +6,8 @@ import {pictureOf} from './pictures.js';
 
 const BOX = {width: 112, height: 64};  // pixels for a picture of the question
 
+const onPhone = () => matchMedia('(pointer: coarse)').matches;
+
 /** handlers: ask({text, pictures}), stop(), changed(what), editLast(), cancelEdit(), say(text). */
 export class Composer {
   constructor(handlers) {
@@ -33,8 +35,7 @@ export class Composer {
   }
 
   key(event) {
-    const onPhone = matchMedia('(pointer: coarse)').matches;
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && !onPhone) {
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && !onPhone()) {
       event.preventDefault();
       this.ask();
     } else if (event.key === 'ArrowUp' && !this.text.value && !this.pictures.length) {
@@ -45,6 +46,7 @@ export class Composer {
   ask() {
     const text = this.text.value.trim();
     if (this.running || (!text && !this.pictures.length)) return;
+    if (onPhone()) this.text.blur();  // its keyboard lies over the answer
     this.handlers.ask({text, pictures: this.pictures});
   }
 
@@ -119,7 +121,8 @@ export class Composer {
     if (!cost) return;
     const parts = [`${formatCount(cost.input_tokens)}${context ? ` of ${formatCount(context)}` : ''} tokens`];
     if (cost.predicted_ms) parts.push(`about ${formatTime(cost.predicted_ms)} to read`);
-    line.textContent = parts.join(' · ');
-    line.classList.toggle('over', Boolean(context) && cost.input_tokens >= context);
+    const over = Boolean(context) && cost.input_tokens >= context;
+    line.textContent = over ? `Too long: ${parts[0]}` : parts.join(' · ');
+    line.classList.toggle('over', over);
   }
 }

@@ -4,6 +4,8 @@ import {readSchema} from './settings.js';
 
 const number = (text) => (text === '' || !Number.isFinite(Number(text)) ? undefined : Number(text));
 
+const textParts = (text) => (text ? [{type: 'text', text}] : []);
+
 /** What the settings say, without the messages. What is not set is left to the server. */
 export function optionsOf(settings, model) {
   const {schema} = readSchema(settings.schema);
@@ -39,7 +41,7 @@ export async function messagesOf(messages, {system, detail}, address) {
       const url = await address(id);
       if (url) pictures.push({type: 'image_url', image_url: detail === 'auto' ? {url} : {url, detail}});
     }
-    out.push({role: 'user', content: pictures.length ? [...pictures, {type: 'text', text: message.text}] : message.text});
+    out.push({role: 'user', content: pictures.length ? [...pictures, ...textParts(message.text)] : message.text});
   }
   return out;
 }
