@@ -12,7 +12,10 @@ window.hand = {
   },
   end() { this.stream.close(); },
   async started(count) {
-    while (this.asked.length < count) await new Promise((next) => setTimeout(next, 10));
+    for (let tries = 0; this.asked.length < count; ++tries) {
+      if (tries === 1000) throw new Error('nothing was asked');
+      await new Promise((next) => setTimeout(next, 10));
+    }
   },
 };
 const serverFetch = window.fetch;
@@ -21,6 +24,8 @@ window.fetch = (address, options) => {
   const hand = window.hand;
   hand.asked.push(JSON.parse(options.body));
   const body = new ReadableStream({start(controller) { hand.stream = controller; }});
-  options.signal.addEventListener('abort', () => hand.stream.error(options.signal.reason));
+  const {stream} = hand;
+  // As a connection does: a little later.
+  options.signal.addEventListener('abort', () => setTimeout(() => stream.error(options.signal.reason), 100));
   return Promise.resolve(new Response(body, {headers: {'Content-Type': 'text/event-stream'}}));
 };

@@ -89,8 +89,8 @@ CASES = [
 HEAVY = [
     ("brackets", "[" * 60000),
     ("brackets and one end", "[" * 49000 + "](https://a.example)"),
-    ("blanks behind a heading", "# " + " " * 100000 + "x"),
-    ("blanks behind a fence", "```" + " " * 100000 + "`"),
+    ("blanks within a heading", "# a" + " " * 200000 + "x"),
+    ("blanks behind a fence", "```" + " " * 200000 + "`"),
     ("links without end", "[a](" * 20000),
     ("stars", "*a " * 30000),
     ("pairs of stars", "**a " * 30000),

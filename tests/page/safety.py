@@ -78,16 +78,15 @@ class SafetyTest(unittest.TestCase):
             refused = page.evaluate("""async () => {
               const refused = [];
               document.addEventListener('securitypolicyviolation', (event) => refused.push(event.effectiveDirective));
-              const attempt = async (what) => { try { await what(); } catch { refused.push('thrown'); } };
-              await attempt(() => { document.createElement('div').innerHTML = '<b>a</b>'; });
-              await attempt(() => { document.body.setAttribute('style', 'color: red'); });
-              await attempt(() => fetch('http://127.0.0.1:9/'));
-              await attempt(() => new Promise((done) => {
+              try { document.createElement('div').innerHTML = '<b>a</b>'; } catch { refused.push('innerHTML'); }
+              document.body.setAttribute('style', 'color: red');
+              await fetch('http://127.0.0.1:9/').catch(() => {});
+              await new Promise((done) => {
                 const image = new Image();
                 image.onload = image.onerror = done;
                 image.src = 'http://127.0.0.1:9/a.png';
-              }));
+              });
               await new Promise((done) => setTimeout(done, 100));
               return refused;
             }""")
-            self.assertLessEqual({"thrown", "style-src-attr", "connect-src", "img-src"}, set(refused))
+            self.assertLessEqual({"innerHTML", "style-src-attr", "connect-src", "img-src"}, set(refused))
