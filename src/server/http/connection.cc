@@ -397,7 +397,11 @@ void Connection::start_write() {
   write_progress_ = Clock::now();
   const std::span<const asio::const_buffer> buffers(writing_.data(), count);
   auto done = [self = shared_from_this()](const error_code& error, size_t bytes) {
-    self->wrote(error, bytes);
+    try {
+      self->wrote(error, bytes);
+    } catch (...) {  // memory, or a call of on_change
+      self->close_now(true);
+    }
   };
   if (tls_)
     tls_->async_write_some(buffers, std::move(done));

@@ -206,6 +206,22 @@ TEST(HttpExchange, ACallbackThatThrowsIsNotTheEnd) {
   EXPECT_EQ(status_of(next.receive_answer()), 200);
 }
 
+TEST(HttpExchange, ACallThatThrowsEndsItsConnectionAlone) {
+  Kept kept;
+  Running running({}, kept.handler());
+  Client client = running.client(), other = running.client();
+  client.send(kGet);
+  const auto exchange = kept.take();
+  exchange->on_change([] { throw std::runtime_error("it must not"); });
+  exchange->begin({});
+  exchange->write(std::string(kMostPending, 'w'));
+  EXPECT_TRUE(eventually([&] { return running.server->connections() == 1; }));
+  EXPECT_TRUE(exchange->gone());
+  other.send(kGet);
+  kept.take()->respond({.body = "other"});
+  EXPECT_EQ(body_of(other.receive_answer()), "other");
+}
+
 TEST(HttpExchange, IsSafeFromManyThreads) {
   Kept kept;
   Options options;
