@@ -73,7 +73,7 @@ def figures(done, seconds):
 async def photos(port, count=8, together=8, tokens=48, width=640, height=488):
     """So many photo questions at a time, each about a picture of its own."""
     bodies = [question("What is in the picture?", [client.png(width, height, seed)], stream=True, max_tokens=tokens,
-                       temperature=0, ignore_eos=True) for seed in range(count)]
+                       temperature=0, ignore_eos=True, skip_special_tokens=False) for seed in range(count)]
     begin = time.monotonic()
     done = await answers(port, bodies, together)
     for answer in done:
@@ -102,7 +102,7 @@ async def connections(port, process, count=1000):
 
 async def streams(port, count=200, tokens=64):
     """Streams of texts side by side: all whole, as they are alone."""
-    body = question("Count", max_tokens=tokens, temperature=0, ignore_eos=True, stream=True)
+    body = question("Count", max_tokens=tokens, temperature=0, ignore_eos=True, skip_special_tokens=False, stream=True)
     alone = (await ask(HOST, port, "POST", CHAT, body)).text()
     begin = time.monotonic()
     async with watched(port) as health:
@@ -125,7 +125,7 @@ async def disconnects(port, count=1000, together=32, seed=1):
     async def one(number):
         async with gate:
             body = question("Go on", [client.png(64, 64, number)] if number % 3 == 0 else (), stream=number % 2 == 0, max_tokens=-1,
-                            ignore_eos=True)
+                            ignore_eos=True, skip_special_tokens=False)
             connection = await Connection(HOST, port).open()
             if number % 10 == 9:  # in the upload
                 connection.writer.write(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -186,7 +186,7 @@ async def slow_clients(port, seconds=40, headers=300, bodies=100, readers=100):
         connection = await Connection(HOST, port).open()
         connection.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
         connection.writer.transport.pause_reading()
-        await connection.send("POST", CHAT, question("Go on", stream=True, max_tokens=-1, ignore_eos=True, logprobs=True, top_logprobs=20))
+        await connection.send("POST", CHAT, question("Go on", stream=True, max_tokens=-1, ignore_eos=True, skip_special_tokens=False, logprobs=True, top_logprobs=20))
         await asyncio.sleep(seconds + 5)
         connection.close()
 
@@ -207,7 +207,7 @@ async def slow_clients(port, seconds=40, headers=300, bodies=100, readers=100):
 
 async def drain(port, process, count=50):
     """SIGTERM with streams open: all of them end whole, new ones are refused, the process ends with 0."""
-    body = question("Count", max_tokens=64, temperature=0, ignore_eos=True, stream=True)
+    body = question("Count", max_tokens=64, temperature=0, ignore_eos=True, skip_special_tokens=False, stream=True)
     connections_ = [await Connection(HOST, port).open() for _ in range(count)]
     begin = time.monotonic()
     tasks = [asyncio.create_task(connection.ask("POST", CHAT, body)) for connection in connections_]

@@ -23,10 +23,14 @@ TaskPool::~TaskPool() {
 
 void TaskPool::add(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
-  if (tasks_.size() >= idle_ && may_work()) start_thread();
+  if (tasks_.size() >= idle_ && wants_thread()) start_thread();
   tasks_.push_back(std::move(task));
-  changed_.notify_all();
+  changed_.notify_one();  // who waits in pause() while there is room has been woken before
 }
+
+// A thread that was woken counts as idle until it has come to its task: several tasks at once would each
+// start another.
+bool TaskPool::wants_thread() const { return threads_.size() - paused_ < most_; }
 
 void TaskPool::start_thread() {
   threads_.reserve(threads_.size() + 1);
@@ -41,8 +45,9 @@ void TaskPool::pause(const std::function<void()>& wait) {
   {
     const std::lock_guard lock(mutex_);
     --working_;
+    ++paused_;
     try {
-      if (tasks_.size() > idle_ && !closing_) start_thread();
+      if (tasks_.size() > idle_ && !closing_ && wants_thread()) start_thread();
     } catch (const std::bad_alloc&) {  // one thread more would have been welcome, no more
     }
     changed_.notify_all();
@@ -56,6 +61,7 @@ void TaskPool::pause(const std::function<void()>& wait) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return may_work(); });
   ++working_;
+  --paused_;
   if (thrown) std::rethrow_exception(thrown);
 }
 
@@ -74,7 +80,7 @@ void TaskPool::work() {
     task = nullptr;  // what it holds may be large
     lock.lock();
     --working_;
-    changed_.notify_all();
+    if (paused_ > 0) changed_.notify_all();
   }
 }
 

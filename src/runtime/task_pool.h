@@ -30,6 +30,7 @@ class TaskPool {
  private:
   void work();
   void start_thread();
+  bool wants_thread() const;
   bool may_work() const { return working_ < most_; }
 
   const size_t most_;
@@ -38,6 +39,7 @@ class TaskPool {
   std::deque<std::function<void()>> tasks_;
   size_t idle_ = 0;     // threads that wait for a task
   size_t working_ = 0;  // tasks that were begun and do not pause
+  size_t paused_ = 0;   // tasks that do
   bool closing_ = false;
   std::vector<std::thread> threads_;
 };

@@ -2,6 +2,9 @@
 #include "runtime/task_pool.h"
 
 #include <gtest/gtest.h>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include <atomic>
 #include <chrono>
@@ -31,6 +34,26 @@ TEST(TaskPool, RunsEachOnceAndNoMoreThanSoManyAtATime) {
   }
   EXPECT_EQ(runs, 50);
   EXPECT_LE(most, 2);
+}
+
+TEST(TaskPool, StartsNoThreadForATaskThatOneWillTake) {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  {
+    TaskPool pool(1);
+    std::atomic<int> done = 0;
+    for (int i = 0; i < 2000; ++i) {
+      pool.add([&] {
+        const std::lock_guard lock(mutex);
+        threads.insert(std::this_thread::get_id());
+        ++done;
+      });
+      if (i % 5 == 0)
+        while (done <= i) std::this_thread::yield();
+    }
+    while (done < 2000) std::this_thread::yield();
+  }
+  EXPECT_EQ(threads.size(), 1U);
 }
 
 TEST(TaskPool, WhoOnlyWaitsIsInNobodysWay) {
