@@ -197,6 +197,16 @@ void add_limits(CLI::App& command, ServeFlags& flags) {
   command.add_option("--max-image-side", flags.api.media.max_image_side, "Pixels of a picture's side")
       ->group(group)
       ->capture_default_str();
+  command
+      .add_option("--max-request-pixels", flags.api.media.max_request_pixels,
+                  "Pixels of all pictures of a request")
+      ->group(group)
+      ->capture_default_str();
+  command
+      .add_option("--max-held-pixels", flags.api.media.max_held_pixels,
+                  "Pixels of all requests in work, three bytes each; more are told 429")
+      ->group(group)
+      ->capture_default_str();
   seconds("--fetch-timeout", flags.api.media.fetch_seconds, "Seconds for a picture from the web");
   command.add_option("--max-connections", flags.http.max_connections, "Open connections")
       ->group(group)

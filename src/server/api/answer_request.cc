@@ -72,7 +72,7 @@ class PartsReader {
     } else {
       url = text_of(*source, where);
     }
-    return with_detail(context_.media.image(url, where), detail, model_, part.path("detail"));
+    return with_detail(context_.media.image(url, where, &context_.use), detail, model_, part.path("detail"));
   }
 
   // {"video_url": {"url": ...}}, or {"frames": [urls], "fps": 2}.
@@ -81,12 +81,14 @@ class PartsReader {
     const OrderedJson* source = part.find({"video_url", "url", "video"}, &key);
     if (!source) refuse_field(part.path("video_url"), "nothing", "an address, or frames");
     const std::string where = part.path(key);
-    if (source->is_string()) return context_.media.video(source->get<std::string>(), where);
+    if (source->is_string()) return context_.media.video(source->get<std::string>(), where, &context_.use);
     const Fields object(*source, where);
-    if (const auto url = object.text("url")) return context_.media.video(*url, object.path("url"));
+    if (const auto url = object.text("url"))
+      return context_.media.video(*url, object.path("url"), &context_.use);
     const std::vector<std::string> frames = object.texts("frames", 10000);
     if (frames.empty()) refuse_field(object.path("url"), "nothing", "an address, or frames beside it");
-    return context_.media.frames(frames, object.number("fps", 0.01, 1000).value_or(1), object.path("frames"));
+    return context_.media.frames(frames, object.number("fps", 0.01, 1000).value_or(1), object.path("frames"),
+                                 &context_.use);
   }
 
   const ReadContext& context_;

@@ -10,6 +10,7 @@ namespace galago::server {
 struct ReadContext {
   const ApiOptions& api;
   const MediaLoader& media;
+  MediaUse& use;
 };
 
 /// POST /v1/chat/completions (and its input_tokens, /apply-template).

@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/api/api_error.h"
 #include "server/api/options.h"
@@ -39,6 +41,9 @@ class Call {
   void begin_events();
   bool begun() const { return begun_; }
 
+  /// Keeps it until the call is over.
+  void hold(std::shared_ptr<void> what) { held_.push_back(std::move(what)); }
+
   /// What the log is told beside.
   void note_error(const ApiError& error);
   void note_model(const std::string& name);
@@ -51,6 +56,7 @@ class Call {
   Metrics& metrics_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   std::atomic<bool> begun_ = false;
+  std::vector<std::shared_ptr<void>> held_;
   std::mutex mutex_;
   LogRecord record_;
 };

@@ -6,7 +6,7 @@ namespace galago::server {
 void Service::chat(const SharedCall& call) {
   const OrderedJson body = body_of(*call);
   AnswerCall asked = answer_call(call, body);
-  read_chat(body, {options_, media_}, asked);
+  read_chat(body, reading(call), asked);
   auto writer = chat_writer(asked);
   std::vector<AnswerCall> calls;
   calls.push_back(std::move(asked));
@@ -16,10 +16,11 @@ void Service::chat(const SharedCall& call) {
 void Service::completions(const SharedCall& call) {
   const OrderedJson body = body_of(*call);
   const std::vector<OrderedJson> prompts = prompts_of(body);
+  const ReadContext context = reading(call);
   std::vector<AnswerCall> calls;
   for (const OrderedJson& prompt : prompts) {
     calls.push_back(answer_call(call, body));
-    read_completion(body, prompt, {options_, media_}, calls.back());
+    read_completion(body, prompt, context, calls.back());
   }
   if (prompts.size() > 1 && calls[0].echo) refuse_field("echo", "true", "one prompt");
   auto writer = completion_writer(calls[0]);
@@ -29,10 +30,11 @@ void Service::completions(const SharedCall& call) {
 void Service::native_completion(const SharedCall& call) {
   const OrderedJson body = body_of(*call);
   const std::vector<OrderedJson> prompts = prompts_of(body);
+  const ReadContext context = reading(call);
   std::vector<AnswerCall> calls;
   for (const OrderedJson& prompt : prompts) {
     calls.push_back(answer_call(call, body));
-    read_completion(body, prompt, {options_, media_}, calls.back());
+    read_completion(body, prompt, context, calls.back());
   }
   auto writer = native_writer(calls[0]);
   answer(call, std::move(calls), std::move(writer));
@@ -41,7 +43,7 @@ void Service::native_completion(const SharedCall& call) {
 void Service::responses(const SharedCall& call) {
   const OrderedJson body = body_of(*call);
   AnswerCall asked = answer_call(call, body);
-  read_response(body, {options_, media_}, asked);
+  read_response(body, reading(call), asked);
   auto writer = responses_writer(asked, body);
   std::vector<AnswerCall> calls;
   calls.push_back(std::move(asked));

@@ -18,17 +18,18 @@ struct Input {
   std::optional<Image> image;
 };
 
-std::optional<Image> image_of(const Fields& part, const MediaLoader& media) {
+std::optional<Image> image_of(const Fields& part, const ReadContext& context) {
   std::string key;
   const OrderedJson* source = part.find({"image_url", "image"}, &key);
   if (!source) return std::nullopt;
-  if (source->is_string()) return media.image(source->get<std::string>(), part.path(key));
+  if (source->is_string())
+    return context.media.image(source->get<std::string>(), part.path(key), &context.use);
   const Fields object(*source, part.path(key));
-  return media.image(object.text("url").value_or(""), object.path("url"));
+  return context.media.image(object.text("url").value_or(""), object.path("url"), &context.use);
 }
 
 // A text, {"type": "image_url", ...}, or {"content": [one part]}.
-Input input_of(const OrderedJson& value, const std::string& where, const MediaLoader& media) {
+Input input_of(const OrderedJson& value, const std::string& where, const ReadContext& context) {
   if (value.is_string()) return {.text = value.get<std::string>(), .image = {}};
   if (value.is_number() || value.is_array())
     refuse_field(where, shown_json(value), "a text or a picture: token ids are not taken");
@@ -38,26 +39,26 @@ Input input_of(const OrderedJson& value, const std::string& where, const MediaLo
     if (!content->is_array() || content->size() != 1)
       refuse_field(fields.path("content"), shown_json(*content),
                    "one part: a picture and a text have a vector each");
-    return input_of((*content)[0], fields.path("content") + "[0]", media);
+    return input_of((*content)[0], fields.path("content") + "[0]", context);
   }
-  if (auto image = image_of(fields, media)) return {.text = {}, .image = std::move(image)};
+  if (auto image = image_of(fields, context)) return {.text = {}, .image = std::move(image)};
   const auto text = fields.text("text");
   if (!text) refuse_field(where, shown_json(value), "a text, or a part with text or image_url");
   return {.text = *text, .image = {}};
 }
 
-std::vector<Input> inputs_of(const Fields& body, const char* key, int64_t most, const MediaLoader& media) {
+std::vector<Input> inputs_of(const Fields& body, const char* key, int64_t most, const ReadContext& context) {
   const OrderedJson* value = body.find(key);
   if (!value) refuse_field(body.path(key), "nothing", "a text, a picture or a list of them");
   std::vector<Input> inputs;
   if (!value->is_array()) {
-    inputs.push_back(input_of(*value, body.path(key), media));
+    inputs.push_back(input_of(*value, body.path(key), context));
     return inputs;
   }
   if (value->empty() || std::ssize(*value) > most)
     refuse_field(body.path(key), std::to_string(value->size()) + " entries", "1 to " + std::to_string(most));
   for (size_t i = 0; i < value->size(); ++i)
-    inputs.push_back(input_of((*value)[i], body.path(key) + "[" + std::to_string(i) + "]", media));
+    inputs.push_back(input_of((*value)[i], body.path(key) + "[" + std::to_string(i) + "]", context));
   return inputs;
 }
 
@@ -120,8 +121,8 @@ void Service::embeddings(const SharedCall& call) {
     refuse_field("dimensions", std::to_string(*asked), std::to_string(width) + ", the model's");
   EmbedOptions options{.normalize = fields.boolean("normalize").value_or(true), .on_progress = {}};
   options.on_progress = [call](int64_t, int64_t) { return !call->exchange().gone(); };
-  const auto inputs =
-      std::make_shared<std::vector<Input>>(inputs_of(fields, "input", options_.max_embeddings, media_));
+  const auto inputs = std::make_shared<std::vector<Input>>(
+      inputs_of(fields, "input", options_.max_embeddings, reading(call)));
   embed(call, [call, &model, name, form, options, inputs] {
     OrderedJson data = embedded(*model.embedding, *inputs, options, form == "base64");
     if (data.is_null()) return;
@@ -145,6 +146,7 @@ void Service::classify(const SharedCall& call) {
   if (const auto sentence = fields.text("template")) options.template_text = *sentence;
   const OrderedJson* input = fields.find("input");
   if (!input) refuse_field("input", "nothing", "a picture or a list of pictures");
+  const ReadContext context = reading(call);
   const auto images = std::make_shared<std::vector<Image>>();
   const OrderedJson list = input->is_array() ? *input : OrderedJson::array({*input});
   if (list.empty() || std::ssize(list) > options_.max_images)
@@ -152,8 +154,9 @@ void Service::classify(const SharedCall& call) {
                  "1 to " + std::to_string(options_.max_images));
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string where = "input[" + std::to_string(i) + "]";
-    std::optional<Image> image = list[i].is_string() ? media_.image(list[i].get<std::string>(), where)
-                                                     : image_of(Fields(list[i], where), media_);
+    std::optional<Image> image = list[i].is_string()
+                                     ? media_.image(list[i].get<std::string>(), where, &context.use)
+                                     : image_of(Fields(list[i], where), context);
     if (!image) refuse_field(where, shown_json(list[i]), "a picture");
     images->push_back(*std::move(image));
   }

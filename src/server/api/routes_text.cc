@@ -56,7 +56,7 @@ void Service::detokenize(const SharedCall& call) {
 void Service::apply_template(const SharedCall& call) {
   const OrderedJson body = body_of(*call);
   AnswerCall asked = answer_call(call, body);
-  read_chat(body, {options_, media_}, asked);
+  read_chat(body, reading(call), asked);
   const Model& model = *asked.model->chat;
   const PlannedRequest planned(*model.state(), std::move(asked.request));
   call->respond(json_response({{"prompt", model.detokenize(planned.plan().ids, true)}}));
@@ -65,7 +65,7 @@ void Service::apply_template(const SharedCall& call) {
 void Service::input_tokens(const SharedCall& call) {
   const OrderedJson body = body_of(*call);
   AnswerCall asked = answer_call(call, body);
-  read_chat(body, {options_, media_}, asked);
+  read_chat(body, reading(call), asked);
   const PlannedRequest planned(*asked.model->chat->state(), std::move(asked.request));
   std::vector<ImageInfo> images;
   for (const ImagePlan& image : planned.plan().images) images.push_back(image_info(image));

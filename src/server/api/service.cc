@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kGetBody = 64 << 10;  // bytes that a GET may bring; they are not read
 constexpr double kAtOnce = 4;           // answers that share the machine: for an estimate alone
+constexpr double kFetchesInTurn = 3;    // times --fetch-timeout, for all pictures of a request
 constexpr auto kTick = std::chrono::seconds(1);
 
 // No early way out, whatever differs.
@@ -92,6 +93,7 @@ Service::Service(ApiOptions options, Log log)
     : options_(std::move(options)),
       log_(std::move(log)),
       media_(options_.media),
+      media_budget_(options_.media.max_held_pixels),
       intake_(static_cast<size_t>(std::max(1, options_.intake_threads))) {
   ticker_ = std::thread([this] { tick(); });
 }
@@ -303,6 +305,20 @@ const ServedModel& Service::choose(const OrderedJson& body, Kind kind, std::stri
                        (kind == Kind::chat ? " embeds and does not answer" : " answers and does not embed"));
   if (name) *name = asked.empty() ? found->name() : asked;
   return *found;
+}
+
+ReadContext Service::reading(const SharedCall& call) {
+  // The call outlives what it holds. All pictures of a request have little more time than one.
+  const auto end = std::chrono::steady_clock::now() +
+                   std::chrono::duration<double>(kFetchesInTurn * options_.media.fetch_seconds);
+  const auto use = std::make_shared<MediaUse>(
+      options_.media.max_request_pixels, media_budget_,
+      [&exchange = call->exchange(), end] {
+        return !exchange.gone() && std::chrono::steady_clock::now() < end;
+      },
+      [this](const std::function<void()>& wait) { intake_.pause(wait); });
+  call->hold(use);
+  return {options_, media_, *use};
 }
 
 AnswerCall Service::answer_call(const SharedCall& call, const OrderedJson& body) const {

@@ -87,6 +87,8 @@ class Service {
   enum class Kind { chat, embedding };
   const ServedModel& choose(const OrderedJson& body, Kind kind, std::string* name = nullptr) const;
   const ServedModel* first(Kind kind) const;
+  /// How the body of a call is read: what it takes is held until the call is over.
+  ReadContext reading(const SharedCall& call);
   AnswerCall answer_call(const SharedCall& call, const OrderedJson& body) const;
   void answer(const SharedCall& call, std::vector<AnswerCall> calls, std::unique_ptr<AnswerWriter> writer);
   void embed(const SharedCall& call, std::function<void()> work);
@@ -97,6 +99,7 @@ class Service {
   const ApiOptions options_;
   const Log log_;
   const MediaLoader media_;
+  MediaBudget media_budget_;
   Metrics metrics_;
   TaskPool writers_{1};                               // before the models: notices of their ends come here
   std::vector<std::unique_ptr<ServedModel>> models_;  // before the pools whose tasks use them

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
+#include "server/media/media_use.h"
 #include "server/media/remote_url.h"
 
 namespace galago::server {
@@ -13,8 +13,7 @@ namespace galago::server {
 struct FetchLimits {
   int64_t bytes = 0;
   double seconds = 0;  ///< for all of it, the name's resolution included
-  /// Asked about once a second; false stops. May be empty.
-  std::function<bool()> keep_going{};
+  KeepGoing keep_going{};
 };
 
 /// MediaError failed_to_download_image for everything that the network does and for an address that is not

@@ -91,6 +91,14 @@ Video open_file(const std::filesystem::path& file, const std::string& where, con
   }
 }
 
+std::string fetched(const RemoteUrl& url, FetchLimits limits, const std::string& where, const MediaUse* use) {
+  if (!use) return fetch(url, limits, where);
+  limits.keep_going = use->keep_going();
+  std::string bytes;
+  use->wait([&] { bytes = fetch(url, limits, where); });
+  return bytes;
+}
+
 }  // namespace
 
 MediaLoader::MediaLoader(MediaOptions options)
@@ -114,17 +122,15 @@ std::string MediaLoader::bytes_of_data(const std::string& url, const std::string
 }
 
 std::string MediaLoader::bytes_of(const std::string& url, const std::string& where,
-                                  const KeepGoing& keep_going) const {
+                                  const MediaUse* use) const {
   std::string bytes;
   if (has_scheme(url, "data:"))
     bytes = bytes_of_data(url, where);
   else if (has_scheme(url, "file:"))
     bytes = folder_.read(folder_.file_of(url, where), options_.max_image_bytes, where);
   else if (on_the_web(url))
-    bytes = fetch(
-        policy_.check(url, where),
-        {.bytes = options_.max_image_bytes, .seconds = options_.fetch_seconds, .keep_going = keep_going},
-        where);
+    bytes = fetched(policy_.check(url, where),
+                    {.bytes = options_.max_image_bytes, .seconds = options_.fetch_seconds}, where, use);
   else
     refuse_media("invalid_image_url",
                  {.where = where,
@@ -149,31 +155,28 @@ void MediaLoader::check_size(int64_t width, int64_t height, const std::string& w
                    "image_too_large");
 }
 
-int64_t MediaLoader::checked_pixels(const std::string& bytes, const std::string& where) const {
+Image MediaLoader::decoded(const std::string& bytes, const std::string& where, MediaUse* use) const {
   const ImageSize size =
       reading(where, "invalid_image", [&] { return read_image_size(span_of(bytes), where); });
   check_size(size.width, size.height, where);
-  return size.width * size.height;
-}
-
-Image MediaLoader::image(const std::string& url, const std::string& where,
-                         const KeepGoing& keep_going) const {
-  const std::string bytes = bytes_of(url, where, keep_going);
-  checked_pixels(bytes, where);
+  if (use) use->take(size.width * size.height, where);
   return reading(where, "image_parse_error", [&] { return Image::from_bytes(span_of(bytes), where); });
 }
 
-Video MediaLoader::video(const std::string& url, const std::string& where,
-                         const KeepGoing& keep_going) const {
+Image MediaLoader::image(const std::string& url, const std::string& where, MediaUse* use) const {
+  return decoded(bytes_of(url, where, use), where, use);
+}
+
+Video MediaLoader::video(const std::string& url, const std::string& where, MediaUse* use) const {
   if (has_scheme(url, "file:")) {
     const std::filesystem::path file = folder_.file_of(url, where);
     if (reading(where, "invalid_image", [&] { return Video::needs_ffmpeg(file); })) {
-      const Video video = open_file(file, where, keep_going);
+      const Video video = open_file(file, where, use ? use->keep_going() : KeepGoing());
       check_size(source_of(video)->facts().size.width, source_of(video)->facts().size.height, where);
       return video;
     }
   }
-  std::string bytes = bytes_of(url, where, keep_going);
+  std::string bytes = bytes_of(url, where, use);
   try {
     return reading(where, "invalid_image", [&] {
       const auto source = animation_of_bytes(std::move(bytes), where, {});
@@ -192,22 +195,11 @@ Video MediaLoader::video(const std::string& url, const std::string& where,
 }
 
 Video MediaLoader::frames(const std::vector<std::string>& urls, double fps, const std::string& where,
-                          const KeepGoing& keep_going) const {
+                          MediaUse* use) const {
+  MediaUse own(options_.max_request_pixels);
   std::vector<Image> images;
-  int64_t pixels = 0;
-  for (size_t i = 0; i < urls.size(); ++i) {
-    const std::string place = where + "[" + std::to_string(i) + "]";
-    const std::string bytes = bytes_of(urls[i], place, keep_going);
-    pixels += checked_pixels(bytes, place);
-    if (pixels > options_.max_frame_pixels)
-      throw MediaError(ErrorCode::input_too_large,
-                       {.where = place,
-                        .got = std::to_string(pixels) + " pixels in the frames so far",
-                        .expected = "at most " + std::to_string(options_.max_frame_pixels)},
-                       "image_too_large");
-    images.push_back(
-        reading(place, "image_parse_error", [&] { return Image::from_bytes(span_of(bytes), place); }));
-  }
+  for (size_t i = 0; i < urls.size(); ++i)
+    images.push_back(image(urls[i], where + "[" + std::to_string(i) + "]", use ? use : &own));
   return reading(where, "invalid_image", [&] { return Video::from_frames(images, fps); });
 }
 

@@ -5,13 +5,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "galago/galago.h"
 #include "server/media/folder.h"
 #include "server/media/media_error.h"
+#include "server/media/media_use.h"
 #include "server/media/remote_url.h"
 
 namespace galago::server {
@@ -22,19 +22,18 @@ struct MediaOptions {
   /// Hosts that are fetched from, as UrlPolicy reads them; listing one switches it on. Empty with `remote`:
   /// any public host.
   std::vector<std::string> allowed_domains;
-  int64_t max_image_bytes = 20 << 20;      ///< of a file, also of an animation
-  int64_t max_image_pixels = 50'000'000;   ///< of a picture, or one frame
-  int64_t max_image_side = 16384;          ///< pixels
-  int64_t max_frame_pixels = 150'000'000;  ///< of all pictures of one list of frames
-  double fetch_seconds = 10;               ///< from the name's resolution to the last byte
+  int64_t max_image_bytes = 20 << 20;        ///< of a file, also of an animation
+  int64_t max_image_pixels = 50'000'000;     ///< of a picture, or one frame
+  int64_t max_image_side = 16384;            ///< pixels
+  int64_t max_request_pixels = 200'000'000;  ///< of all pictures of one request: 600 MB decoded
+  int64_t max_held_pixels = 700'000'000;     ///< of all requests in work; the API's
+  double fetch_seconds = 10;                 ///< from the name's resolution to the last byte
 };
-
-/// Asked about once a second while something is waited for; false gives up. May be empty.
-using KeepGoing = std::function<bool()>;
 
 /// Const and thread-safe. Its functions wait for disk and network: not for an event loop's thread. `where`
 /// names the place in the request, "messages[0].content[1].image_url", and is the only name in errors.
-/// Errors: MediaError; Error{resource} when memory runs out.
+/// Errors: MediaError; Error{overloaded} of `use`; Error{resource} when memory runs out. `use` counts what
+/// is decoded; null: alone.
 class MediaLoader {
  public:
   /// Error{not_found} for a media folder that is none, Error{usage} for a domain that is malformed.
@@ -42,19 +41,18 @@ class MediaLoader {
 
   /// data: in base64, with a type of pictures, application/octet-stream or none; file:// of the media folder;
   /// http:// and https:// where allowed. The content decides what it is; of an animation the first frame.
-  Image image(const std::string& url, const std::string& where, const KeepGoing& keep_going = {}) const;
+  Image image(const std::string& url, const std::string& where, MediaUse* use = nullptr) const;
   /// The same names, for an animated GIF or WebP file; and what Video::open_with_ffmpeg reads, as file://
   /// only.
-  Video video(const std::string& url, const std::string& where, const KeepGoing& keep_going = {}) const;
+  Video video(const std::string& url, const std::string& where, MediaUse* use = nullptr) const;
   /// Pictures as the frames of a video; where: "...video_url", of the i-th "...video_url[i]".
   Video frames(const std::vector<std::string>& urls, double fps, const std::string& where,
-               const KeepGoing& keep_going = {}) const;
+               MediaUse* use = nullptr) const;
 
  private:
-  std::string bytes_of(const std::string& url, const std::string& where, const KeepGoing& keep_going) const;
+  std::string bytes_of(const std::string& url, const std::string& where, const MediaUse* use) const;
   std::string bytes_of_data(const std::string& url, const std::string& where) const;
-  /// Its pixels, once its header has shown that they are few enough.
-  int64_t checked_pixels(const std::string& bytes, const std::string& where) const;
+  Image decoded(const std::string& bytes, const std::string& where, MediaUse* use) const;
   void check_size(int64_t width, int64_t height, const std::string& where) const;
 
   MediaOptions options_;

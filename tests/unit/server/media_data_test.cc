@@ -171,7 +171,7 @@ TEST(MediaData, AnAnimationIsAVideo) {
 TEST(MediaData, FramesAreOneVideo) {
   const std::string one = data_uri("pictures/shapes_3x5.png");
   const std::string other = data_uri("pictures/shapes_100x80.png");
-  const MediaLoader loader({.max_frame_pixels = 3 * 5 * 10});
+  const MediaLoader loader({.max_request_pixels = 3 * 5 * 10});
   const Video video = loader.frames({one, one, one, one}, 2, kWhere);
   EXPECT_EQ(video.frames(), 4);
   EXPECT_EQ(video.seconds(), 2);

@@ -153,9 +153,10 @@ TEST(MediaFetch, IsGivenUp) {
   });
   const MediaLoader loader = loader_for(server, 30);
   int asked = 0;
+  MediaBudget budget(1);
+  MediaUse use(1, budget, [&] { return ++asked < 5; }, {});
   std::string message;
-  EXPECT_EQ(refusal_of([&] { loader.image(server.url(), kWhere, [&] { return ++asked < 5; }); }, &message),
-            kFailed);
+  EXPECT_EQ(refusal_of([&] { loader.image(server.url(), kWhere, &use); }, &message), kFailed);
   EXPECT_THAT(message, HasSubstr("given up"));
 }
 
