@@ -4,7 +4,7 @@ import {countTokens, listModels} from './api.js';
 import {wireCamera} from './camera.js';
 import {wireProgram} from './program.js';
 import {Composer} from './composer.js';
-import {announce, byId, drawIcons, newId, wireDialogs} from './dom.js';
+import {announce, byId, drawIcons, newId, onPhone, wireDialogs} from './dom.js';
 import {History} from './history.js';
 import {dataAddress, keptPicture, releasePictures, rememberPicture, wireIntake} from './pictures.js';
 import {contextOf, messagesOf, optionsOf} from './request.js';
@@ -46,6 +46,9 @@ async function keep(operation) {
 
 // Not one that was deleted while its answer came.
 const save = (conversation) => (conversation.deleted ? Promise.resolve() : keep(store.putConversation(conversation)));
+
+// On a phone a focused field brings up a keyboard, which only a touch of it is meant to do.
+const focusQuestion = () => (onPhone() ? byId('scroll') : composer.text).focus({preventScroll: true});
 
 // ---- the server
 
@@ -162,7 +165,7 @@ async function again() {
   const {conversation} = state;
   if (state.run || conversation.messages.at(-1)?.role !== 'assistant') return;
   conversation.messages.pop();
-  composer.text.focus();
+  focusQuestion();
   await answer(conversation);
 }
 
@@ -285,7 +288,7 @@ async function open(id) {
 async function openAndFocus(id) {
   shell.closeSide();
   await open(id);
-  composer.text.focus();
+  focusQuestion();
 }
 
 async function rename(id, title) {
@@ -311,7 +314,7 @@ async function example(question) {
   const blob = await (await fetch(new URL('page/shapes.png', document.baseURI))).blob();
   if (!composer.pictures.length) await composer.add([new File([blob], 'shapes.png', {type: 'image/png'})]);
   composer.load({text: question, pictures: composer.pictures}, false);
-  composer.text.focus();
+  focusQuestion();
 }
 
 // ---- start
@@ -364,4 +367,4 @@ const history_ = new History({open: openAndFocus, rename, remove});
 wire();
 await open(location.hash.slice(1));
 await connect();
-composer.text.focus({preventScroll: true});
+focusQuestion();

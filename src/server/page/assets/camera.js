@@ -1,8 +1,6 @@
 // A picture from the camera: a view of it in a dialog where the browser allows, else the phone's own camera program.
 
-import {byId} from './dom.js';
-
-const onPhone = () => matchMedia('(pointer: coarse)').matches;
+import {byId, onPhone} from './dom.js';
 
 function reason(error) {
   if (error.name === 'NotAllowedError') return 'The browser does not let this page use the camera. Its address bar has the switch.';

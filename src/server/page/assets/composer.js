@@ -1,12 +1,10 @@
 // Where a question is made: its text and pictures, what they will cost, the buttons.
 
-import {announce, button, byId, el, formatCount, formatTime, plural} from './dom.js';
+import {announce, button, byId, el, formatCount, formatTime, onPhone, plural} from './dom.js';
 import {gridWords, pictureFrame} from './grid.js';
 import {pictureOf} from './pictures.js';
 
 const BOX = {width: 112, height: 64};  // pixels for a picture of the question
-
-const onPhone = () => matchMedia('(pointer: coarse)').matches;
 
 /** handlers: ask({text, pictures}), stop(), changed(what), editLast(), cancelEdit(), say(text). */
 export class Composer {
@@ -61,7 +59,7 @@ export class Composer {
     this.draw();
     this.handlers.changed('pictures');
     announce(`${plural(taken.length, 'picture')} added`);
-    this.text.focus();
+    if (!onPhone()) this.text.focus();
   }
 
   remove(picture) {
@@ -106,7 +104,7 @@ export class Composer {
     this.running = running;
     byId('send').hidden = running;
     byId('stop').hidden = !running;
-    if (hadFocus) this.text.focus();
+    if (hadFocus) (onPhone() ? byId(running ? 'stop' : 'send') : this.text).focus();
   }
 
   /** cost: what the server counted for the request as it stands, or null; context: tokens that the model can read. */

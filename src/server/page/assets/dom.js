@@ -17,6 +17,9 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+/** Whether fingers do the pointing. */
+export const onPhone = () => matchMedia('(pointer: coarse)').matches;
+
 /** An SVG element with attributes. */
 export function svg(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);

@@ -34,10 +34,10 @@ async function open(record) {
 }
 
 /** A picture of a file; null when it is none. */
-export async function pictureOf(file, name = file.name) {
+export async function pictureOf(file) {
   const type = pictureType(file);
   if (!type) return null;
-  return open({id: newId(), name: name || `picture.${type.split('/')[1]}`, type, blob: file});
+  return open({id: newId(), name: file.name || `picture.${type.split('/')[1]}`, type, blob: file});
 }
 
 const opened = new Map();  // id -> promise of a picture

@@ -10,7 +10,7 @@ export function wireShell() {
   const scroll = byId('scroll');
   const app = byId('app');
   const opener = byId('open-side');
-  const narrow = matchMedia('(max-width: 800px)');
+  const narrow = matchMedia('(max-width: 800px), (max-height: 480px)');
   let open = !narrow.matches;
 
   let following = true;
@@ -18,7 +18,7 @@ export function wireShell() {
 
   const atEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
   const toEnd = () => { scroll.scrollTop = scroll.scrollHeight; };
-  const showJump = () => { byId('to-end').hidden = atEnd(); };
+  const showJump = () => { byId('to-end').hidden = atEnd() || !byId('turns').childElementCount; };
 
   const setSide = (next, focus = false) => {
     open = next;

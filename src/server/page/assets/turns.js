@@ -157,7 +157,7 @@ class Answer {
   }
 
   noteNodes(last) {
-    const {message, actions} = this;
+    const {message} = this;
     if (message.state === 'error') return [this.problem(problemOf(message.error), last)];
     const note = (text) => [el('p', {class: 'note quiet', text})];
     if (message.state === 'stopped') return note('Stopped.');
@@ -167,7 +167,7 @@ class Answer {
       return note(most && message.figures?.usage.completion_tokens >= most
         ? `Cut off at ${plural(most, 'token')}, the most that the settings allow.` : 'Cut off: no room is left in the model’s context.');
     }
-    return message.text.trim() || !actions ? [] : note('The model had nothing to say.');
+    return message.text.trim() ? [] : note('The model had nothing to say.');
   }
 
   problem({title, text, action}, last) {
