@@ -173,6 +173,38 @@ constexpr Habit kHabits[] = {
      "--json-object asks for JSON, --json-schema FILE for JSON of that schema"},
     {"--format --output-format --json-output", "--json",
      "--json prints one object about the answer; --json-object and --json-schema make the answer JSON"},
+    // Of the server: llama-server's and vLLM's.
+    {"-np --n-parallel --max-num-seqs --num-parallel", "--parallel", "", "serve"},
+    {"-a --served-model-name", "--alias", "", "serve"},
+    {"--no-webui --no-ui", "--no-page", "", "serve"},
+    {"--allowed-local-media-path", "--media-path", "", "serve"},
+    {"--allowed-media-domains", "--allowed-media-domain", "", "serve"},
+    {"--allowed-origins --cors-origins", "--cors-origin", "", "serve"},
+    {"--ssl-certfile --tls-cert", "--ssl-cert-file", "", "serve"},
+    {"--ssl-keyfile --tls-key", "--ssl-key-file", "", "serve"},
+    {"-n --n-predict --predict --max-new-tokens --max-completion-tokens", "--max-tokens", "", "serve"},
+    {"-c --ctx-size --n-ctx --context-size --max-model-len --num-ctx --ctx", "--max-tokens",
+     "every request has the model's whole context; --max-tokens bounds an answer", "serve"},
+    {"--metrics --props --jinja --webui --embedding --embeddings --mmproj-auto --cont-batching -cb "
+     "--enable-auto-tool-choice "
+     "--enable-prefix-caching",
+     "", "it is on already: leave it out", "serve"},
+    {"--no-slots --no-metrics", "--api-key", "with --api-key nobody reads them without the key", "serve"},
+    {"-to --timeout", "--write-timeout",
+     "--header-timeout, --body-timeout, --idle-timeout and --write-timeout are of the connection, "
+     "--request-timeout of the answer",
+     "serve"},
+    {"--threads-http", "--intake-threads", "--intake-threads read bodies and pictures; connections need none",
+     "serve"},
+    {"--cache-ram -cram --cache-reuse", "--prefix-cache-size",
+     "--prefix-cache-size 512MB keeps beginnings of prompts", "serve"},
+    {"--no-cache-prompt --no-enable-prefix-caching", "--prefix-cache-size",
+     "--prefix-cache-size 0 keeps nothing", "serve"},
+    {"--queue-size --max-queue --max-waiting", "--queue", "", "serve"},
+    {"--disable-log-requests --log-disable --no-access-log --quiet -q", "--no-log", "", "serve"},
+    {"--mlock --no-mmap", "", "weights are copied unless --mmap is given: leave it out", "serve"},
+    {"--path --public-path --api-prefix --root-path", "",
+     "the page and the routes have fixed places: a proxy moves them", "serve"},
     {"--usage -?", "--help", ""},
     {"-V --version", "", "galago version prints it"},
 };
@@ -181,6 +213,7 @@ constexpr CommandHabit kCommands[] = {
     {"talk converse conversation interactive repl", "chat"},
     {"ask generate infer predict answer describe caption complete cli mtmd llava main query", "run"},
     {"info show config shapes plan memory", "inspect"},
+    {"server api http listen", "serve"},
     {"benchmark benchmarks speed perf", "bench"},
     {"quantise quantization quant", "quantize"},
     {"embedding embeddings encode vectors features", "embed"},
@@ -196,13 +229,14 @@ std::span<const Habit> habits() { return kHabits; }
 std::span<const CommandHabit> command_habits() { return kCommands; }
 
 const Habit* find_habit(std::string_view name, std::string_view command) {
+  const Habit* of_all = nullptr;
   for (const Habit& habit : kHabits) {
-    if (!habit.command.empty() && habit.command != command) continue;
     bool found = false;
     for_each_name(habit.names, [&](std::string_view one) { found = found || one == name; });
-    if (found) return &habit;
+    if (found && !habit.command.empty() && habit.command == command) return &habit;
+    if (found && habit.command.empty()) of_all = &habit;
   }
-  return nullptr;
+  return of_all;
 }
 
 }  // namespace galago::cli
