@@ -123,6 +123,43 @@ def connections():
         yield b"\x07" + content
 
 
+def forms():
+    """The first byte is the kind: schema, pattern, grammar, choice."""
+    for schema in (
+        {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3}, "b": {"enum": ["x", 1, None]}}, "required": ["a"]},
+        {"type": "array", "items": {"$ref": "#/$defs/n"}, "maxItems": 3, "$defs": {"n": {"type": "number", "exclusiveMaximum": 2}}},
+        {"anyOf": [{"type": "string", "pattern": "^[a-c]{2,3}$"}, {"const": {"k": []}}]},
+        {"allOf": [{"type": "object", "properties": {"a": True}}, {"additionalProperties": False, "properties": {"a": {"type": "null"}}}]},
+        {"type": "string", "format": "date-time", "maxLength": 40},
+    ):
+        yield b"\0" + json.dumps(schema).encode()
+    for pattern in (r"[a-z]+@[a-z]+\.(com|org)", r"\d{3}-\d{4}", r"(a|b)*c?", r"[^\n]{0,20}", r"(?:x(?:y){2,}|\u00e9)"):
+        yield b"\1" + pattern.encode()
+    for grammar in ('root ::= "yes" | "no"', 'root ::= item ("," item)*\nitem ::= [0-9]{1,3}', "root ::= [^a] root?"):
+        yield b"\2" + grammar.encode()
+    yield b"\3yes"
+
+
+def requests():
+    """The first byte is the route: chat, responses, completions."""
+    tile = base64.b64encode(next(iter(sorted(DATA.glob("pictures/*.png"), key=lambda path: path.stat().st_size))).read_bytes()).decode()
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + tile, "detail": "low"}}
+    message = {"role": "user", "content": [picture, {"type": "text", "text": "Hi"}]}
+    for route, body in (
+        (0, {"messages": [message], "max_tokens": 3, "temperature": 0.5, "stop": ["a"], "logprobs": True, "top_logprobs": 2}),
+        (0, {"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}], "n": 2, "logit_bias": {"5": -1},
+             "tools": [tool], "tool_choice": "required"}),
+        (0, {"messages": [{"role": "user", "content": "y"}], "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "null"}}}}),
+        (1, {"input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}], "instructions": "Be brief.", "text": {"format": {"type": "text"}}}),
+        (1, {"input": [{"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
+                       {"type": "function_call_output", "call_id": "1", "output": "3"}], "tools": [{"type": "function", "name": "f"}]}),
+        (2, {"prompt": "a <image> b", "echo": True, "logprobs": 3, "max_tokens": 0, "stream_options": {"include_usage": True}}),
+        (2, {"prompt": [5, 6, 7], "guided_choice": ["a", "b"], "ignore_eos": True, "stop_token_ids": [3]}),
+    ):
+        yield bytes([route]) + json.dumps(body).encode()
+
+
 SEEDS = {
     "picture": pictures,
     "animation": animations,
@@ -133,7 +170,9 @@ SEEDS = {
     "template": templates,
     "config": lambda: files("config.json", "*processor_config.json", "tokenizer_config.json", "special_tokens_map.json"),
     "generation_config": lambda: files("generation_config.json", "config.json"),
+    "grammar": forms,
     "http": connections,
+    "request": requests,
     "model": models,
     "media": media,
 }

@@ -74,7 +74,10 @@ class Matcher : public Constraint {
     fill_by_grammar(matcher_, mask);
     const bool any = std::any_of(mask.begin(), mask.end(), [](uint32_t word) { return word != 0; });
     if (!any && !guarded([this] { return matcher_.IsCompleted(); }))
-      throw Error(ErrorCode::internal, {.where = "grammar", .got = "no token that continues the answer"});
+      throw Error(ErrorCode::input_invalid,
+                  {.where = "grammar",
+                   .got = "a place where no character may come",
+                   .expected = "a grammar whose answers can go on, or end, wherever they are"});
     return true;
   }
 
