@@ -105,6 +105,21 @@ class HistoryTest(unittest.TestCase):
             page.evaluate("hand.finish()")
             self.assertEqual(stand.answered(page), "It began and ended")
 
+    def test_two_tabs(self):
+        with stand.opened() as page:
+            stand.ask(page, "Is there a dog?")
+            stand.answered(page)
+            other = page.context.new_page()
+            other.goto(page.url)
+            expect(other.locator(".turn")).to_have_count(2)
+            stand.ask(other, "Is there a cat?")
+            stand.answered(other, 2)
+            expect(page.locator(".turn")).to_have_count(4)
+            other.get_by_role("button", name="Rename, export or delete").click()
+            other.locator("#delete").click()
+            other.locator("#delete").click()
+            expect(page.locator("#conversations .open")).to_have_count(0)
+
     def test_without_storage(self):
         with stand.opened() as page:
             page.add_init_script("Object.defineProperty(window, 'indexedDB', {get() { throw new DOMException('no'); }});"

@@ -231,7 +231,7 @@ async function finish(run, question) {
   if (shown(run)) turns.finish(run);
   if (message.error?.status === 401) askForKey(message.error.message);
   await saved;
-  history_.draw(state.conversation.id);
+  changedHere(conversation.id);
 }
 
 function edit() {
@@ -297,7 +297,7 @@ async function rename(id, title) {
   Object.assign(conversation, {title, named: true});
   await save(conversation);
   if (own === state.conversation) byId('title').textContent = title;
-  history_.draw(state.conversation.id);
+  changedHere(id);
 }
 
 async function remove(id) {
@@ -307,7 +307,24 @@ async function remove(id) {
   }
   await keep(store.deleteConversation(id));
   if (state.conversation.id === id) await openAndFocus(null);
+  changedHere(id);
+}
+
+// Other tabs show the same conversations.
+const tabs = new BroadcastChannel('galago');
+
+function changedHere(id) {
   history_.draw(state.conversation.id);
+  tabs.postMessage(id);
+}
+
+async function changedElsewhere(id) {
+  history_.draw(state.conversation.id);
+  if (state.conversation.id !== id || state.editing || state.run?.conversation.id === id) return;
+  const next = await store.getConversation(id);
+  if (!next || state.conversation.id !== id) return;
+  state.conversation = next;
+  showConversation();
 }
 
 async function example(question) {
@@ -358,6 +375,7 @@ function wire() {
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && state.run && !document.querySelector('dialog[open]')) state.run.controller.abort();
   });
+  tabs.addEventListener('message', ({data}) => changedElsewhere(data));
   window.addEventListener('popstate', () => open(location.hash.slice(1)));
   window.addEventListener('pagehide', () => { if (state.run) save(state.run.conversation); });
 }
