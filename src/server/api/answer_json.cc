@@ -40,6 +40,8 @@ OrderedJson timings_json(const Answer& answer) {
   const Timings& t = answer.timings;
   const int64_t read = answer.usage.prompt_tokens - answer.usage.cached_tokens;
   const int64_t said = answer.usage.completion_tokens;
+  // Of the time to the first token, what was none of its own stages: others were at work.
+  const double waited = t.first_token_ms - t.preprocess_ms - t.vision_ms - t.connector_ms - t.prefill_ms;
   return {{"cache_n", answer.usage.cached_tokens},
           {"prompt_n", read},
           {"prompt_ms", t.prefill_ms},
@@ -49,6 +51,7 @@ OrderedJson timings_json(const Answer& answer) {
           {"predicted_ms", t.decode_ms},
           {"predicted_per_token_ms", each(said, t.decode_ms)},
           {"predicted_per_second", t.tokens_per_second},
+          {"queue_ms", std::max(0.0, waited)},
           {"decode_image_ms", t.decode_image_ms},
           {"preprocess_ms", t.preprocess_ms},
           {"vision_ms", t.vision_ms},
@@ -57,6 +60,13 @@ OrderedJson timings_json(const Answer& answer) {
           {"first_token_ms", t.first_token_ms},
           {"decode_ms", t.decode_ms},
           {"tokens_per_second", t.tokens_per_second}};
+}
+
+OrderedJson running_timings_json(int64_t tokens, double ms) {
+  return {{"predicted_n", tokens},
+          {"predicted_ms", ms},
+          {"predicted_per_token_ms", each(tokens, ms)},
+          {"predicted_per_second", per_second(tokens, ms)}};
 }
 
 OrderedJson images_json(std::span<const ImageInfo> images) {

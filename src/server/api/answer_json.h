@@ -13,6 +13,8 @@ namespace galago::server {
 OrderedJson usage_json(std::span<const Answer> answers);
 /// Stages in milliseconds, with llama-server's names beside galago's.
 OrderedJson timings_json(const Answer& answer);
+/// Of the tokens so far of an answer that goes on, by llama-server's names.
+OrderedJson running_timings_json(int64_t tokens, double ms);
 /// [{width, height, rows, cols, tiles, tokens}].
 OrderedJson images_json(std::span<const ImageInfo> images);
 /// What of the pictures was not encoded.

@@ -1,5 +1,8 @@
 // Answers of /v1/chat/completions. Reference: OpenAI's chat completion object and its chunks; llama-server's
 // timings.
+#include <map>
+
+#include "core/clock.h"
 #include "server/api/answer_json.h"
 #include "server/api/answer_writer.h"
 
@@ -46,12 +49,15 @@ class ChatWriter final : public AnswerWriter {
   }
 
   std::string piece(int64_t index, const StreamPiece& piece) override {
+    SoFar& so_far = so_far_[index];
+    ++so_far.tokens;
     if (tool_ == "*") return {};
     const std::span<const TokenLogprobs> scores = scores_of(piece);
     const bool scored = !scores.empty();
     if (piece.text.empty() && !scored) return {};
     OrderedJson json = chunk(index, delta_of(std::string(piece.text)), nullptr);
     if (scored) json["choices"][0]["logprobs"] = chat_logprobs(scores);
+    if (timings_) json["timings"] = running_timings_json(so_far.tokens, so_far.clock.ms());
     return event(json);
   }
 
@@ -155,6 +161,11 @@ class ChatWriter final : public AnswerWriter {
     json["cache"] = cache_json(answers[0].cache);
   }
 
+  struct SoFar {
+    int64_t tokens = 0;
+    Clock clock;  // from its first token on
+  };
+  std::map<int64_t, SoFar> so_far_;
   const std::string id_ = new_id("chatcmpl-");
   const int64_t created_ = unix_time();
   const std::string model_;

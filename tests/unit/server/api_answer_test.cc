@@ -87,6 +87,16 @@ TEST(ApiChat, WithoutUsageTheLastChunkHasTimings) {
   EXPECT_FALSE(events.back().contains("usage"));
 }
 
+TEST(ApiChat, TimingsOfEachTokenCountThem) {
+  int64_t last = 0;
+  for (const OrderedJson& event : tiny().post(kChat, question("Hi", {{"stream", true}, {"timings_per_token", true}})).events()) {
+    if (!event.contains("timings")) continue;
+    EXPECT_GE(event["timings"]["predicted_n"].get<int64_t>(), last);
+    last = event["timings"]["predicted_n"];
+  }
+  EXPECT_EQ(last, 8);
+}
+
 TEST(ApiChat, TellsHowFarPicturesAre) {
   test::Api api;
   const auto events =
