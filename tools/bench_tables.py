@@ -139,13 +139,67 @@ def gap(result):
             table(["", *order], rows))
 
 
+def milliseconds(spread):
+    """"p50 / p95 / p99 / max" of a spread; a dash where nothing was measured."""
+    return " / ".join("–" if spread[part] is None else number(spread[part]) for part in ("p50", "p95", "p99", "max"))
+
+
+def middle(rounds, *path):
+    values = []
+    for one in rounds:
+        for key in path:
+            one = one[key]
+        values.append(one)
+    values.sort()
+    return values[len(values) // 2] if len(values) % 2 else (values[len(values) // 2 - 1] + values[len(values) // 2]) / 2
+
+
+def photos(rounds):
+    """One row for each program: medians of its rounds."""
+    return [[name, number(middle(done, "tokens_per_second")), number(60 * middle(done, "requests_per_second")),
+             *(number(middle(done, "first_token_ms", part)) for part in ("p50", "p99")),
+             *(number(middle(done, "gap_ms", part)) for part in ("p50", "p99", "max"))] for name, done in rounds.items()]
+
+
+def faults(f):
+    """Rows: what was done, what came of it, what /health took meanwhile."""
+    connections, streams, left, slow, drain = (f[name] for name in ("connections", "streams", "disconnects", "slow_clients", "drain"))
+    codes = connections["all_ask_at_once"]
+    rows = [[f"{connections['connections']} idle connections", f"{number(connections['kib_each'])} KiB each", milliseconds(connections["health_ms"])],
+            ["the same, all asking at once", ", ".join(f"{count} x {code}" for code, count in sorted(codes.items())), "–"],
+            [f"{streams['requests']} streams", f"all whole; first token {milliseconds(streams['first_token_ms'])}, gap {milliseconds(streams['gap_ms'])} ms",
+             milliseconds(streams["health_ms"])],
+            [f"{left['disconnects']} clients that leave", f"nothing runs {number(left['idle_after_ms'])} ms after the last", milliseconds(left["health_ms"])],
+            [", ".join(f"{count} slow {kind}" for kind, count in slow["slow"].items()),
+             f"good clients {milliseconds(slow['good_beside_ms'])} ms, alone {milliseconds(slow['good_alone_ms'])} ms; heads closed after "
+             f"{slow['headers_closed_after_s']} s, bodies after {slow['bodies_closed_after_s']} s", milliseconds(slow["health_ms"])],
+            [f"SIGTERM with {drain['in_flight']} in flight", f"{drain['whole']} whole, {drain['refused_after']} of 3 later ones refused, ended after {drain['ended_after_s']} s", "–"]]
+    if "soak" in f:
+        soak = f["soak"]
+        rows.append([f"{soak['minutes']} minutes of mixed traffic", f"{soak['good']} good, {soak['hostile']} hostile, {soak['canary']} times the same question; "
+                     f"MiB {' / '.join(map(str, soak['memory_mib']))} at begin, middle and end", "–"])
+    return rows
+
+
+def serve(result):
+    text = origin(result)
+    if "photos" in result:
+        rounds = len(next(iter(result["photos"].values())))
+        text += f"\nPhoto questions side by side, medians of {rounds} rounds in turns, milliseconds.\n\n"
+        text += table(["", "tokens/s", "questions/min", "first token p50", "p99", "gap p50", "p99", "max"], photos(result["photos"]))
+    if "faults" in result:
+        text += f"\nLoad and faults with {result['faults']['model']}, milliseconds as p50 / p95 / p99 / max.\n\n"
+        text += table(["done", "what came of it", "/health, ms"], faults(result["faults"]))
+    return text
+
+
 def growth(result, name):
     return origin(result) + f"\n![How time grows](performance/{name}.svg)\n"
 
 
 def filled(results):
     """[(name, result)] -> {region: text}, {plot file: text}"""
-    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "e2e": [], "gap": [],
+    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "e2e": [], "gap": [], "serve": [],
                "bars": [bars(results)] if results else []}
     plots = {}
     counted = bench_bars.counted(results)
@@ -159,6 +213,8 @@ def filled(results):
             regions["e2e"].append(e2e(result))
         elif result["kind"] == "gap":
             regions["gap"].append(gap(result))
+        elif result["kind"] == "serve":
+            regions["serve"].append(serve(result))
         elif result["kind"] == "growth":
             regions["growth"].append(growth(result, name))
             plots[f"{PLOTS}/{name}.svg"] = plot.svg(result)
