@@ -185,7 +185,9 @@ def serve(result):
     text = origin(result)
     if "photos" in result:
         rounds = len(next(iter(result["photos"].values())))
-        text += f"\nPhoto questions side by side, medians of {rounds} rounds in turns, milliseconds.\n\n"
+        width, height = result["size"]
+        text += (f"\nQuestions about photos of {width} x {height} side by side, answers of {result['tokens']} tokens, medians of {rounds} "
+                 f"rounds in turns, milliseconds.\n\n")
         text += table(["", "tokens/s", "questions/min", "first token p50", "p99", "gap p50", "p99", "max"], photos(result["photos"]))
     if "faults" in result:
         text += f"\nLoad and faults with {result['faults']['model']}, milliseconds as p50 / p95 / p99 / max.\n\n"

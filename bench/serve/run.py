@@ -49,7 +49,7 @@ def photos(arguments, log):
     for number in range(arguments.rounds):
         for name, command in sorted(commands.items(), reverse=number % 2 == 1):
             with server.running(command, log) as (_, port):
-                rounds[name].append(say(name, asyncio.run(scenarios.photos(port, arguments.photos, arguments.photos, arguments.tokens))))
+                rounds[name].append(say(name, asyncio.run(scenarios.photos(port, arguments.photos, arguments.photos, arguments.tokens, *arguments.size))))
     return rounds
 
 
@@ -67,6 +67,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--photos", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--size", type=int, nargs=2, default=(640, 488), metavar=("WIDTH", "HEIGHT"), help="of each photo")
     parser.add_argument("--soak", type=float, default=0, help="minutes of mixed and hostile traffic")
     parser.add_argument("--log", default="/dev/null", help="where the servers' output goes")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
@@ -76,7 +77,7 @@ def main():
     if arguments.small:
         result["faults"] = {"model": arguments.small.resolve().name, **faults(arguments, arguments.log)}
     if arguments.large:
-        result["photos"] = photos(arguments, arguments.log)
+        result |= {"size": list(arguments.size), "tokens": arguments.tokens, "photos": photos(arguments, arguments.log)}
     result["load_average_at_end"] = os.getloadavg()[0]
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {arguments.output}")
