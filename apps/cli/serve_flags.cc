@@ -203,6 +203,11 @@ void add_limits(CLI::App& command, ServeFlags& flags) {
       ->group(group)
       ->capture_default_str();
   command
+      .add_option("--max-video-pixels", flags.api.media.max_video_pixels,
+                  "Pixels of all frames of an animation")
+      ->group(group)
+      ->capture_default_str();
+  command
       .add_option("--max-held-pixels", flags.api.media.max_held_pixels,
                   "Pixels of all requests in work, three bytes each; more are told 429")
       ->group(group)

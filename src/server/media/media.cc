@@ -155,6 +155,18 @@ void MediaLoader::check_size(int64_t width, int64_t height, const std::string& w
                    "image_too_large");
 }
 
+void MediaLoader::check_animation(const VideoFacts& facts, const std::string& where) const {
+  check_size(facts.size.width, facts.size.height, where);
+  const int64_t pixels = facts.frames * facts.size.width * facts.size.height;  // at most limits::kVideoPixels
+  if (pixels > options_.max_video_pixels)
+    throw MediaError(
+        ErrorCode::input_too_large,
+        {.where = where,
+         .got = std::to_string(facts.frames) + " frames with " + std::to_string(pixels) + " pixels",
+         .expected = "at most " + std::to_string(options_.max_video_pixels)},
+        "image_too_large");
+}
+
 Image MediaLoader::decoded(const std::string& bytes, const std::string& where, MediaUse* use) const {
   const ImageSize size =
       reading(where, "invalid_image", [&] { return read_image_size(span_of(bytes), where); });
@@ -180,7 +192,7 @@ Video MediaLoader::video(const std::string& url, const std::string& where, Media
   try {
     return reading(where, "invalid_image", [&] {
       const auto source = animation_of_bytes(std::move(bytes), where, {});
-      check_size(source->facts().size.width, source->facts().size.height, where);
+      check_animation(source->facts(), where);
       return video_of(std::make_shared<NamedVideo>(source, where));
     });
   } catch (const MediaError& error) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "galago/galago.h"
+#include "image/video.h"
 #include "server/media/folder.h"
 #include "server/media/media_error.h"
 #include "server/media/media_use.h"
@@ -27,7 +28,9 @@ struct MediaOptions {
   int64_t max_image_side = 16384;            ///< pixels
   int64_t max_request_pixels = 200'000'000;  ///< of all pictures of one request: 600 MB decoded
   int64_t max_held_pixels = 700'000'000;     ///< of all requests in work; the API's
-  double fetch_seconds = 10;                 ///< from the name's resolution to the last byte
+  int64_t max_video_pixels =
+      500'000'000;            ///< of all frames of an animation: to see one is to decode those before
+  double fetch_seconds = 10;  ///< from the name's resolution to the last byte
 };
 
 /// Const and thread-safe. Its functions wait for disk and network: not for an event loop's thread. `where`
@@ -53,6 +56,7 @@ class MediaLoader {
   std::string bytes_of(const std::string& url, const std::string& where, const MediaUse* use) const;
   std::string bytes_of_data(const std::string& url, const std::string& where) const;
   Image decoded(const std::string& bytes, const std::string& where, MediaUse* use) const;
+  void check_animation(const VideoFacts& facts, const std::string& where) const;
   void check_size(int64_t width, int64_t height, const std::string& where) const;
 
   MediaOptions options_;

@@ -166,6 +166,12 @@ TEST(MediaData, AnAnimationIsAVideo) {
   EXPECT_EQ(refused(as_data("GIF89a"sv)), "400 invalid_image");
   EXPECT_EQ(refused("data:image/gif;base64,"), "400 empty_image_file");
   EXPECT_EQ(refused(data_uri("bombs/webp_video.webp", "")), "413 image_too_large");
+  const std::string clip = data_uri("images/animations/clip.gif");
+  const int64_t pixels =
+      video.frames() * loader.image(clip, kWhere).width() * loader.image(clip, kWhere).height();
+  EXPECT_NO_THROW(MediaLoader({.max_video_pixels = pixels}).video(clip, kWhere));
+  EXPECT_EQ(refusal_of([&] { MediaLoader({.max_video_pixels = pixels - 1}).video(clip, kWhere); }),
+            "413 image_too_large");
 }
 
 TEST(MediaData, FramesAreOneVideo) {
