@@ -89,7 +89,8 @@ TEST(ApiChat, WithoutUsageTheLastChunkHasTimings) {
 
 TEST(ApiChat, TimingsOfEachTokenCountThem) {
   int64_t last = 0;
-  for (const OrderedJson& event : tiny().post(kChat, question("Hi", {{"stream", true}, {"timings_per_token", true}})).events()) {
+  for (const OrderedJson& event :
+       tiny().post(kChat, question("Hi", {{"stream", true}, {"timings_per_token", true}})).events()) {
     if (!event.contains("timings")) continue;
     EXPECT_GE(event["timings"]["predicted_n"].get<int64_t>(), last);
     last = event["timings"]["predicted_n"];
