@@ -263,6 +263,36 @@ TEST(ApiChat, ARequiredToolIsACall) {
   EXPECT_TRUE(chosen == "colour" || chosen == "tint");
 }
 
+TEST(ApiChat, VideosAreFilesOrFrames) {
+  test::Api api({"smolvlm2_video"});
+  const auto asked = [&](const OrderedJson& video) {
+    OrderedJson body = question("What happens?");
+    body["messages"][0]["content"] = OrderedJson::array(
+        {{{"type", "video_url"}, {"video_url", video}}, {{"type", "text"}, {"text", "What happens?"}}});
+    return api.post(kChat, body);
+  };
+  const std::string one = test::data_uri();
+  const Reply frames = asked({{"frames", {one, one, one, one}}, {"fps", 2}});
+  ASSERT_EQ(frames.status, 200) << frames.body;
+  const Image picture = Image::open(test::data_path("pictures/shapes_100x80.png"));
+  const Model direct = Model::load(test::data_path("models/smolvlm2_video"), {.threads = 1});
+  const std::vector<Image> four(4, picture);
+  Request request{.prompt = "What happens?", .videos = {Video::from_frames(four, 2)}};
+  request.options.max_new_tokens = 8;
+  const Answer expected = direct.ask(request);
+  EXPECT_EQ(frames.json["choices"][0]["message"]["content"], expected.text);
+  EXPECT_EQ(frames.json["usage"]["prompt_tokens"], expected.usage.prompt_tokens);
+  EXPECT_EQ(asked({{"frames", {one}}, {"fps", 0}}).code(), "invalid_value");
+  EXPECT_EQ(
+      tiny()
+          .post(kChat,
+                OrderedJson::parse(
+                    R"({"messages":[{"role":"user","content":[{"type":"video_url","video_url":{"frames":[")" +
+                    one + R"("]}}]}]})"))
+          .status,
+      400);
+}
+
 TEST(ApiCompletions, ContinueATextAsItStands) {
   const Answer expected = model().ask(
       {.prompt = "The galago", .options = {.max_new_tokens = 6}, .parse_special = true, .raw = true});
