@@ -185,7 +185,7 @@ constexpr Habit kHabits[] = {
     {"-n --n-predict --predict --max-new-tokens --max-completion-tokens", "--max-tokens", "", "serve"},
     {"-c --ctx-size --n-ctx --context-size --max-model-len --num-ctx --ctx", "--max-tokens",
      "every request has the model's whole context; --max-tokens bounds an answer", "serve"},
-    {"--metrics --props --jinja --webui --embedding --embeddings --mmproj-auto --cont-batching -cb "
+    {"--metrics --slots --props --jinja --webui --embedding --embeddings --mmproj-auto --cont-batching -cb "
      "--enable-auto-tool-choice "
      "--enable-prefix-caching",
      "", "it is on already: leave it out", "serve"},

@@ -128,7 +128,7 @@ void add_load(CLI::App& command, ServeFlags& flags) {
   SchedulerOptions& scheduler = flags.load.scheduler;
   const char* group = "Load";
   command
-      .add_option("--parallel,--slots", scheduler.max_sequences,
+      .add_option("--parallel", scheduler.max_sequences,
                   "Requests of one model that are answered side by side")
       ->group(group)
       ->check(CLI::Range(int64_t{1}, int64_t{1024}))
