@@ -308,13 +308,14 @@ const ServedModel& Service::choose(const OrderedJson& body, Kind kind, std::stri
 }
 
 ReadContext Service::reading(const SharedCall& call) {
-  // The call outlives what it holds. All pictures of a request have little more time than one.
+  // All pictures of a request have little more time than one.
   const auto end = std::chrono::steady_clock::now() +
                    std::chrono::duration<double>(kFetchesInTurn * options_.media.fetch_seconds);
   const auto use = std::make_shared<MediaUse>(
       options_.media.max_request_pixels, media_budget_,
-      [&exchange = call->exchange(), end] {
-        return !exchange.gone() && std::chrono::steady_clock::now() < end;
+      [asker = std::weak_ptr<Call>(call), end] {
+        const SharedCall held = asker.lock();  // which holds this
+        return held && !held->exchange().gone() && std::chrono::steady_clock::now() < end;
       },
       [this](const std::function<void()>& wait) { intake_.pause(wait); });
   call->hold(use);

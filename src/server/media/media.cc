@@ -1,6 +1,8 @@
 // See the header.
 #include "server/media/media.h"
 
+#include <atomic>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -73,8 +75,12 @@ class NamedVideo final : public VideoSource {
 };
 
 Video open_file(const std::filesystem::path& file, const std::string& where, const KeepGoing& keep_going) {
+  // The video remembers what it is asked about; a request's question is for the time of its reading alone.
+  const auto opening = std::make_shared<std::atomic<bool>>(true);
+  const auto go_on = [opening, keep_going] { return !*opening || !keep_going || keep_going(); };
   try {
-    const Video video = Video::open_with_ffmpeg(file, {.seconds = kFfmpegSeconds, .keep_going = keep_going});
+    const Video video = Video::open_with_ffmpeg(file, {.seconds = kFfmpegSeconds, .keep_going = go_on});
+    *opening = false;
     return video_of(std::make_shared<NamedVideo>(source_of(video), where));
   } catch (const Cancelled&) {
     refuse_media("failed_to_download_image", {.where = where, .got = "a request that was given up"});

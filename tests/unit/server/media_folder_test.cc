@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "media_test_support.h"
+#include "runtime/video_source.h"
 
 namespace galago::server::test {
 namespace {
@@ -174,7 +175,17 @@ TEST_F(MediaFolderTest, VideosOfFilesAreOpened) {
       "ffmpeg -v error -f lavfi -i testsrc=size=64x48:rate=4:duration=1 -pix_fmt yuv420p " +
       (root() / "clip.mp4").string();
   ASSERT_EQ(std::system(make.c_str()), 0);
-  EXPECT_EQ(loader.video("file://clip.mp4", kWhere).frames(), 4);
+  bool asking = true;
+  MediaBudget budget(1);
+  MediaUse use(1, budget, [&] { return asking; }, {});
+  const Video video = loader.video("file://clip.mp4", kWhere, &use);
+  asking = false;  // the request was read; now it is worked on
+  EXPECT_EQ(video.frames(), 4);
+  int decoded = 0;
+  source_of(video)->decode(std::vector<int64_t>{0, 3}, [&](int64_t, const RgbImage&) { ++decoded; });
+  EXPECT_EQ(decoded, 2);
+  EXPECT_EQ(refusal_of([&] { loader.video("file://clip.mp4", kWhere, &use); }),
+            "400 failed_to_download_image");
   EXPECT_EQ(refusal_of([&] {
               MediaLoader({.media_path = root(), .max_image_side = 63}).video("file://clip.mp4", kWhere);
             }),
