@@ -341,7 +341,7 @@ Connection::Task<bool> Connection::answer(Head head) {
     co_await wait_until(is_writing_ ? write_progress_ + patience : Clock::time_point::max());
   }
   leave_answer(false);
-  co_return progress_.keep_alive && !hub_.draining;
+  co_return progress_.keep_alive;
 }
 
 void Connection::take_answer(const Head& head) {

@@ -9,6 +9,7 @@
 
 #include "http_kept.h"
 #include "http_support.h"
+#include "support/temporary_files.h"
 
 namespace galago::http {
 namespace {
@@ -119,7 +120,7 @@ TEST(HttpLimits, ARefusalArrivesThoughTheClientGoesOnSending) {
   Client client = running.client();
   const std::string much(8 << 20, 'a');
   client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n");
-  client.send(much);
+  EXPECT_TRUE(client.send(much));  // it is taken, and dropped
   EXPECT_EQ(status_of(client.receive_answer()), 413);
 }
 
@@ -215,16 +216,44 @@ TEST(HttpLimits, AWriterIsHeldBackByItsClient) {
 }
 
 TEST(HttpLimits, AClientThatTakesNothingIsGone) {
+  const galago::test::TemporaryDirectory folder;
+  for (const bool local : {false, true}) {  // over TCP the system has a time of its own
+    Options options;
+    options.write_seconds = 0.3;
+    if (local) options.unix_socket = folder.path() / "galago.sock";
+    Kept kept;
+    Running running(options, kept.handler());
+    Client client = local ? Client(options.unix_socket.string()) : running.client();
+    client.send(kGet);
+    Writer writer(kept.take(), 64 << 20);
+    EXPECT_TRUE(eventually([&] { return writer.gone(); }));
+    EXPECT_TRUE(
+        eventually([&] { return running.server->active() == 0 && running.server->connections() == 0; }));
+  }
+}
+
+TEST(HttpLimits, AnAnswerThatNobodyTakesIsGivenUp) {
+  const galago::test::TemporaryDirectory folder;
   Options options;
   options.write_seconds = 0.3;
-  Kept kept;
-  Running running(options, kept.handler());
-  Client client = running.client();
-  client.send(kGet);
-  Writer writer(kept.take(), 64 << 20);
-  EXPECT_TRUE(eventually([&] { return writer.gone(); }));
-  EXPECT_TRUE(
-      eventually([&] { return running.server->active() == 0 && running.server->connections() == 0; }));
+  options.unix_socket = folder.path() / "galago.sock";
+  Running running(
+      options,
+      [](const std::shared_ptr<Exchange>& exchange) {
+        exchange->respond({.body = std::string(8 << 20, 'w')});
+      },
+      [](const Request& head) {
+        Admission admission;
+        if (head.path == "/no")
+          admission.refusal = Response{.status = 401, .body = std::string(8 << 20, 'w')};
+        return admission;
+      });
+  for (const char* path : {"/", "/no"}) {
+    Client client(options.unix_socket.string());
+    client.send(std::string("GET ") + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(eventually([&] { return running.done().size() >= 1 && running.server->connections() == 0; }))
+        << path;
+  }
 }
 
 TEST(HttpLimits, AStreamThatIsQuietIsNotGone) {
