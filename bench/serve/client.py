@@ -56,6 +56,11 @@ class Answer:
         lines = [line[6:] for line in self.body.decode().split("\n") if line.startswith("data: ")]
         return [json.loads(line) for line in lines if line != "[DONE]"]
 
+    def tokens(self):
+        """As usage counts them, else events with text."""
+        counts = [event["usage"]["completion_tokens"] for event in self.events() if event.get("usage")]
+        return counts[-1] if counts else len(self.at)
+
     def text(self):
         deltas = [choice.get("delta", {}).get("content") or "" for event in self.events() for choice in event.get("choices", [])]
         return "".join(deltas)

@@ -64,7 +64,7 @@ async def answers(port, bodies, together):
 
 def figures(done, seconds):
     gaps = [b - a for answer in done for a, b in zip(answer.at, answer.at[1:])]
-    tokens = sum(len(answer.at) for answer in done)
+    tokens = sum(answer.tokens() for answer in done)
     return {"requests": len(done), "seconds": round(seconds, 2), "tokens_per_second": round(tokens / seconds, 1),
             "requests_per_second": round(len(done) / seconds, 3),
             "first_token_ms": spread([answer.at[0] for answer in done if answer.at]), "gap_ms": spread(gaps)}
@@ -73,7 +73,7 @@ def figures(done, seconds):
 async def photos(port, count=8, together=8, tokens=48, width=640, height=488):
     """So many photo questions at a time, each about a picture of its own."""
     bodies = [question("What is in the picture?", [client.png(width, height, seed)], stream=True, max_tokens=tokens,
-                       temperature=0, ignore_eos=True, skip_special_tokens=False) for seed in range(count)]
+                       stream_options={"include_usage": True}, temperature=0, ignore_eos=True, skip_special_tokens=False) for seed in range(count)]
     begin = time.monotonic()
     done = await answers(port, bodies, together)
     for answer in done:
