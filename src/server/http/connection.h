@@ -5,12 +5,14 @@
 
 #include <array>
 #include <atomic>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -29,6 +31,13 @@ namespace galago::http {
 
 using Socket = boost::asio::generic::stream_protocol::socket;
 using Clock = std::chrono::steady_clock;
+
+/// What is awaited gives its error, and throws none.
+inline constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+inline Clock::duration seconds(double count) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+}
 
 class Connection;
 
@@ -117,7 +126,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::steady_timer changed_;  // cancelled when anything changed
   boost::asio::steady_timer room_;     // cancelled when received_ has become shorter
 
-  std::string received_;  // and not understood yet
+  std::string received_;         // and not understood yet
+  std::vector<char> tls_bytes_;  // where TLS puts what it reads next
   Clock::time_point received_at_{};
   bool ended_ = false;   // the client sends no more
   bool failed_ = false;  // a write failed
