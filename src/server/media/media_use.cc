@@ -22,7 +22,7 @@ void MediaUse::take(int64_t pixels, const std::string& where) {
     throw MediaError(
         ErrorCode::input_too_large,
         {.where = where,
-         .got = std::to_string(taken_ + pixels) + " pixels with those before it",
+         .got = std::to_string(pixels) + " pixels after " + std::to_string(taken_),
          .expected = "at most " + std::to_string(most_) + " pixels in all pictures of a request"},
         "image_too_large");
   if (budget_ && (budget_->held_ += pixels) > budget_->most_) {
