@@ -11,18 +11,24 @@
 
 namespace galago {
 
-TaskPool::~TaskPool() {
+TaskPool::~TaskPool() { close(); }
+
+void TaskPool::close() {
+  std::deque<std::function<void()>> dropped;  // without the lock: what they hold may come back here
+  std::vector<std::thread> threads;
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
-    tasks_.clear();
+    dropped.swap(tasks_);
+    threads.swap(threads_);
     changed_.notify_all();
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads) thread.join();
 }
 
 void TaskPool::add(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
+  if (closing_) return;
   if (tasks_.size() >= idle_ && wants_thread()) start_thread();
   tasks_.push_back(std::move(task));
   changed_.notify_one();  // who waits in pause() while there is room has been woken before

@@ -16,13 +16,15 @@ class TaskPool {
  public:
   /// So many tasks at work at a time; threads are started when there is something for them to do.
   explicit TaskPool(size_t tasks) : most_(tasks) {}
-  /// Waits for the tasks that were begun; the others are dropped.
+  /// As close().
   ~TaskPool();
   TaskPool(const TaskPool&) = delete;
   TaskPool& operator=(const TaskPool&) = delete;
 
   /// A task that does not throw. Error{resource} when there is no thread at all to be had.
   void add(std::function<void()> task);
+  /// Waits for the tasks that were begun; the others are dropped, as those that come later. Not from a task.
+  void close();
   /// Of a task: calls `wait`, which only waits for something, and lets another task work meanwhile. Passes on
   /// what it throws.
   void pause(const std::function<void()>& wait);

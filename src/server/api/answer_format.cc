@@ -9,6 +9,9 @@ namespace {
 
 using Kind = AnswerFormat::Kind;
 
+constexpr const char* kAnyTool = "*";
+constexpr size_t kMostForced = 128;  // each is a way to read the same beginning
+
 // A form, and the field that asked for it.
 class OneFormat {
  public:
@@ -123,11 +126,15 @@ ToolChoice tool_choice(const Fields& body) {
     const OrderedJson* inner = tool.find("function");
     const Fields function(inner ? *inner : (*tools)[i], inner ? where + ".function" : where);
     const auto name = function.text("name");
-    if (!name) refuse_field(function.path("name"), "nothing", "the function's name");
+    if (!name || name->empty() || *name == kAnyTool)
+      refuse_field(function.path("name"), name ? shown_json(*name) : "nothing", "the function's name");
     if (wanted.empty() || wanted == *name) functions.emplace_back(*name, parameters_of(function));
   }
   if (functions.empty())
     refuse_field(body.path("tool_choice"), shown_json(wanted), "the name of one of the tools");
+  if (functions.size() > kMostForced)
+    refuse_field(body.path("tools"), std::to_string(functions.size()) + " functions",
+                 "at most " + std::to_string(kMostForced) + " where one of them has to be called");
   if (functions.size() == 1) {
     choice.name = functions[0].first;
     choice.format = schema_format(functions[0].second, body.path("tools"));
@@ -139,7 +146,7 @@ ToolChoice tool_choice(const Fields& body) {
                      {"properties", {{"name", {{"const", name}}}, {"arguments", schema}}},
                      {"required", {"name", "arguments"}},
                      {"additionalProperties", false}});
-  choice.name = "*";
+  choice.name = kAnyTool;
   choice.format = schema_format({{"anyOf", calls}}, body.path("tools"));
   return choice;
 }

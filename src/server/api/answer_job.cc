@@ -40,10 +40,11 @@ void AnswerJob::submit(std::vector<AnswerCall> calls) {
         ones.push_back({.handle = std::move(handle), .silent = call.silent});
     }
     const std::lock_guard lock(mutex_);
+    if (over_) return;  // stopped meanwhile: the handles that go away cancel
     ones_ = std::move(ones);
     model_ = std::move(model);
+    call_->exchange().on_change(wake);
   }
-  call_->exchange().on_change(wake);
   schedule();
 }
 
@@ -52,24 +53,30 @@ void AnswerJob::stop(const ApiError& error) {
     const std::lock_guard lock(mutex_);
     if (!stop_) stop_ = error;
   }
-  schedule();
+  turn();
 }
 
 void AnswerJob::keep_alive() {
   {
     const std::lock_guard lock(mutex_);
-    if (over_ || !stream_ || ones_.empty() || Clock::now() - said_ < kSilence) return;
-    waking_ = true;
+    if (over_ || ones_.empty()) return;
+    if (stream_ && Clock::now() - said_ >= kSilence) waking_ = true;
+    if (!missed_.exchange(false) && !waking_) return;
   }
   schedule();
 }
 
 void AnswerJob::schedule() {
   if (over_ || scheduled_.exchange(true)) return;
-  pool_.add([self = shared_from_this()] {
-    self->scheduled_ = false;
-    self->turn();
-  });
+  try {
+    pool_.add([self = shared_from_this()] {
+      self->scheduled_ = false;
+      self->turn();
+    });
+  } catch (...) {  // neither a thread nor memory now: keep_alive() tries again
+    missed_ = true;
+    scheduled_ = false;
+  }
 }
 
 void AnswerJob::turn() {
@@ -89,7 +96,11 @@ void AnswerJob::turn() {
       if (!one.answer) return;
     finish();
   } catch (...) {
-    fail(as_api_error(std::current_exception()));
+    try {
+      fail(as_api_error(std::current_exception()));
+    } catch (...) {  // not even memory for the error: the exchange that goes away says so
+      leave();
+    }
   }
 }
 

@@ -27,11 +27,12 @@ class AnswerJob : public std::enable_shared_from_this<AnswerJob> {
             Metrics& metrics);
 
   /// Sends the requests to the model's scheduler, call.n answers to each. The errors of Scheduler::submit.
-  /// Once.
+  /// Once; nothing is left of them when it was stopped before.
   void submit(std::vector<AnswerCall> calls);
-  /// Ends it with this error, unless it is over.
+  /// Ends it with this error, unless it is over: it is when this returns.
   void stop(const ApiError& error);
-  /// Sends a comment when it has said nothing for a while, so that those between know it is alive.
+  /// To be called now and then. Sends a comment when it has said nothing for a while, so that those between
+  /// know it is alive.
   void keep_alive();
   bool over() const { return over_; }
 
@@ -61,6 +62,7 @@ class AnswerJob : public std::enable_shared_from_this<AnswerJob> {
   Metrics& metrics_;
   const Clock::time_point begin_ = Clock::now();
   std::atomic<bool> scheduled_ = false;
+  std::atomic<bool> missed_ = false;  // a turn that the pool could not take
   std::atomic<bool> over_ = false;
   std::mutex mutex_;  // of what follows
   std::string model_;

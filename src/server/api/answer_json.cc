@@ -26,9 +26,16 @@ OrderedJson token_json(const TokenLogprob& token) {
 
 }  // namespace
 
-OrderedJson usage_json(std::span<const Answer> answers) {
-  Usage sum = answers.empty() ? Usage{} : answers[0].usage;
-  for (size_t i = 1; i < answers.size(); ++i) sum.completion_tokens += answers[i].usage.completion_tokens;
+OrderedJson usage_json(std::span<const Answer> answers, size_t n) {
+  Usage sum;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Usage& one = answers[i].usage;
+    sum.completion_tokens += one.completion_tokens;
+    if (i % n != 0) continue;  // the prompt of the one before
+    sum.prompt_tokens += one.prompt_tokens;
+    sum.cached_tokens += one.cached_tokens;
+    sum.image_tokens += one.image_tokens;
+  }
   return {
       {"prompt_tokens", sum.prompt_tokens},
       {"completion_tokens", sum.completion_tokens},
@@ -114,6 +121,11 @@ OrderedJson chat_logprobs(std::span<const TokenLogprobs> tokens) {
   return {{"content", content}, {"refusal", nullptr}};
 }
 
+size_t characters(std::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
 OrderedJson completion_logprobs(std::span<const TokenLogprobs> tokens, size_t offset, bool first_is_bare) {
   OrderedJson texts = OrderedJson::array(), numbers = OrderedJson::array(), tops = OrderedJson::array(),
               offsets = OrderedJson::array();
@@ -125,7 +137,7 @@ OrderedJson completion_logprobs(std::span<const TokenLogprobs> tokens, size_t of
     for (const TokenLogprob& other : tokens[i].top) top[other.text] = other.logprob;
     tops.push_back(bare ? OrderedJson() : std::move(top));
     offsets.push_back(offset);
-    offset += tokens[i].text.size();
+    offset += characters(tokens[i].text);
   }
   return {{"tokens", texts}, {"token_logprobs", numbers}, {"top_logprobs", tops}, {"text_offset", offsets}};
 }

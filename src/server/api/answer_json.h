@@ -9,8 +9,8 @@
 
 namespace galago::server {
 
-/// OpenAI's usage of one or several answers to one prompt, with cached and image tokens.
-OrderedJson usage_json(std::span<const Answer> answers);
+/// OpenAI's usage of n answers to each of one or several prompts, with cached and image tokens.
+OrderedJson usage_json(std::span<const Answer> answers, size_t n);
 /// Stages in milliseconds, with llama-server's names beside galago's.
 OrderedJson timings_json(const Answer& answer);
 /// Of the tokens so far of an answer that goes on, by llama-server's names.
@@ -27,7 +27,10 @@ std::span<const TokenLogprobs> tokens_of_text(std::span<const TokenLogprobs> tok
                                               std::span<const int32_t> unseen);
 /// Chat's logprobs: {"content": [...], "refusal": null}.
 OrderedJson chat_logprobs(std::span<const TokenLogprobs> tokens);
-/// Completions': tokens, token_logprobs, top_logprobs, text_offset. first_is_bare: the first has no logprob.
+/// Characters (code points) of UTF-8.
+size_t characters(std::string_view text);
+/// Completions': tokens, token_logprobs, top_logprobs, text_offset. offset: characters before the first of
+/// them. first_is_bare: the first has no logprob.
 OrderedJson completion_logprobs(std::span<const TokenLogprobs> tokens, size_t offset, bool first_is_bare);
 
 /// "stop" or "length".

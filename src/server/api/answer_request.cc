@@ -206,7 +206,7 @@ OrderedJson as_chat(const OrderedJson& body) {
   if (const auto tools = body.find("tools"); tools != body.end() && tools->is_array()) {
     OrderedJson nested = OrderedJson::array();
     for (OrderedJson tool : *tools) {
-      if (tool.is_object() && tool.value("type", "") == "function" && !tool.contains("function")) {
+      if (tool.is_object() && tool.value("type", OrderedJson()) == "function" && !tool.contains("function")) {
         tool.erase("type");
         tool = {{"type", "function"}, {"function", tool}};
       }

@@ -92,9 +92,11 @@ ApiError as_api_error(const std::exception_ptr& error) {
   }
 }
 
+std::string log_text(const ApiError& error) { return error.code + ": " + printable(error.message, 500); }
+
 OrderedJson error_json(const ApiError& error) {
   const auto or_null = [](const std::string& text) {
-    return text.empty() ? OrderedJson() : OrderedJson(text);
+    return text.empty() ? OrderedJson() : OrderedJson(printable(text, 200));
   };
   return {{"error",
            {{"message", printable(error.message, 2000)},

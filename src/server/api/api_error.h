@@ -36,6 +36,8 @@ const char* type_of(int status);
 /// What an exception becomes. Of what is no Error, nobody is told more than that it is a bug.
 ApiError as_api_error(const std::exception_ptr& error);
 
+/// One line for the log.
+std::string log_text(const ApiError& error);
 /// {"error": {...}}.
 OrderedJson error_json(const ApiError& error);
 /// The whole answer; with x-should-retry: false where trying again gives the same.

@@ -85,6 +85,13 @@ void Call::respond(const ApiError& error) {
   respond(error_response(error));
 }
 
+void Call::fail(const std::exception_ptr& error) noexcept {
+  try {
+    respond(as_api_error(error));
+  } catch (...) {  // no memory for it, either
+  }
+}
+
 void Call::begin_events() {
   begun_ = true;
   {
@@ -102,7 +109,7 @@ void Call::begin_events() {
 
 void Call::note_error(const ApiError& error) {
   const std::lock_guard lock(mutex_);
-  record_.error = error.code + ": " + error.message;
+  record_.error = log_text(error);
 }
 
 void Call::note_model(const std::string& name) {

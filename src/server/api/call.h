@@ -37,6 +37,9 @@ class Call {
 
   void respond(http::Response response);
   void respond(const ApiError& error);
+  /// The same of what was thrown. Where there is no memory even for that, the exchange that goes away says
+  /// so.
+  void fail(const std::exception_ptr& error) noexcept;
   /// Opens a stream of events.
   void begin_events();
   bool begun() const { return begun_; }

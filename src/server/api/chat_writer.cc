@@ -155,7 +155,7 @@ class ChatWriter final : public AnswerWriter {
   }
 
   static void add_counts(std::span<const Answer> answers, OrderedJson& json) {
-    json["usage"] = usage_json(answers);
+    json["usage"] = usage_json(answers, answers.size());
     json["timings"] = timings_json(answers[0]);
     json["images"] = images_json(answers[0].images);
     json["cache"] = cache_json(answers[0].cache);

@@ -1,5 +1,7 @@
 // Answers of /v1/completions and of llama-server's /completion. Reference: OpenAI's completion object
 // (legacy); llama-server's result object.
+#include <map>
+
 #include "server/api/answer_json.h"
 #include "server/api/answer_writer.h"
 
@@ -29,7 +31,11 @@ class CompletionWriter final : public AnswerWriter {
     const bool scored = !scores.empty();
     if (piece.text.empty() && !scored) return {};
     OrderedJson json = chunk(index, std::string(piece.text), nullptr);
-    if (scored) json["choices"][0]["logprobs"] = completion_logprobs(scores, 0, false);
+    if (scored) {
+      size_t& offset = offsets_.try_emplace(index, characters(echo_)).first->second;
+      json["choices"][0]["logprobs"] = completion_logprobs(scores, offset, false);
+      offset += characters(scores[0].text);
+    }
     return event(json);
   }
 
@@ -43,7 +49,7 @@ class CompletionWriter final : public AnswerWriter {
     if (!usage_) return kDone;
     OrderedJson last = chunk(0, "", nullptr);
     last["choices"] = OrderedJson::array();
-    last["usage"] = usage_json(answers);
+    last["usage"] = usage_json(answers, static_cast<size_t>(n_));
     last["timings"] = timings_json(answers[0]);
     return event(last) + kDone;
   }
@@ -59,7 +65,7 @@ class CompletionWriter final : public AnswerWriter {
     }
     OrderedJson json = head();
     json["choices"] = choices;
-    json["usage"] = usage_json(answers);
+    json["usage"] = usage_json(answers, static_cast<size_t>(n_));
     json["timings"] = timings_json(answers[0]);
     return json;
   }
@@ -74,7 +80,7 @@ class CompletionWriter final : public AnswerWriter {
     std::vector<TokenLogprobs> tokens = answer.prompt_tokens;
     const auto said = tokens_of_text(answer.tokens, unseen_);
     tokens.insert(tokens.end(), said.begin(), said.end());
-    return completion_logprobs(tokens, answer.prompt_tokens.empty() ? echo_.size() : 0,
+    return completion_logprobs(tokens, answer.prompt_tokens.empty() ? characters(echo_) : 0,
                                !answer.prompt_tokens.empty());
   }
 
@@ -105,6 +111,7 @@ class CompletionWriter final : public AnswerWriter {
   const bool logprobs_;
   const std::vector<int32_t> unseen_;
   const std::string echo_;
+  std::map<int64_t, size_t> offsets_;  // characters of each answer so far
 };
 
 class NativeWriter final : public AnswerWriter {

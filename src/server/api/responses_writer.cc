@@ -1,4 +1,5 @@
 // Answers of /v1/responses. Reference: OpenAI's Response object and the events of its stream.
+#include "core/printable.h"
 #include "server/api/answer_json.h"
 #include "server/api/answer_writer.h"
 #include "server/api/json_response.h"
@@ -6,13 +7,22 @@
 namespace galago::server {
 namespace {
 
+// Fields of a request that its answer says again: not its pictures.
+OrderedJson told_again(const OrderedJson& asked) {
+  OrderedJson told = OrderedJson::object();
+  for (const char* key : {"instructions", "max_output_tokens", "text", "tool_choice", "tools", "metadata"})
+    if (const auto found = asked.find(key); found != asked.end()) told[key] = *found;
+  return told;
+}
+
 class ResponsesWriter final : public AnswerWriter {
  public:
   ResponsesWriter(const AnswerCall& call, const OrderedJson& asked)
       : model_(call.model_name),
         fingerprint_(call.model->fingerprint),
         tool_(call.tool),
-        asked_(asked),
+        unseen_(call.unseen_ids()),
+        asked_(told_again(asked)),
         temperature_(call.request.options.temperature),
         top_p_(call.request.options.top_p) {}
 
@@ -31,7 +41,7 @@ class ResponsesWriter final : public AnswerWriter {
     OrderedJson json = place({{"delta", std::string(piece.text)}});
     if (calls()) return named("response.function_call_arguments.delta", std::move(json));
     json["content_index"] = 0;
-    json["logprobs"] = piece.logprobs ? chat_logprobs({piece.logprobs, 1})["content"] : OrderedJson::array();
+    json["logprobs"] = piece.logprobs ? scores({piece.logprobs, 1}) : OrderedJson::array();
     return named("response.output_text.delta", std::move(json));
   }
 
@@ -42,7 +52,7 @@ class ResponsesWriter final : public AnswerWriter {
       events = named("response.function_call_arguments.done",
                      place({{"arguments", item(answer, status)["arguments"]}}));
     } else {
-      const OrderedJson logprobs = chat_logprobs(answer.tokens)["content"];
+      const OrderedJson logprobs = scores(answer.tokens);
       events = named("response.output_text.done",
                      place({{"content_index", 0}, {"text", answer.text}, {"logprobs", logprobs}}));
       events +=
@@ -58,7 +68,8 @@ class ResponsesWriter final : public AnswerWriter {
   }
 
   std::string fail(const ApiError& error) override {
-    return named("error", {{"code", error.code}, {"message", error.message}, {"param", nullptr}});
+    return named("error",
+                 {{"code", error.code}, {"message", printable(error.message, 2000)}, {"param", nullptr}});
   }
 
   OrderedJson whole(std::span<const Answer> answers) override {
@@ -67,6 +78,9 @@ class ResponsesWriter final : public AnswerWriter {
 
  private:
   bool calls() const { return !tool_.empty(); }
+  OrderedJson scores(std::span<const TokenLogprobs> tokens) const {
+    return chat_logprobs(tokens_of_text(tokens, unseen_))["content"];
+  }
   static std::string status_of(const Answer& answer) {
     return answer.finish_reason == FinishReason::length ? "incomplete" : "completed";
   }
@@ -95,7 +109,7 @@ class ResponsesWriter final : public AnswerWriter {
     OrderedJson content = OrderedJson::array();
     if (status != "in_progress") {
       OrderedJson text = part(answer.text);
-      if (!answer.tokens.empty()) text["logprobs"] = chat_logprobs(answer.tokens)["content"];
+      if (!answer.tokens.empty()) text["logprobs"] = scores(answer.tokens);
       content.push_back(std::move(text));
     }
     return {{"id", item_id_},
@@ -172,6 +186,7 @@ class ResponsesWriter final : public AnswerWriter {
   const std::string model_;
   const std::string fingerprint_;
   const std::string tool_;
+  const std::vector<int32_t> unseen_;
   const OrderedJson asked_;
   const double temperature_;
   const double top_p_;

@@ -11,6 +11,8 @@ namespace {
 
 constexpr int64_t kMostEmbedding = 64;  // requests that wait for the embedding thread
 constexpr size_t kMostLabels = 1000;
+constexpr size_t kLongestText = 1 << 20;      // bytes; models read some dozens of tokens
+constexpr size_t kLongestSentence = 4 << 10;  // bytes of a label, and of what is written around each
 
 // One input: a text or a picture.
 struct Input {
@@ -28,14 +30,21 @@ std::optional<Image> image_of(const Fields& part, const ReadContext& context) {
   return context.media.image(object.text("url").value_or(""), object.path("url"), &context.use);
 }
 
+std::string bounded(std::string text, const std::string& where, size_t most) {
+  if (text.size() > most)
+    refuse_field(where, std::to_string(text.size()) + " bytes", "at most " + std::to_string(most));
+  return text;
+}
+
 // A text, {"type": "image_url", ...}, or {"content": [one part]}.
 Input input_of(const OrderedJson& value, const std::string& where, const ReadContext& context) {
-  if (value.is_string()) return {.text = value.get<std::string>(), .image = {}};
+  if (value.is_string()) return {.text = bounded(value, where, kLongestText), .image = {}};
   if (value.is_number() || value.is_array())
     refuse_field(where, shown_json(value), "a text or a picture: token ids are not taken");
   const Fields fields(value, where);
   if (const OrderedJson* content = fields.find("content")) {
-    if (content->is_string()) return {.text = content->get<std::string>(), .image = {}};
+    if (content->is_string())
+      return {.text = bounded(*content, fields.path("content"), kLongestText), .image = {}};
     if (!content->is_array() || content->size() != 1)
       refuse_field(fields.path("content"), shown_json(*content),
                    "one part: a picture and a text have a vector each");
@@ -44,7 +53,7 @@ Input input_of(const OrderedJson& value, const std::string& where, const ReadCon
   if (auto image = image_of(fields, context)) return {.text = {}, .image = std::move(image)};
   const auto text = fields.text("text");
   if (!text) refuse_field(where, shown_json(value), "a text, or a part with text or image_url");
-  return {.text = *text, .image = {}};
+  return {.text = bounded(*text, fields.path("text"), kLongestText), .image = {}};
 }
 
 std::vector<Input> inputs_of(const Fields& body, const char* key, int64_t most, const ReadContext& context) {
@@ -93,16 +102,23 @@ OrderedJson embedded(const EmbeddingModel& model, const std::vector<Input>& inpu
 
 }  // namespace
 
-void Service::embed(const SharedCall& call, std::function<void()> work) {
+std::function<bool(int64_t, int64_t)> Service::wanted(const SharedCall& call) const {
+  return [this, call](int64_t, int64_t) { return !ending_ && !call->exchange().gone(); };
+}
+
+void Service::embed(const SharedCall& call, std::function<std::optional<http::Response>()> work) {
   if (embedding_ >= kMostEmbedding) throw overloaded();
   ++embedding_;
   const std::shared_ptr<void> counted(nullptr, [this](void*) { --embedding_; });
-  embedders_.add([call, work = std::move(work), counted] {
+  embedders_.add([this, call, work = std::move(work), counted] {
     if (call->exchange().gone()) return;
     try {
-      work();
+      if (auto response = ending_ ? std::nullopt : work())
+        call->respond(*std::move(response));
+      else
+        call->respond(shutting_down());  // to nobody, where it was the client that left
     } catch (...) {
-      call->respond(as_api_error(std::current_exception()));
+      call->fail(std::current_exception());
     }
   });
 }
@@ -120,16 +136,16 @@ void Service::embeddings(const SharedCall& call) {
   if (const auto asked = fields.integer("dimensions", 1, INT32_MAX); asked && *asked != width)
     refuse_field("dimensions", std::to_string(*asked), std::to_string(width) + ", the model's");
   EmbedOptions options{.normalize = fields.boolean("normalize").value_or(true), .on_progress = {}};
-  options.on_progress = [call](int64_t, int64_t) { return !call->exchange().gone(); };
+  options.on_progress = wanted(call);
   const auto inputs = std::make_shared<std::vector<Input>>(
       inputs_of(fields, "input", options_.max_embeddings, reading(call)));
-  embed(call, [call, &model, name, form, options, inputs] {
+  embed(call, [&model, name, form, options, inputs]() -> std::optional<http::Response> {
     OrderedJson data = embedded(*model.embedding, *inputs, options, form == "base64");
-    if (data.is_null()) return;
-    call->respond(json_response({{"object", "list"},
-                                 {"data", std::move(data)},
-                                 {"model", name},
-                                 {"usage", {{"prompt_tokens", 0}, {"total_tokens", 0}}}}));
+    if (data.is_null()) return std::nullopt;
+    return json_response({{"object", "list"},
+                          {"data", std::move(data)},
+                          {"model", name},
+                          {"usage", {{"prompt_tokens", 0}, {"total_tokens", 0}}}});
   });
 }
 
@@ -141,9 +157,11 @@ void Service::classify(const SharedCall& call) {
   call->note_model(model.name());
   const auto labels = std::make_shared<std::vector<std::string>>(fields.texts("labels", kMostLabels));
   if (labels->empty()) refuse_field("labels", "nothing", "a list of texts");
+  for (const std::string& label : *labels) bounded(label, "labels", kLongestSentence);
   ClassifyOptions options;
-  options.on_progress = [call](int64_t, int64_t) { return !call->exchange().gone(); };
-  if (const auto sentence = fields.text("template")) options.template_text = *sentence;
+  options.on_progress = wanted(call);
+  if (const auto sentence = fields.text("template"))
+    options.template_text = bounded(*sentence, "template", kLongestSentence);
   const OrderedJson* input = fields.find("input");
   if (!input) refuse_field("input", "nothing", "a picture or a list of pictures");
   const ReadContext context = reading(call);
@@ -160,9 +178,9 @@ void Service::classify(const SharedCall& call) {
     if (!image) refuse_field(where, shown_json(list[i]), "a picture");
     images->push_back(*std::move(image));
   }
-  embed(call, [call, &model, name, options, labels, images] {
+  embed(call, [&model, name, options, labels, images]() -> std::optional<http::Response> {
     const Classification result = model.embedding->classify(*images, *labels, options);
-    if (result.cancelled) return;
+    if (result.cancelled) return std::nullopt;
     OrderedJson data = OrderedJson::array();
     for (const auto& scores : result.images) {
       OrderedJson one = OrderedJson::array();
@@ -174,7 +192,7 @@ void Service::classify(const SharedCall& call) {
                       {"label", scores[0].label},
                       {"scores", one}});
     }
-    call->respond(json_response({{"object", "list"}, {"data", data}, {"model", name}}));
+    return json_response({{"object", "list"}, {"data", data}, {"model", name}});
   });
 }
 

@@ -33,11 +33,18 @@ void Service::tokenize(const SharedCall& call) {
   const std::vector<int32_t> ids =
       model.chat->tokenize(*content, fields.boolean("parse_special").value_or(true),
                            fields.boolean("add_special").value_or(false));
+  if (ids.size() > kMostIds)
+    refuse_field("content", std::to_string(ids.size()) + " tokens", "at most " + std::to_string(kMostIds));
   if (!fields.boolean("with_pieces").value_or(false)) return call->respond(json_response({{"tokens", ids}}));
-  OrderedJson pieces = OrderedJson::array();
-  for (const int32_t id : ids)
-    pieces.push_back({{"id", id}, {"piece", piece_of(model.chat->state()->frontend->tokenizer(), id)}});
-  call->respond(json_response({{"tokens", pieces}}));
+  // Not as one document, which would take twenty times its text.
+  std::string pieces;
+  for (const int32_t id : ids) {
+    const OrderedJson piece = piece_of(model.chat->state()->frontend->tokenizer(), id);
+    pieces += (pieces.empty() ? "" : ",") + written({{"id", id}, {"piece", piece}});
+  }
+  http::Response response = json_response({});
+  response.body = "{\"tokens\":[" + pieces + "]}";
+  call->respond(std::move(response));
 }
 
 void Service::detokenize(const SharedCall& call) {

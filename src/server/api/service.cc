@@ -105,7 +105,10 @@ Service::~Service() {
   }
   stopped_.notify_all();
   ticker_.join();
-  stop_answers();
+  ending_ = true;
+  intake_.close();
+  embedders_.close();
+  stop_answers();  // all of them: no more can come
 }
 
 http::Callbacks Service::callbacks() {
@@ -124,14 +127,17 @@ void Service::ready(std::vector<std::unique_ptr<ServedModel>> models) {
   ready_ = true;
 }
 
+ApiError Service::shutting_down() { return unavailable("shutting_down", "the server is shutting down"); }
+
 void Service::stop_answers() {
+  ending_ = true;
   std::vector<std::weak_ptr<AnswerJob>> jobs;
   {
     const std::lock_guard lock(jobs_mutex_);
     jobs = jobs_;
   }
   for (const auto& weak : jobs)
-    if (const auto job = weak.lock()) job->stop(unavailable("shutting_down", "the server is shutting down"));
+    if (const auto job = weak.lock()) job->stop(shutting_down());
 }
 
 void Service::tick() {
@@ -206,7 +212,7 @@ http::Admission Service::refuse(const http::Request& head, const ApiError& error
   for (auto& header : common_headers(head)) response.headers.push_back(std::move(header));
   metrics_.count_request(head.path, error.status);
   record.status = error.status;
-  record.error = error.code + ": " + error.message;
+  record.error = log_text(error);
   if (log_) log_(record);
   return {.refusal = std::move(response), .max_body = 0};
 }
@@ -234,8 +240,7 @@ http::Admission Service::admit(const http::Request& head) {
                   {{"Allow", allowed}});
   if (!route) return refuse(head, {404, "not_found", "", "there is no " + head.path});
   if (!route->always && !ready_) return refuse(head, unavailable("loading", "Loading model"));
-  if (!route->always && draining_)
-    return refuse(head, unavailable("shutting_down", "the server is shutting down"));
+  if (!route->always && draining_) return refuse(head, shutting_down());
   if (std::string_view(route->method) != "POST") return {.refusal = {}, .max_body = kGetBody};
   const std::string* type = http::find(head.headers, "content-type");
   if (!type || !is_json(*type))
@@ -254,7 +259,7 @@ void Service::handle(std::shared_ptr<http::Exchange> exchange) {
     try {
       (this->*route->handler)(call);
     } catch (...) {
-      call->respond(as_api_error(std::current_exception()));
+      call->fail(std::current_exception());
     }
   };
   if (route->at_once) return run();
@@ -267,7 +272,7 @@ void Service::handle(std::shared_ptr<http::Exchange> exchange) {
       if (!call->exchange().gone()) run();
     });
   } catch (...) {
-    call->respond(as_api_error(std::current_exception()));
+    call->fail(std::current_exception());
   }
 }
 
@@ -329,9 +334,20 @@ AnswerCall Service::answer_call(const SharedCall& call, const OrderedJson& body)
   return made;
 }
 
+// What can never be taken at once is no matter of trying again.
+void Service::check_answers(const std::vector<AnswerCall>& calls) {
+  int64_t wanted = 0;
+  for (const AnswerCall& call : calls) wanted += call.n;
+  const SchedulerOptions& limits = calls.front().model->limits;
+  if (const int64_t most = limits.max_sequences + limits.max_waiting; wanted > most)
+    refuse_field(calls.size() > 1 ? "prompt" : "n", std::to_string(wanted) + " answers",
+                 "at most " + std::to_string(most) + " that are answered or wait at a time");
+}
+
 void Service::answer(const SharedCall& call, std::vector<AnswerCall> calls,
                      std::unique_ptr<AnswerWriter> writer) {
   if (call->exchange().gone()) return;
+  check_answers(calls);
   const bool stream = calls.front().stream;
   const auto job = std::make_shared<AnswerJob>(call, std::move(writer), stream, writers_, metrics_);
   {

@@ -60,6 +60,7 @@ class Service {
   http::Admission refuse(const http::Request& head, const ApiError& error, http::Headers more = {});
   http::Headers common_headers(const http::Request& head) const;
   ApiError overloaded() const;
+  static ApiError shutting_down();
   int64_t answering() const;
 
   // Routes.
@@ -90,8 +91,12 @@ class Service {
   /// How the body of a call is read: what it takes is held until the call is over.
   ReadContext reading(const SharedCall& call);
   AnswerCall answer_call(const SharedCall& call, const OrderedJson& body) const;
+  static void check_answers(const std::vector<AnswerCall>& calls);
   void answer(const SharedCall& call, std::vector<AnswerCall> calls, std::unique_ptr<AnswerWriter> writer);
-  void embed(const SharedCall& call, std::function<void()> work);
+  /// Answers with what `work` gives; none: it was cancelled.
+  void embed(const SharedCall& call, std::function<std::optional<http::Response>()> work);
+  /// Whether it still is; for on_progress.
+  std::function<bool(int64_t, int64_t)> wanted(const SharedCall& call) const;
   OrderedJson model_json(const ServedModel& model, const std::string& name) const;
   std::vector<Gauge> gauges() const;
   void tick();
@@ -105,7 +110,8 @@ class Service {
   std::vector<std::unique_ptr<ServedModel>> models_;  // before the pools whose tasks use them
   std::atomic<bool> ready_ = false;
   std::atomic<bool> draining_ = false;
-  std::atomic<int64_t> queued_ = 0;  // for the intake
+  std::atomic<bool> ending_ = false;  // what is on its way is given up
+  std::atomic<int64_t> queued_ = 0;   // for the intake
   std::atomic<int64_t> embedding_ = 0;
   std::mutex jobs_mutex_;
   std::vector<std::weak_ptr<AnswerJob>> jobs_;

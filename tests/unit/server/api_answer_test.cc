@@ -322,6 +322,38 @@ TEST(ApiCompletions, ContinueATextAsItStands) {
   EXPECT_EQ(two.json["choices"][1]["index"], 1);
 }
 
+TEST(ApiCompletions, UsageIsOfAllPrompts) {
+  const auto tokens = [](const OrderedJson& prompt, int64_t n) {
+    return tiny()
+        .post("/v1/completions", {{"prompt", prompt}, {"max_tokens", 2}, {"n", n}, {"temperature", 1}})
+        .json["usage"];
+  };
+  const int64_t one = tokens("The galago", 1)["prompt_tokens"], other = tokens("A cat", 1)["prompt_tokens"];
+  EXPECT_EQ(tokens("The galago", 2)["prompt_tokens"], one);
+  EXPECT_EQ(tokens({"The galago", "A cat"}, 1)["prompt_tokens"], one + other);
+  EXPECT_EQ(tokens({"The galago", "A cat"}, 2)["prompt_tokens"], one + other);
+}
+
+TEST(ApiCompletions, OffsetsOfAStreamGoOn) {
+  const OrderedJson body{{"prompt", "Größe"}, {"max_tokens", 6}, {"echo", true}, {"logprobs", 1}};
+  OrderedJson streamed = body, quiet = body;
+  streamed["stream"] = true;
+  std::vector<int64_t> offsets;
+  std::vector<std::string> texts;
+  for (const OrderedJson& event : tiny().post("/v1/completions", streamed).events())
+    if (const OrderedJson& scores = event["choices"][0]["logprobs"]; !scores.is_null()) {
+      offsets.push_back(scores["text_offset"][0]);
+      texts.push_back(scores["tokens"][0]);
+    }
+  const OrderedJson whole = tiny().post("/v1/completions", quiet).json["choices"][0]["logprobs"];
+  ASSERT_EQ(offsets.size(), 6U);
+  const size_t prompt = whole["tokens"].size() - 6;
+  for (size_t i = 1; i < 6; ++i)
+    EXPECT_EQ(offsets[i] - offsets[0],
+              whole["text_offset"][prompt + i].get<int64_t>() - whole["text_offset"][prompt].get<int64_t>());
+  EXPECT_EQ(offsets[0], 5);
+}
+
 TEST(ApiCompletions, LlamaServersOwn) {
   const Reply reply =
       tiny().post("/completion", {{"prompt", "The galago"}, {"n_predict", 6}, {"n_probs", 2}});
@@ -357,6 +389,18 @@ TEST(ApiResponses, AnswerTextsAndPictures) {
             model().ask({.prompt = "Hi", .system = "Be brief.", .options = {.max_new_tokens = 8}}).text);
 }
 
+TEST(ApiResponses, LogprobsAreOfTheTextAlone) {
+  const std::string end = std::to_string(model().tokenize("<end_of_utterance>", true)[0]);
+  const OrderedJson body{{"max_tokens", 60}, {"logprobs", true}, {"logit_bias", {{end, 100}}}};
+  const Reply chat = tiny().post(kChat, question("Hi", body));
+  ASSERT_EQ(chat.json["choices"][0]["finish_reason"], "stop") << chat.body;
+  OrderedJson asked = body;
+  asked["input"] = "Hi";
+  const Reply reply = tiny().post("/v1/responses", asked);
+  EXPECT_EQ(reply.json["output"][0]["content"][0]["logprobs"],
+            chat.json["choices"][0]["logprobs"]["content"]);
+}
+
 TEST(ApiResponses, AStreamHasItsEventsInOrder) {
   const Reply reply =
       tiny().post("/v1/responses", {{"input", "Hi"}, {"max_output_tokens", 8}, {"stream", true}});
@@ -389,6 +433,16 @@ TEST(ApiEmbeddings, AreTheEncoders) {
     ASSERT_EQ(std::ssize(row), expected.dimension);
     for (size_t k = 0; k < row.size(); ++k) EXPECT_FLOAT_EQ(row[k], expected.row(static_cast<int64_t>(i))[k]);
   }
+  const Reply long_text =
+      api.post("/v1/embeddings", {{"model", "siglip"}, {"input", {"a", std::string((1 << 20) + 1, 'a')}}});
+  EXPECT_EQ(long_text.status, 400);
+  EXPECT_EQ(long_text.json["error"]["param"], "input[1]");
+  const Reply long_sentence = api.post("/v1/classify", {{"model", "siglip"},
+                                                        {"input", test::data_uri()},
+                                                        {"labels", {"a"}},
+                                                        {"template", std::string(5000, 'a') + "{}"}});
+  EXPECT_EQ(long_sentence.status, 400);
+  EXPECT_EQ(long_sentence.json["error"]["param"], "template");
   const Reply base64 =
       api.post("/v1/embeddings", {{"model", "siglip"}, {"input", "a cat"}, {"encoding_format", "base64"}});
   EXPECT_EQ(base64.json["data"][0]["embedding"].get<std::string>().size(),

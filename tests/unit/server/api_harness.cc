@@ -189,7 +189,11 @@ OrderedJson picture_question(const std::string& text, const OrderedJson& fields,
 }
 
 std::string data_uri(const std::string& file) {
-  return "data:image/png;base64," + to_base64(read_text_file(data_path("pictures/" + file), 1 << 24));
+  return data_uri_of("image/png", read_text_file(data_path("pictures/" + file), 1 << 24));
+}
+
+std::string data_uri_of(const std::string& type, const std::string& bytes) {
+  return "data:" + type + ";base64," + to_base64(bytes);
 }
 
 }  // namespace galago::test

@@ -96,5 +96,7 @@ OrderedJson picture_question(const std::string& text, const OrderedJson& fields 
                              const std::string& file = "shapes_100x80.png");
 /// A picture of tests/data/pictures as a data: URI.
 std::string data_uri(const std::string& file = "shapes_100x80.png");
+/// These bytes as a data: URI.
+std::string data_uri_of(const std::string& type, const std::string& bytes);
 
 }  // namespace galago::test
