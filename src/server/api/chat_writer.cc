@@ -66,7 +66,11 @@ class ChatWriter final : public AnswerWriter {
     if (tool_ == "*") {
       OrderedJson calls = tool_calls(answer.text);
       for (OrderedJson& call : calls) call["index"] = 0;
-      events = event(chunk(index, {{"tool_calls", calls}}, nullptr));
+      OrderedJson json = chunk(
+          index, calls.empty() ? OrderedJson{{"content", answer.text}} : OrderedJson{{"tool_calls", calls}},
+          nullptr);
+      json["choices"][0]["logprobs"] = logprobs_of(answer);
+      events = event(json);
     }
     OrderedJson last = chunk(index, OrderedJson::object(), reason(answer));
     if (!usage_ || timings_) last["timings"] = timings_json(answer);
@@ -86,16 +90,17 @@ class ChatWriter final : public AnswerWriter {
     for (size_t i = 0; i < answers.size(); ++i) {
       const Answer& answer = answers[i];
       OrderedJson message{{"role", "assistant"}, {"content", answer.text}, {"refusal", nullptr}};
-      if (!tool_.empty()) {
+      const OrderedJson calls = tool_.empty()   ? OrderedJson::array()
+                                : single_tool() ? OrderedJson::array({call_json(tool_, answer.text)})
+                                                : tool_calls(answer.text);
+      if (!calls.empty()) {
         message["content"] = nullptr;
-        message["tool_calls"] =
-            single_tool() ? OrderedJson::array({call_json(tool_, answer.text)}) : tool_calls(answer.text);
+        message["tool_calls"] = calls;
       }
-      OrderedJson choice{
-          {"index", i},
-          {"message", message},
-          {"logprobs", logprobs_ ? chat_logprobs(tokens_of_text(answer.tokens, unseen_)) : OrderedJson()},
-          {"finish_reason", reason(answer)}};
+      OrderedJson choice{{"index", i},
+                         {"message", message},
+                         {"logprobs", logprobs_of(answer)},
+                         {"finish_reason", reason(answer)}};
       if (answer.confidence) choice["confidence"] = confidence_json(*answer.confidence);
       choices.push_back(std::move(choice));
     }
@@ -111,11 +116,15 @@ class ChatWriter final : public AnswerWriter {
     return tokens_of_text({piece.logprobs, 1}, unseen_);
   }
 
+  OrderedJson logprobs_of(const Answer& answer) const {
+    return logprobs_ ? chat_logprobs(tokens_of_text(answer.tokens, unseen_)) : OrderedJson();
+  }
+
   bool single_tool() const { return !tool_.empty() && tool_ != "*"; }
 
+  // A call that a limit or a stop text has cut is none.
   const char* reason(const Answer& answer) const {
-    const bool ended = answer.finish_reason != FinishReason::length;
-    return !tool_.empty() && ended ? "tool_calls" : finish_reason(answer);
+    return !tool_.empty() && OrderedJson::accept(answer.text) ? "tool_calls" : finish_reason(answer);
   }
 
   OrderedJson call_json(const std::string& name, const std::string& arguments) const {

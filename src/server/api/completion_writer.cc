@@ -17,11 +17,12 @@ class CompletionWriter final : public AnswerWriter {
         n_(call.n),
         logprobs_(call.request.options.logprobs.has_value()),
         unseen_(call.unseen_ids()),
-        echo_(call.echo ? call.request.prompt : std::string()) {}
+        echo_(call.echo ? call.request.prompt : std::string()),
+        held_(call.request.options.prompt_logprobs.has_value()) {}
 
   std::string begin() override {
     std::string events;
-    if (!echo_.empty())
+    if (!echo_.empty() && !held_)
       for (int64_t i = 0; i < n_; ++i) events += event(chunk(i, echo_, nullptr));
     return events;
   }
@@ -29,7 +30,7 @@ class CompletionWriter final : public AnswerWriter {
   std::string piece(int64_t index, const StreamPiece& piece) override {
     const std::span<const TokenLogprobs> scores = scores_of(piece);
     const bool scored = !scores.empty();
-    if (piece.text.empty() && !scored) return {};
+    if (held_ || (piece.text.empty() && !scored)) return {};
     OrderedJson json = chunk(index, std::string(piece.text), nullptr);
     if (scored) {
       size_t& offset = offsets_.try_emplace(index, characters(echo_)).first->second;
@@ -40,7 +41,8 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   std::string end(int64_t index, const Answer& answer) override {
-    OrderedJson last = chunk(index, "", finish_reason(answer));
+    OrderedJson last = chunk(index, held_ ? echo_ + answer.text : "", finish_reason(answer));
+    if (held_) last["choices"][0]["logprobs"] = scores_of(answer);
     if (!usage_) last["timings"] = timings_json(answer);
     return event(last);
   }
@@ -111,13 +113,18 @@ class CompletionWriter final : public AnswerWriter {
   const bool logprobs_;
   const std::vector<int32_t> unseen_;
   const std::string echo_;
+  const bool held_;                    // the logprobs of the prompt, which come first, are known at the end
   std::map<int64_t, size_t> offsets_;  // characters of each answer so far
 };
 
 class NativeWriter final : public AnswerWriter {
  public:
   explicit NativeWriter(const AnswerCall& call)
-      : model_(call.model_name), prompt_(call.request.prompt), unseen_(call.unseen_ids()) {}
+      : model_(call.model_name),
+        prompt_(call.request.prompt),
+        stops_(call.request.options.stop),
+        chat_(*call.model->chat),
+        unseen_(call.unseen_ids()) {}
 
   std::string piece(int64_t index, const StreamPiece& piece) override {
     if (piece.text.empty()) return {};
@@ -148,7 +155,22 @@ class NativeWriter final : public AnswerWriter {
   }
 
  private:
+  // The stop text that ended it; empty: none.
+  std::string stopping_word(const Answer& answer) const {
+    if (answer.finish_reason != FinishReason::stop || stops_.empty()) return {};
+    const std::string said = chat_.detokenize(answer.token_ids, true);
+    std::string word;
+    size_t first = std::string::npos;
+    for (const std::string& stop : stops_)
+      if (const size_t at = said.find(stop); at < first) {
+        first = at;
+        word = stop;
+      }
+    return word;
+  }
+
   OrderedJson result(const Answer& answer) const {
+    const std::string word = stopping_word(answer);
     OrderedJson json{{"index", 0},
                      {"content", answer.text},
                      {"tokens", answer.token_ids},
@@ -160,8 +182,10 @@ class NativeWriter final : public AnswerWriter {
                      {"prompt", prompt_},
                      {"has_new_line", answer.text.find('\n') != std::string::npos},
                      {"truncated", false},
-                     {"stop_type", answer.finish_reason == FinishReason::length ? "limit" : "eos"},
-                     {"stopping_word", ""},
+                     {"stop_type", answer.finish_reason == FinishReason::length ? "limit"
+                                   : word.empty()                               ? "eos"
+                                                                                : "word"},
+                     {"stopping_word", word},
                      {"tokens_cached", answer.usage.cached_tokens},
                      {"timings", timings_json(answer)}};
     if (!answer.tokens.empty())
@@ -171,6 +195,8 @@ class NativeWriter final : public AnswerWriter {
 
   const std::string model_;
   const std::string prompt_;
+  const std::vector<std::string> stops_;
+  const Model& chat_;
   const std::vector<int32_t> unseen_;
 };
 

@@ -81,8 +81,10 @@ class ResponsesWriter final : public AnswerWriter {
   OrderedJson scores(std::span<const TokenLogprobs> tokens) const {
     return chat_logprobs(tokens_of_text(tokens, unseen_))["content"];
   }
-  static std::string status_of(const Answer& answer) {
-    return answer.finish_reason == FinishReason::length ? "incomplete" : "completed";
+  // So is a call that a stop text has cut.
+  std::string status_of(const Answer& answer) const {
+    const bool cut = answer.finish_reason == FinishReason::length;
+    return cut || (calls() && !OrderedJson::accept(answer.text)) ? "incomplete" : "completed";
   }
 
   std::string named(const std::string& type, OrderedJson fields) {
@@ -163,7 +165,8 @@ class ResponsesWriter final : public AnswerWriter {
                      {"usage", nullptr},
                      {"metadata", asked_or("metadata", OrderedJson::object())},
                      {"system_fingerprint", fingerprint_}};
-    if (status == "incomplete") json["incomplete_details"] = {{"reason", "max_output_tokens"}};
+    if (!answers.empty() && answers[0].finish_reason == FinishReason::length)
+      json["incomplete_details"] = {{"reason", "max_output_tokens"}};
     if (!answers.empty()) add_counts(answers, json);
     return json;
   }

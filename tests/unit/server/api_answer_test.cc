@@ -293,6 +293,62 @@ TEST(ApiChat, VideosAreFilesOrFrames) {
       400);
 }
 
+OrderedJson functions(std::initializer_list<const char*> names) {
+  OrderedJson list = OrderedJson::array();
+  for (const char* name : names)
+    list.push_back({{"type", "function"},
+                    {"function",
+                     {{"name", name},
+                      {"parameters",
+                       {{"type", "object"},
+                        {"properties", {{"a", {{"enum", {"x"}}}}}},
+                        {"required", {"a"}},
+                        {"additionalProperties", false}}}}}});
+  return list;
+}
+
+TEST(ApiChat, ACallThatAStopTextCutIsNone) {
+  for (const auto& tools : {functions({"look"}), functions({"look", "see"})}) {
+    const Reply cut = tiny().post(
+        kChat,
+        question("Hi", {{"tools", tools}, {"tool_choice", "required"}, {"stop", ":"}, {"max_tokens", 99}}));
+    EXPECT_EQ(cut.json["choices"][0]["finish_reason"], "stop") << cut.body;
+    const Reply whole = tiny().post(
+        kChat, question("Hi", {{"tools", tools}, {"tool_choice", "required"}, {"max_tokens", 99}}));
+    EXPECT_EQ(whole.json["choices"][0]["finish_reason"], "tool_calls") << whole.body;
+  }
+  const Reply several = tiny().post(kChat, question("Hi", {{"tools", functions({"look", "see"})},
+                                                           {"tool_choice", "required"},
+                                                           {"stop", ":"},
+                                                           {"max_tokens", 99}}));
+  EXPECT_THAT(several.json["choices"][0]["message"]["content"].get<std::string>(), HasSubstr("name"));
+  const OrderedJson tool = functions({"look"})[0]["function"];
+  OrderedJson flat{{"type", "function"}};
+  flat.update(tool);
+  const Reply response = tiny().post("/v1/responses", {{"input", "Hi"},
+                                                       {"tools", OrderedJson::array({flat})},
+                                                       {"tool_choice", "required"},
+                                                       {"stop", ":"},
+                                                       {"max_output_tokens", 99}});
+  EXPECT_EQ(response.json["status"], "incomplete") << response.body;
+  EXPECT_TRUE(response.json["incomplete_details"].is_null());
+}
+
+TEST(ApiChat, AStreamOfOneOfSeveralCallsHasItsLogprobs) {
+  OrderedJson body = question("Hi", {{"tools", functions({"look", "see"})},
+                                     {"tool_choice", "required"},
+                                     {"logprobs", true},
+                                     {"max_tokens", 99}});
+  const OrderedJson whole = tiny().post(kChat, body).json["choices"][0]["logprobs"]["content"];
+  body["stream"] = true;
+  OrderedJson streamed = OrderedJson::array();
+  for (const OrderedJson& event : tiny().post(kChat, body).events())
+    if (const OrderedJson& scores = event["choices"][0]["logprobs"]; !scores.is_null())
+      for (const OrderedJson& one : scores["content"]) streamed.push_back(one);
+  EXPECT_FALSE(whole.empty());
+  EXPECT_EQ(streamed, whole);
+}
+
 TEST(ApiCompletions, ContinueATextAsItStands) {
   const Answer expected = model().ask(
       {.prompt = "The galago", .options = {.max_new_tokens = 6}, .parse_special = true, .raw = true});
@@ -335,7 +391,7 @@ TEST(ApiCompletions, UsageIsOfAllPrompts) {
 }
 
 TEST(ApiCompletions, OffsetsOfAStreamGoOn) {
-  const OrderedJson body{{"prompt", "Größe"}, {"max_tokens", 6}, {"echo", true}, {"logprobs", 1}};
+  const OrderedJson body{{"prompt", "Größe"}, {"max_tokens", 6}, {"logprobs", 1}};
   OrderedJson streamed = body, quiet = body;
   streamed["stream"] = true;
   std::vector<int64_t> offsets;
@@ -346,12 +402,13 @@ TEST(ApiCompletions, OffsetsOfAStreamGoOn) {
       texts.push_back(scores["tokens"][0]);
     }
   const OrderedJson whole = tiny().post("/v1/completions", quiet).json["choices"][0]["logprobs"];
-  ASSERT_EQ(offsets.size(), 6U);
-  const size_t prompt = whole["tokens"].size() - 6;
-  for (size_t i = 1; i < 6; ++i)
-    EXPECT_EQ(offsets[i] - offsets[0],
-              whole["text_offset"][prompt + i].get<int64_t>() - whole["text_offset"][prompt].get<int64_t>());
-  EXPECT_EQ(offsets[0], 5);
+  EXPECT_EQ(OrderedJson(texts), whole["tokens"]);
+  EXPECT_EQ(OrderedJson(offsets), whole["text_offset"]);
+  streamed["echo"] = quiet["echo"] = true;
+  const OrderedJson last = tiny().post("/v1/completions", streamed).events().back()["choices"][0];
+  const OrderedJson echoed = tiny().post("/v1/completions", quiet).json["choices"][0];
+  EXPECT_EQ(last["text"], echoed["text"]);
+  EXPECT_EQ(last["logprobs"], echoed["logprobs"]);
 }
 
 TEST(ApiCompletions, LlamaServersOwn) {
@@ -360,6 +417,12 @@ TEST(ApiCompletions, LlamaServersOwn) {
   EXPECT_EQ(reply.json["tokens_predicted"], 6);
   EXPECT_EQ(reply.json["stop"], true);
   EXPECT_EQ(reply.json["stop_type"], "limit");
+  const std::string text_of_all = reply.json["content"];
+  const std::string word = text_of_all.substr(text_of_all.size() - 1);
+  const Reply stopped =
+      tiny().post("/completion", {{"prompt", "The galago"}, {"n_predict", 6}, {"stop", {"qqqq", word}}});
+  EXPECT_EQ(stopped.json["stop_type"], "word");
+  EXPECT_EQ(stopped.json["stopping_word"], word);
   EXPECT_EQ(reply.json["completion_probabilities"].size(), 6U);
   std::string text;
   const Reply streamed =
