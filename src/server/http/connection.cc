@@ -46,8 +46,10 @@ void Connection::start(bool welcome) {
   asio::co_spawn(socket_.get_executor(), run(shared_from_this(), welcome), asio::detached);
 }
 
+// An answer that was sent whole may still be on its way: a reset would cut it.
 void Connection::close() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close_now(true); });
+  asio::post(socket_.get_executor(),
+             [self = shared_from_this()] { self->close_now(self->answer_ != nullptr); });
 }
 
 void Connection::notice_drain() {

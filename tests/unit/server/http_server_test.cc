@@ -96,6 +96,17 @@ TEST(HttpServer, TellsThePeer) {
   EXPECT_EQ(peer, "127.0.0.1:" + std::to_string(ntohs(own.sin_port)));
 }
 
+TEST(HttpServer, AnAnswerThatWasSentArrivesThoughTheServerIsGone) {
+  const std::string body(200'000, 'x');
+  auto running = std::make_unique<Running>(
+      Options{}, [&](const std::shared_ptr<Exchange>& exchange) { exchange->respond({.body = body}); });
+  Client client = running->client();
+  client.send(kGet);
+  ASSERT_TRUE(eventually([&] { return running->done().size() == 1; }));
+  running.reset();
+  EXPECT_EQ(test::body_of(client.receive_all()), body);
+}
+
 TEST(HttpServer, SaysWhyItCannotListen) {
   Running running;
   const std::string taken = "127.0.0.1:" + std::to_string(running.server->port());
