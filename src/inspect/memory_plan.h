@@ -32,7 +32,7 @@ struct MemoryRequest {
 /// What shapes do not tell.
 struct MemoryAssumptions {
   /// Code and libraries that are touched, stacks, the standard library's own.
-  int64_t program = 16'600'000;
+  int64_t program = 24'000'000;
   /// The same of what only pictures need: decoders, resampling, the tower, hashes.
   int64_t picture_program = 3'500'000;
   /// A token of the vocabulary: its text, its merge, their places in tables, and the file's tree while it is
