@@ -119,20 +119,20 @@ std::vector<int32_t> PlannedRequest::stop_ids() const {
 }
 
 PromptText PlannedRequest::take_words() {
+  check_words(request_);
   PromptText text{
-      .prompt = request_.prompt,
-      .system = request_.system,
+      .prompt = std::move(request_.prompt),
+      .system = std::move(request_.system),
       .parse_special = request_.parse_special,
       .raw = request_.raw,
       .add_generation_prompt = request_.add_generation_prompt.value_or(!request_.continue_final_message),
       .continue_final_message = request_.continue_final_message,
-      .tools = request_.tools,
-      .arguments = request_.template_arguments};
-  check_words(request_);
-  for (const Message& message : request_.messages) {
+      .tools = std::move(request_.tools),
+      .arguments = std::move(request_.template_arguments)};
+  for (Message& message : std::exchange(request_.messages, {})) {
     ChatMessage& taken = text.messages.emplace_back();
-    taken.role = message.role;
-    taken.fields = message.fields;
+    taken.role = std::move(message.role);
+    taken.fields = std::move(message.fields);
     taken.no_content = message.parts.empty();
     for (const MessagePart& part : message.parts) {
       ContentPart& content = taken.content.emplace_back();

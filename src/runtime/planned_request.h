@@ -17,6 +17,7 @@ class PlannedRequest {
   PlannedRequest(const PlannedRequest&) = delete;
   PlannedRequest& operator=(const PlannedRequest&) = delete;
 
+  /// Without its words.
   const Request& request() const { return request_; }
   const PlannedPrompt& plan() const { return plan_; }
   const GenerateRequest& generate() const { return generate_; }
@@ -34,7 +35,8 @@ class PlannedRequest {
   Answer finish(Generation generation);
 
  private:
-  /// Pictures of the messages to request_.images and videos, texts and places to the result.
+  /// Pictures of the messages to request_.images and videos, texts and places to the result: a request may
+  /// wait long, and nothing reads its words again.
   PromptText take_words();
   std::vector<int32_t> end_ids() const;
   /// Stop texts that are one special token each: whatever the text shows, that token ends the answer.
