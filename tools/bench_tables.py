@@ -186,7 +186,7 @@ def serve(result):
     if "photos" in result:
         rounds = len(next(iter(result["photos"].values())))
         width, height = result["size"]
-        text += (f"\nQuestions about photos of {width} x {height} side by side, answers of {result['tokens']} tokens, medians of {rounds} "
+        text += (f"\n{result['questions']} questions about photos of {width} x {height}, {result['together']} at a time, answers of {result['tokens']} tokens, medians of {rounds} "
                  f"rounds in turns, milliseconds.\n\n")
         text += table(["", "tokens/s", "questions/min", "first token p50", "p99", "gap p50", "p99", "max"], photos(result["photos"]))
     if "faults" in result:

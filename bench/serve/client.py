@@ -6,6 +6,7 @@ import base64
 import json
 import pathlib
 import random
+import re
 import struct
 import time
 import zlib
@@ -100,7 +101,7 @@ class Connection:
                     if size == 0:
                         break
                     answer.body += data[:-2]
-                    if b"\"content\":\"" in data:
+                    if re.search(rb'"content":"[^"]', data):  # the first chunk has a role, and no text
                         answer.at.append(time.monotonic() - begin)
             else:
                 answer.body = await self.reader.readexactly(int(answer.headers.get("content-length", 0)))

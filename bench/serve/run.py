@@ -41,7 +41,8 @@ def faults(arguments, log):
 
 def photos(arguments, log):
     """Photo questions side by side, in turns with llama-server; -> {program: [figures]}"""
-    commands = {"galago": server.galago(arguments.program, arguments.large, "-t", arguments.threads, *arguments.galago_flags)}
+    commands = {name: server.galago(arguments.program, arguments.large, "-t", arguments.threads, *flags, *arguments.galago_flags)
+                for name, flags in (("galago", []), ("galago --compute bf16", ["--compute", "bf16"]))}
     if arguments.llama:
         commands["llama-server"] = server.llama(arguments.llama, arguments.llama_text, arguments.llama_mmproj, "-t", arguments.threads,
                                                 "--parallel", 8, "-c", 8 * 2048, *arguments.llama_flags)
@@ -49,7 +50,7 @@ def photos(arguments, log):
     for number in range(arguments.rounds):
         for name, command in sorted(commands.items(), reverse=number % 2 == 1):
             with server.running(command, log) as (_, port):
-                rounds[name].append(say(name, asyncio.run(scenarios.photos(port, arguments.photos, arguments.photos, arguments.tokens, *arguments.size))))
+                rounds[name].append(say(name, asyncio.run(scenarios.photos(port, arguments.questions, arguments.together, arguments.tokens, *arguments.size))))
     return rounds
 
 
@@ -65,7 +66,8 @@ def main():
     parser.add_argument("--llama-flags", nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--photos", type=int, default=8)
+    parser.add_argument("--questions", type=int, default=16, help="about photos, in all")
+    parser.add_argument("--together", type=int, default=8, help="of them at a time: the next one comes as one is answered")
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--size", type=int, nargs=2, default=(640, 488), metavar=("WIDTH", "HEIGHT"), help="of each photo")
     parser.add_argument("--soak", type=float, default=0, help="minutes of mixed and hostile traffic")
@@ -77,7 +79,8 @@ def main():
     if arguments.small:
         result["faults"] = {"model": arguments.small.resolve().name, **faults(arguments, arguments.log)}
     if arguments.large:
-        result |= {"size": list(arguments.size), "tokens": arguments.tokens, "photos": photos(arguments, arguments.log)}
+        result |= {"size": list(arguments.size), "tokens": arguments.tokens, "questions": arguments.questions, "together": arguments.together,
+                   "photos": photos(arguments, arguments.log)}
     result["load_average_at_end"] = os.getloadavg()[0]
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {arguments.output}")
