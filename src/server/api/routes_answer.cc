@@ -13,29 +13,25 @@ void Service::chat(const SharedCall& call) {
   answer(call, std::move(calls), std::move(writer));
 }
 
-void Service::completions(const SharedCall& call) {
-  const OrderedJson body = body_of(*call);
-  const std::vector<OrderedJson> prompts = prompts_of(body);
+std::vector<AnswerCall> Service::completion_calls(const SharedCall& call, const OrderedJson& body) {
   const ReadContext context = reading(call);
   std::vector<AnswerCall> calls;
-  for (const OrderedJson& prompt : prompts) {
+  for (const OrderedJson& prompt : prompts_of(body)) {
     calls.push_back(answer_call(call, body));
     read_completion(body, prompt, context, calls.back());
   }
-  if (prompts.size() > 1 && calls[0].echo) refuse_field("echo", "true", "one prompt");
+  return calls;
+}
+
+void Service::completions(const SharedCall& call) {
+  std::vector<AnswerCall> calls = completion_calls(call, body_of(*call));
+  if (calls.size() > 1 && calls[0].echo) refuse_field("echo", "true", "one prompt");
   auto writer = completion_writer(calls[0]);
   answer(call, std::move(calls), std::move(writer));
 }
 
 void Service::native_completion(const SharedCall& call) {
-  const OrderedJson body = body_of(*call);
-  const std::vector<OrderedJson> prompts = prompts_of(body);
-  const ReadContext context = reading(call);
-  std::vector<AnswerCall> calls;
-  for (const OrderedJson& prompt : prompts) {
-    calls.push_back(answer_call(call, body));
-    read_completion(body, prompt, context, calls.back());
-  }
+  std::vector<AnswerCall> calls = completion_calls(call, body_of(*call));
   auto writer = native_writer(calls[0]);
   answer(call, std::move(calls), std::move(writer));
 }

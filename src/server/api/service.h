@@ -91,6 +91,7 @@ class Service {
   /// How the body of a call is read: what it takes is held until the call is over.
   ReadContext reading(const SharedCall& call);
   AnswerCall answer_call(const SharedCall& call, const OrderedJson& body) const;
+  std::vector<AnswerCall> completion_calls(const SharedCall& call, const OrderedJson& body);
   static void check_answers(const std::vector<AnswerCall>& calls);
   void answer(const SharedCall& call, std::vector<AnswerCall> calls, std::unique_ptr<AnswerWriter> writer);
   /// Answers with what `work` gives; none: it was cancelled.
