@@ -36,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const MediaLoader media(options.media);
   try {
     const OrderedJson body = parse_ordered_json(fuzz::as_text(data + 1, size - 1), "body");
+    if (!body.is_object()) return 0;  // which the service refuses before
     MediaUse use(1 << 22);
     read(data[0] % 3, body, {options, media, use});
   } catch (...) {
