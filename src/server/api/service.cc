@@ -2,12 +2,10 @@
 #include "server/api/service.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/sha256.h"
 #include "core/words.h"
 #include "server/api/json_response.h"
-#include "server/page/page.h"
 
 namespace galago::server {
 namespace {
