@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "models" / "demo"
@@ -30,6 +31,7 @@ class Server:
         for name, path in MODELS.items():
             command += ["-m", str(path), "--alias", name]
         self._lines = []
+        self._marks = 0
         self._ready = threading.Event()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         atexit.register(self.stop)
@@ -51,9 +53,20 @@ class Server:
         self.process.wait(30)
 
     def requests(self):
-        """What was logged of requests so far."""
-        time.sleep(0.05)  # the answer is there before its line
-        return [json.loads(line) for line in list(self._lines) if line.startswith("{")]
+        """What was logged of requests so far, but those that this asks to know where the log stands: an answer may
+        be here before its line."""
+        self._marks += 1
+        mark = f"mark-{self._marks}"
+        urllib.request.urlopen(
+            urllib.request.Request(self.address + "/health", headers={"X-Request-Id": mark}), timeout=LOADING
+        ).close()
+        deadline = time.monotonic() + LOADING
+        while time.monotonic() < deadline:
+            records = [json.loads(line) for line in list(self._lines) if line.startswith("{")]
+            if any(record["id"] == mark for record in records):
+                return [record for record in records if not record["id"].startswith("mark-")]
+            time.sleep(0.01)
+        raise RuntimeError("galago serve logged nothing of a request")
 
 
 _server = None
