@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,11 @@ class Engine {
   virtual ~Engine() = default;
 
   /// Tower, behind its adapter: one image's tiles to patch vectors [N, P, C].
-  virtual Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
-                              const TileProgress& progress) const = 0;
+  Tensor encode_image(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress) const {
+    return start_image(batch, workspace.device().memory())->run(workspace, progress);
+  }
+  /// The same in steps, for who has other work between them. The batch must outlive the pass.
+  virtual std::unique_ptr<FeaturePass> start_image(const PixelBatch& batch, const Memory& memory) const = 0;
   /// Tiles that go through the tower together; encode_image() takes any number, group by group.
   virtual int64_t group_size() const = 0;
   /// Connector: [N, P, C] to [N, T, D'].

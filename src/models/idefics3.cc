@@ -169,9 +169,8 @@ class Idefics3Engine final : public Engine {
         align_(model.sub(kAlign), config.connector_hidden_size, config.text.hidden_size),
         decoder_(config.text, config.tie_word_embeddings, model.sub(kText), head) {}
 
-  Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
-                      const TileProgress& progress) const override {
-    return adapter_.forward(batch, workspace, progress);  // [N, P, C]
+  std::unique_ptr<FeaturePass> start_image(const PixelBatch& batch, const Memory& memory) const override {
+    return adapter_.start(batch, memory);  // [N, P, C]
   }
   int64_t group_size() const override { return adapter_.tiles_per_call(); }
   Tensor connect(const Tensor& features, Workspace& workspace) const override {

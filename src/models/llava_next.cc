@@ -184,9 +184,8 @@ class LlavaNextEngine final : public Engine {
         image_newline_(base.device().prepare(base.tensor(kNewline, {config.text.hidden_size}))),
         decoder_(config.text, config.tie_word_embeddings, text, head) {}
 
-  Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
-                      const TileProgress& progress) const override {
-    return adapter_.forward(batch, workspace, progress);  // [N, P, C * taps]
+  std::unique_ptr<FeaturePass> start_image(const PixelBatch& batch, const Memory& memory) const override {
+    return adapter_.start(batch, memory);  // [N, P, C * taps]
   }
   int64_t group_size() const override { return adapter_.tiles_per_call(); }
   Tensor connect(const Tensor& features, Workspace& workspace) const override {

@@ -21,7 +21,7 @@ class TextEngine final : public Engine {
   TextEngine(const ModelConfig& config, const Scope& text, const Scope& head)
       : decoder_(config.text, config.tie_word_embeddings, text, head) {}
 
-  Tensor encode_image(const PixelBatch&, Workspace&, const TileProgress&) const override { no_pictures(); }
+  std::unique_ptr<FeaturePass> start_image(const PixelBatch&, const Memory&) const override { no_pictures(); }
   int64_t group_size() const override { no_pictures(); }
   Tensor connect(const Tensor&, Workspace&) const override { no_pictures(); }
   Tensor image_rows(Tensor, const ImagePlan&) const override { no_pictures(); }

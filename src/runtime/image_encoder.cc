@@ -96,8 +96,9 @@ std::vector<EncodedPicture> ImageEncoder::encode(const Visuals& visuals, const P
     begin(std::move(picture), costs);
     report();
     while (busy()) {
-      if (auto done = encode_group(workspace, costs)) encoded.push_back(std::move(*done));
-      report();
+      const int64_t before = tiles_done();
+      if (auto done = encode_piece(workspace, costs)) encoded.push_back(std::move(*done));
+      if (tiles_done() > before) report();
     }
   });
   return encoded;
@@ -162,10 +163,10 @@ void ImageEncoder::begin(PreparedPicture picture, EncodeCosts costs) {
   costs.cache.tiles_repeated += tiles - std::ssize(now.fresh);
 }
 
-std::optional<EncodedPicture> ImageEncoder::encode_group(Workspace& workspace, EncodeCosts costs) {
+std::optional<EncodedPicture> ImageEncoder::encode_piece(Workspace& workspace, EncodeCosts costs) {
   Current& now = *current_;
   if (!now.picture.rows) {
-    if (now.encoded < now.fresh.size()) encode_tiles(workspace, costs);
+    if (now.encoded < now.fresh.size()) encode_step(workspace, costs.timings);
     now.tiles_done = now.picture.tiles.count - (std::ssize(now.fresh) - static_cast<int64_t>(now.encoded));
     if (now.encoded < now.fresh.size()) return std::nullopt;
   }
@@ -176,31 +177,38 @@ std::optional<EncodedPicture> ImageEncoder::encode_group(Workspace& workspace, E
   return done;
 }
 
-// The next group of those that are new.
-void ImageEncoder::encode_tiles(Workspace& workspace, EncodeCosts costs) {
+// The next group of those that are new goes into the tower.
+void ImageEncoder::start_group(Timings& timings) {
   Current& now = *current_;
   const auto rest = std::span<const int64_t>(now.fresh).subspan(now.encoded);
-  const auto group = rest.first(std::min(rest.size(), static_cast<size_t>(engine_.group_size())));
-  const Tensor part = connect_group(pick(now.picture.tiles, group), now.picture.kind, workspace,
-                                    costs.timings);  // [n, T, D']
-  const int64_t rows = part.shape()[1];
-  for (int64_t i = 0; i < std::ssize(group); ++i)
-    put_tile(now.connected, now.picture.tiles.count, group[static_cast<size_t>(i)],
-             part.matrix().slice_rows(i * rows, rows), frontend_.device());
-  now.encoded += group.size();
+  auto group = std::make_unique<Group>();
+  group->tiles = rest.first(std::min(rest.size(), static_cast<size_t>(engine_.group_size())));
+  const Tiles tiles = pick(now.picture.tiles, group->tiles);
+  const Clock clock;
+  group->batch = now.picture.kind == PictureKind::frame ? frontend_.require_video().pixels(tiles)
+                                                        : frontend_.pixels(tiles);
+  timings.preprocess_ms += clock.ms();
+  group->pass = engine_.start_image(group->batch, frontend_.device().memory());
+  now.group = std::move(group);
 }
 
-Tensor ImageEncoder::connect_group(const Tiles& group, PictureKind kind, Workspace& workspace,
-                                   Timings& timings) {
+// One step of the tower; after its last one, the connector.
+void ImageEncoder::encode_step(Workspace& workspace, Timings& timings) {
+  Current& now = *current_;
+  if (!now.group) start_group(timings);
   Clock clock;
-  const PixelBatch batch =
-      kind == PictureKind::frame ? frontend_.require_video().pixels(group) : frontend_.pixels(group);
-  timings.preprocess_ms += clock.lap_ms();
-  const Tensor features = engine_.encode_image(batch, workspace, {});  // [n, P, C]
+  const bool more = now.group->pass->step(workspace);
   timings.vision_ms += clock.lap_ms();
-  Tensor connected = engine_.connect(features, workspace);  // [n, T, D']
+  if (more) return;
+  Tensor connected = engine_.connect(now.group->pass->take(), workspace);  // [n, P, C] to [n, T, D']
+  const int64_t rows = connected.shape()[1];
+  const auto tiles = now.group->tiles;
+  for (int64_t i = 0; i < std::ssize(tiles); ++i)
+    put_tile(now.connected, now.picture.tiles.count, tiles[static_cast<size_t>(i)],
+             connected.matrix().slice_rows(i * rows, rows), frontend_.device());
   timings.connector_ms += clock.lap_ms();
-  return connected;
+  now.encoded += tiles.size();
+  now.group.reset();
 }
 
 // Copies of equal tiles, then the picture's rows [R, D].

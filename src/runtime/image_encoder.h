@@ -5,7 +5,9 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "galago/options.h"
@@ -56,7 +58,7 @@ struct PreparedPicture {
 /// Takes pictures; may throw to say that it wants no more.
 using GivePicture = std::function<void(PreparedPicture)>;
 
-/// Encodes what one request shows, a group of tiles at a time. Not thread-safe, but for prepare(); frontend,
+/// Encodes what one request shows, a piece at a time. Not thread-safe, but for prepare(); frontend,
 /// engine and cache must outlive it.
 class ImageEncoder {
  public:
@@ -70,8 +72,8 @@ class ImageEncoder {
   void begin(PreparedPicture picture, EncodeCosts costs);
   /// Whether a picture was begun and is not done.
   bool busy() const { return current_.has_value(); }
-  /// One group of its tiles; the picture when that was the last one.
-  std::optional<EncodedPicture> encode_group(Workspace& workspace, EncodeCosts costs);
+  /// One piece of work on it, a layer of the tower on a group of tiles; the picture when that was the last.
+  std::optional<EncodedPicture> encode_piece(Workspace& workspace, EncodeCosts costs);
   /// Tiles so far, of all pictures.
   int64_t tiles_done() const { return done_ + (current_ ? current_->tiles_done : 0); }
 
@@ -80,20 +82,27 @@ class ImageEncoder {
                                      const TileProgress& progress = {});
 
  private:
-  // The picture that is in the tower.
+  // Tiles on their way through the tower.
+  struct Group {
+    std::span<const int64_t> tiles;  // their numbers, of Current::fresh
+    PixelBatch batch;
+    std::unique_ptr<FeaturePass> pass;  // over the batch
+  };
+  // The picture that is being encoded.
   struct Current {
     PreparedPicture picture;
     Tensor connected;                 // [N, T, D'], filled tile by tile
     std::map<Digest, int64_t> first;  // where a content stands first in this picture
     std::vector<int64_t> fresh;       // first tiles of a content that is new to the request
     size_t encoded = 0;               // of them
+    std::unique_ptr<Group> group;     // of them, in the tower; null: none
     int64_t tiles_done = 0;
   };
 
   PreparedPicture prepare(const RgbImage& picture, PictureKind kind, const ImagePlan& plan) const;
   Shape row_shape(const ImagePlan& plan) const;  // [R, D] of a picture
-  void encode_tiles(Workspace& workspace, EncodeCosts costs);
-  Tensor connect_group(const Tiles& group, PictureKind kind, Workspace& workspace, Timings& timings);
+  void start_group(Timings& timings);
+  void encode_step(Workspace& workspace, Timings& timings);
   SharedRows finish_rows(EncodeCosts costs);
 
   const Frontend& frontend_;

@@ -61,9 +61,10 @@ Work::Encoding RequestWork::encode() {
     encoder_->begin(std::move(*next), costs);
     if (encoder_->tiles_done() == 0) report();
   }
-  if (auto picture = encoder_->encode_group(*place_.workspace, costs))
+  const int64_t before = encoder_->tiles_done();
+  if (auto picture = encoder_->encode_piece(*place_.workspace, costs))
     encoded_.push_back(std::move(*picture));
-  report();
+  if (encoder_->tiles_done() > before) report();
   return Encoding::more;
 }
 

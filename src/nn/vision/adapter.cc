@@ -1,9 +1,10 @@
-// Checks before the tower and after it; the tower runs on a few tiles at a time.
+// Checks before the tower and after it; the tower runs on a few tiles at a time, a layer after the other.
 #include "nn/vision/adapter.h"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "core/cancelled.h"
 #include "galago/error.h"
@@ -81,38 +82,59 @@ void VisionTowerAdapter::check_output(const TowerOutput& output, int64_t tiles, 
 
 Tensor VisionTowerAdapter::forward(const PixelBatch& batch, Workspace& workspace,
                                    const TileProgress& progress) const {
-  PixelBatch changed;
-  const PixelBatch* input = &batch;
-  for (const PixelTransform* step : {&options_.resize, &options_.normalize})
-    if (*step) {
-      changed = {.pixels = (*step)(input->pixels), .patch_mask = input->patch_mask};
-      input = &changed;
-    }
-  check_pixels(*input);
+  return start(batch, workspace.device().memory())->run(workspace, progress);
+}
 
-  const Shape& shape = input->pixels.shape();
-  const int64_t p = tower_->patch_size();
-  const int64_t tiles = shape[0];
-  const int64_t patches = options_.expected_patches && input->patch_mask.empty()
-                              ? options_.expected_patches
+std::unique_ptr<FeaturePass> VisionTowerAdapter::start(const PixelBatch& batch, const Memory& memory) const {
+  return std::make_unique<FeaturePass>(*this, batch, memory);
+}
+
+FeaturePass::FeaturePass(const VisionTowerAdapter& adapter, const PixelBatch& batch, const Memory& memory)
+    : adapter_(adapter), batch_(batch) {
+  const AdapterOptions& options = adapter_.options_;
+  for (const PixelTransform* step : {&options.resize, &options.normalize})
+    if (*step) changed_ = PixelBatch{.pixels = (*step)(input().pixels), .patch_mask = input().patch_mask};
+  adapter_.check_pixels(input());
+
+  const VisionTower& tower = adapter_.tower();
+  const Shape& shape = input().pixels.shape();
+  const int64_t p = tower.patch_size();
+  const int64_t patches = options.expected_patches && input().patch_mask.empty()
+                              ? options.expected_patches
                               : (shape[2] / p) * (shape[3] / p);
-  const int64_t width = options_.expected_hidden ? options_.expected_hidden : tower_->hidden_size();
-  const int64_t rows = tower_->class_tokens() + patches;
-  const int64_t kept = rows - options_.skip_rows;
+  const int64_t width = options.expected_hidden ? options.expected_hidden : tower.hidden_size();
+  tiles_ = shape[0];
+  rows_ = tower.class_tokens() + patches;
+  const int64_t kept = rows_ - options.skip_rows;
   if (kept < 1)
-    bad_output(std::to_string(rows) + " rows for a tile", "more than the first, which is left out");
-  const kernels::Device& device = workspace.device();
-  Tensor features({tiles, kept, width}, device.memory());
-  for (int64_t begin = 0; begin < tiles; begin += options_.tiles_per_call) {
-    const int64_t count = std::min(options_.tiles_per_call, tiles - begin);
-    const TowerOutput output = tower_->forward(*input, begin, count, workspace);
-    check_output(output, count, rows);
-    for (int64_t t = 0; t < count; ++t)
-      device.copy(output.last_hidden_state->matrix().slice_rows(t * rows + options_.skip_rows, kept),
-                  features.matrix().slice_rows((begin + t) * kept, kept));
-    if (progress && !progress(begin + count, tiles)) throw Cancelled{};
+    bad_output(std::to_string(rows_) + " rows for a tile", "more than the first, which is left out");
+  features_ = Tensor({tiles_, kept, width}, memory);
+}
+
+int64_t FeaturePass::group() const { return std::min(adapter_.tiles_per_call(), tiles_ - done_); }
+
+bool FeaturePass::step(Workspace& workspace) {
+  const int64_t count = group();
+  if (!pass_) pass_ = adapter_.tower().start(input(), done_, count, workspace);
+  if (pass_->step(workspace)) return true;
+  const TowerOutput output = pass_->finish(workspace);
+  pass_.reset();
+  adapter_.check_output(output, count, rows_);
+  const int64_t skipped = adapter_.options_.skip_rows, kept = rows_ - skipped;
+  for (int64_t t = 0; t < count; ++t)
+    workspace.device().copy(output.last_hidden_state->matrix().slice_rows(t * rows_ + skipped, kept),
+                            features_.matrix().slice_rows((done_ + t) * kept, kept));
+  done_ += count;
+  return done_ < tiles_;
+}
+
+Tensor FeaturePass::run(Workspace& workspace, const TileProgress& progress) {
+  for (bool more = true; more;) {
+    const int64_t before = done_;
+    more = step(workspace);
+    if (done_ > before && progress && !progress(done_, tiles_)) throw Cancelled{};
   }
-  return features;
+  return take();
 }
 
 std::vector<uint8_t> patch_mask_from_pixels(std::span<const uint8_t> pixel_mask, int64_t tiles,

@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "nn/vision/tower.h"
 
@@ -33,6 +34,39 @@ struct AdapterOptions {
 /// Tiles done and tiles in all; return false to stop (the adapter throws Cancelled).
 using TileProgress = std::function<bool(int64_t done, int64_t total)>;
 
+class VisionTowerAdapter;
+
+/// The adapter's way through a batch in steps, so that other work may come between two of them. The adapter
+/// and the batch must outlive it; the workspace holds nothing of it between steps.
+class FeaturePass {
+ public:
+  /// As VisionTowerAdapter::start.
+  FeaturePass(const VisionTowerAdapter& adapter, const PixelBatch& batch, const Memory& memory);
+  FeaturePass(const FeaturePass&) = delete;
+  FeaturePass& operator=(const FeaturePass&) = delete;
+
+  /// The next step of the tower. False when it was the last one.
+  bool step(Workspace& workspace);
+  int64_t tiles_done() const { return done_; }
+  /// The features, once, after the last step.
+  Tensor take() { return std::move(features_); }
+  /// All steps, then the features. Cancelled when `progress`, which hears of each group of tiles, says so.
+  Tensor run(Workspace& workspace, const TileProgress& progress = {});
+
+ private:
+  const PixelBatch& input() const { return changed_ ? *changed_ : batch_; }
+  int64_t group() const;  // tiles that are in the tower
+
+  const VisionTowerAdapter& adapter_;
+  const PixelBatch& batch_;
+  std::optional<PixelBatch> changed_;  // the batch after resize and normalise, where there are any
+  int64_t tiles_ = 0;
+  int64_t rows_ = 0;  // of a tile, as the tower yields them
+  Tensor features_;   // [N, rows - skip_rows, C]
+  std::unique_ptr<TowerPass> pass_;
+  int64_t done_ = 0;  // tiles
+};
+
 /// Runs a frozen tower. Const, safe to share between threads.
 class VisionTowerAdapter {
  public:
@@ -42,12 +76,15 @@ class VisionTowerAdapter {
   /// a pooled vector, or nothing), or a shape other than expected; Error{input_invalid} when the pixels or
   /// the mask do not fit the tower.
   Tensor forward(const PixelBatch& batch, Workspace& workspace, const TileProgress& progress = {}) const;
+  /// The same in steps. The errors of what comes in are thrown here, those of what comes out by step().
+  std::unique_ptr<FeaturePass> start(const PixelBatch& batch, const Memory& memory) const;
 
   const VisionTower& tower() const { return *tower_; }
   int64_t hidden_size() const { return tower_->hidden_size(); }
   int64_t tiles_per_call() const { return options_.tiles_per_call; }
 
  private:
+  friend class FeaturePass;
   void check_pixels(const PixelBatch& batch) const;
   void check_output(const TowerOutput& output, int64_t tiles, int64_t rows) const;
 

@@ -36,11 +36,15 @@ int64_t ClipTower::hidden_size() const {
 
 TowerOutput ClipTower::forward(const PixelBatch& batch, int64_t begin, int64_t count,
                                Workspace& workspace) const {
+  return run(*start(batch, begin, count, workspace), workspace);
+}
+
+std::unique_ptr<TowerPass> ClipTower::start(const PixelBatch& batch, int64_t begin, int64_t count,
+                                            Workspace& workspace) const {
   check_whole_tiles(config_, batch);
-  const int64_t c = config_.hidden_size;
   const int64_t rows = 1 + patch_embedding_.patches(batch.pixels);
   const kernels::Device& device = workspace.device();
-  Tensor hidden({count, rows, c}, device.memory());
+  Tensor hidden({count, rows, config_.hidden_size}, device.memory());
   const Matrix x = hidden.matrix();  // [count*(1+P), C]
   for (int64_t t = 0; t < count; ++t) {
     const Matrix tile = x.slice_rows(t * rows, rows);  // [1+P, C]
@@ -50,17 +54,21 @@ TowerOutput ClipTower::forward(const PixelBatch& batch, int64_t begin, int64_t c
   }
   pre_layrnorm_.forward(x, x, device);
 
+  if (!taps_.empty())
+    return std::make_unique<EncoderPass>(encoder_, std::move(hidden), std::span<const uint8_t>(), taps_);
+  return std::make_unique<EncoderPass>(
+      encoder_, std::move(hidden), std::span<const uint8_t>(),
+      [this](Tensor last, Workspace& scratch) { return after_layers(std::move(last), scratch); });
+}
+
+TowerOutput ClipTower::after_layers(Tensor hidden, Workspace& workspace) const {
+  const kernels::Device& device = workspace.device();
+  const int64_t count = hidden.shape()[0], rows = hidden.shape()[1], c = config_.hidden_size;
   TowerOutput output;
-  if (!taps_.empty()) {
-    output.last_hidden_state = Tensor({count, rows, hidden_size()}, device.memory());  // [count, 1+P, C*taps]
-    encoder_.forward_taps(x, count, {}, taps_, output.last_hidden_state->matrix(), workspace);
-    return output;
-  }
-  encoder_.forward(x, count, {}, workspace);
   output.pooler_output = Tensor({count, c}, device.memory());  // [count, C]
-  const ConstMatrix class_rows(x.data, count, c, rows * c);
+  const ConstMatrix class_rows(hidden.data(), count, c, rows * c);
   post_layernorm_.forward(class_rows, output.pooler_output->matrix(), device);
-  output.last_hidden_state = std::move(hidden);
+  output.last_hidden_state = std::move(hidden);  // [count, 1+P, C]
   return output;
 }
 

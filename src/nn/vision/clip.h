@@ -19,7 +19,7 @@ namespace galago {
 class ClipTower final : public VisionTower {
  public:
   /// scope: the prefix that holds embeddings., pre_layrnorm., encoder. and post_layernorm. taps: hidden
-  /// states to give instead of the last one, as Encoder::forward_taps. Error{model_invalid} for a tap that is
+  /// states to give instead of the last one, as EncoderPass. Error{model_invalid} for a tap that is
   /// no hidden state.
   ClipTower(const VisionConfig& config, const Scope& scope, std::vector<int64_t> taps = {});
 
@@ -27,12 +27,16 @@ class ClipTower final : public VisionTower {
   /// pooler_output [N, C]: the class token's row after the post layer norm, which nothing else goes through.
   TowerOutput forward(const PixelBatch& batch, int64_t begin, int64_t count,
                       Workspace& workspace) const override;
+  std::unique_ptr<TowerPass> start(const PixelBatch& batch, int64_t begin, int64_t count,
+                                   Workspace& workspace) const override;
   int64_t patch_size() const override { return config_.patch_size; }
   /// C, or C * taps.
   int64_t hidden_size() const override;
   int64_t class_tokens() const override { return 1; }
 
  private:
+  TowerOutput after_layers(Tensor hidden, Workspace& workspace) const;
+
   VisionConfig config_;
   std::vector<int64_t> taps_;
   PatchEmbedding patch_embedding_;

@@ -104,19 +104,50 @@ void Encoder::forward(Matrix x, int64_t count, std::span<const uint8_t> key_mask
   for (const EncoderLayer& layer : layers_) layer.forward(x, count, key_mask, workspace);
 }
 
-void Encoder::forward_taps(Matrix x, int64_t count, std::span<const uint8_t> key_mask,
-                           std::span<const int64_t> taps, Matrix out, Workspace& workspace) const {
-  const auto keep = [&](int64_t state) {
-    for (size_t k = 0; k < taps.size(); ++k)
-      if (taps[k] == state)
-        workspace.device().copy(x, out.slice_cols(static_cast<int64_t>(k) * x.cols, x.cols));
-  };
-  const int64_t last = *std::max_element(taps.begin(), taps.end());
-  keep(0);
-  for (int64_t i = 1; i <= last; ++i) {
-    layers_[static_cast<size_t>(i - 1)].forward(x, count, key_mask, workspace);
-    keep(i);
+void Encoder::forward_layer(int64_t index, Matrix x, int64_t count, std::span<const uint8_t> key_mask,
+                            Workspace& workspace) const {
+  layers_[static_cast<size_t>(index)].forward(x, count, key_mask, workspace);
+}
+
+EncoderPass::EncoderPass(const Encoder& encoder, Tensor hidden, std::span<const uint8_t> key_mask,
+                         Finish finish)
+    : encoder_(encoder),
+      hidden_(std::move(hidden)),
+      key_mask_(key_mask.begin(), key_mask.end()),
+      finish_(std::move(finish)),
+      last_(encoder.layers()) {}
+
+EncoderPass::EncoderPass(const Encoder& encoder, Tensor hidden, std::span<const uint8_t> key_mask,
+                         std::vector<int64_t> taps)
+    : encoder_(encoder),
+      hidden_(std::move(hidden)),
+      key_mask_(key_mask.begin(), key_mask.end()),
+      taps_(std::move(taps)),
+      tapped_({hidden_.shape()[0], hidden_.shape()[1], hidden_.shape()[2] * std::ssize(taps_)},
+              hidden_.memory()),
+      last_(*std::max_element(taps_.begin(), taps_.end())) {}
+
+void EncoderPass::keep(int64_t state, Workspace& workspace) {
+  const Matrix x = hidden_.matrix();
+  for (size_t k = 0; k < taps_.size(); ++k)
+    if (taps_[k] == state)
+      workspace.device().copy(x, tapped_.matrix().slice_cols(static_cast<int64_t>(k) * x.cols, x.cols));
+}
+
+bool EncoderPass::step(Workspace& workspace) {
+  if (done_ == 0) keep(0, workspace);
+  if (done_ < last_) {
+    encoder_.forward_layer(done_, hidden_.matrix(), hidden_.shape()[0], key_mask_, workspace);
+    keep(++done_, workspace);
   }
+  return done_ < last_;
+}
+
+TowerOutput EncoderPass::finish(Workspace& workspace) {
+  if (taps_.empty()) return finish_(std::move(hidden_), workspace);
+  TowerOutput output;
+  output.last_hidden_state = std::move(tapped_);
+  return output;
 }
 
 void check_taps(std::span<const int64_t> taps, int64_t num_hidden_layers) {

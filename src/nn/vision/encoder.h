@@ -4,6 +4,7 @@
 // arithmetic).
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "formats/weights.h"
 #include "kernels/kernels.h"
 #include "kernels/workspace.h"
+#include "nn/vision/tower.h"
 
 namespace galago {
 
@@ -83,20 +85,49 @@ class EncoderLayer {
   EncoderMlp mlp_;
 };
 
-/// All layers. Hidden state 0 is what goes into the first layer, hidden state i what layer i gives.
+/// All layers, at once or one by one. Hidden state 0 is what goes into the first layer, hidden state i what
+/// layer i gives.
 class Encoder {
  public:
   /// scope: the prefix that holds layers.0., layers.1., ...
   Encoder(const EncoderShape& shape, const Scope& scope);
   /// Every layer, in place on x [count * L, C].
   void forward(Matrix x, int64_t count, std::span<const uint8_t> key_mask, Workspace& workspace) const;
-  /// Hidden state taps[k] goes to columns [k * C, (k + 1) * C) of out [count * L, C * taps]. Layers after the
-  /// last tap do not run, and no other hidden state is kept. x is overwritten. Taps as check_taps wants them.
-  void forward_taps(Matrix x, int64_t count, std::span<const uint8_t> key_mask, std::span<const int64_t> taps,
-                    Matrix out, Workspace& workspace) const;
+  int64_t layers() const { return std::ssize(layers_); }
+  /// Layer `index` alone, in place: hidden state index to index + 1.
+  void forward_layer(int64_t index, Matrix x, int64_t count, std::span<const uint8_t> key_mask,
+                     Workspace& workspace) const;
 
  private:
   std::vector<EncoderLayer> layers_;
+};
+
+/// A tower's pass through its encoder, a layer at a time.
+class EncoderPass final : public TowerPass {
+ public:
+  /// What a tower does behind the last layer, with hidden [count, L, C].
+  using Finish = std::function<TowerOutput(Tensor hidden, Workspace& workspace)>;
+  /// hidden: [count, L, C], hidden state 0; key_mask: count * L bytes or none. The encoder must outlive it.
+  EncoderPass(const Encoder& encoder, Tensor hidden, std::span<const uint8_t> key_mask, Finish finish);
+  /// Hidden state taps[k] goes to columns [k * C, (k + 1) * C) of the output [count, L, C * taps]. Layers
+  /// after the last tap do not run, and no other hidden state is kept. Taps as check_taps wants them.
+  EncoderPass(const Encoder& encoder, Tensor hidden, std::span<const uint8_t> key_mask,
+              std::vector<int64_t> taps);
+
+  bool step(Workspace& workspace) override;
+  TowerOutput finish(Workspace& workspace) override;
+
+ private:
+  void keep(int64_t state, Workspace& workspace);
+
+  const Encoder& encoder_;
+  Tensor hidden_;                  // [count, L, C]
+  std::vector<uint8_t> key_mask_;  // [count * L], or empty
+  std::vector<int64_t> taps_;
+  Tensor tapped_;  // [count, L, C * taps]
+  Finish finish_;
+  int64_t done_ = 0;  // layers
+  int64_t last_ = 0;
 };
 
 /// Error{model_invalid} unless each tap names a hidden state, 0..num_hidden_layers.

@@ -77,31 +77,38 @@ void SiglipTower::embed_patches(const PixelBatch& batch, int64_t tile, Matrix ro
 
 TowerOutput SiglipTower::forward(const PixelBatch& batch, int64_t begin, int64_t count,
                                  Workspace& workspace) const {
+  return run(*start(batch, begin, count, workspace), workspace);
+}
+
+std::unique_ptr<TowerPass> SiglipTower::start(const PixelBatch& batch, int64_t begin, int64_t count,
+                                              Workspace& workspace) const {
   if (options_.positions == PatchPositions::in_order) check_whole_tiles(config_, batch);
   const int64_t patches = patch_embedding_.patches(batch.pixels);
   std::span<const uint8_t> mask(batch.patch_mask);
   if (!mask.empty()) mask = mask.subspan(begin * patches, count * patches);
 
-  const kernels::Device& device = workspace.device();
-  Tensor hidden({count, patches, config_.hidden_size}, device.memory());
-  const Matrix x = hidden.matrix();  // [count*P, C]
+  Tensor hidden({count, patches, config_.hidden_size}, workspace.device().memory());
   for (int64_t t = 0; t < count; ++t)
-    embed_patches(batch, begin + t, x.slice_rows(t * patches, patches), workspace);
+    embed_patches(batch, begin + t, hidden.matrix().slice_rows(t * patches, patches), workspace);
 
-  TowerOutput output;
-  if (!options_.taps.empty()) {
-    output.last_hidden_state =
-        Tensor({count, patches, hidden_size()}, device.memory());  // [count, P, C*taps]
-    encoder_.forward_taps(x, count, mask, options_.taps, output.last_hidden_state->matrix(), workspace);
-    return output;
-  }
-  encoder_.forward(x, count, mask, workspace);
+  if (!options_.taps.empty())
+    return std::make_unique<EncoderPass>(encoder_, std::move(hidden), mask, options_.taps);
+  return std::make_unique<EncoderPass>(
+      encoder_, std::move(hidden), mask,
+      [this](Tensor last, Workspace& scratch) { return after_layers(std::move(last), scratch); });
+}
+
+TowerOutput SiglipTower::after_layers(Tensor hidden, Workspace& workspace) const {
+  const kernels::Device& device = workspace.device();
+  const Matrix x = hidden.matrix();  // [count*P, C]
   post_layernorm_.forward(x, x, device);
+  TowerOutput output;
   if (head_) {
+    const int64_t count = hidden.shape()[0];
     output.pooler_output = Tensor({count, config_.hidden_size}, device.memory());  // [count, C]
     head_->forward(x, count, output.pooler_output->matrix(), workspace);
   }
-  output.last_hidden_state = std::move(hidden);
+  output.last_hidden_state = std::move(hidden);  // [count, P, C]
   return output;
 }
 

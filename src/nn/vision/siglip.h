@@ -25,7 +25,7 @@ enum class PatchPositions {
 /// What differs between a SigLIP tower on its own and one inside a vision-language model.
 struct SiglipOptions {
   PatchPositions positions = PatchPositions::bucketed;
-  /// Hidden states to give instead of the last one, as Encoder::forward_taps; no post layer norm then.
+  /// Hidden states to give instead of the last one, as EncoderPass; no post layer norm then.
   std::vector<int64_t> taps;
   /// Also fill pooler_output, by the weights under head. Not together with taps.
   bool pooling_head = false;
@@ -41,6 +41,8 @@ class SiglipTower final : public VisionTower {
   /// With PatchPositions::in_order, Error{input_invalid} for tiles of another size or with padding.
   TowerOutput forward(const PixelBatch& batch, int64_t begin, int64_t count,
                       Workspace& workspace) const override;
+  std::unique_ptr<TowerPass> start(const PixelBatch& batch, int64_t begin, int64_t count,
+                                   Workspace& workspace) const override;
   /// Position ids [N, P] of a batch's patches.
   std::vector<int32_t> position_ids(const PixelBatch& batch) const override;
   int64_t patch_size() const override { return config_.patch_size; }
@@ -50,6 +52,7 @@ class SiglipTower final : public VisionTower {
  private:
   std::vector<int32_t> position_ids(const PixelBatch& batch, int64_t tile) const;
   void embed_patches(const PixelBatch& batch, int64_t tile, Matrix rows, Workspace& workspace) const;
+  TowerOutput after_layers(Tensor hidden, Workspace& workspace) const;
 
   VisionConfig config_;
   SiglipOptions options_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -24,6 +25,20 @@ struct TowerOutput {
   std::optional<Tensor> pooler_output;      ///< [N, C]
 };
 
+/// A pass of a few tiles through a tower in steps, a layer each, so that other work may come between two of
+/// them. The workspace holds nothing of it between steps.
+class TowerPass {
+ public:
+  virtual ~TowerPass() = default;
+  /// The next step. False when it was the last one.
+  virtual bool step(Workspace& workspace) = 0;
+  /// What the tower yields; once, after the last step.
+  virtual TowerOutput finish(Workspace& workspace) = 0;
+};
+
+/// The rest of a pass without pauses.
+TowerOutput run(TowerPass& pass, Workspace& workspace);
+
 /// A frozen vision encoder: const after construction, safe to share between threads.
 class VisionTower {
  public:
@@ -31,6 +46,9 @@ class VisionTower {
   /// pixels: tiles [begin, begin + count) of the batch.
   virtual TowerOutput forward(const PixelBatch& batch, int64_t begin, int64_t count,
                               Workspace& workspace) const = 0;
+  /// The same in steps; a tower that does not know better takes one. The batch must outlive the pass.
+  virtual std::unique_ptr<TowerPass> start(const PixelBatch& batch, int64_t begin, int64_t count,
+                                           Workspace& workspace) const;
   /// Pixels on one side of a patch.
   virtual int64_t patch_size() const = 0;
   /// C, the width of one patch's vector.

@@ -21,10 +21,9 @@ using testing::ElementsAre;
 class CountingEngine final : public Engine {
  public:
   explicit CountingEngine(const Engine& engine) : engine_(engine) {}
-  Tensor encode_image(const PixelBatch& batch, Workspace& workspace,
-                      const TileProgress& progress) const override {
+  std::unique_ptr<FeaturePass> start_image(const PixelBatch& batch, const Memory& memory) const override {
     calls.push_back(batch.pixels.shape()[0]);
-    return engine_.encode_image(batch, workspace, progress);
+    return engine_.start_image(batch, memory);
   }
   int64_t group_size() const override { return engine_.group_size(); }
   Tensor connect(const Tensor& features, Workspace& workspace) const override {
@@ -132,6 +131,39 @@ TEST_P(RowsEnough, WhiteTilesAreEncodedOnce) {
   EXPECT_EQ(bench.counts.tiles_repeated, tiles - 3);
 }
 
+// Two pictures through one workspace, a piece of this and a piece of that.
+TEST_P(EveryFamily, APieceIsALayerAndOtherWorkMayComeBetween) {
+  Bench bench(GetParam());
+  const RgbImage a = picture(100, 80, 1), b = picture(80, 100, 2);
+  const std::vector<std::vector<std::vector<float>>> expected = {
+      bench.encode({.images = {&a}, .videos = {}}), bench.encode({.images = {&b}, .videos = {}})};
+  Workspace workspace(bench.model.frontend->device());
+  std::vector<std::unique_ptr<ImageEncoder>> encoders;
+  std::vector<std::vector<std::vector<float>>> rows(2);
+  for (const RgbImage* one : {&a, &b}) {
+    const PlannedPrompt plan =
+        plan_prompt(*bench.model.frontend, {.prompt = "Hi"}, {{{one->width, one->height}}}, {}, {});
+    encoders.push_back(std::make_unique<ImageEncoder>(*bench.model.frontend, bench.engine, EncodeOptions{}));
+    encoders.back()->prepare({.images = {one}, .videos = {}}, plan, [&](PreparedPicture picture) {
+      encoders.back()->begin(std::move(picture), {bench.timings, bench.counts});
+    });
+  }
+  bench.counts = {};
+  bench.engine.calls.clear();
+  int64_t pieces = 0;
+  while (encoders[0]->busy() || encoders[1]->busy())
+    for (size_t i = 0; i < 2; ++i) {
+      if (!encoders[i]->busy()) continue;
+      ++pieces;
+      if (const auto done = encoders[i]->encode_piece(workspace, {bench.timings, bench.counts}))
+        rows[i].push_back(test::values(*done->rows));
+    }
+  EXPECT_EQ(rows, expected);
+  const int64_t layers = bench.model.frontend->config().vision.num_hidden_layers;
+  EXPECT_GE(layers, 2);
+  EXPECT_GE(pieces, std::ssize(bench.engine.calls) * (layers - 1));  // taps may leave the last out
+}
+
 TEST(ImageEncoder, OneByteMakesAnotherTile) {
   Bench bench("smolvlm_tiles");
   RgbImage image = picture(256, 256, 2, 32);  // 4 x 4 tiles of 64
@@ -190,7 +222,7 @@ TEST(ImageEncoder, MakingReadyOnAnotherThreadChangesNothing) {
     if (!next) continue;
     encoder.begin(std::move(*next), {bench.timings, bench.counts});
     while (encoder.busy())
-      if (const auto done = encoder.encode_group(workspace, {bench.timings, bench.counts}))
+      if (const auto done = encoder.encode_piece(workspace, {bench.timings, bench.counts}))
         rows.push_back(test::values(*done->rows));
   }
   EXPECT_EQ(rows, expected);
