@@ -213,7 +213,11 @@ void add_limits(CLI::App& command, ServeFlags& flags) {
       ->group(group)
       ->capture_default_str();
   seconds("--fetch-timeout", flags.api.media.fetch_seconds, "Seconds for a picture from the web");
-  command.add_option("--max-connections", flags.http.max_connections, "Open connections")
+  bytes("--max-held-bodies", flags.http.max_held_bodies,
+        "Bytes of the bodies of all requests; more are told 503 (default: 1GB)");
+  command
+      .add_option("--max-connections", flags.http.max_connections,
+                  "Open connections; the one that waits longest for a request leaves for a new one")
       ->group(group)
       ->capture_default_str();
   bytes("--max-header-bytes", flags.http.max_header_bytes, "Bytes of a request's head (default: 16KB)");

@@ -56,6 +56,18 @@ void Connection::notice_drain() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] { self->notify(); });
 }
 
+std::optional<Clock::time_point> Connection::idle_since() const {
+  const Clock::rep since = idle_since_;
+  if (since == 0) return std::nullopt;
+  return Clock::time_point(Clock::duration(since));
+}
+
+void Connection::close_idle() {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->idle_since_ != 0 && self->received_.empty()) self->close_now(false);
+  });
+}
+
 void Connection::notify() { changed_.cancel(); }
 
 Connection::Task<void> Connection::wait_until(Clock::time_point deadline) {
@@ -118,7 +130,9 @@ Connection::Task<bool> Connection::serve_request() {
     co_await send_refusal(head->request, *admission.refusal);
     co_return false;
   }
-  if (!co_await read_body(*head, std::max<int64_t>(admission.max_body, 0))) co_return false;
+  HeldBody held(hub_.held_bodies);
+  const bool whole = co_await read_body(*head, std::max<int64_t>(admission.max_body, 0), held);
+  if (!whole) co_return false;
   co_return co_await answer(std::move(*head));
 }
 
@@ -132,11 +146,13 @@ Connection::Task<void> Connection::refuse_connection() {
 
 Connection::Task<bool> Connection::wait_for_request() {
   if (received_.empty() && received_.capacity() > kIdleCapacity) std::string().swap(received_);
-  const auto deadline = Clock::now() + seconds(hub_.options.idle_seconds);
+  const auto began = Clock::now(), deadline = began + seconds(hub_.options.idle_seconds);
+  idle_since_ = began.time_since_epoch().count();
   while (received_.empty()) {
     if (lost() || hub_.draining || Clock::now() >= deadline) co_return false;
     co_await wait_until(deadline);
   }
+  idle_since_ = 0;
   co_return !closed_ && !failed_;
 }
 
@@ -173,7 +189,7 @@ Connection::Task<std::optional<Head>> Connection::read_head() {
   co_return std::nullopt;
 }
 
-Connection::Task<bool> Connection::read_body(Head& head, int64_t most) {
+Connection::Task<bool> Connection::read_body(Head& head, int64_t most, HeldBody& held) {
   BodyReader reader(head, most);
   const auto began = Clock::now();
   const auto whole = began + seconds(hub_.options.body_seconds);
@@ -188,6 +204,8 @@ Connection::Task<bool> Connection::read_body(Head& head, int64_t most) {
     received_.erase(0, taken);
     room_.cancel();
     total += static_cast<int64_t>(taken);
+    if (!held.add(static_cast<int64_t>(taken), hub_.options.max_held_bodies) && !refusal)
+      refusal = Refusal{503, "the bodies of all requests take too much memory"};
     if (refusal || reader.complete()) break;
     if (lost()) {
       tell_done(head.request, 0);

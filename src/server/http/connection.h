@@ -41,13 +41,32 @@ inline Clock::duration seconds(double count) {
 
 class Connection;
 
+/// A body's share of Hub::held_bodies, for as long as it lives.
+class HeldBody {
+ public:
+  explicit HeldBody(std::atomic<int64_t>& total) : total_(total) {}
+  ~HeldBody() { total_ -= bytes_; }
+  HeldBody(const HeldBody&) = delete;
+  HeldBody& operator=(const HeldBody&) = delete;
+  /// Takes more; false when the bodies of all are more than `most` then.
+  bool add(int64_t bytes, int64_t most) {
+    bytes_ += bytes;
+    return (total_ += bytes) <= most;
+  }
+
+ private:
+  std::atomic<int64_t>& total_;
+  int64_t bytes_ = 0;
+};
+
 /// What the connections of a server share. It outlives them.
 struct Hub {
   Options options;
   Callbacks callbacks;
   std::optional<boost::asio::ssl::context> tls{};
   std::atomic<bool> draining = false;
-  std::atomic<int64_t> active = 0;  ///< exchanges that have not ended
+  std::atomic<int64_t> active = 0;       ///< exchanges that have not ended
+  std::atomic<int64_t> held_bodies = 0;  ///< bytes
 
   std::mutex mutex{};  ///< what is below
   bool closing = false;
@@ -65,6 +84,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
   /// To look at Hub::draining again.
   void notice_drain();
+  /// Since when it has waited for a request; none while it has one.
+  std::optional<Clock::time_point> idle_since() const;
+  /// Closes it if it still waits.
+  void close_idle();
 
  private:
   template <class T>
@@ -95,7 +118,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> refuse_connection();
   Task<bool> wait_for_request();
   Task<std::optional<Head>> read_head();
-  Task<bool> read_body(Head& head, int64_t most);
+  Task<bool> read_body(Head& head, int64_t most, HeldBody& held);
   Task<bool> answer(Head head);
   // g++ 12: a temporary among the arguments of what is awaited may be destroyed twice, and an operand of &&
   // is awaited though the one before is false. So neither is written.
@@ -126,8 +149,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::steady_timer changed_;  // cancelled when anything changed
   boost::asio::steady_timer room_;     // cancelled when received_ has become shorter
 
-  std::string received_;         // and not understood yet
-  std::vector<char> tls_bytes_;  // where TLS puts what it reads next
+  std::atomic<Clock::rep> idle_since_ = 0;  // 0: it has a request
+  std::string received_;                    // and not understood yet
+  std::vector<char> tls_bytes_;             // where TLS puts what it reads next
   Clock::time_point received_at_{};
   bool ended_ = false;   // the client sends no more
   bool failed_ = false;  // a write failed

@@ -82,8 +82,11 @@ struct Options {
   std::filesystem::path unix_socket{};  ///< listens there instead of on host and port
   std::filesystem::path certificate{};  ///< PEM chain; TLS when it and private_key are set
   std::filesystem::path private_key{};
-  int threads = 1;                 ///< of the event loop
-  int64_t max_connections = 4096;  ///< more are accepted and closed with 503
+  int threads = 1;  ///< of the event loop
+  /// More are accepted and closed with 503, unless one waits for a request: then the one that has waited
+  /// longest, a second at least, is closed instead.
+  int64_t max_connections = 4096;
+  int64_t max_held_bodies = int64_t{1} << 30;  ///< bytes of all requests' bodies; what would be more is 503
   int64_t max_header_bytes = 16 << 10;
   int64_t max_headers = 100;
   int64_t max_target = 8 << 10;

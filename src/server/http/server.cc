@@ -25,6 +25,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+constexpr auto kLeastIdle = std::chrono::seconds(1);  // of a connection that has to leave for another one
 constexpr int64_t kMostRefusals = 64;  // connections above the most that are told so at one time
 
 void require(bool holds, const std::string& where, const std::string& expected) {
@@ -38,6 +39,7 @@ void check(const Options& options) {
           "256 to 1048576");
   require(options.max_headers >= 1 && options.max_headers <= 10000, "max_headers", "1 to 10000");
   require(options.max_target >= 16 && options.max_target <= 1 << 20, "max_target", "16 to 1048576");
+  require(options.max_held_bodies >= 1, "max_held_bodies", "at least 1");
   require(options.min_body_rate >= 0, "min_body_rate", "0 or more");
   for (const auto& [name, value] : {std::pair{"header_seconds", options.header_seconds},
                                     {"body_seconds", options.body_seconds},
@@ -58,6 +60,7 @@ struct Server::State {
   asio::awaitable<void> accept(Acceptor& acceptor);
   void welcome(Socket socket, std::string peer);
   bool turn_away(int acceptor);
+  bool close_longest_idle();
   template <class Visit>
   void each_connection(const Visit& visit);
   void stop_accepting();
@@ -116,7 +119,21 @@ void Server::State::welcome(Socket socket, std::string peer) {
   }
   const int64_t most = hub.options.max_connections;
   if (count >= most + kMostRefusals) return;
-  std::make_shared<Connection>(std::move(socket), std::move(peer), hub)->start(count < most);
+  const bool fits = count < most || close_longest_idle();
+  std::make_shared<Connection>(std::move(socket), std::move(peer), hub)->start(fits);
+}
+
+bool Server::State::close_longest_idle() {
+  std::shared_ptr<Connection> longest;
+  auto since = Clock::now() - kLeastIdle;
+  each_connection([&](Connection& connection) {
+    const auto own = connection.idle_since();
+    if (!own || *own > since) return;
+    since = *own;
+    longest = connection.shared_from_this();
+  });
+  if (longest) longest->close_idle();
+  return longest != nullptr;
 }
 
 template <class Visit>

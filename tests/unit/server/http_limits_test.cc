@@ -158,6 +158,45 @@ TEST(HttpLimits, MoreConnectionsThanThereMayBe) {
   EXPECT_EQ(status_of(fourth.receive_answer()), 200);
 }
 
+TEST(HttpLimits, WhoHasWaitedLongestLeavesForANewOne) {
+  Options options;
+  options.max_connections = 2;
+  Running running(options);
+  Client first = running.client(), second = running.client();
+  for (Client* client : {&first, &second}) {
+    client->send(kGet);
+    EXPECT_EQ(status_of(client->receive_answer()), 200);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  second.send(kGet);
+  EXPECT_EQ(status_of(second.receive_answer()), 200);
+  Client third = running.client();
+  third.send(kGet);
+  EXPECT_EQ(status_of(third.receive_answer()), 200);
+  EXPECT_EQ(first.receive(), "");  // closed
+  second.send(kGet);
+  EXPECT_EQ(status_of(second.receive_answer()), 200);
+}
+
+// Two bodies of which one fits: the other is refused while the first is held, and taken when it is gone.
+TEST(HttpLimits, BodiesOfAllRequestsAreBounded) {
+  Options options;
+  options.max_held_bodies = 1000;
+  Running running(options);
+  Client first = running.client(), second = running.client();
+  first.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 700\r\n\r\n" + std::string(600, 'a'));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const std::string other =
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n" + std::string(500, 'b');
+  second.send(other);
+  EXPECT_EQ(status_of(second.receive_answer()), 503);
+  first.send(std::string(100, 'a'));
+  EXPECT_EQ(status_of(first.receive_answer()), 200);
+  Client third = running.client();
+  third.send(other);
+  EXPECT_EQ(status_of(third.receive_answer()), 200);
+}
+
 // Writes as the interface asks: no more than kMostPending, further when it is called.
 class Writer {
  public:
