@@ -52,7 +52,7 @@ TEST_P(Generated, TokensAndTextAreThoseOfTransformersWhateverTheChunk) {
   }
 }
 
-// log_softmax of the reference's logits [L, V]: of the prompt's own tokens, and of the answer's first.
+// log_softmax of the reference's logits [L, V]: of the prompt's own tokens; then of each of the answer's.
 TEST_P(Generated, LogprobsAreThoseOfTransformers) {
   const Tensor logits = golden_.floats("logits");
   const Model model = Model::load(directory_, {.threads = 1});
@@ -72,6 +72,17 @@ TEST_P(Generated, LogprobsAreThoseOfTransformers) {
     std::ranges::sort(order, std::greater());
     for (size_t i = 0; i < token.top.size(); ++i)
       EXPECT_NEAR(token.top[i].logprob, order[i] - std::log(sum), 1e-3) << row << ", place " << i;
+  }
+  const Tensor own = golden_.floats("generated_logprobs");            // [n]
+  const Tensor likeliest = golden_.floats("generated_top_logprobs");  // [n, 20]
+  ASSERT_EQ(std::ssize(answer.tokens), own.shape()[0]);
+  for (int64_t i = 0; i < own.shape()[0]; ++i) {
+    const auto& token = answer.tokens[static_cast<size_t>(i)];
+    EXPECT_NEAR(token.logprob, own.data()[i], 1e-3) << "answer's token " << i;
+    ASSERT_EQ(token.top.size(), 20U);
+    for (size_t k = 0; k < token.top.size(); ++k)
+      EXPECT_NEAR(token.top[k].logprob, likeliest.data()[static_cast<size_t>(i) * 20 + k], 1e-3)
+          << "answer's token " << i << ", place " << k;
   }
 }
 

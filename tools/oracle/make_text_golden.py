@@ -13,7 +13,7 @@ import torch
 import versions
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from reference import check_versions, document_for, write_golden
+from reference import check_versions, document_for, generated_logprobs, write_golden
 
 
 class TextOracle:
@@ -77,7 +77,8 @@ class TextOracle:
             "min_margin": min(float(two[0] - two[1]) for two in best),
             "stopped_at_eos": len(generated) < max_new_tokens,
         }
-        return {**seen, "input_ids": ids[0], "generated_ids": generated}, facts
+        tensors = {"input_ids": ids[0], "generated_ids": generated, **generated_logprobs(result.logits, generated)}
+        return {**seen, **tensors}, facts
 
     def _text(self, ids, skip_special):
         return self.tokenizer.decode(ids, skip_special_tokens=skip_special, clean_up_tokenization_spaces=False)

@@ -24,6 +24,14 @@ def check_versions():
     versions.check("transformers", "torch", "pillow")
 
 
+def generated_logprobs(logits, generated):
+    """Of each generated token [n], and of the 20 likeliest at its place [n, 20], largest first: log_softmax in double
+    precision of the logits that the model gave."""
+    rows = torch.log_softmax(torch.stack([step[0] for step in logits]).double(), dim=-1)
+    own = rows.gather(1, generated[:, None])[:, 0]
+    return {"generated_logprobs": own.float(), "generated_top_logprobs": torch.topk(rows, 20).values.float()}
+
+
 class Oracle:
     """A model directory loaded as the reference: float32 model, processor on the PIL path."""
 
@@ -97,6 +105,7 @@ class Oracle:
             best = torch.topk(step[0].float(), 2).values
             margins.append(float(best[0] - best[1]))
         tensors["generated_ids"] = generated
+        tensors |= generated_logprobs(result.logits, generated)
         decode = self.processor.tokenizer.decode
         facts = {
             "generated_text": decode(generated, skip_special_tokens=True, clean_up_tokenization_spaces=False),
