@@ -4,7 +4,7 @@
 # In: the program schema_driver (ninja schema_driver), a model's directory. Out: counts; exit 1 when an answer that ended
 # does not validate, or when an instance that is not valid was allowed.
 # Usage: python3 tools/oracle/schema_pairs.py random DRIVER MODEL [--schemas N] [--answers N] [--seed S]
-#        python3 tools/oracle/schema_pairs.py suite DRIVER MODEL SUITE_FOLDER
+#        python3 tools/oracle/schema_pairs.py suite DRIVER MODEL SUITE_FOLDER [--draft draft7]
 
 import argparse
 import collections
@@ -195,12 +195,12 @@ def random_pairs(arguments, driver):
 
 
 def suite(arguments, driver):
-    """The tests of draft 2020-12, by file: schemas refused, valid instances allowed and not, others allowed."""
+    """The tests of a draft, by file: schemas refused, valid instances allowed and not, others allowed."""
     wrong = 0
     print("| file | schemas | refused | valid, allowed | valid, not allowed | not valid, refused | not valid, allowed |")
     print("|---|---|---|---|---|---|---|")
     total = [0] * 6
-    for path in sorted(pathlib.Path(arguments.suite, "tests", "draft2020-12").glob("*.json")):
+    for path in sorted(pathlib.Path(arguments.suite, "tests", arguments.draft).glob("*.json")):
         row = [0] * 6
         for group in json.loads(path.read_text()):
             row[0] += 1
@@ -233,6 +233,7 @@ def main():
     parser.add_argument("--schemas", type=int, default=1000)
     parser.add_argument("--answers", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draft", default="draft2020-12", help="folder of the suite")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
     driver = Driver(arguments.driver, arguments.model)
