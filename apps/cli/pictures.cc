@@ -19,24 +19,6 @@ constexpr std::array<std::string_view, 24> kEndings = {
     ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
     ".heic", ".heif", ".avif", ".jp2",  ".jxl", ".pdf",  ".svg",  ".ico", ".ppm", ".pgm", ".tga", ".psd"};
 
-std::string bytes_of_data_uri(const std::string& word) {
-  const std::string where = "data: URI";
-  const std::string form = "data:image/TYPE;base64,BYTES";
-  const auto refuse = [&](const std::string& got, const std::string& expected) {
-    throw Error(ErrorCode::input_invalid, {.where = where, .got = got, .expected = expected});
-  };
-  const DataUri uri = parse_data_uri(word, where);
-  if (!uri.type.starts_with("image/")) refuse(in_quotes(uri.type, 60), "a picture: " + form);
-  if (!uri.base64) refuse(in_quotes(uri.type, 60), "base64: " + form);
-  if (uri.data.empty()) refuse("no bytes", form);
-  if (static_cast<int64_t>(uri.data.size()) / 4 * 3 > limits::kImageBytes)
-    throw Error(ErrorCode::input_too_large,
-                {.where = where,
-                 .got = std::to_string(uri.data.size()) + " characters",
-                 .expected = "at most " + std::to_string(limits::kImageBytes) + " bytes of a picture"});
-  return decode_base64(uri.data, where);
-}
-
 // A folder is no picture, though it may hold some.
 void check_no_folder(const std::filesystem::path& path) {
   std::error_code error;
@@ -94,7 +76,7 @@ PictureBytes::PictureBytes(const std::string& word) : name_(shown_picture(word))
     name_ = "standard input";
     own_ = read_stdin(limits::kImageBytes, "image");
   } else if (has_scheme(word, "data:")) {
-    own_ = bytes_of_data_uri(word);
+    own_ = picture_of_data_uri(word);
   } else {
     const std::filesystem::path path = local_file(word);
     check_no_folder(path);

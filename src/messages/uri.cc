@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/base64.h"
+#include "core/limits.h"
 #include "core/printable.h"
 #include "core/words.h"
 #include "galago/error.h"
@@ -71,6 +72,24 @@ DataUri parse_data_uri(std::string_view uri, const std::string& where) {
   return {.type = head.substr(0, head.find(';')),
           .base64 = head.ends_with(";base64"),
           .data = uri.substr(comma + 1)};
+}
+
+std::string picture_of_data_uri(std::string_view text) {
+  const std::string where = "data: URI";
+  const std::string form = "data:image/TYPE;base64,BYTES";
+  const auto refuse = [&](const std::string& got, const std::string& expected) {
+    throw Error(ErrorCode::input_invalid, {.where = where, .got = got, .expected = expected});
+  };
+  const DataUri uri = parse_data_uri(text, where);
+  if (!uri.type.starts_with("image/")) refuse(in_quotes(uri.type, 60), "a picture: " + form);
+  if (!uri.base64) refuse(in_quotes(uri.type, 60), "base64: " + form);
+  if (uri.data.empty()) refuse("no bytes", form);
+  if (static_cast<int64_t>(uri.data.size()) / 4 * 3 > limits::kImageBytes)
+    throw Error(ErrorCode::input_too_large,
+                {.where = where,
+                 .got = std::to_string(uri.data.size()) + " characters",
+                 .expected = "at most " + std::to_string(limits::kImageBytes) + " bytes of a picture"});
+  return decode_base64(uri.data, where);
 }
 
 std::filesystem::path file_of_uri(std::string_view uri) {

@@ -30,6 +30,10 @@ struct DataUri {
 /// Error{input_invalid} for a text that has no comma; it must begin with data:.
 DataUri parse_data_uri(std::string_view uri, const std::string& where);
 
+/// The bytes of data:image/TYPE;base64,BYTES. Error{input_invalid} for another data: URI,
+/// Error{input_too_large} over limits::kImageBytes.
+std::string picture_of_data_uri(std::string_view uri);
+
 /// What a file: URI says of its file, percent-decoded: "/PATH" of this machine. Error{usage} for another
 /// host, Error{input_invalid} for one that is malformed.
 std::filesystem::path file_of_uri(std::string_view uri);

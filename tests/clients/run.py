@@ -6,37 +6,17 @@ Exit code: 0 passed, 1 failed, 77 skipped, where the packages cannot be installe
 """
 
 import argparse
-import hashlib
 import os
 import pathlib
 import subprocess
 import sys
-import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
 SKIPPED = 77
-INSTALLING = 900  # seconds
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
 
-
-def install(folder):
-    """The environment's Python, with what requirements.txt lists; nothing and a reason where that fails."""
-    python = folder / "bin" / "python"
-    mark = folder / "installed"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if mark.exists() and mark.read_text() == wanted:
-        return python, ""
-    try:
-        venv.create(folder, clear=True, with_pip=True)
-        command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:"]
-        command += ["--no-deps", "-r", REQUIREMENTS]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALLING)
-    except (OSError, subprocess.SubprocessError) as error:
-        return None, str(error)
-    if done.returncode != 0:
-        return None, (done.stderr.strip().splitlines() or ["pip failed"])[-1]
-    mark.write_text(wanted)
-    return python, ""
+from make_venv import make_venv  # noqa: E402
 
 
 def main():
@@ -45,7 +25,7 @@ def main():
     arguments.add_argument("--venv", required=True, type=pathlib.Path)
     arguments.add_argument("-k", dest="pattern", help="run only tests whose name has this in it")
     asked = arguments.parse_args()
-    python, reason = install(asked.venv.absolute())
+    python, reason = make_venv(asked.venv.absolute(), REQUIREMENTS)
     if not python:
         print(f"skipped: the clients' packages are not to be had: {reason}")
         return SKIPPED

@@ -1,0 +1,95 @@
+"""galago: small vision-language models on ordinary processors.
+
+    import galago
+
+    model = galago.Model("models/demo")
+    print(model.ask("What is in the picture?", ["cat.jpg"]).text)
+
+docs/python.md of the project has the whole tour.
+"""
+
+from ._answers import (
+    Answer,
+    CacheCounts,
+    Confidence,
+    Element,
+    ImageInfo,
+    Piece,
+    Timings,
+    TokenLogprob,
+    Usage,
+    VideoInfo,
+)
+from ._core import Image, Video, __version__
+from ._embedder import Embedder, Scores
+from ._errors import (
+    AuthError,
+    Error,
+    InputError,
+    InputTooLargeError,
+    InternalError,
+    ModelChangedError,
+    ModelInvalidError,
+    NotFoundError,
+    OutputError,
+    OverloadedError,
+    PartialError,
+    ResourceError,
+    TimeoutError,
+    UnavailableError,
+    UnsupportedError,
+    UnsupportedMediaError,
+    UsageError,
+)
+from ._loading import LoadOptions
+from ._media import ImageSource, VideoSource, image, video
+from ._model import AsyncStream, Model, Stream
+from ._program import demo_model
+from ._requests import Messages, Options, Request
+
+__all__ = [
+    "Answer",
+    "AsyncStream",
+    "AuthError",
+    "CacheCounts",
+    "Confidence",
+    "Element",
+    "Embedder",
+    "Error",
+    "Image",
+    "ImageInfo",
+    "ImageSource",
+    "InputError",
+    "InputTooLargeError",
+    "InternalError",
+    "LoadOptions",
+    "Messages",
+    "Model",
+    "ModelChangedError",
+    "ModelInvalidError",
+    "NotFoundError",
+    "Options",
+    "OutputError",
+    "OverloadedError",
+    "PartialError",
+    "Piece",
+    "Request",
+    "ResourceError",
+    "Scores",
+    "Stream",
+    "TimeoutError",
+    "Timings",
+    "TokenLogprob",
+    "UnavailableError",
+    "UnsupportedError",
+    "UnsupportedMediaError",
+    "Usage",
+    "UsageError",
+    "Video",
+    "VideoInfo",
+    "VideoSource",
+    "__version__",
+    "demo_model",
+    "image",
+    "video",
+]
