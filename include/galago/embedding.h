@@ -25,6 +25,7 @@ struct Embeddings {
   bool normalized = false;    ///< whether every vector has length 1
   bool cancelled = false;     ///< the progress callback stopped it: `count` vectors were done
   std::vector<float> values;  ///< [count, dimension], row by row
+  int64_t tokens = 0;         ///< of the texts, as the tower reads them, padding apart; 0 for pictures
 
   std::span<const float> row(int64_t i) const {
     return std::span(values).subspan(static_cast<size_t>(i * dimension), static_cast<size_t>(dimension));

@@ -15,6 +15,12 @@
 
 namespace galago {
 
+/// Texts as vectors.
+struct EncodedTexts {
+  Tensor rows;         ///< [n, D]
+  int64_t tokens = 0;  ///< that the tower read, padding apart
+};
+
 /// Const and thread-safe after construction.
 class DualEncoder {
  public:
@@ -33,9 +39,9 @@ class DualEncoder {
 
   /// [n, D]; n of at least 1. They take any number; memory grows with it.
   virtual Tensor encode_images(std::span<const RgbImage> images, Workspace& workspace) const = 0;
-  /// parse_special: special tokens in the texts are control tokens, not text.
-  virtual Tensor encode_texts(std::span<const std::string> texts, bool parse_special,
-                              Workspace& workspace) const = 0;
+  /// Of n texts, at least one. parse_special: special tokens in the texts are control tokens, not text.
+  virtual EncodedTexts encode_texts(std::span<const std::string> texts, bool parse_special,
+                                    Workspace& workspace) const = 0;
 
   /// Tensors of the checkpoint that it does not use (Binder::finish).
   std::vector<std::string> unused;

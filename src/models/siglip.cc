@@ -1,6 +1,7 @@
 // config -> a vision tower with its pooling head, a text tower, scale and bias.
 #include "models/siglip.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -106,16 +107,19 @@ class Siglip final : public DualEncoder {
     return pictures_->encode(images, workspace);
   }
 
-  Tensor encode_texts(std::span<const std::string> texts, bool parse_special,
-                      Workspace& workspace) const override {
+  EncodedTexts encode_texts(std::span<const std::string> texts, bool parse_special,
+                            Workspace& workspace) const override {
     PaddedIds all;
+    int64_t tokens = 0;
     for (const std::string& text : texts) {
       const PaddedIds own =
           encode_padded(tokenizer_, text, config_.text.max_position_embeddings, parse_special);
       all.ids.insert(all.ids.end(), own.ids.begin(), own.ids.end());
+      tokens += std::count(own.mask.begin(), own.mask.end(), 1);
       if (attention_mask_) all.mask.insert(all.mask.end(), own.mask.begin(), own.mask.end());
     }
-    return text_.forward(all.ids, static_cast<int64_t>(texts.size()), all.mask, workspace);  // [n, D]
+    return {.rows = text_.forward(all.ids, static_cast<int64_t>(texts.size()), all.mask, workspace),
+            .tokens = tokens};
   }
 
  private:

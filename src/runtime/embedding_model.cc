@@ -131,13 +131,18 @@ Embeddings EmbeddingModel::embed_texts(const std::vector<std::string>& texts,
                                        const EmbedOptions& options) const {
   const DualEncoder& encoder = *state_->encoder;
   return guarded([&] {
-    return embed(static_cast<int64_t>(texts.size()), encoder.texts_per_call(), encoder, options,
-                 [&](int64_t begin, int64_t count, Workspace& workspace) {
-                   const std::span<const std::string> all(texts);
-                   return encoder.encode_texts(
-                       all.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)),
-                       options.parse_special, workspace);
-                 });
+    int64_t tokens = 0;
+    Embeddings out =
+        embed(static_cast<int64_t>(texts.size()), encoder.texts_per_call(), encoder, options,
+              [&](int64_t begin, int64_t count, Workspace& workspace) {
+                EncodedTexts batch = encoder.encode_texts(
+                    std::span(texts).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)),
+                    options.parse_special, workspace);
+                tokens += batch.tokens;
+                return std::move(batch.rows);
+              });
+    out.tokens = tokens;
+    return out;
   });
 }
 

@@ -37,8 +37,8 @@ class AnswerWriter {
 std::unique_ptr<AnswerWriter> chat_writer(const AnswerCall& call);
 /// POST /v1/completions; `prompts` answers of call.n each, in their order.
 std::unique_ptr<AnswerWriter> completion_writer(const AnswerCall& call);
-/// POST /completion, llama-server's own.
-std::unique_ptr<AnswerWriter> native_writer(const AnswerCall& call);
+/// POST /completion, llama-server's own; calls: one for each prompt, at least one.
+std::unique_ptr<AnswerWriter> native_writer(std::span<const AnswerCall> calls);
 /// POST /v1/responses.
 std::unique_ptr<AnswerWriter> responses_writer(const AnswerCall& call, const OrderedJson& asked);
 

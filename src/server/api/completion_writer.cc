@@ -119,12 +119,14 @@ class CompletionWriter final : public AnswerWriter {
 
 class NativeWriter final : public AnswerWriter {
  public:
-  explicit NativeWriter(const AnswerCall& call)
-      : model_(call.model_name),
-        prompt_(call.request.prompt),
-        stops_(call.request.options.stop),
-        chat_(*call.model->chat),
-        unseen_(call.unseen_ids()) {}
+  explicit NativeWriter(std::span<const AnswerCall> calls)
+      : model_(calls[0].model_name),
+        stops_(calls[0].request.options.stop),
+        chat_(*calls[0].model->chat),
+        unseen_(calls[0].unseen_ids()) {
+    for (const AnswerCall& call : calls)
+      prompts_.insert(prompts_.end(), static_cast<size_t>(call.n), call.request.prompt);
+  }
 
   std::string piece(int64_t index, const StreamPiece& piece) override {
     if (piece.text.empty()) return {};
@@ -134,8 +136,7 @@ class NativeWriter final : public AnswerWriter {
   }
 
   std::string end(int64_t index, const Answer& answer) override {
-    OrderedJson json = result(answer);
-    json["index"] = index;
+    OrderedJson json = result(index, answer);
     json["content"] = "";
     json["tokens"] = OrderedJson::array();
     return event(json);
@@ -145,12 +146,9 @@ class NativeWriter final : public AnswerWriter {
   std::string fail(const ApiError& error) override { return event(error_json(error)); }
 
   OrderedJson whole(std::span<const Answer> answers) override {
-    if (answers.size() == 1) return result(answers[0]);
+    if (answers.size() == 1) return result(0, answers[0]);
     OrderedJson list = OrderedJson::array();
-    for (size_t i = 0; i < answers.size(); ++i) {
-      list.push_back(result(answers[i]));
-      list.back()["index"] = i;
-    }
+    for (size_t i = 0; i < answers.size(); ++i) list.push_back(result(static_cast<int64_t>(i), answers[i]));
     return list;
   }
 
@@ -169,9 +167,9 @@ class NativeWriter final : public AnswerWriter {
     return word;
   }
 
-  OrderedJson result(const Answer& answer) const {
+  OrderedJson result(int64_t index, const Answer& answer) const {
     const std::string word = stopping_word(answer);
-    OrderedJson json{{"index", 0},
+    OrderedJson json{{"index", index},
                      {"content", answer.text},
                      {"tokens", answer.token_ids},
                      {"id_slot", 0},
@@ -179,7 +177,7 @@ class NativeWriter final : public AnswerWriter {
                      {"model", model_},
                      {"tokens_predicted", answer.usage.completion_tokens},
                      {"tokens_evaluated", answer.usage.prompt_tokens},
-                     {"prompt", prompt_},
+                     {"prompt", prompts_[static_cast<size_t>(index)]},
                      {"has_new_line", answer.text.find('\n') != std::string::npos},
                      {"truncated", false},
                      {"stop_type", answer.finish_reason == FinishReason::length ? "limit"
@@ -194,7 +192,7 @@ class NativeWriter final : public AnswerWriter {
   }
 
   const std::string model_;
-  const std::string prompt_;
+  std::vector<std::string> prompts_;  // of each answer
   const std::vector<std::string> stops_;
   const Model& chat_;
   const std::vector<int32_t> unseen_;
@@ -206,8 +204,8 @@ std::unique_ptr<AnswerWriter> completion_writer(const AnswerCall& call) {
   return std::make_unique<CompletionWriter>(call);
 }
 
-std::unique_ptr<AnswerWriter> native_writer(const AnswerCall& call) {
-  return std::make_unique<NativeWriter>(call);
+std::unique_ptr<AnswerWriter> native_writer(std::span<const AnswerCall> calls) {
+  return std::make_unique<NativeWriter>(calls);
 }
 
 }  // namespace galago::server

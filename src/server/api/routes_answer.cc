@@ -32,7 +32,7 @@ void Service::completions(const SharedCall& call) {
 
 void Service::native_completion(const SharedCall& call) {
   std::vector<AnswerCall> calls = completion_calls(call, body_of(*call));
-  auto writer = native_writer(calls[0]);
+  auto writer = native_writer(calls);
   answer(call, std::move(calls), std::move(writer));
 }
 

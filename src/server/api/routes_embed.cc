@@ -77,8 +77,9 @@ OrderedJson vector_json(std::span<const float> row, bool base64) {
   return to_base64({reinterpret_cast<const char*>(row.data()), row.size_bytes()});
 }
 
+// Of all inputs in their order, and the tokens of the texts among them; null when it was cancelled.
 OrderedJson embedded(const EmbeddingModel& model, const std::vector<Input>& inputs,
-                     const EmbedOptions& options, bool base64) {
+                     const EmbedOptions& options, bool base64, int64_t& tokens) {
   std::vector<Image> images;
   std::vector<std::string> texts;
   for (const Input& input : inputs) {
@@ -90,6 +91,7 @@ OrderedJson embedded(const EmbeddingModel& model, const std::vector<Input>& inpu
   const Embeddings of_images = images.empty() ? Embeddings() : model.embed_images(images, options);
   const Embeddings of_texts = texts.empty() ? Embeddings() : model.embed_texts(texts, options);
   if (of_images.cancelled || of_texts.cancelled) return {};
+  tokens = of_texts.tokens;
   OrderedJson data = OrderedJson::array();
   int64_t image = 0, text = 0;
   for (const Input& input : inputs)
@@ -140,12 +142,13 @@ void Service::embeddings(const SharedCall& call) {
   const auto inputs = std::make_shared<std::vector<Input>>(
       inputs_of(fields, "input", options_.max_embeddings, reading(call)));
   embed(call, [&model, name, form, options, inputs]() -> std::optional<http::Response> {
-    OrderedJson data = embedded(*model.embedding, *inputs, options, form == "base64");
+    int64_t tokens = 0;
+    OrderedJson data = embedded(*model.embedding, *inputs, options, form == "base64", tokens);
     if (data.is_null()) return std::nullopt;
     return json_response({{"object", "list"},
                           {"data", std::move(data)},
                           {"model", name},
-                          {"usage", {{"prompt_tokens", 0}, {"total_tokens", 0}}}});
+                          {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
   });
 }
 

@@ -10,28 +10,15 @@
 namespace galago {
 namespace {
 
+using test::answer_of;
+using test::model;
 using test::picture_question;
 using test::question;
 using test::Reply;
+using test::tiny;
 using testing::HasSubstr;
 
 constexpr const char* kChat = "/v1/chat/completions";
-
-test::Api& tiny() {
-  static test::Api api;
-  return api;
-}
-
-const Model& model() {
-  static const Model loaded = Model::load(test::data_path("models/smolvlm_tiles"), {.threads = 1});
-  return loaded;
-}
-
-Answer answer_of(const std::string& text, bool picture, GenerateOptions options = {.max_new_tokens = 8}) {
-  Request request{.prompt = text, .options = std::move(options)};
-  if (picture) request.images = {Image::open(test::data_path("pictures/shapes_100x80.png"))};
-  return model().ask(request);
-}
 
 std::string joined(const Reply& reply) {
   std::string text;
@@ -349,90 +336,6 @@ TEST(ApiChat, AStreamOfOneOfSeveralCallsHasItsLogprobs) {
   EXPECT_EQ(streamed, whole);
 }
 
-TEST(ApiCompletions, ContinueATextAsItStands) {
-  const Answer expected = model().ask(
-      {.prompt = "The galago", .options = {.max_new_tokens = 6}, .parse_special = true, .raw = true});
-  const Reply reply = tiny().post("/v1/completions", {{"prompt", "The galago"}, {"max_tokens", 6}});
-  ASSERT_EQ(reply.status, 200) << reply.body;
-  EXPECT_EQ(reply.json["object"], "text_completion");
-  EXPECT_EQ(reply.json["choices"][0]["text"], expected.text);
-  const Reply echoed = tiny().post(
-      "/v1/completions", {{"prompt", "The galago"}, {"max_tokens", 6}, {"echo", true}, {"logprobs", 1}});
-  EXPECT_EQ(echoed.json["choices"][0]["text"], "The galago" + expected.text);
-  const OrderedJson& scores = echoed.json["choices"][0]["logprobs"];
-  EXPECT_EQ(scores["tokens"].size(), static_cast<size_t>(expected.usage.prompt_tokens + 6));
-  EXPECT_TRUE(scores["token_logprobs"][0].is_null());
-  EXPECT_LT(scores["token_logprobs"][1].get<double>(), 0);
-  const Reply read = tiny().post(
-      "/v1/completions", {{"prompt", "The galago"}, {"max_tokens", 0}, {"echo", true}, {"logprobs", 1}});
-  EXPECT_EQ(read.json["choices"][0]["text"], "The galago");
-  EXPECT_EQ(read.json["usage"]["completion_tokens"], 0);
-  EXPECT_EQ(read.json["choices"][0]["logprobs"]["tokens"].size(),
-            static_cast<size_t>(expected.usage.prompt_tokens));
-  const Reply ids =
-      tiny().post("/v1/completions", {{"prompt", model().tokenize("The galago", true)}, {"max_tokens", 6}});
-  EXPECT_EQ(ids.json["choices"][0]["text"], expected.text);
-  const Reply two = tiny().post("/v1/completions", {{"prompt", {"The galago", "A cat"}}, {"max_tokens", 6}});
-  ASSERT_EQ(two.json["choices"].size(), 2U);
-  EXPECT_EQ(two.json["choices"][0]["text"], expected.text);
-  EXPECT_EQ(two.json["choices"][1]["index"], 1);
-}
-
-TEST(ApiCompletions, UsageIsOfAllPrompts) {
-  const auto tokens = [](const OrderedJson& prompt, int64_t n) {
-    return tiny()
-        .post("/v1/completions", {{"prompt", prompt}, {"max_tokens", 2}, {"n", n}, {"temperature", 1}})
-        .json["usage"];
-  };
-  const int64_t one = tokens("The galago", 1)["prompt_tokens"], other = tokens("A cat", 1)["prompt_tokens"];
-  EXPECT_EQ(tokens("The galago", 2)["prompt_tokens"], one);
-  EXPECT_EQ(tokens({"The galago", "A cat"}, 1)["prompt_tokens"], one + other);
-  EXPECT_EQ(tokens({"The galago", "A cat"}, 2)["prompt_tokens"], one + other);
-}
-
-TEST(ApiCompletions, OffsetsOfAStreamGoOn) {
-  const OrderedJson body{{"prompt", "Größe"}, {"max_tokens", 6}, {"logprobs", 1}};
-  OrderedJson streamed = body, quiet = body;
-  streamed["stream"] = true;
-  std::vector<int64_t> offsets;
-  std::vector<std::string> texts;
-  for (const OrderedJson& event : tiny().post("/v1/completions", streamed).events())
-    if (const OrderedJson& scores = event["choices"][0]["logprobs"]; !scores.is_null()) {
-      offsets.push_back(scores["text_offset"][0]);
-      texts.push_back(scores["tokens"][0]);
-    }
-  const OrderedJson whole = tiny().post("/v1/completions", quiet).json["choices"][0]["logprobs"];
-  EXPECT_EQ(OrderedJson(texts), whole["tokens"]);
-  EXPECT_EQ(OrderedJson(offsets), whole["text_offset"]);
-  streamed["echo"] = quiet["echo"] = true;
-  const OrderedJson last = tiny().post("/v1/completions", streamed).events().back()["choices"][0];
-  const OrderedJson echoed = tiny().post("/v1/completions", quiet).json["choices"][0];
-  EXPECT_EQ(last["text"], echoed["text"]);
-  EXPECT_EQ(last["logprobs"], echoed["logprobs"]);
-}
-
-TEST(ApiCompletions, LlamaServersOwn) {
-  const Reply reply =
-      tiny().post("/completion", {{"prompt", "The galago"}, {"n_predict", 6}, {"n_probs", 2}});
-  EXPECT_EQ(reply.json["tokens_predicted"], 6);
-  EXPECT_EQ(reply.json["stop"], true);
-  EXPECT_EQ(reply.json["stop_type"], "limit");
-  const std::string text_of_all = reply.json["content"];
-  const std::string word = text_of_all.substr(text_of_all.size() - 1);
-  const Reply stopped =
-      tiny().post("/completion", {{"prompt", "The galago"}, {"n_predict", 6}, {"stop", {"qqqq", word}}});
-  EXPECT_EQ(stopped.json["stop_type"], "word");
-  EXPECT_EQ(stopped.json["stopping_word"], word);
-  EXPECT_EQ(reply.json["completion_probabilities"].size(), 6U);
-  std::string text;
-  const Reply streamed =
-      tiny().post("/completion", {{"prompt", "The galago"}, {"n_predict", 6}, {"stream", true}});
-  for (const OrderedJson& event : streamed.events()) text += event["content"].get<std::string>();
-  EXPECT_EQ(text, reply.json["content"]);
-  EXPECT_EQ(streamed.events().back()["stop"], true);
-  EXPECT_EQ(streamed.body.find("[DONE]"), std::string::npos);
-}
-
 TEST(ApiResponses, AnswerTextsAndPictures) {
   const Answer expected = answer_of("What is this?", true);
   const OrderedJson input = OrderedJson::array(
@@ -483,56 +386,6 @@ TEST(ApiResponses, AStreamHasItsEventsInOrder) {
                                    "response.output_item.done", "response.incomplete"));
   EXPECT_EQ(reply.events().back()["response"]["output"][0]["content"][0]["text"], text);
   EXPECT_EQ(text, answer_of("Hi", false).text);
-}
-
-TEST(ApiEmbeddings, AreTheEncoders) {
-  test::Api api({"smolvlm_tiles", "siglip"});
-  const EmbeddingModel siglip = EmbeddingModel::load(test::data_path("models/siglip"), {.threads = 1});
-  const Embeddings expected = siglip.embed_texts({"a cat", "a dog"}, {.normalize = true, .on_progress = {}});
-  const Reply reply = api.post("/v1/embeddings", {{"model", "siglip"}, {"input", {"a cat", "a dog"}}});
-  ASSERT_EQ(reply.status, 200) << reply.body;
-  for (size_t i = 0; i < 2; ++i) {
-    const auto row = reply.json["data"][i]["embedding"].get<std::vector<float>>();
-    ASSERT_EQ(std::ssize(row), expected.dimension);
-    for (size_t k = 0; k < row.size(); ++k) EXPECT_FLOAT_EQ(row[k], expected.row(static_cast<int64_t>(i))[k]);
-  }
-  const Reply long_text =
-      api.post("/v1/embeddings", {{"model", "siglip"}, {"input", {"a", std::string((1 << 20) + 1, 'a')}}});
-  EXPECT_EQ(long_text.status, 400);
-  EXPECT_EQ(long_text.json["error"]["param"], "input[1]");
-  const Reply long_sentence = api.post("/v1/classify", {{"model", "siglip"},
-                                                        {"input", test::data_uri()},
-                                                        {"labels", {"a"}},
-                                                        {"template", std::string(5000, 'a') + "{}"}});
-  EXPECT_EQ(long_sentence.status, 400);
-  EXPECT_EQ(long_sentence.json["error"]["param"], "template");
-  const Reply base64 =
-      api.post("/v1/embeddings", {{"model", "siglip"}, {"input", "a cat"}, {"encoding_format", "base64"}});
-  EXPECT_EQ(base64.json["data"][0]["embedding"].get<std::string>().size(),
-            static_cast<size_t>((expected.dimension * 4 + 2) / 3 * 4));
-  const OrderedJson part{{"type", "image_url"}, {"image_url", {{"url", test::data_uri()}}}};
-  const OrderedJson mixed = OrderedJson::array({{{"content", OrderedJson::array({part})}}, "a cat"});
-  const Reply pictures =
-      api.post("/v1/embeddings", {{"model", "siglip"}, {"input", mixed}, {"normalize", false}});
-  ASSERT_EQ(pictures.status, 200) << pictures.body;
-  const Embeddings seen = siglip.embed_images({Image::open(test::data_path("pictures/shapes_100x80.png"))});
-  EXPECT_FLOAT_EQ(pictures.json["data"][0]["embedding"][0].get<float>(), seen.row(0)[0]);
-  const Reply labels = api.post(
-      "/v1/classify", {{"model", "siglip"}, {"input", test::data_uri()}, {"labels", {"a cat", "a dog"}}});
-  ASSERT_EQ(labels.status, 200) << labels.body;
-  EXPECT_EQ(labels.json["data"][0]["scores"].size(), 2U);
-  EXPECT_EQ(labels.json["data"][0]["label"], labels.json["data"][0]["scores"][0]["label"]);
-}
-
-TEST(ApiTexts, TokensAndBack) {
-  const Reply reply = tiny().post("/tokenize", {{"content", "The galago <image>"}});
-  EXPECT_EQ(reply.json["tokens"].get<std::vector<int32_t>>(), model().tokenize("The galago <image>", true));
-  EXPECT_EQ(tiny().post("/detokenize", {{"tokens", reply.json["tokens"]}}).json["content"],
-            "The galago <image>");
-  const Reply pieces = tiny().post("/tokenize", {{"content", "a\xc3\xa9"}, {"with_pieces", true}});
-  EXPECT_EQ(pieces.json["tokens"][0]["piece"], "a");
-  const Reply prompt = tiny().post("/apply-template", question("Hi"));
-  EXPECT_THAT(prompt.json["prompt"].get<std::string>(), HasSubstr("User: Hi"));
 }
 
 }  // namespace

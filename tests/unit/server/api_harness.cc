@@ -196,4 +196,20 @@ std::string data_uri_of(const std::string& type, const std::string& bytes) {
   return "data:" + type + ";base64," + to_base64(bytes);
 }
 
+Api& tiny() {
+  static Api api;
+  return api;
+}
+
+const Model& model() {
+  static const Model loaded = Model::load(data_path("models/smolvlm_tiles"), {.threads = 1});
+  return loaded;
+}
+
+Answer answer_of(const std::string& text, bool picture, GenerateOptions options) {
+  Request request{.prompt = text, .options = std::move(options)};
+  if (picture) request.images = {Image::open(data_path("pictures/shapes_100x80.png"))};
+  return model().ask(request);
+}
+
 }  // namespace galago::test

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "galago/galago.h"
 #include "messages/ordered_json.h"
 #include "server/api/service.h"
 
@@ -98,5 +99,11 @@ OrderedJson picture_question(const std::string& text, const OrderedJson& fields 
 std::string data_uri(const std::string& file = "shapes_100x80.png");
 /// These bytes as a data: URI.
 std::string data_uri_of(const std::string& type, const std::string& bytes);
+
+/// One of smolvlm_tiles that all tests of a program share, and that model with one thread.
+Api& tiny();
+const Model& model();
+/// What that model says, to a picture of tests/data too.
+Answer answer_of(const std::string& text, bool picture, GenerateOptions options = {.max_new_tokens = 8});
 
 }  // namespace galago::test
