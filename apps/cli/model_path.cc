@@ -1,6 +1,8 @@
 // See the header.
 #include "model_path.h"
 
+#include <dlfcn.h>
+
 #include "console.h"
 #include "io/hub_cache.h"
 #include "pictures.h"
@@ -56,14 +58,22 @@ void check_files_of_model(const std::filesystem::path& given) {
                                    .hint = "galago reads GGUF: give -m " + gguf});
 }
 
+// Where the code lies that runs: in the Python package it is no program of its own.
+std::filesystem::path module_folder() {
+  static const char here = 0;
+  Dl_info info;
+  return dladdr(&here, &info) != 0 ? std::filesystem::path(info.dli_fname).parent_path() : ".";
+}
+
 }  // namespace
 
 std::filesystem::path demo_model() {
   std::error_code error;
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  for (const char* place : {"../models/demo", "../share/galago/models/demo"})
-    if (const auto path = (folder / place).lexically_normal(); std::filesystem::exists(path / "config.json"))
-      return path;
+  const std::filesystem::path places[] = {folder / "../models/demo", folder / "../share/galago/models/demo",
+                                          module_folder() / "models/demo"};
+  for (const std::filesystem::path& place : places)
+    if (std::filesystem::exists(place / "config.json")) return place.lexically_normal();
   throw Error(ErrorCode::not_found, {.where = "the demo model",
                                      .got = "none beside " + folder.string(),
                                      .expected = "models/demo or share/galago/models/demo",

@@ -20,7 +20,7 @@ from ._answers import (
     Usage,
     VideoInfo,
 )
-from ._core import Image, Video, __version__
+from ._core import Image, Video, version
 from ._embedder import Embedder, Scores
 from ._errors import (
     AuthError,
@@ -46,6 +46,8 @@ from ._media import ImageSource, VideoSource, image, video
 from ._model import AsyncStream, Model, Stream
 from ._program import demo_model
 from ._requests import Messages, Options, Request
+
+__version__ = version()
 
 __all__ = [
     "Answer",

@@ -41,7 +41,9 @@ class LoopBell:
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> LoopBell:
         """The running loop's."""
-        return cls._all.setdefault(loop, cls())
+        if loop not in cls._all:
+            cls._all[loop] = cls()
+        return cls._all[loop]
 
     @contextmanager
     def listener(self) -> Iterator[Listener]:

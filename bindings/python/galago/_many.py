@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 from . import _core
@@ -35,12 +35,12 @@ def _bar(wanted: bool | None, requests: Iterable[Any]) -> Any:
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         return None
     try:
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         if wanted:
             raise ImportError("progress=True wants tqdm: pip install tqdm") from None
         return None
-    return tqdm(total=len(requests) if hasattr(requests, "__len__") else None, unit="answer")
+    return tqdm(total=len(requests) if isinstance(requests, Sized) else None, unit="answer")
 
 
 class _Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union, cast
 
 from . import _core
 from ._core import Image, Video
@@ -76,10 +76,10 @@ def image_of(source: ImageSource) -> Image:
         return Image.from_bytes(bytes(source))
     pillow = sys.modules.get("PIL.Image")
     if pillow is not None and isinstance(source, pillow.Image):
-        return _image_of_pillow(source)
+        return _image_of_pillow(cast("PIL.Image.Image", source))
     if hasattr(source, "__dlpack__") or hasattr(source, "__array_interface__"):
         try:
-            return _core.Image.from_array(source)  # type: ignore[arg-type]
+            return _core.Image.from_array(source)
         except TypeError:
             raise InputError("image", f"{type(source).__name__} that shows no numbers", "a uint8 array") from None
     raise TypeError(f"no picture: {type(source).__name__}; expected a path, bytes, an array, a tensor or a picture of Pillow's")

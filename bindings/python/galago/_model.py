@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import os
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, overload
 
 from . import _core
 from ._answers import Answer, ImageInfo, Piece, piece_of
 from ._loading import load_options
-from ._loops import LoopBell
 from ._media import ImageSource, VideoSource, encoded_path, image_of
 from ._requests import Messages, Options, Prepared, Request, checked_text, finished, prepare
 
@@ -228,7 +226,7 @@ class Model:
                 return answer
         raise AssertionError("a request without an end")
 
-    async def _pieces(self, arguments: tuple[Any, ...], stream: AsyncStream) -> AsyncIterator[Piece]:
+    async def _pieces(self, arguments: tuple[Any, ...], stream: AsyncStream) -> AsyncGenerator[Piece, None]:
         async for pieces, answer in self._news(arguments, pieces=True):
             for piece in pieces:
                 yield piece
@@ -239,6 +237,10 @@ class Model:
         self, arguments: tuple[Any, ...], *, pieces: bool
     ) -> AsyncIterator[tuple[list[Piece], Answer | None]]:
         """Pieces as they come, and at last the answer."""
+        import asyncio  # programs without a loop start sooner
+
+        from ._loops import LoopBell
+
         loop = asyncio.get_running_loop()
         with LoopBell.of(loop).listener() as listener:
 
@@ -279,7 +281,7 @@ class Model:
         Returns:
             The answers, in the order of the requests.
         """
-        from ._many import generate  # a module that most programs do not need
+        from ._many import generate  # which most programs do not need
 
         return generate(self, requests, progress, return_exceptions, options)
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import NoReturn
 
-_FOLDER = Path(__file__).parent / "program"
+from . import _core
+from ._errors import NotFoundError
 
 
 def demo_model() -> Path:
-    """The folder of the small demo model: it reads a few kinds of pictures, and is for trying galago out."""
-    return _FOLDER / "share" / "galago" / "models" / "demo"
+    """The folder of the small demo model, which names a few kinds of things in pictures: for trying galago out.
+
+    Raises:
+        NotFoundError: in a package from a wheel, which is to stay small.
+    """
+    folder = Path(__file__).parent / "models" / "demo"
+    if not folder.exists():
+        raise NotFoundError(str(folder), "no demo model", "a package built from the sources", "their folder models/demo")
+    return folder
 
 
 def main() -> NoReturn:
-    """Becomes the program: `python -m galago`, and the command galago."""
-    program = _FOLDER / "bin" / "galago"
-    os.execv(program, ["galago", *sys.argv[1:]])
+    """The program: `python -m galago`, and the command galago."""
+    sys.exit(_core.program(sys.argv[1:]))

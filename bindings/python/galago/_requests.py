@@ -96,7 +96,7 @@ def checked_text(text: object, where: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(where, f"half of a surrogate pair at character {error.start}", "Unicode text") from None
-    return str(text)
+    return text
 
 
 def _json(value: object, where: str, default: Callable[[Any], Any] | None = None) -> str:

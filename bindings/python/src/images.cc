@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "bindings.h"
+#include "core/checked.h"
+#include "core/limits.h"
 #include "galago/ffmpeg.h"
 #include "interruptible.h"
 #include "messages/uri.h"
@@ -61,11 +63,25 @@ void check_pixels(const AnyArray& array) {
            channels_first ? "array.transpose(1, 2, 0), tensor.permute(1, 2, 0)" : "");
 }
 
+// An array may say that it is larger than memory: strides of 0.
+void check_size(int64_t width, int64_t height) {
+  const auto pixels = checked_mul(width, height);
+  if (pixels && *pixels <= limits::kImagePixels && width <= limits::kImageSide &&
+      height <= limits::kImageSide)
+    return;
+  throw Error(ErrorCode::input_too_large,
+              {.where = "image",
+               .got = std::to_string(width) + " x " + std::to_string(height) + " pixels",
+               .expected = "at most " + std::to_string(limits::kImagePixels) + ", and " +
+                           std::to_string(limits::kImageSide) + " on a side"});
+}
+
 // Row by row, whatever the array's strides are.
 Image image_of_array(const AnyArray& array) {
   check_pixels(array);
   const auto height = static_cast<int64_t>(array.shape(0));
   const auto width = static_cast<int64_t>(array.shape(1));
+  check_size(width, height);
   const auto* pixels = static_cast<const uint8_t*>(array.data());
   const int64_t down = array.stride(0), right = array.stride(1), deep = array.stride(2);
   const auto count = static_cast<size_t>(height * width * 3);
@@ -137,6 +153,7 @@ void bind_images(nb::module_& module) {
           },
           nb::arg("bytes"), "The picture of a file's bytes.")
       .def_static("from_array", &image_of_array, nb::arg("array").noconvert(),
+                  nb::sig("def from_array(array: typing.Any) -> Image"),
                   "The picture of a uint8 array of shape [height, width, 3], red first: numpy, or a tensor "
                   "by DLPack.")
       .def_static(
@@ -150,6 +167,7 @@ void bind_images(nb::module_& module) {
       .def_prop_ro("width", &Image::width, "In pixels.")
       .def_prop_ro("height", &Image::height, "In pixels.")
       .def_prop_ro("__array_interface__", &array_interface,
+                   nb::sig("def __array_interface__(self) -> dict[str, typing.Any]"),
                    "The pixels where they lie, uint8 of shape [height, width, 3]: numpy.asarray(image).")
       .def("with_split", &Image::with_split, nb::arg("split"),
            "The same picture, to be cut into tiles or encoded as one, whatever the request says.")

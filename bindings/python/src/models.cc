@@ -29,10 +29,10 @@ std::shared_ptr<ModelHandle> load_model(const nb::bytes& path, const LoadOptions
 
 std::unique_ptr<Ask> submit(const ModelHandle& handle, const Request& request, std::shared_ptr<Bell> bell,
                             int64_t number) {
-  const auto loaded = handle.loaded();
-  const nb::gil_scoped_release unlocked;
-  Handle asked = loaded->scheduler.submit(request, [bell, number] { bell->ring(number); });
-  return std::make_unique<Ask>(std::move(asked), std::move(bell));
+  return interruptible([loaded = handle.loaded(), request, bell = std::move(bell), number] {
+    Handle asked = loaded->scheduler.submit(request, [bell, number] { bell->ring(number); });
+    return std::make_unique<Ask>(std::move(asked), bell);
+  });
 }
 
 nb::dict capabilities(const ModelHandle& handle) {
