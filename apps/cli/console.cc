@@ -86,6 +86,17 @@ void forget_interrupt() {
   catch_interrupt();
 }
 
+CatchesInterrupt::CatchesInterrupt() {
+  sigaction(SIGINT, nullptr, &interrupt_);
+  sigaction(SIGTERM, nullptr, &end_);
+  catch_interrupt();
+}
+
+CatchesInterrupt::~CatchesInterrupt() {
+  sigaction(SIGINT, &interrupt_, nullptr);
+  sigaction(SIGTERM, &end_, nullptr);
+}
+
 EndsAtOnce::EndsAtOnce() {
   ends_at_once = 1;
   if (interrupted()) throw Cancelled{};

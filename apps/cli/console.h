@@ -1,6 +1,7 @@
 // Output, progress, interruption and defaults shared by the subcommands.
 #pragma once
 
+#include <csignal>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -33,6 +34,19 @@ bool told_to_end();
 void forget_interrupt();
 /// Exit code after Ctrl-C, as shells expect it.
 inline constexpr int kInterruptedExit = 130;
+
+/// While it lives, Ctrl-C asks for a clean stop; afterwards it does what it did before.
+class CatchesInterrupt {
+ public:
+  CatchesInterrupt();
+  ~CatchesInterrupt();
+  CatchesInterrupt(const CatchesInterrupt&) = delete;
+  CatchesInterrupt& operator=(const CatchesInterrupt&) = delete;
+
+ private:
+  struct sigaction interrupt_ {};
+  struct sigaction end_ {};
+};
 
 /// While it lives, Ctrl-C ends the process at once: a model that is being loaded, or a prompt that is being
 /// planned, leaves nothing behind to be cleaned, and no step of it has to look. Cancelled when Ctrl-C came

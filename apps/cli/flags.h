@@ -18,13 +18,13 @@ inline constexpr const char* kImageHelp =
     "data: and file: URIs are taken too";
 
 inline constexpr const char* kDualModelHelp =
-    "Directory of a SigLIP or SigLIP2 model, or its ORG/NAME in the Hugging Face cache";
+    "Directory of a SigLIP or SigLIP2 model, or its ORG/NAME on the Hugging Face hub";
 
 /// -m, --model.
 CLI::Option* add_model(CLI::App& command, std::string& model,
                        const std::string& help =
                            "Model directory, GGUF file, or ORG/NAME of the Hugging Face "
-                           "cache (default: the demo model that ships with galago)");
+                           "hub (default: the demo model that ships with galago)");
 /// The flags of every command that computes: threads, formats of weights, arithmetic.
 void add_numbers(CLI::App& command, LoadOptions& load);
 /// The same but for --no-mmap.

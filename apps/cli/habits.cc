@@ -5,8 +5,13 @@
 namespace galago::cli {
 namespace {
 
-constexpr std::string_view kDownload =
-    "galago downloads nothing: get the model with hf download ORG/NAME --local-dir DIR, then -m DIR";
+constexpr std::string_view kToken =
+    "HF_TOKEN in the environment has the token, or galago pull --token-file: a flag is seen by every user of "
+    "the machine";
+constexpr std::string_view kHubFile =
+    "-m ORG/NAME:FILE.gguf or -m ORG/NAME:Q4_K_M names one of several files";
+constexpr std::string_view kAddress =
+    "-m ORG/NAME downloads from the Hugging Face hub; other files have to be there first";
 constexpr std::string_view kProcessor = "galago computes on the processor alone: leave it out";
 constexpr std::string_view kQuiet =
     "standard output has the answer alone, and standard error what is said about it: leave it out";
@@ -23,6 +28,10 @@ constexpr Habit kHabits[] = {
     {"-o --output --output-file --out --save --output-dir --outfile", "", kQuantize, "quantize"},
     {"-m --model --model-path --input", "", kQuantize, "quantize"},
     {"-o --output --output-file --out --save --output-dir", "--vision-tower", "", "export"},
+    {"--token --hf-token -hft", "--token-file", kToken, "pull"},
+    {"--local-dir --cache-dir --output -o", "--revision",
+     "HF_HUB_CACHE names the cache's folder; galago pull prints where the model is in it", "pull"},
+    {"--max-workers", "--workers", "", "pull"},
     {"-p --prompt", "--text", "--text TEXT gives a text, each time it is given", "embed"},
     {"-cnv --conversation -if --interactive-first --interactive -ml --multiline-input", "",
      "galago chat is a conversation: leave it out", "chat"},
@@ -112,9 +121,10 @@ constexpr Habit kHabits[] = {
     {"--model-path --model-name-or-path --model-name --model-dir --model-id --pretrained-model-name-or-path "
      "--pretrained --path",
      "--model", ""},
-    {"-hf -hfr --hf-repo -hff --hf-file -hfv --hf-repo-v -hft --hf-token -hffv -hfd --hf-repo-draft -mu "
-     "--model-url -dr --docker-repo --token",
-     "--model", kDownload},
+    {"-hf -hfr --hf-repo", "--model", ""},
+    {"-hff --hf-file", "--model", kHubFile},
+    {"-hft --hf-token --token", "--model", kToken},
+    {"-mu --model-url -dr --docker-repo -hfv --hf-repo-v -hffv -hfd --hf-repo-draft", "--model", kAddress},
     {"-mm", "--mmproj", ""},
     {"-mmu --mmproj-url --mmproj-auto --no-mmproj --no-mmproj-offload --mmproj-offload", "--mmproj",
      "the file with the vision tower is found beside the GGUF file that -m names, or given with --mmproj "
@@ -214,6 +224,7 @@ constexpr CommandHabit kCommands[] = {
     {"ask generate infer predict answer describe caption complete cli mtmd llava main query", "run"},
     {"info show config shapes plan memory", "inspect"},
     {"server api http listen", "serve"},
+    {"download fetch get install", "pull"},
     {"benchmark benchmarks speed perf", "bench"},
     {"quantise quantization quant", "quantize"},
     {"embedding embeddings encode vectors features", "embed"},

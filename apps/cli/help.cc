@@ -19,11 +19,12 @@ constexpr ExitCode kExitCodes[] = {{0, "done"},
                                    {64, "bad flag or argument"},
                                    {65, "bad or too large input"},
                                    {66, "a file or model is missing"},
-                                   {69, "the address of serve cannot be had"},
+                                   {69, "the address of serve cannot be had, or the hub not be reached"},
                                    {70, "a bug in galago"},
                                    {71, "out of memory"},
                                    {74, "output could not be written"},
-                                   {75, "a program that reads videos took too long"},
+                                   {75, "a program that reads videos, or the hub, took too long"},
+                                   {77, "the hub wants a token, or another one"},
                                    {78, "the model is malformed or not supported"},
                                    {130, "interrupted"}};
 
@@ -218,7 +219,10 @@ std::string manual_page(const CLI::App& app, const std::string& version) {
   text +=
       ".PP\n.B galago verify\nends with 1 when a station does not hold.\n.SH ENVIRONMENT\n.TP\n"
       ".BR HF_HUB_CACHE \", \" HF_HOME \", \" XDG_CACHE_HOME\nwhere the Hugging Face cache is, in which\n"
-      ".B \\-m\n.I ORG/NAME\nis looked up (~/.cache/huggingface/hub).\n.TP\n.B NO_COLOR\nif it is not empty, "
+      ".B \\-m\n.I ORG/NAME\nis looked up (~/.cache/huggingface/hub).\n.TP\n"
+      ".BR HF_TOKEN \", \" HF_TOKEN_PATH\nthe token for private and gated models of the hub.\n.TP\n"
+      ".BR HF_HUB_OFFLINE \", \" TRANSFORMERS_OFFLINE\nif 1, nothing is downloaded.\n.TP\n"
+      ".B HF_ENDPOINT\nthe hub (https://huggingface.co).\n.TP\n.B NO_COLOR\nif it is not empty, "
       "no pictures are drawn "
       "in the terminal.\n.SH FILES\n.TP\n"
       "~/.local/state/galago/history\nwhat was typed in\n.B galago chat\n(in XDG_STATE_HOME if that is "

@@ -3,29 +3,20 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+#include <vector>
+
 #include "console.h"
+#include "hub/hub.h"
 #include "io/hub_cache.h"
 #include "pictures.h"
+#include "pull_progress.h"
 #include "wording.h"
 
 namespace galago::cli {
 namespace {
-
-// ORG/NAME of an address such as https://huggingface.co/ORG/NAME/tree/main; nothing for another one.
-std::string hub_name_of(const std::string& address) {
-  const std::string host = "huggingface.co/";
-  const size_t at = address.find(host);
-  if (at == std::string::npos) return "";
-  const std::string rest = address.substr(at + host.size());
-  const size_t slash = rest.find('/');
-  return slash == std::string::npos ? rest : rest.substr(0, rest.find('/', slash + 1));
-}
-
-std::string download(const std::string& name) {
-  const std::string folder = name.substr(name.find('/') + 1);
-  return "galago downloads nothing. Get it with: hf download " + name + " --local-dir " + folder +
-         ", and give -m " + folder;
-}
 
 // A file out of a model's folder, and a folder with settings whose weights are in GGUF files alone: without
 // the settings it is a model of GGUF files.
@@ -65,6 +56,13 @@ std::filesystem::path module_folder() {
   return dladdr(&here, &info) != 0 ? std::filesystem::path(info.dli_fname).parent_path() : ".";
 }
 
+std::filesystem::path pulled(const std::string& name) {
+  if (const auto found = hub::find_model(name)) return *found;
+  hub::PullOptions options;
+  const PullProgress shown(options, false);
+  return hub::model_path(name, options);
+}
+
 }  // namespace
 
 std::filesystem::path demo_model() {
@@ -86,15 +84,13 @@ std::filesystem::path model_path(const std::string& given) {
     notice("no -m, so the small demo model answers (a real model: -m DIR)");
     return demo;
   }
-  if (given.starts_with("http://") || given.starts_with("https://")) {
-    const std::string name = hub_name_of(given);
-    throw Error(
-        ErrorCode::usage,
-        {.where = "-m " + shortened(given, 120),
-         .got = "an address on the web",
-         .expected = "a model directory or a GGUF file",
-         .hint = is_hub_name(name) ? download(name) : "galago downloads nothing: get its files first"});
-  }
+  if (const std::string name = hub_name_of_address(given); !name.empty()) return pulled(name);
+  if (given.starts_with("http://") || given.starts_with("https://"))
+    throw Error(ErrorCode::usage, {.where = "-m " + shortened(given, 120),
+                                   .got = "an address on the web",
+                                   .expected = "a model directory, a GGUF file, or ORG/NAME",
+                                   .hint = "galago downloads models of the Hugging Face hub alone: get its "
+                                           "files first"});
   check_pattern(given);
   check_files_of_model(given);
   std::error_code error;
@@ -104,13 +100,24 @@ std::filesystem::path model_path(const std::string& given) {
                                        .expected = "a model directory or a GGUF file",
                                        .hint = "a picture is given with -i"});
   if (std::filesystem::exists(given, error) || !is_hub_name(given)) return given;
-  if (const auto snapshot = find_in_hub_cache(given)) return *snapshot;
-  const std::string name = given.substr(0, given.find('@'));
-  throw Error(ErrorCode::not_found,
-              {.where = given,
-               .got = "no such folder, and no model of this name in " + hub_cache().string(),
-               .expected = "a model directory or a GGUF file",
-               .hint = download(name)});
+  return pulled(given);
+}
+
+std::string hub_name_of_address(const std::string& address) {
+  const char* const endpoint = std::getenv("HF_ENDPOINT");
+  std::string rest;
+  for (const std::string& hub : {std::string("https://huggingface.co"), std::string("https://hf.co"),
+                                 std::string(endpoint ? endpoint : "https://huggingface.co")})
+    if (rest.empty() && address.starts_with(hub + "/")) rest = address.substr(hub.size() + 1);
+  rest.erase(std::min(rest.find_first_of("?#"), rest.size()));
+  std::vector<std::string> parts;
+  std::istringstream words(rest);
+  for (std::string part; std::getline(words, part, '/');) parts.push_back(part);
+  if (parts.size() < 2) return "";
+  std::string name = parts[0] + "/" + parts[1];
+  if (parts.size() > 3 && (parts[2] == "tree" || parts[2] == "blob" || parts[2] == "resolve"))
+    name += "@" + parts[3] + (parts.back().ends_with(".gguf") ? ":" + parts.back() : "");
+  return is_hub_name(name) ? name : "";
 }
 
 bool names_model(const std::string& word) {

@@ -9,10 +9,14 @@ namespace galago::cli {
 /// The model that ships with galago: beside the build folder or under share/. Error{not_found} with a hint.
 std::filesystem::path demo_model();
 
-/// The path itself; for ORG/NAME the model's snapshot in the Hugging Face cache; for "" the demo model, and a
-/// line on stderr that says so. Error{not_found} with the way to get the model, Error{usage} for an address
-/// on the web.
+/// The path itself; for ORG/NAME and its address on the web the model in the Hugging Face cache, downloaded
+/// if it is not there; for "" the demo model. A line on stderr says so. Error{usage} for another address;
+/// errors of hub::pull.
 std::filesystem::path model_path(const std::string& given);
+
+/// The name of a model in an address such as https://huggingface.co/ORG/NAME/tree/REVISION; empty for any
+/// other text.
+std::string hub_name_of_address(const std::string& address);
 
 /// Whether the word that stands alone is meant as a model: a folder with a config.json, a .gguf file.
 bool names_model(const std::string& word);

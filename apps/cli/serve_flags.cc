@@ -74,7 +74,7 @@ void add_access(CLI::App& command, ServeFlags& flags) {
 
 void add_models(CLI::App& command, ServeFlags& flags) {
   add_texts(command, "-m,--model", flags.models,
-            "Model directory, GGUF file, or ORG/NAME of the Hugging Face cache; several models may be "
+            "Model directory, GGUF file, or ORG/NAME of the Hugging Face hub; several models may be "
             "served, SigLIP "
             "beside those that answer (default: the demo model)")
       ->group("Model")

@@ -40,8 +40,8 @@ std::string base64(const std::string& bytes) {
 }
 
 TEST(CommandLine, UnknownFlagsAndCommandsAreUsage) {
-  const std::pair<Words, const char*> rows[] = {{{"run", "-hf", "x"}, "hf download"},
-                                                {{"-hf", "x"}, "hf download"},
+  const std::pair<Words, const char*> rows[] = {{{"run", "-hft", "x"}, "HF_TOKEN"},
+                                                {{"-hf", "x"}, "galago run -hf"},
                                                 {{"run", "--temprature", "1"}, "did you mean --temp?"},
                                                 {{"rnu"}, "did you mean galago run?"},
                                                 {{"run", "-p", "x", "-ngl", "99"}, "leave it out"},
@@ -123,11 +123,11 @@ TEST(CommandLine, PicturesThatCannotBeHadSayWhatToDo) {
 }
 
 TEST(CommandLine, ModelsThatCannotBeHadSayWhatToDo) {
+  setenv("HF_HUB_OFFLINE", "1", 1);
   const std::tuple<std::string, int, const char*> rows[] = {
-      {"HuggingFaceTB/SmolVLM-256M-Instruct", 66, "hf download HuggingFaceTB/SmolVLM-256M-Instruct"},
-      {"https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct/tree/main", 64,
-       "hf download HuggingFaceTB/SmolVLM-256M-Instruct"},
-      {"https://example.org/model.gguf", 64, "downloads nothing"},
+      {"HuggingFaceTB/SmolVLM-256M-Instruct", 66, "HF_HUB_OFFLINE"},
+      {"https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct/tree/main", 66, "HF_HUB_OFFLINE"},
+      {"https://example.org/model.gguf", 64, "models of the Hugging Face hub alone"},
       {picture(kPicture), 66, "-i"},
       {"no-such-model", 66, "no-such-model"}};
   for (const auto& [model, code, says] : rows) {
@@ -135,6 +135,7 @@ TEST(CommandLine, ModelsThatCannotBeHadSayWhatToDo) {
     EXPECT_EQ(done.code, code) << done.err;
     EXPECT_THAT(done.err, HasSubstr(says));
   }
+  unsetenv("HF_HUB_OFFLINE");
 }
 
 TEST(CommandLine, AModelOfTheHubCacheIsFoundByItsName) {
@@ -145,12 +146,14 @@ TEST(CommandLine, AModelOfTheHubCacheIsFoundByItsName) {
   std::filesystem::create_directory_symlink(tiny(), model / "snapshots" / "0123abcd");
   cache.add("models--org--tiny/refs/main", "0123abcd");
   setenv("HF_HUB_CACHE", cache.path().c_str(), 1);
+  setenv("HF_HUB_OFFLINE", "1", 1);
   const Json named = answer({"run", "-m", "org/tiny", "-n", "6", "-p", "x"});
   EXPECT_EQ(answer({"run", "-m", "org/tiny@0123abcd", "-n", "6", "-p", "x"})["token_ids"],
             named["token_ids"]);
   EXPECT_EQ(galago({"run", "-m", "org/tiny@other", "-n", "6", "-p", "x"}).code, 66);
   EXPECT_EQ(galago({"run", "-m", "org/other", "-n", "6", "-p", "x"}).code, 66);
   unsetenv("HF_HUB_CACHE");
+  unsetenv("HF_HUB_OFFLINE");
   EXPECT_EQ(named["token_ids"], answer(ask({"-p", "x"}))["token_ids"]);
 }
 
