@@ -6,8 +6,7 @@ namespace galago::cli {
 namespace {
 
 constexpr std::string_view kToken =
-    "HF_TOKEN in the environment has the token, or galago pull --token-file: a flag is seen by every user of "
-    "the machine";
+    "HF_TOKEN in the environment has the token: a flag is seen by every user of the machine";
 constexpr std::string_view kHubFile =
     "-m ORG/NAME:FILE.gguf or -m ORG/NAME:Q4_K_M names one of several files";
 constexpr std::string_view kAddress =
@@ -28,7 +27,9 @@ constexpr Habit kHabits[] = {
     {"-o --output --output-file --out --save --output-dir --outfile", "", kQuantize, "quantize"},
     {"-m --model --model-path --input", "", kQuantize, "quantize"},
     {"-o --output --output-file --out --save --output-dir", "--vision-tower", "", "export"},
-    {"--token --hf-token -hft", "--token-file", kToken, "pull"},
+    {"--token --hf-token -hft", "--token-file",
+     "--token-file FILE, or HF_TOKEN in the environment: a flag is seen by every user of the machine",
+     "pull"},
     {"--local-dir --cache-dir --output -o", "--revision",
      "HF_HUB_CACHE names the cache's folder; galago pull prints where the model is in it", "pull"},
     {"--max-workers", "--workers", "", "pull"},
