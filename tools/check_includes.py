@@ -36,6 +36,7 @@ EDGES = {
     "inspect": FAMILIES | {"models", "runtime", "structured"},
     "messages": {"core", "io", "formats"},
     "hub": {"core", "io", "formats"},
+    "batch": {"core", "io", "messages"},
     "server/http": {"core"},
     "server/media": {"core", "io", "messages", "image/image.h", "image/video.h", "runtime/video_source.h"},
     "server/page": {"core", "server/http"},

@@ -7,6 +7,7 @@
 
 #include "console.h"
 #include "io/process_memory.h"
+#include "messages/answer_json.h"
 #include "terminal.h"
 #include "wording.h"
 
@@ -30,38 +31,6 @@ nlohmann::ordered_json cache_json(const CacheCounts& cache) {
           {"unsaved", cache.unsaved},
           {"tiles_encoded", cache.tiles_encoded},
           {"tiles_repeated", cache.tiles_repeated}};
-}
-
-nlohmann::ordered_json token_json(const TokenLogprob& token) {
-  auto bytes = nlohmann::ordered_json::array();
-  for (const char c : token.bytes) bytes.push_back(static_cast<unsigned char>(c));
-  return {{"id", token.id}, {"text", token.text}, {"bytes", bytes}, {"logprob", token.logprob}};
-}
-
-nlohmann::ordered_json tokens_json(const std::vector<TokenLogprobs>& tokens) {
-  auto list = nlohmann::ordered_json::array();
-  for (const TokenLogprobs& token : tokens) {
-    list.push_back(token_json(token));
-    auto top = nlohmann::ordered_json::array();
-    for (const TokenLogprob& other : token.top) top.push_back(token_json(other));
-    list.back()["top"] = top;
-  }
-  return list;
-}
-
-nlohmann::ordered_json confidence_json(const Confidence& confidence) {
-  return {{"tokens", confidence.tokens},
-          {"mean_logprob", confidence.mean_logprob},
-          {"min_logprob", confidence.min_logprob},
-          {"margin", confidence.margin}};
-}
-
-nlohmann::ordered_json element_json(const AnswerElement& element) {
-  return {{"name", element.name},
-          {"begin", element.begin},
-          {"end", element.end},
-          {"depth", element.depth},
-          {"confidence", confidence_json(element.confidence)}};
 }
 
 std::string with_digits(double value, int digits) {
@@ -111,7 +80,6 @@ nlohmann::ordered_json answer_json(const Answer& answer, const Asked& asked) {
   auto videos = nlohmann::ordered_json::array();
   for (size_t i = 0; i < answer.videos.size(); ++i)
     videos.push_back(video_json(asked.videos[i], answer.videos[i]));
-  const Timings& t = answer.timings;
   nlohmann::ordered_json json{{"text", answer.text},
                               {"token_ids", answer.token_ids},
                               {"prompt_token_ids", answer.prompt_token_ids},
@@ -125,25 +93,12 @@ nlohmann::ordered_json answer_json(const Answer& answer, const Asked& asked) {
                                 {"completion_tokens", answer.usage.completion_tokens},
                                 {"cached_tokens", answer.usage.cached_tokens}}},
                               {"cache", cache_json(answer.cache)},
-                              {"timings",
-                               {{"load_ms", t.load_ms},
-                                {"decode_image_ms", t.decode_image_ms},
-                                {"preprocess_ms", t.preprocess_ms},
-                                {"vision_ms", t.vision_ms},
-                                {"connector_ms", t.connector_ms},
-                                {"prefill_ms", t.prefill_ms},
-                                {"first_token_ms", t.first_token_ms},
-                                {"decode_ms", t.decode_ms},
-                                {"tokens_per_second", t.tokens_per_second}}},
+                              {"timings", timings_json(answer.timings)},
                               {"peak_memory_bytes", peak_memory()}};
   if (!answer.tokens.empty()) json["tokens"] = tokens_json(answer.tokens);
   if (!answer.prompt_tokens.empty()) json["prompt_tokens"] = tokens_json(answer.prompt_tokens);
   if (answer.confidence) json["confidence"] = confidence_json(*answer.confidence);
-  if (!answer.elements.empty()) {
-    auto elements = nlohmann::ordered_json::array();
-    for (const AnswerElement& element : answer.elements) elements.push_back(element_json(element));
-    json["elements"] = elements;
-  }
+  if (!answer.elements.empty()) json["elements"] = elements_json(answer.elements);
   return json;
 }
 

@@ -6,6 +6,7 @@
 #include "console.h"
 #include "flags.h"
 #include "galago/embedding.h"
+#include "messages/answer_json.h"
 #include "model_path.h"
 #include "picture_list.h"
 #include "pictures.h"

@@ -21,6 +21,7 @@ void add_classify(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_pull(CLI::App& app, Action& action);
+void add_batch(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 

@@ -12,6 +12,7 @@
 
 #include "core/cancelled.h"
 #include "core/limits.h"
+#include "messages/answer_json.h"
 #include "terminal.h"
 
 namespace galago::cli {
@@ -46,16 +47,6 @@ void print_raw(std::string_view text) {
 
 void print_json(const nlohmann::ordered_json& value) {
   print(value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
-}
-
-nlohmann::ordered_json error_json(const Error& error) {
-  return {{"error",
-           {{"code", to_string(error.code())},
-            {"message", error.what()},
-            {"where", error.where()},
-            {"got", error.got()},
-            {"expected", error.expected()},
-            {"hint", error.hint()}}}};
 }
 
 int report(const Error& error, bool json) {

@@ -19,8 +19,6 @@ void print(std::string_view text);
 void print_raw(std::string_view text);
 /// The value as one line of JSON; malformed UTF-8 is replaced.
 void print_json(const nlohmann::ordered_json& value);
-/// An error as {"error": {code, message, where, got, expected, hint}}.
-nlohmann::ordered_json error_json(const Error& error);
 
 /// Reports one failure: a line on stderr and, when `json`, an object on stdout. Returns the exit code.
 int report(const Error& error, bool json);

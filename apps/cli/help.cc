@@ -14,19 +14,21 @@ struct ExitCode {
   int code;
   const char* meaning;
 };
-constexpr ExitCode kExitCodes[] = {{0, "done"},
-                                   {3, "done but for some pictures (embed, classify)"},
-                                   {64, "bad flag or argument"},
-                                   {65, "bad or too large input"},
-                                   {66, "a file or model is missing"},
-                                   {69, "the address of serve cannot be had, or the hub not be reached"},
-                                   {70, "a bug in galago"},
-                                   {71, "out of memory"},
-                                   {74, "output could not be written"},
-                                   {75, "a program that reads videos, or the hub, took too long"},
-                                   {77, "the hub wants a token, or another one"},
-                                   {78, "the model is malformed or not supported"},
-                                   {130, "interrupted"}};
+constexpr ExitCode kExitCodes[] = {
+    {0, "done"},
+    {3, "done but for some pictures (batch, embed, classify)"},
+    {64, "bad flag or argument"},
+    {65, "bad or too large input"},
+    {66, "a file or model is missing"},
+    {69, "the address of serve cannot be had, or the hub not be reached"},
+    {70, "a bug in galago"},
+    {71, "out of memory"},
+    {74, "output could not be written"},
+    {75,
+     "a program that reads videos, or the hub, took too long; another process writes this output (batch)"},
+    {77, "the hub wants a token, or another one"},
+    {78, "the model is malformed or not supported"},
+    {130, "interrupted; 143: by SIGTERM (batch)"}};
 
 constexpr size_t kShortList = 24;  // characters of choices that stand behind a flag
 

@@ -12,6 +12,7 @@
 #include "console.h"
 #include "core/limits.h"
 #include "io/files.h"
+#include "messages/answer_json.h"
 #include "messages/conversation.h"
 #include "model_path.h"
 #include "pictures.h"

@@ -1,0 +1,87 @@
+// galago batch: one question about very many pictures; a run that can be killed and goes on.
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "batch_flags.h"
+#include "batch_progress.h"
+#include "commands.h"
+#include "console.h"
+#include "core/limits.h"
+#include "io/files.h"
+#include "model_path.h"
+#include "pictures.h"
+#include "wording.h"
+
+namespace galago::cli {
+namespace {
+
+constexpr int kToldToEndExit = 143;
+
+std::string question(const BatchFlags& flags) {
+  if (!flags.prompt.empty() && !flags.prompt_file.empty())
+    throw Error(ErrorCode::usage, {.where = "-f, --file",
+                                   .got = "-p beside it",
+                                   .expected = "one question, which is asked about each picture"});
+  check_standard_input(flags.inputs, {flags.prompt});
+  std::string text = flags.prompt_file.empty()
+                         ? prompt_text(flags.prompt)
+                         : read_text_file(local_file(flags.prompt_file), limits::kPromptBytes);
+  if (!flags.prompt_file.empty() && text.ends_with('\n')) text.pop_back();
+  if (text.empty())
+    throw Error(ErrorCode::usage, {.where = "galago batch",
+                                   .got = "no question",
+                                   .expected = "-p, --prompt TEXT",
+                                   .hint = "galago batch --help shows examples"});
+  return text;
+}
+
+void check_inputs(const BatchFlags& flags) {
+  if (flags.inputs.empty())
+    throw Error(ErrorCode::usage, {.where = "galago batch",
+                                   .got = "no input",
+                                   .expected = "a folder, pictures or a list of them",
+                                   .hint = "galago batch --help shows examples"});
+}
+
+int run_batch(BatchFlags& flags) {
+  batch::Options& options = flags.options;
+  Request& request = options.request;
+  check_inputs(flags);
+  finish_answer_flags(flags.answer, request.options);
+  if (flags.no_split) request.split_images = false;
+  if (flags.split) request.split_images = true;
+  request.prompt = question(flags);
+  say_what_is_not_followed(request.options);
+  options.settings = batch::describe(flags.load);
+  const auto source = batch::open_source(flags.inputs, flags.source);
+  catch_interrupt();
+  BatchProgress progress(flags.quiet, flags.progress);
+  progress.show("loading the model");
+  const std::filesystem::path path = model_path(flags.model);
+  const Model model = [&] {
+    const EndsAtOnce loading;
+    return Model::load(path, flags.load);
+  }();
+  progress.clear();
+  warn(model.warnings());
+  forbid_words(flags.answer, model, request.options);
+  const batch::Summary summary =
+      batch::run(model, *source, options,
+                 {.stop = interrupted, .progress = [&](const batch::Progress& p) { progress.tell(p); }});
+  progress.finish(summary, options.output.string());
+  if (summary.stopped) return told_to_end() ? kToldToEndExit : kInterruptedExit;
+  return summary.failed > 0 ? exit_code(ErrorCode::partial) : 0;
+}
+
+}  // namespace
+
+void add_batch(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<BatchFlags>();
+  CLI::App* command =
+      app.add_subcommand("batch", "Ask about very many pictures; a run that is ended goes on where it was");
+  add_batch_flags(*command, *flags);
+  command->callback([flags, &action] { action = [flags] { return run_batch(*flags); }; });
+}
+
+}  // namespace galago::cli

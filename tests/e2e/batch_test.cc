@@ -1,0 +1,215 @@
+// galago batch as a user runs it: the answers of galago run, whatever happens to the process in between.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "program.h"
+
+namespace galago::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::vector<std::string> kAsk = {"-m", tiny("smolvlm_tiles"), "-t", "1", "-n", "6",
+                                       "-p", "What is this?"};
+
+/// `pictures` copies of small pictures, and one file that is none.
+class BatchRun : public testing::Test {
+ protected:
+  explicit BatchRun(int pictures = 60) {
+    fs::create_directory(folder_.path() / "in");
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(data_path("pictures")))
+      if (entry.path().extension() == ".png") files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (int i = 0; i < pictures; ++i)
+      fs::copy(files[static_cast<size_t>(i) % files.size()],
+               folder_.path() / "in" / (std::to_string(1000 + i) + ".png"));
+    folder_.add("in/1030.png", "no picture");
+  }
+
+  std::vector<std::string> words(const std::string& output, const std::vector<std::string>& more = {}) const {
+    return std::vector<std::string>{"batch", folder_.file("in"), "-o", folder_.file(output)} + kAsk + more;
+  }
+  std::string output(const std::string& name) const { return read_bytes(folder_.file(name)); }
+  /// That of a run that nobody disturbed.
+  const std::string& expected() {
+    if (whole_.empty()) {
+      EXPECT_EQ(galago(words("whole.jsonl")).code, 3);
+      whole_ = output("whole.jsonl");
+    }
+    return whole_;
+  }
+
+  TempDir folder_;
+  std::string whole_;
+};
+
+std::vector<Json> lines_of(const std::string& text) {
+  std::vector<Json> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
+  return lines;
+}
+
+TEST_F(BatchRun, AnswersAsRunDoes) {
+  const std::vector<Json> lines = lines_of(expected());
+  ASSERT_EQ(lines.size(), 60U);
+  for (size_t i = 0; i < lines.size(); i += 15) {
+    const std::string file = folder_.file("in/" + std::to_string(1000 + i) + ".png");
+    EXPECT_EQ(lines[i]["id"], file);
+    const Finished one = galago(std::vector<std::string>{"run", "--json", "--image", file} + kAsk);
+    if (i == 30) {
+      EXPECT_EQ(lines[i]["error"]["code"], "unsupported_media");
+      EXPECT_EQ(one.json()["error"]["code"], "unsupported_media");
+      continue;
+    }
+    ASSERT_EQ(one.code, 0) << one.err;
+    EXPECT_EQ(lines[i]["text"], one.json()["text"]);
+    EXPECT_EQ(lines[i]["finish_reason"], one.json()["finish_reason"]);
+    EXPECT_EQ(lines[i]["usage"]["completion_tokens"], one.json()["usage"]["completion_tokens"]);
+  }
+  EXPECT_FALSE(fs::exists(folder_.file("whole.jsonl.journal")));
+}
+
+TEST_F(BatchRun, KilledAndStartedAgainGivesTheSameBytes) {
+  std::mt19937 chance(7);
+  const char* wanted = std::getenv("GALAGO_TEST_KILLS");
+  int killed = 0;
+  for (int trial = 0; killed < (wanted ? std::atoi(wanted) : 20); ++trial) {
+    ASSERT_LT(trial, 1000);
+    const std::string name = "out" + std::to_string(trial) + ".jsonl";
+    for (bool over = false; !over;) {
+      const TempDir streams;
+      const pid_t child = start(words(name), {}, streams);
+      std::this_thread::sleep_for(std::chrono::milliseconds(chance() % 400));
+      kill(child, SIGKILL);
+      const int code = wait_for(child, 60);
+      if (code != -1) {
+        ASSERT_EQ(code, 3) << read_bytes(streams.file("err"));
+      }
+      over = fs::exists(folder_.file(name)) && !fs::exists(folder_.file(name + ".journal"));
+      killed += code == -1;
+    }
+    ASSERT_EQ(output(name), expected());
+    ASSERT_FALSE(fs::exists(folder_.file(name + ".journal")));
+  }
+}
+
+/// Starts it and waits for its first records.
+pid_t started(const std::vector<std::string>& words, const std::string& journal, const TempDir& streams) {
+  const pid_t child = start(words, {}, streams);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (std::chrono::steady_clock::now() < end) {
+    std::error_code error;
+    if (fs::file_size(journal, error) > 3000 && !error) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return child;
+}
+
+TEST_F(BatchRun, ToldToEndGoesOnLater) {
+  for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+    const std::string name = "told" + std::to_string(signal) + ".jsonl";
+    const TempDir streams;
+    const pid_t child = started(words(name), folder_.file(name + ".journal"), streams);
+    kill(child, signal);
+    EXPECT_EQ(wait_for(child, 60), code);
+    EXPECT_THAT(read_bytes(streams.file("err")), HasSubstr("the same command goes on from there"));
+    EXPECT_FALSE(fs::exists(folder_.file(name)));
+    const Finished again = galago(words(name));
+    EXPECT_EQ(again.code, 3);
+    EXPECT_THAT(again.err, HasSubstr(" of 60 were done already"));
+    EXPECT_EQ(output(name), expected());
+  }
+}
+
+TEST_F(BatchRun, IsTheOnlyOneAtItsOutput) {
+  const TempDir streams;
+  const std::string journal = folder_.file("held.jsonl.journal");
+  const pid_t child = started(words("held.jsonl"), journal, streams);
+  kill(child, SIGSTOP);
+  for (const auto& more : {std::vector<std::string>{}, {"--restart"}}) {
+    const std::string before = read_bytes(journal);
+    const Finished second = galago(words("held.jsonl", more));
+    EXPECT_EQ(second.code, 75) << second.err;
+    EXPECT_THAT(second.err, HasSubstr("another process"));
+    EXPECT_EQ(read_bytes(journal), before);
+  }
+  kill(child, SIGCONT);
+  EXPECT_EQ(wait_for(child, 60), 3);
+  EXPECT_EQ(output("held.jsonl"), expected());
+}
+
+TEST_F(BatchRun, DoesNotMixTwoRuns) {
+  const TempDir streams;
+  const std::string journal = folder_.file("mixed.jsonl.journal");
+  const pid_t child = started(words("mixed.jsonl"), journal, streams);
+  kill(child, SIGKILL);
+  wait_for(child, 60);
+  const std::string before = read_bytes(journal);
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& what) {
+    const Finished other = galago(words("mixed.jsonl", more));
+    EXPECT_EQ(other.code, 64) << other.err;
+    EXPECT_THAT(other.err, HasSubstr(what));
+    EXPECT_EQ(read_bytes(journal), before);
+  };
+  refused({"-p", "Why?"}, "request.prompt");
+  refused({"--temp", "0.5"}, "request.generation.temperature");
+  refused({"-m", tiny("grid25_llama3")}, "model");
+  refused({"--dtype", "q8"}, "settings.dtype");
+  fs::rename(folder_.file("in/1000.png"), folder_.file("in/0000.png"));
+  refused({}, "another one than before");
+  fs::rename(folder_.file("in/0000.png"), folder_.file("in/1000.png"));
+  EXPECT_EQ(galago(words("mixed.jsonl")).code, 3);
+  EXPECT_EQ(output("mixed.jsonl"), expected());
+}
+
+TEST_F(BatchRun, LeavesAnOutputThatIsThere) {
+  folder_.add("there.jsonl", "mine");
+  const Finished refused = galago(words("there.jsonl"));
+  EXPECT_EQ(refused.code, 64);
+  EXPECT_EQ(output("there.jsonl"), "mine");
+  EXPECT_FALSE(fs::exists(folder_.file("there.jsonl.journal")));
+  EXPECT_EQ(galago(words("there.jsonl", {"--restart", "--limit", "3"})).code, 0);
+  EXPECT_EQ(lines_of(output("there.jsonl")).size(), 3U);
+}
+
+TEST_F(BatchRun, GrowsWithItsInputWhenTheJournalIsKept) {
+  EXPECT_EQ(galago(words("grown.jsonl", {"--keep-journal", "--limit", "20"})).code, 0);
+  EXPECT_EQ(lines_of(output("grown.jsonl")).size(), 20U);
+  const Finished rest = galago(words("grown.jsonl"));
+  EXPECT_EQ(rest.code, 3);
+  EXPECT_THAT(rest.err, HasSubstr("20 of 60 were done already"));
+  EXPECT_EQ(output("grown.jsonl"), expected());
+}
+
+TEST_F(BatchRun, SaysWhatIsWrongBeforeAnythingIsWritten) {
+  const auto refused = [&](const std::vector<std::string>& words, int code) {
+    const Finished result = galago(words);
+    EXPECT_EQ(result.code, code) << result.err;
+    EXPECT_FALSE(fs::exists(folder_.file("never.jsonl.journal")));
+  };
+  refused(words("never.jsonl", {"--top-p", "2"}), 64);
+  refused(words("missing/never.jsonl"), 64);
+  refused(std::vector<std::string>{"batch", folder_.file("nothing*.png"), "-o", folder_.file("never.jsonl")} +
+              kAsk,
+          66);
+  refused({"batch", folder_.file("in"), "-o", folder_.file("never.jsonl"), "-m", tiny()}, 64);
+  refused({"batch", "-o", folder_.file("never.jsonl"), "-p", "What?"}, 64);
+}
+
+TEST_F(BatchRun, TellsHowFarItIs) {
+  const Finished quiet = galago(words("quiet.jsonl", {"-q"}));
+  EXPECT_EQ(quiet.code, 3);
+  EXPECT_THAT(quiet.err, IsEmpty());
+  const Finished told = galago(words("told.jsonl"));
+  EXPECT_THAT(told.err, AllOf(HasSubstr("60 records in "), HasSubstr("1 error among them")));
+}
+
+}  // namespace
+}  // namespace galago::test
