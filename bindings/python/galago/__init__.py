@@ -41,6 +41,7 @@ from ._errors import (
     UnsupportedMediaError,
     UsageError,
 )
+from ._hub import pull
 from ._loading import LoadOptions
 from ._media import ImageSource, VideoSource, image, video
 from ._model import AsyncStream, Model, Stream
@@ -93,5 +94,6 @@ __all__ = [
     "__version__",
     "demo_model",
     "image",
+    "pull",
     "video",
 ]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from . import _core
+from ._hub import located
 from ._loading import load_options
-from ._media import ImageSource, encoded_path, image_of
+from ._media import ImageSource, image_of
 from ._requests import checked_text
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Embedder:
     that came by fork().
 
     Args:
-        path: a Hugging Face model directory of model_type siglip.
+        path: a Hugging Face model directory of model_type siglip, or ORG/NAME of one on the hub, as of galago.Model.
         **options: of galago.LoadOptions: threads, dtype, compute, mmap, strict, lora.
 
     Raises:
@@ -59,7 +60,7 @@ class Embedder:
             if name not in _OPTIONS:
                 raise TypeError(f"{name}: no such option of an embedder; there are {', '.join(_OPTIONS)}")
         self._path = os.fspath(path)
-        self._core = _core.load_embedder(encoded_path(path), load_options(options))
+        self._core = _core.load_embedder(located(path), load_options(options))
 
     def embed_images(self, images: Sequence[ImageSource], *, normalize: bool = False) -> NDArray[np.float32]:
         """Vectors of pictures, float32 of shape [pictures, dimension], in the memory they were computed in.

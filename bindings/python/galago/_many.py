@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 from . import _core
 from ._answers import Answer
 from ._errors import OverloadedError
+from ._progress import bar as progress_bar
 from ._requests import Prepared, Request, finished, prepare
 
 if TYPE_CHECKING:
@@ -28,19 +28,6 @@ def _prepared(request: AnyRequest, options: Mapping[str, Any]) -> Prepared:
         raise TypeError("a request: expected either messages or prompt")
     messages = own.pop("messages") if "messages" in own else own.pop("prompt")
     return prepare(messages, images, videos, {**options, **own})
-
-
-def _bar(wanted: bool | None, requests: Iterable[Any]) -> Any:
-    """A progress bar, or nothing."""
-    if wanted is False or (wanted is None and not sys.stderr.isatty()):
-        return None
-    try:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
-    except ImportError:
-        if wanted:
-            raise ImportError("progress=True wants tqdm: pip install tqdm") from None
-        return None
-    return tqdm(total=len(requests) if isinstance(requests, Sized) else None, unit="answer")
 
 
 class _Run:
@@ -117,7 +104,7 @@ def generate(
     options: Mapping[str, Any],
 ) -> list[Answer]:
     """Model.generate."""
-    bar = _bar(progress, requests)
+    bar = progress_bar(progress, total=len(requests) if isinstance(requests, Sized) else None, unit="answer")
     try:
         return _Run(model, options, bar, return_exceptions).run(requests)
     finally:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, overload
 
 from . import _core
 from ._answers import Answer, ImageInfo, Piece, piece_of
+from ._hub import located
 from ._loading import load_options
-from ._media import ImageSource, VideoSource, encoded_path, image_of
+from ._media import ImageSource, VideoSource, image_of
 from ._requests import Messages, Options, Prepared, Request, checked_text, finished, prepare
 
 if TYPE_CHECKING:
@@ -107,18 +108,20 @@ class Model:
     A model cannot be pickled, and a child that came by fork() cannot use its parent's: UnavailableError.
 
     Args:
-        path: a Hugging Face model directory as it is, or a GGUF file.
+        path: a Hugging Face model directory as it is, or a GGUF file; or ORG/NAME of a model on the hub, which is taken from
+            the cache, and pulled if it is missing (galago.pull).
         **options: galago.LoadOptions: threads, dtype, compute and so on.
 
     Raises:
-        NotFoundError, ModelInvalidError, UnsupportedError, UsageError (an option out of its range), ResourceError.
+        NotFoundError, ModelInvalidError, UnsupportedError, UsageError (an option out of its range), ResourceError; those of
+        galago.pull.
     """
 
     def __init__(self, path: str | os.PathLike[str], **options: Unpack[LoadOptions]) -> None:
         made = load_options(options)
         self._path = os.fspath(path)
         self._width = made.max_sequences
-        self._core = _core.load_model(encoded_path(path), made)
+        self._core = _core.load_model(located(path), made)
         _open_models.add(self)
 
     # -- questions

@@ -23,7 +23,14 @@ FOREVER = {"max_tokens": 1500, "ignore_eos": True}
 def python(script, *words, timeout=60):
     """Another Python with this script."""
     code = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\n" + textwrap.dedent(script)
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=timeout, cwd=ROOT)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, *words], text=True, cwd=ROOT, start_new_session=True, **pipes) as child:
+        try:
+            said = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # its children, too
+            raise
+    return subprocess.CompletedProcess(child.args, child.returncode, *said)
 
 
 def spawned(path):
