@@ -5,6 +5,7 @@
 
 #include "batch_flags.h"
 #include "batch_progress.h"
+#include "chat_calls.h"
 #include "commands.h"
 #include "console.h"
 #include "core/limits.h"
@@ -28,7 +29,7 @@ std::string question(const BatchFlags& flags) {
                          ? prompt_text(flags.prompt)
                          : read_text_file(local_file(flags.prompt_file), limits::kPromptBytes);
   if (!flags.prompt_file.empty() && text.ends_with('\n')) text.pop_back();
-  if (text.empty())
+  if (text.empty() && !batch::brings_questions(flags.inputs, flags.source))
     throw Error(ErrorCode::usage, {.where = "galago batch",
                                    .got = "no question",
                                    .expected = "-p, --prompt TEXT",
@@ -44,6 +45,15 @@ void check_inputs(const BatchFlags& flags) {
                                    .hint = "galago batch --help shows examples"});
 }
 
+// Where file:// addresses of calls lead.
+std::filesystem::path media_folder(const BatchFlags& flags) {
+  if (!flags.source.image_root.empty() || flags.inputs[0] == "-" ||
+      !batch::brings_questions(flags.inputs, flags.source))
+    return flags.source.image_root;
+  const std::filesystem::path folder = std::filesystem::path(flags.inputs[0]).parent_path();
+  return folder.empty() ? "." : folder;
+}
+
 int run_batch(BatchFlags& flags) {
   batch::Options& options = flags.options;
   Request& request = options.request;
@@ -54,6 +64,10 @@ int run_batch(BatchFlags& flags) {
   request.prompt = question(flags);
   say_what_is_not_followed(request.options);
   options.settings = batch::describe(flags.load);
+  ChatCalls calls(media_folder(flags), request.options.max_new_tokens, options.timings);
+  flags.source.read_call = [&calls](std::string line, const std::string& id, const std::string& where) {
+    return calls.item(std::move(line), id, where);
+  };
   const auto source = batch::open_source(flags.inputs, flags.source);
   catch_interrupt();
   BatchProgress progress(flags.quiet, flags.progress);
@@ -66,6 +80,7 @@ int run_batch(BatchFlags& flags) {
   progress.clear();
   warn(model.warnings());
   forbid_words(flags.answer, model, request.options);
+  calls.use(model, flags.model.empty() ? "galago" : flags.model);
   const batch::Summary summary =
       batch::run(model, *source, options,
                  {.stop = interrupted, .progress = [&](const batch::Progress& p) { progress.tell(p); }});

@@ -9,17 +9,50 @@
 namespace galago::cli {
 namespace {
 
+const std::map<std::string, batch::Form> kForms = {
+    {"auto", batch::Form::by_name}, {"pictures", batch::Form::pictures}, {"list", batch::Form::list},
+    {"jsonl", batch::Form::jsonl},  {"csv", batch::Form::csv},           {"tar", batch::Form::tar}};
+
+void add_columns(CLI::App& command, batch::Columns& columns) {
+  const char* group = "Input";
+  command
+      .add_option("--image-column", columns.image,
+                  "Column or key of the picture (default: image, file_name or path)")
+      ->group(group)
+      ->type_name("NAME");
+  command
+      .add_option("--id-column", columns.id, "Column or key of the id (default: id, else the picture's name)")
+      ->group(group)
+      ->type_name("NAME");
+  command
+      .add_option("--prompt-column", columns.prompt,
+                  "Column or key of a question of its own (default: prompt or question, else -p)")
+      ->group(group)
+      ->type_name("NAME");
+}
+
 void add_input(CLI::App& command, BatchFlags& flags) {
   const char* group = "Input";
   command
-      .add_option("INPUT", flags.inputs,
-                  "A folder (its pictures, those of folders in it too), a pattern in quotes "
-                  "('photos/**/*.jpg'), pictures, or a list with the name of a picture in each line "
-                  "(NAME.txt, - for standard input)")
+      .add_option(
+          "INPUT", flags.inputs,
+          "A folder (its pictures, those of folders in it too), a pattern in quotes "
+          "('photos/**/*.jpg'), pictures, NAME.jsonl with an object in each line (or a request of "
+          "OpenAI's batch API), NAME.csv, NAME.tsv, NAME.tar (WebDataset), NAME.txt with the name of a "
+          "picture in each line, or - for standard input")
       ->group(group);
   command
+      .add_option_function<std::string>(
+          "--from", [&flags](const std::string& word) { flags.source.form = kForms.at(word); },
+          "What the input is, when its name does not say it")
+      ->group(group)
+      ->check(CLI::IsMember({"auto", "pictures", "list", "jsonl", "csv", "tar"}))
+      ->default_str("auto");
+  add_columns(command, flags.source.columns);
+  command
       .add_option("--image-root", flags.source.image_root,
-                  "Folder in which relative names in a list begin (default: the current one)")
+                  "Folder in which relative names and file:// addresses of an input file begin (default: the "
+                  "file's own, of lists the current one)")
       ->group(group)
       ->type_name("DIR");
   command.add_option("--limit", flags.options.limit, "Stop after so many items; 0: all of them")
@@ -32,7 +65,7 @@ void add_batch_question(CLI::App& command, BatchFlags& flags) {
   const char* group = "Question";
   command
       .add_option("-p,--prompt", flags.prompt,
-                  "What is asked about each picture; - reads it from standard input")
+                  "What is asked about each picture that brings no question; - reads it from standard input")
       ->group(group)
       ->type_name("TEXT");
   command.add_option("-f,--file", flags.prompt_file, "The same from a file, without its last line end")
@@ -48,8 +81,10 @@ void add_batch_question(CLI::App& command, BatchFlags& flags) {
 void add_batch_output(CLI::App& command, BatchFlags& flags) {
   const char* group = "Output";
   command
-      .add_option("-o,--output", flags.options.output,
-                  "The answers, a line of JSON for each item, in the order of the input")
+      .add_option(
+          "-o,--output", flags.options.output,
+          "The answers in the order of the input: a line of JSON for each item; NAME.tar or a folder, "
+          "NAME/: a .json and a .txt for each")
       ->group(group)
       ->type_name("FILE")
       ->required();
@@ -108,6 +143,9 @@ void add_batch_flags(CLI::App& command, BatchFlags& flags) {
       "  galago batch photos -p \"What is in the picture?\" -o answers.jsonl\n"
       "  galago batch 'scans/**/*.png' -p \"What is the title?\" -o titles.jsonl -n 32\n"
       "  galago batch receipts -p \"What was paid?\" --json-schema receipt.schema.json -o paid.jsonl\n"
+      "  galago batch questions.jsonl -o answers.jsonl        {\"image\": \"a.jpg\", \"prompt\": \"What is "
+      "it?\"}\n"
+      "  galago batch shard-0001.tar -p \"Describe it.\" -o captions-0001.tar\n"
       "  find . -name '*.jpg' -size +50k | galago batch - -p \"Is there a dog?\" --choices yes,no -o "
       "dogs.jsonl\n");
 }

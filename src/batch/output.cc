@@ -1,12 +1,17 @@
 // See the header.
 #include "batch/output.h"
 
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "batch/names.h"
+#include "core/words.h"
 #include "galago/error.h"
+#include "io/atomic_directory.h"
 #include "io/files.h"
+#include "messages/ordered_json.h"
 
 namespace galago::batch {
 namespace {
@@ -18,6 +23,39 @@ constexpr size_t kBuffer = size_t{1} << 20;
 fs::path without_slash(const fs::path& path) { return path.has_filename() ? path : path.parent_path(); }
 
 fs::path journal_path(const fs::path& output) { return without_slash(output).string() + ".journal"; }
+
+// "LENGTH KEY=VALUE\n", where the length counts its own digits.
+std::string pax_record(const std::string& key, const std::string& value) {
+  const size_t rest = key.size() + value.size() + 3;
+  size_t length = rest;
+  while (length != rest + std::to_string(length).size()) length = rest + std::to_string(length).size();
+  return std::to_string(length) + " " + key + "=" + value + "\n";
+}
+
+std::string octal(int64_t value, size_t digits) {
+  std::string text(digits, '0');
+  for (size_t i = digits; i-- > 0; value /= 8) text[i] = static_cast<char>('0' + value % 8);
+  return text;
+}
+
+// ustar, POSIX.1-2001: of no one in particular, at no time, so that the same answers make the same archive.
+std::string tar_header(const std::string& name, char type, int64_t size) {
+  std::string block(512, '\0');
+  const auto put = [&](size_t at, const std::string& text) { block.replace(at, text.size(), text); };
+  put(0, name);
+  put(100, octal(0644, 7));
+  put(108, octal(0, 7));
+  put(116, octal(0, 7));
+  put(124, octal(size, 11));
+  put(136, octal(0, 11));
+  put(148, "        ");
+  block[156] = type;
+  put(257, std::string("ustar\00000", 8));
+  int64_t sum = 0;
+  for (const char c : block) sum += static_cast<unsigned char>(c);
+  put(148, octal(sum, 6) + std::string("\0 ", 2));
+  return block;
+}
 
 class LinesSink final : public Sink {
  public:
@@ -45,6 +83,104 @@ class LinesSink final : public Sink {
   std::string buffer_;
 };
 
+/// What a record says, as far as files of their own are made of it.
+struct Said {
+  std::string id;
+  std::optional<std::string> text;  // of an answer
+};
+
+Said said_by(const std::string& record) {
+  const OrderedJson json = OrderedJson::parse(record, nullptr, false);
+  const auto text_at = [&](const char* path) -> std::optional<std::string> {
+    const OrderedJson::json_pointer pointer(path);
+    if (!json.contains(pointer) || !json[pointer].is_string()) return {};
+    return json[pointer].get<std::string>();
+  };
+  Said said{.id = text_at("/custom_id").value_or(text_at("/id").value_or("")), .text = text_at("/text")};
+  if (!said.text) said.text = text_at("/response/body/choices/0/message/content");
+  return said;
+}
+
+/// A folder with files for each item.
+class FolderSink final : public Sink {
+ public:
+  explicit FolderSink(const fs::path& path) : path_(without_slash(path)), folder_(path_, Existing::refuse) {}
+
+  void write(const std::string& record) override {
+    const Said said = said_by(record);
+    const fs::path name = folder_.folder() / names_.next(said.id);
+    if (name.parent_path() != made_) {
+      std::error_code error;
+      fs::create_directories(name.parent_path(), error);
+      if (error)
+        throw Error(ErrorCode::output_io,
+                    {.where = path_.string(), .got = error.message(), .expected = "to make a folder in it"});
+      made_ = name.parent_path();
+    }
+    write_new_file(name.string() + ".json", record + "\n");
+    if (said.text) write_new_file(name.string() + ".txt", *said.text);
+  }
+  void commit() override {
+    sync_file_system(folder_.folder());
+    folder_.commit();
+    sync_folder(path_.parent_path());
+  }
+
+ private:
+  fs::path path_;
+  AtomicDirectory folder_;
+  Names names_;
+  fs::path made_;  // the last folder
+};
+
+/// A tar archive with members for each item.
+class TarSink final : public Sink {
+ public:
+  explicit TarSink(const fs::path& path) : path_(path), file_(path) {}
+
+  void write(const std::string& record) override {
+    const Said said = said_by(record);
+    const std::string name = names_.next(said.id);
+    add(name + ".json", record + "\n");
+    if (said.text) add(name + ".txt", *said.text);
+  }
+  void commit() override {
+    buffer_.append(1024, '\0');
+    flush();
+    file_.commit();
+    sync_folder(path_.parent_path());
+  }
+
+ private:
+  void add(const std::string& name, const std::string& content) {
+    if (name.size() > 100) {
+      const std::string record = pax_record("path", name);
+      member("pax", 'x', record);
+    }
+    member(name.substr(0, 100), '0', content);
+  }
+  void member(const std::string& name, char type, const std::string& content) {
+    buffer_ += tar_header(name, type, static_cast<int64_t>(content.size()));
+    buffer_ += content;
+    buffer_.append((512 - content.size() % 512) % 512, '\0');
+    if (buffer_.size() >= kBuffer) flush();
+  }
+  void flush() {
+    file_.write(std::as_bytes(std::span(buffer_)));
+    buffer_.clear();
+  }
+
+  fs::path path_;
+  AtomicFile file_;
+  Names names_;
+  std::string buffer_;
+};
+
+bool is_folder(const fs::path& output) {
+  std::error_code error;
+  return !output.has_filename() || fs::is_directory(output, error);
+}
+
 }  // namespace
 
 void check_output(const fs::path& output) {
@@ -67,6 +203,10 @@ Journal open_journal(const std::string& manifest, const Options& options) {
   std::error_code error;
   const bool there =
       fs::exists(output, error) && !(fs::is_directory(output, error) && fs::is_empty(output, error));
+  if (there && fs::is_directory(output, error))
+    throw Error(
+        ErrorCode::usage,
+        {.where = output.string(), .got = "a folder that is not empty", .expected = "a new or empty one"});
   if (there && !options.restart && !fs::exists(journal, error))
     throw Error(ErrorCode::usage, {.where = output.string(),
                                    .got = "an output that is there already",
@@ -75,6 +215,10 @@ Journal open_journal(const std::string& manifest, const Options& options) {
   return {journal, manifest, options.restart ? Journal::Begin::restart : Journal::Begin::resume};
 }
 
-std::unique_ptr<Sink> make_sink(const fs::path& output) { return std::make_unique<LinesSink>(output); }
+std::unique_ptr<Sink> make_sink(const fs::path& output) {
+  if (is_folder(output)) return std::make_unique<FolderSink>(output);
+  if (lower_ascii(output.string()).ends_with(".tar")) return std::make_unique<TarSink>(output);
+  return std::make_unique<LinesSink>(output);
+}
 
 }  // namespace galago::batch

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "batch/file_sources.h"
+#include "batch/line_fields.h"
 #include "batch/walk.h"
 #include "core/printable.h"
 #include "core/words.h"
@@ -21,18 +23,14 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 15> kEndings = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",
                                                        ".apng", ".webp", ".gif",  ".bmp",  ".dib",
                                                        ".tif",  ".tiff", ".heic", ".heif", ".avif"};
-constexpr int64_t kLongestWord = int64_t{64} << 20;  // a data: URI
-
-// A data: URI without its bytes.
-std::string shown_word(const std::string& word) {
-  if (!has_scheme(word, "data:")) return word;
-  return word.substr(0, std::min<size_t>(word.find(','), 60)) + ",...";
-}
+constexpr int64_t kLongestWord = int64_t{64} << 20;   // a data: URI, a row of a table
+constexpr int64_t kLongestLine = int64_t{512} << 20;  // JSON with pictures in it
 
 Item item_of_picture(std::string id, std::string word, fs::path root) {
   Item item{.id = std::move(id)};
   item.request = [word = std::move(word), root = std::move(root)](const Request& base) {
     Request request = base;
+    check_question(request, shown_word(word));
     request.images.push_back(open_picture(word, root));
     return request;
   };
@@ -81,28 +79,22 @@ class FolderSource final : public Source {
 /// A file of words.
 class ListSource final : public Source {
  public:
-  ListSource(const std::string& file, fs::path root) : lines_(file, kLongestWord), root_(std::move(root)) {}
+  ListSource(LineReader lines, fs::path root) : lines_(std::move(lines)), root_(std::move(root)) {}
   std::optional<Item> next() override {
     LineReader::Line line;
     while (lines_.next(line)) {
       if (line.text.empty()) continue;
       if (!line.cut) return item_of_picture(shown_word(line.text), line.text, root_);
-      return too_long(line);
+      const std::string where = place_of(lines_, line.number);
+      return error_item(where, Error(ErrorCode::input_too_large,
+                                     {.where = where,
+                                      .got = "more than " + std::to_string(line.text.size()) + " bytes",
+                                      .expected = "the name of a picture"}));
     }
     return {};
   }
 
  private:
-  Item too_long(const LineReader::Line& line) const {
-    const std::string where = lines_.name() + ":" + std::to_string(line.number);
-    return {.id = where, .request = [where](const Request&) -> Request {
-              throw Error(ErrorCode::input_too_large,
-                          {.where = where,
-                           .got = "more than " + std::to_string(kLongestWord) + " bytes",
-                           .expected = "the name of a picture"});
-            }};
-  }
-
   LineReader lines_;
   fs::path root_;
 };
@@ -149,18 +141,49 @@ bool is_uri(const std::string& word) {
   return on_the_web(word) || has_scheme(word, "data:") || has_scheme(word, "file:");
 }
 
+struct Ending {
+  std::string_view text;
+  Form form;
+};
+constexpr std::array<Ending, 7> kForms = {{{".txt", Form::list},
+                                           {".lst", Form::list},
+                                           {".jsonl", Form::jsonl},
+                                           {".ndjson", Form::jsonl},
+                                           {".csv", Form::csv},
+                                           {".tsv", Form::csv},
+                                           {".tar", Form::tar}}};
+
+// Of a file; pictures for what is none of the others.
+Form form_of(const std::string& word, const SourceOptions& options) {
+  std::error_code error;
+  if (is_uri(word) || (word != "-" && (fs::is_directory(word, error) || is_pattern(word))))
+    return Form::pictures;
+  if (options.form != Form::by_name) return options.form;
+  const std::string name = lower_ascii(word);
+  for (const Ending& ending : kForms)
+    if (name.ends_with(ending.text)) return ending.form;
+  return word == "-" ? Form::list : Form::pictures;
+}
+
+std::unique_ptr<Source> lines_source(const std::string& word, Form form, SourceOptions options) {
+  LineReader lines(word, form == Form::jsonl || word == "-" ? kLongestLine : kLongestWord);
+  if (form == Form::list && options.form == Form::by_name && word == "-" && lines.begins_with('{'))
+    form = Form::jsonl;
+  if (options.image_root.empty() && word != "-" && form != Form::list)
+    options.image_root = fs::path(word).parent_path();
+  if (form == Form::list) return std::make_unique<ListSource>(std::move(lines), options.image_root);
+  if (form == Form::jsonl) return jsonl_source(std::move(lines), options);
+  return csv_source(std::move(lines), lower_ascii(word).ends_with(".tsv") ? '\t' : ',', options);
+}
+
 std::unique_ptr<Source> source_of(const std::string& word, const SourceOptions& options) {
   std::error_code error;
+  const Form form = form_of(word, options);
+  if (form == Form::tar) return tar_source(word, options);
+  if (form != Form::pictures) return lines_source(word, form, options);
   if (is_uri(word)) return std::make_unique<PictureSource>(word);
-  if (options.form != Form::list && word != "-") {
-    if (fs::is_directory(word, error)) return std::make_unique<FolderSource>(word, "", word);
-    if (is_pattern(word)) return pattern_source(word);
-  }
-  const std::string name = lower_ascii(word);
-  const bool list =
-      options.form == Form::list ||
-      (options.form == Form::by_name && (word == "-" || name.ends_with(".txt") || name.ends_with(".lst")));
-  if (list) return std::make_unique<ListSource>(word, options.image_root);
+  if (fs::is_directory(word, error)) return std::make_unique<FolderSource>(word, "", word);
+  if (is_pattern(word)) return pattern_source(word);
   return std::make_unique<PictureSource>(word);
 }
 
@@ -169,6 +192,18 @@ std::unique_ptr<Source> source_of(const std::string& word, const SourceOptions& 
 bool ends_like_picture(std::string_view name) {
   const std::string small = lower_ascii(name.substr(name.size() - std::min<size_t>(name.size(), 8)));
   return std::ranges::any_of(kEndings, [&](std::string_view ending) { return small.ends_with(ending); });
+}
+
+bool brings_questions(const std::vector<std::string>& words, const SourceOptions& options) {
+  return std::ranges::any_of(words, [&](const std::string& word) {
+    const Form form = form_of(word, options);
+    return (form != Form::pictures && form != Form::list) || word == "-";
+  });
+}
+
+std::string shown_word(const std::string& word) {
+  if (!has_scheme(word, "data:")) return word;
+  return word.substr(0, std::min<size_t>(word.find(','), 60)) + ",...";
 }
 
 Image open_picture(const std::string& word, const fs::path& root) {

@@ -130,6 +130,22 @@ void AppendFile::remove() {
   if (::unlink(path_.c_str()) != 0) fail(errno);
 }
 
+void write_new_file(const std::filesystem::path& path, std::string_view text) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  int error = descriptor < 0 ? errno : 0;
+  while (error == 0 && !text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written >= 0)
+      text.remove_prefix(static_cast<size_t>(written));
+    else if (errno != EINTR)
+      error = errno;
+  }
+  if (descriptor >= 0 && ::close(descriptor) != 0 && error == 0) error = errno;
+  if (error != 0)
+    throw Error(ErrorCode::output_io,
+                {.where = path.string(), .got = system_words(error), .expected = "to write this file"});
+}
+
 void sync_folder(const std::filesystem::path& folder) { sync_with(folder, ::fsync); }
 void sync_file_system(const std::filesystem::path& folder) { sync_with(folder, ::syncfs); }
 

@@ -45,6 +45,8 @@ class AppendFile {
   bool broken_ = false;
 };
 
+/// A file that is not there yet, of which nothing is certain to be on the disk. Error{output_io}.
+void write_new_file(const std::filesystem::path& path, std::string_view text);
 /// Until the folder's names are on the disk: a file that was made, renamed or removed there.
 /// Error{output_io}.
 void sync_folder(const std::filesystem::path& folder);

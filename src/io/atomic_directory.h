@@ -28,6 +28,8 @@ class AtomicDirectory {
 
   /// Where to write the file of that plain name until commit().
   std::filesystem::path file(const std::string& name);
+  /// Where to write files of any names and folders, if the folder named is new or empty.
+  const std::filesystem::path& folder() const { return temporary_; }
   void commit();
 
  private:

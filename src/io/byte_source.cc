@@ -71,7 +71,6 @@ LineReader::LineReader(const std::filesystem::path& path, int64_t longest)
   struct stat status {};
   if (::fstat(*descriptor_, &status) != 0) fail_reading(name_, errno);
   if (S_ISDIR(status.st_mode)) fail_reading(name_, EISDIR);
-  if (S_ISREG(status.st_mode)) size_ = status.st_size;
 }
 
 bool LineReader::fill() {
@@ -85,6 +84,8 @@ bool LineReader::fill() {
     return got > 0;
   }
 }
+
+bool LineReader::begins_with(char byte) { return (at_ < buffer_.size() || fill()) && buffer_[at_] == byte; }
 
 void LineReader::append(Line& line, std::string_view piece) const {
   const size_t room = static_cast<size_t>(longest_) - line.text.size();
@@ -103,7 +104,6 @@ bool LineReader::next(Line& line) {
     append(line, rest.substr(0, end));
     const size_t taken = end == std::string_view::npos ? rest.size() : end + 1;
     at_ += taken;
-    position_ += static_cast<int64_t>(taken);
     if (end != std::string_view::npos) break;
   }
   if (!any) return false;

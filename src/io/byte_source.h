@@ -40,10 +40,8 @@ class LineReader {
   };
   /// False at the end. The last line may have no end. Error{input_invalid} when reading fails.
   bool next(Line& line);
-  /// Bytes that were read so far.
-  int64_t position() const { return position_; }
-  /// Bytes of a regular file; 0: unknown.
-  int64_t size() const { return size_; }
+  /// Whether this is the first byte that is still to be read.
+  bool begins_with(char byte);
   const std::string& name() const { return name_; }
 
  private:
@@ -55,8 +53,6 @@ class LineReader {
   std::shared_ptr<const int> descriptor_;
   std::string buffer_;
   size_t at_ = 0;
-  int64_t position_ = 0;
-  int64_t size_ = 0;
   int64_t number_ = 0;
 };
 

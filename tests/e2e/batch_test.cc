@@ -1,6 +1,7 @@
 // galago batch as a user runs it: the answers of galago run, whatever happens to the process in between.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include <random>
 
@@ -201,6 +202,110 @@ TEST_F(BatchRun, SaysWhatIsWrongBeforeAnythingIsWritten) {
           66);
   refused({"batch", folder_.file("in"), "-o", folder_.file("never.jsonl"), "-m", tiny()}, 64);
   refused({"batch", "-o", folder_.file("never.jsonl"), "-p", "What?"}, 64);
+}
+
+TEST_F(BatchRun, ReadsLinesTablesAndArchivesAndWritesTextsBesideThem) {
+  const std::string file = folder_.file("in/1000.png");
+  const Json alone = galago(std::vector<std::string>{"run", "--json", "--image", file} + kAsk).json();
+  folder_.add(
+      "q.jsonl",
+      "{\"id\": \"a\", \"image\": \"in/1000.png\"}\n{\"image\": \"in/1000.png\", \"max_tokens\": 1}\n");
+  folder_.add("q.csv", "image,id\nin/1000.png,b\n");
+  const Finished run = galago(std::vector<std::string>{"batch", folder_.file("q.jsonl"),
+                                                       folder_.file("q.csv"), "-o", folder_.file("q.out")} +
+                              kAsk);
+  ASSERT_EQ(run.code, 0) << run.err;
+  const std::vector<Json> lines = lines_of(output("q.out"));
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0]["text"], alone["text"]);
+  EXPECT_EQ(lines[1]["usage"]["completion_tokens"], 1);
+  EXPECT_EQ(lines[2]["id"], "b");
+  EXPECT_EQ(lines[2]["text"], alone["text"]);
+  ASSERT_EQ(galago(words("texts/", {"--limit", "2"})).code, 0);
+  const std::string text = alone["text"];
+  EXPECT_EQ(output("texts" + folder_.file("in/1000.txt")), text) << "the id is the path as it was given";
+  ASSERT_EQ(galago(words("texts.tar", {"--limit", "2"})).code, 0);
+  const Finished again = galago(
+      std::vector<std::string>{"batch", folder_.file("texts.tar"), "-o", folder_.file("none.jsonl")} + kAsk);
+  EXPECT_EQ(again.code, 0) << "an archive without pictures: " << again.err;
+}
+
+TEST_F(BatchRun, AnswersRequestsOfOpenAisBatches) {
+  const auto line = [](const std::string& id, const std::string& content, const std::string& more) {
+    return "{\"custom_id\": \"" + id +
+           "\", \"method\": \"POST\", \"url\": \"/v1/chat/completions\", \"body\": " +
+           "{\"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": " + content + "}]" + more +
+           "}}\n";
+  };
+  const std::string picture =
+      "[{\"type\": \"image_url\", \"image_url\": {\"url\": \"file://in/1000.png\"}}, "
+      "{\"type\": \"text\", \"text\": \"What is this?\"}]";
+  folder_.add(
+      "calls.jsonl",
+      line("one", picture, ", \"max_tokens\": 6") + line("two", picture, ", \"temperature\": -1") +
+          line("three", "[{\"type\": \"image_url\", \"image_url\": {\"url\": \"file:///etc/passwd\"}}]", "") +
+          line("four", picture, ", \"n\": 2") +
+          line("five", "\"Hello\"", ", \"temperature\": 0.9, \"max_tokens\": 4"));
+  const auto run = [&](const std::string& name) {
+    return galago({"batch", folder_.file("calls.jsonl"), "-o", folder_.file(name), "-m", tiny(), "-t", "1"});
+  };
+  ASSERT_EQ(run("1.jsonl").code, 3);
+  ASSERT_EQ(run("2.jsonl").code, 3);
+  EXPECT_EQ(output("1.jsonl"), output("2.jsonl")) << "neither clock nor chance";
+  const std::vector<Json> lines = lines_of(output("1.jsonl"));
+  ASSERT_EQ(lines.size(), 5U);
+  const int status[] = {200, 400, 400, 400, 200};
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(lines[i]["response"]["status_code"], status[i]) << lines[i];
+    EXPECT_EQ(lines[i]["error"], nullptr);
+    EXPECT_TRUE(lines[i]["id"].get<std::string>().starts_with("batch_req_"));
+  }
+  EXPECT_EQ(lines[0]["custom_id"], "one");
+  const Json alone =
+      galago(std::vector<std::string>{"run", "--json", "--image", folder_.file("in/1000.png")} + kAsk).json();
+  EXPECT_EQ(lines[0]["response"]["body"]["choices"][0]["message"]["content"], alone["text"]);
+  EXPECT_EQ(lines[1]["response"]["body"]["error"]["param"], "temperature");
+  EXPECT_EQ(lines[2]["response"]["body"]["error"]["code"], "invalid_image_url");
+}
+
+/// A small file system of its own, where the test may make one.
+class SmallDisk {
+ public:
+  SmallDisk(const std::string& path, int kilobytes) : path_(path) {
+    fs::create_directory(path_);
+    made_ =
+        mount("tmpfs", path_.c_str(), "tmpfs", 0, ("size=" + std::to_string(kilobytes) + "k").c_str()) == 0;
+  }
+  ~SmallDisk() {
+    if (made_) umount(path_.c_str());
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool made() const { return made_; }
+  bool grow() const { return mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, "size=4m") == 0; }
+
+ private:
+  std::string path_;
+  bool made_ = false;
+};
+
+TEST_F(BatchRun, GoesOnAfterAFullDisk) {
+  for (const int kilobytes : {4, 8, 12, 16, 20, 24}) {
+    const std::string place = "disk" + std::to_string(kilobytes);
+    const SmallDisk disk(folder_.file(place), kilobytes);
+    if (!disk.made()) GTEST_SKIP() << "no file system of its own to be had here";
+    const std::string name = place + "/out.jsonl";
+    const Finished full = galago(words(name));
+    ASSERT_EQ(full.code, 74) << kilobytes << ": " << full.err;
+    EXPECT_FALSE(fs::exists(folder_.file(name)));
+    const std::string journal = output(name + ".journal");
+    EXPECT_TRUE(journal.empty() || journal.ends_with('\n')) << "the last record is whole";
+    ASSERT_TRUE(disk.grow());
+    const Finished rest = galago(words(name));
+    EXPECT_EQ(rest.code, 3) << rest.err;
+    EXPECT_EQ(output(name), expected());
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder_.file(place)), fs::directory_iterator()), 1);
+  }
 }
 
 TEST_F(BatchRun, TellsHowFarItIs) {

@@ -108,11 +108,11 @@ TEST(List, OfALineThatIsTooLongSaysSoAndGoesOn) {
 }
 
 TEST(Word, ThatIsNoPictureIsAnErrorOfItsItem) {
-  const auto source = open_source({"https://example.org/a.jpg", "data:image/png;base64,AAAA", "missing.jpg"});
+  const auto source = open_source({"https://example.org/a.jpg", "data:image/png;base64,AA", "missing.jpg"});
   EXPECT_EQ(source->total(), 3);
   std::vector<ErrorCode> codes;
   while (auto item = source->next()) codes.push_back(error_of([&] { item->request({}); }).code());
-  EXPECT_THAT(codes, ElementsAre(ErrorCode::usage, ErrorCode::unsupported_media, ErrorCode::not_found));
+  EXPECT_THAT(codes, ElementsAre(ErrorCode::usage, ErrorCode::input_invalid, ErrorCode::not_found));
 }
 
 }  // namespace
