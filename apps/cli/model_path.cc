@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "console.h"
+#include "formats/lora_adapter.h"
 #include "hub/hub.h"
 #include "io/hub_cache.h"
 #include "pictures.h"
@@ -56,11 +57,32 @@ std::filesystem::path module_folder() {
   return dladdr(&here, &info) != 0 ? std::filesystem::path(info.dli_fname).parent_path() : ".";
 }
 
-std::filesystem::path pulled(const std::string& name) {
+std::filesystem::path downloaded(const std::string& name) {
   if (const auto found = hub::find_model(name)) return *found;
   hub::PullOptions options;
   const PullProgress shown(options, false);
   return hub::model_path(name, options);
+}
+
+// Of an adapter the base model, too, where that is no folder.
+std::filesystem::path with_base(const std::filesystem::path& model) {
+  if (!is_lora_adapter(model)) return model;
+  const LoraAdapter adapter = read_lora_adapter(model);
+  const std::string base = adapter.base + (adapter.revision.empty() ? "" : "@" + adapter.revision);
+  std::error_code error;
+  if (!std::filesystem::is_directory(adapter.base, error) && is_hub_name(base)) downloaded(base);
+  return model;
+}
+
+std::filesystem::path pulled(const std::string& name) { return with_base(downloaded(name)); }
+
+// A path that is written wrong, rather than a model that somebody put on the hub.
+bool is_rather_a_path(const std::string& given) {
+  std::error_code error;
+  const std::string folder = given.substr(0, given.find('/'));
+  const std::string ending = std::filesystem::path(given).extension().string();
+  const bool file = ending == ".gguf" || ending == ".safetensors" || ending == ".json";
+  return (file && given.find(':') == std::string::npos) || std::filesystem::is_directory(folder, error);
 }
 
 }  // namespace
@@ -99,7 +121,14 @@ std::filesystem::path model_path(const std::string& given) {
                                        .got = "a picture by its name",
                                        .expected = "a model directory or a GGUF file",
                                        .hint = "a picture is given with -i"});
-  if (std::filesystem::exists(given, error) || !is_hub_name(given)) return given;
+  if (std::filesystem::exists(given, error)) return with_base(given);
+  if (!is_hub_name(given)) return given;
+  if (is_rather_a_path(given) && !hub::find_model(given))
+    throw Error(ErrorCode::not_found,
+                {.where = "-m " + shortened(given, 120),
+                 .got = "no such file or folder, and no model of this name in " + hub_cache().string(),
+                 .expected = "a model directory, a GGUF file, or ORG/NAME",
+                 .hint = "galago pull " + shortened(given, 120) + " asks the Hugging Face hub"});
   return pulled(given);
 }
 

@@ -76,6 +76,7 @@ server::Log log_to_stderr(const ServeFlags& flags) {
 // The name that a model goes by: ORG/NAME as it stands, the last part of a path.
 std::string name_of(const std::string& given, const std::filesystem::path& path) {
   std::error_code error;
+  if (const std::string name = hub_name_of_address(given); !name.empty()) return name;
   if (!given.empty() && !std::filesystem::exists(given, error)) return given;
   const std::filesystem::path absolute = std::filesystem::weakly_canonical(path, error);
   std::string name = absolute.filename().string();

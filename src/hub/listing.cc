@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kPathBytes = 1024, kPartBytes = 255;
 constexpr size_t kMostFiles = 100'000;
 constexpr int64_t kMostBytes = int64_t{1} << 50;
+const JsonRules kRules{.max_depth = 16, .max_values = 2'000'000};  // a listing has ten for a file
 constexpr size_t kHashLeast = 40, kHashMost = 64;
 
 [[noreturn]] void refuse(const std::string& where, const std::string& got, const std::string& expected) {
@@ -38,7 +39,7 @@ Json parse(std::string_view text, const std::string& where) {
                                            .expected = "JSON of a Hugging Face hub",
                                            .hint = "is HF_ENDPOINT a hub, and no proxy's page in its way?"});
   try {
-    return parse_json(text, where);
+    return parse_json(text, where, kRules);
   } catch (const Error& error) {
     throw Error(error.code() == ErrorCode::model_invalid ? ErrorCode::input_invalid : error.code(),
                 {.where = error.where(),

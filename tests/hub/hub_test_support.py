@@ -1,5 +1,6 @@
 """Runs galago and huggingface_hub with a cache of their own against a fake hub."""
 
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -43,13 +44,12 @@ class HubTest(unittest.TestCase):
 
     def add(self, name, repository):
         self.hub.repositories[name] = repository
-        import hashlib
-
         self.hub.by_sha |= {hashlib.sha256(c).hexdigest(): c for c in repository.files.values()}
 
-    def start(self, *words, **environment):
+    def start(self, *words, cwd=None, **environment):
         return subprocess.Popen(
             [PROGRAM, *map(str, words)],
+            cwd=cwd,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -57,8 +57,8 @@ class HubTest(unittest.TestCase):
             text=True,
         )
 
-    def galago(self, *words, **environment):
-        child = self.start(*words, **environment)
+    def galago(self, *words, cwd=None, **environment):
+        child = self.start(*words, cwd=cwd, **environment)
         child.out, child.err = child.communicate(timeout=SECONDS)
         return child
 

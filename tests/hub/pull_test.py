@@ -2,9 +2,10 @@
 
 import json
 import unittest
+import urllib.request
 
 from fake_hub import Repository
-from hub_test_support import BIG, MODELS, HubTest
+from hub_test_support import MODELS, HubTest
 
 NEEDED = [
     "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json",
@@ -123,6 +124,41 @@ class Pull(HubTest):
         self.assertTrue(self.pull("org/tiny").endswith(newer.commit))
         self.assertEqual(self.hub.count("HEAD"), 1)
         self.assertEqual((self.repository_folder() / "refs/main").read_text(), newer.commit)
+
+
+class Habits(HubTest):
+    def test_an_adapter_brings_its_base(self):
+        self.add("org/adapter", Repository(self.adapter("org/tiny")))
+        done = self.galago("inspect", "-m", "org/adapter")
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn("downloading org/tiny", done.err)
+        again = self.galago("inspect", "-m", "org/adapter", HF_HUB_OFFLINE="1")
+        self.assertEqual(again.returncode, 0, again.err)
+
+    def adapter(self, base):
+        folder = MODELS.parent / "adapters" / "smolvlm"
+        files = Repository.of(folder).files
+        settings = json.loads(files["adapter_config.json"])
+        files["adapter_config.json"] = json.dumps(settings | {"base_model_name_or_path": base, "revision": None}).encode()
+        return files
+
+    def test_a_path_that_is_written_wrong_asks_nobody(self):
+        (self.folder / "models").mkdir()
+        for name in ("models/tiny", "org/tiny.gguf"):
+            done = self.galago("run", "-m", name, "-p", "x", cwd=self.folder)
+            self.assertEqual(done.returncode, 66, done.err)
+            self.assertIn("galago pull " + name, done.err)
+        self.assertEqual(self.hub.requests, [])
+
+    def test_a_served_model_has_its_name(self):
+        child = self.start("serve", "-m", f"{self.hub.address}/org/tiny", "--port", "0")
+        try:
+            address = child.stdout.readline().strip()
+            with urllib.request.urlopen(address + "/v1/models", timeout=30) as answer:
+                self.assertEqual(json.load(answer)["data"][0]["id"], "org/tiny")
+        finally:
+            child.terminate()
+            child.communicate(timeout=60)
 
 
 class Gguf(HubTest):
