@@ -19,7 +19,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 15_000_000  # bytes
 # What PEP 600 lets a wheel expect of the system.
-SYSTEM = ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "libpthread.so.0", "libdl.so.2")
+SYSTEM = ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "libz.so.1")
 TRIAL = """
 import sys, time
 begin = time.perf_counter()
@@ -36,7 +36,10 @@ print(f"{took:.3f}")
 
 
 def run(*words, **options):
-    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True, **options).stdout
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise SystemExit(f"wheel: {words[0]} failed:\n{done.stderr}")
+    return done.stdout
 
 
 def package_of(library, built):
@@ -101,7 +104,7 @@ def make_root(root, tree, pictures):
     """Python with its standard library, what it links with and what manylinux promises; the wheel; a model and pictures."""
     python = pathlib.Path(run(sys.executable, "-c", "import sys; print(sys._base_executable)").strip()).resolve()
     standard = pathlib.Path(run(python, "-c", "import os; print(os.path.dirname(os.__file__))").strip())
-    unwanted = shutil.ignore_patterns("site-packages", "dist-packages", "test", "__pycache__", "config-*", "idlelib", "tkinter")
+    unwanted = shutil.ignore_patterns("site-packages", "dist-packages", "test", "config-*", "idlelib", "tkinter")
     shutil.copytree(standard, root / str(standard).lstrip("/"), ignore=unwanted)
     copy_into(root, python)
     linked = re.findall(r"(/\S+) \(0x", run("ldd", python))
@@ -120,11 +123,21 @@ def try_it(tree, pictures):
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         python = make_root(root, tree, pictures)
-        enter = ["chroot", root] if os.geteuid() == 0 else ["unshare", "-r", "chroot", root]
-        names = [path.name for path in pictures.iterdir()]
-        command = [*enter, "/usr/bin/env", "-i"] if (root / "usr/bin/env").exists() else enter
-        environment = {"PYTHONPATH": "/site", "PATH": "/usr/bin", "HOME": "/"}
-        return min(float(run(*command, python, "-B", "-c", TRIAL, *names, env=environment, timeout=120)) for _ in range(3))
+        chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin")
+        enter = [chroot, root] if os.geteuid() == 0 else [shutil.which("unshare"), "-r", chroot, root]
+        command = [*enter, python, "-B", "-c", TRIAL, *(path.name for path in pictures.iterdir())]
+        environment = {"PYTHONPATH": "/site", "HOME": "/"}
+        run(*enter, python, "-m", "compileall", "-q", "/site", env=environment)  # as an installer does
+        return min(float(run(*command, env=environment, timeout=120)) for _ in range(3))
+
+
+def install_it(wheel, folder):
+    """Into an empty environment: the command that comes with it says its version."""
+    run(sys.executable, "-m", "venv", folder)
+    run(folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", wheel)
+    for command in ([folder / "bin" / "galago"], [folder / "bin" / "python", "-m", "galago"]):
+        if not re.match(r"galago [0-9.]+$", run(*command, "--version", env={}).strip()):
+            raise SystemExit(f"wheel: {command[0]} --version says nothing")
 
 
 def make_pictures(folder):
@@ -132,8 +145,9 @@ def make_pictures(folder):
     cat = ROOT / "models" / "demo" / "pictures" / "cat.jpg"
     folder.mkdir()
     shutil.copy(cat, folder)
+    flags = {"cat.avif": ["-still-picture", "1"], "cat.tif": ["-pix_fmt", "rgb24"]}
     for name in ("cat.png", "cat.webp", "cat.gif", "cat.tif", "cat.avif"):
-        words = ["ffmpeg", "-v", "error", "-i", cat, *(["-still-picture", "1"] if name == "cat.avif" else []), folder / name]
+        words = ["ffmpeg", "-v", "error", "-i", cat, *flags.get(name, []), folder / name]
         if shutil.which("ffmpeg") and subprocess.run([str(word) for word in words], capture_output=True).returncode != 0:
             (folder / name).unlink(missing_ok=True)
     if shutil.which("heif-enc"):
@@ -156,6 +170,7 @@ def main():
         made = max(asked.to.glob("galago-*.whl"), key=lambda path: path.stat().st_mtime)
         size = made.stat().st_size
         check_libraries(work / "tree")
+        install_it(made, work / "venv")
         pictures = make_pictures(work / "pictures")
         took = try_it(work / "tree", pictures)
         kinds = ", ".join(sorted(path.suffix[1:] for path in pictures.iterdir()))

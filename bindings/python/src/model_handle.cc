@@ -27,7 +27,7 @@ void check_process(pid_t owner, const char* what) {
 }
 
 ModelHandle::ModelHandle(const std::filesystem::path& path, const LoadOptions& options)
-    : owner_(getpid()), loaded_(load(path, options)) {}
+    : owner_(getpid()), options_(options), loaded_(load(path, options)) {}
 
 ModelHandle::~ModelHandle() {
   if (getpid() == owner_) return;

@@ -30,11 +30,14 @@ class ModelHandle {
   };
   /// Error{unavailable} in another process; Error{usage} once it was closed.
   std::shared_ptr<Loaded> loaded() const;
+  /// How it was loaded.
+  const LoadOptions& options() const { return options_; }
   /// Cancels what has not ended, and lets the model go.
   void close();
 
  private:
   const pid_t owner_;
+  const LoadOptions options_;
   mutable std::mutex mutex_;
   std::shared_ptr<Loaded> loaded_;
 };
