@@ -20,6 +20,7 @@ from ._answers import (
     Usage,
     VideoInfo,
 )
+from ._batch import BatchItems, BatchSummary, batch
 from ._core import Image, Video, version
 from ._embedder import Embedder, Scores
 from ._errors import (
@@ -54,6 +55,8 @@ __all__ = [
     "Answer",
     "AsyncStream",
     "AuthError",
+    "BatchItems",
+    "BatchSummary",
     "CacheCounts",
     "Confidence",
     "Element",
@@ -92,6 +95,7 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "__version__",
+    "batch",
     "demo_model",
     "image",
     "pull",

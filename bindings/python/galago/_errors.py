@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 from typing import Callable, ClassVar
 
+from . import _core
+
 
 class Error(Exception):
     """Something that a file, a user or a request caused. Each kind is a class of its own below this one.
@@ -15,6 +17,7 @@ class Error(Exception):
         got: what was found there.
         expected: what would have been right, with the limit where there is one.
         hint: what can be done about it; often empty.
+        exit_code, http_status: of the kind, as docs/errors.md has them.
     """
 
     code: ClassVar[str] = "internal"
@@ -27,6 +30,16 @@ class Error(Exception):
         self.got = got
         self.expected = expected
         self.hint = hint
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line ends with, after sysexits(3)."""
+        return _core.error_facts()[self.code][0]
+
+    @property
+    def http_status(self) -> int:
+        """What a server answers with; 500 where the command line alone has such an error."""
+        return _core.error_facts()[self.code][1] or 500
 
     def __str__(self) -> str:  # of OSError's children, too
         return str(self.args[0])

@@ -269,7 +269,7 @@ class Objects(unittest.TestCase):
         self.assertEqual(len([piece.token for piece in stream if piece.token >= 0]), 4)
 
     def test_memory_is_given_back(self):
-        with galago.Model(TINY) as model:
+        with galago.Model(TINY, image_cache_bytes=0) as model:
             pixels = numpy.zeros((200, 300, 3), numpy.uint8)
 
             def resident():
@@ -284,7 +284,7 @@ class Objects(unittest.TestCase):
             ask(60)
             before = resident()
             ask(300)
-            self.assertLess(resident() - before, 24 << 20)
+            self.assertLess(resident() - before, 8 << 20)
 
 
 if __name__ == "__main__":
