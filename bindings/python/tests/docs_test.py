@@ -1,4 +1,4 @@
-"""The code of docs/python.md and README.md, and the examples, as they stand."""
+"""The code of docs/python.md, docs/scale-out.md and README.md, and the examples, as they stand."""
 
 import concurrent.futures
 import contextlib
@@ -35,6 +35,9 @@ class Pages(unittest.TestCase):
 
     def test_readme(self):
         self.run_page("README.md", "import galago")
+
+    def test_sizing(self):
+        self.run_page("docs/scale-out.md", "def core_seconds")
 
     def test_notebook(self):
         notebook = json.loads((ROOT / "examples" / "captions.ipynb").read_text(encoding="utf-8"))

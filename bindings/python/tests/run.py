@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests of the Python package as it would be installed, in a virtual environment of its own.
 
-Usage: bindings/python/tests/run.py --build build --venv build/python [-k PATTERN]
+Usage: bindings/python/tests/run.py --build build --venv build/python [--tests FOLDER] [-k PATTERN]
 Exit code: 0 passed, 1 failed, 77 skipped, where the packages cannot be installed (the last line says why).
 """
 
@@ -31,14 +31,15 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--build", required=True, type=pathlib.Path)
     arguments.add_argument("--venv", required=True, type=pathlib.Path)
+    arguments.add_argument("--tests", default=HERE, type=pathlib.Path, help="a folder of tests and their requirements.txt")
     arguments.add_argument("-k", dest="pattern", help="run only tests whose name has this in it")
     asked = arguments.parse_args()
-    python, reason = make_venv(asked.venv.absolute(), HERE / "requirements.txt")
+    python, reason = make_venv(asked.venv.absolute(), asked.tests / "requirements.txt")
     if not python:
         print(f"skipped: the tests' packages are not to be had: {reason}")
         return SKIPPED
     install(asked.build, python)
-    command = [python, "-B", "-m", "unittest", "discover", "-s", HERE, "-p", "*_test.py"]
+    command = [python, "-B", "-m", "unittest", "discover", "-s", asked.tests, "-p", "*_test.py"]
     command += ["-k", asked.pattern] if asked.pattern else []
     environment = {**os.environ, "GALAGO_PROGRAM": str(asked.build.absolute() / "galago")}
     return subprocess.run(command, env=environment, cwd=ROOT).returncode
