@@ -168,7 +168,7 @@ class Interrupted(unittest.TestCase):
                 print((time.monotonic() - sent[0]) * 1000)
         """
         took = []
-        for _ in range(3):  # a busy machine is no fault
+        while not took or (min(took) >= 100 and len(took) < 10):  # a busy machine is no fault
             done = python(script)
             self.assertEqual(done.returncode, 0, done.stderr)
             took.append(float(done.stdout))
