@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, overload
 
 from . import _core
 from ._answers import Answer, ImageInfo, Piece, piece_of
+from ._errors import UsageError
 from ._hub import located
 from ._loading import load_options
 from ._media import ImageSource, VideoSource, image_of
@@ -34,14 +35,10 @@ def _close_all() -> None:
 
 
 class Stream:
-    """An answer as it is written: an iterator of pieces. Leaving it, or `close`, ends the request.
-
-    Attributes:
-        answer: the whole answer, once the pieces have come to their end.
-    """
+    """An answer as it is written: an iterator of pieces. Leaving its `with`, or `close`, ends the request."""
 
     def __init__(self, model: Model, prepared: Prepared) -> None:
-        self.answer: Answer | None = None
+        self._answer: Answer | None = None
         self._model = model  # lives as long
         self._prepared = prepared
         self._bell = _core.Bell()
@@ -53,13 +50,13 @@ class Stream:
 
     def __next__(self) -> Piece:
         while not self._pieces:
-            if self.answer is not None:
+            if self._answer is not None:
                 raise StopIteration
             self._pieces = [piece_of(facts) for facts in self._ask.pieces()][::-1]
             if self._pieces:
                 break
             if self._ask.ended:
-                self.answer = finished(self._ask, self._prepared)
+                self._answer = finished(self._ask, self._prepared)
                 raise StopIteration
             try:
                 self._bell.wait()
@@ -67,6 +64,14 @@ class Stream:
                 self._ask.cancel()
                 raise
         return self._pieces.pop()
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer; pieces that were not read are passed over. Errors as Model.chat."""
+        for _ in self:
+            pass
+        assert self._answer is not None
+        return self._answer
 
     def close(self) -> None:
         """Ends the request within one piece of work; what was said so far is its answer."""
@@ -80,14 +85,10 @@ class Stream:
 
 
 class AsyncStream:
-    """An answer as it is written: an asynchronous iterator of pieces, which blocks no event loop.
-
-    Attributes:
-        answer: the whole answer, once the pieces have come to their end.
-    """
+    """An answer as it is written: an asynchronous iterator of pieces, which blocks no event loop."""
 
     def __init__(self, model: Model, arguments: tuple[Any, ...]) -> None:
-        self.answer: Answer | None = None
+        self._answer: Answer | None = None
         self._pieces = model._pieces(arguments, self)
 
     def __aiter__(self) -> AsyncIterator[Piece]:
@@ -95,6 +96,13 @@ class AsyncStream:
 
     async def __anext__(self) -> Piece:
         return await self._pieces.__anext__()
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer, once the pieces have come to their end; UsageError before."""
+        if self._answer is None:
+            raise UsageError("AsyncStream.answer", "pieces that were not read yet", "the end of them")
+        return self._answer
 
     async def aclose(self) -> None:
         """Ends the request within one piece of work."""
@@ -234,7 +242,7 @@ class Model:
             for piece in pieces:
                 yield piece
             if answer is not None:
-                stream.answer = answer
+                stream._answer = answer
 
     async def _news(
         self, arguments: tuple[Any, ...], *, pieces: bool

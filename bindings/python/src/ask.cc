@@ -95,6 +95,9 @@ nb::dict Ask::answer() {
       throw Error(ErrorCode::usage, {.where = "an answer of galago.Model",
                                      .got = "one that has not ended",
                                      .expected = "pieces to be read to the end first"});
+    if (std::exchange(taken_, true))
+      throw Error(ErrorCode::usage,
+                  {.where = "an answer of galago.Model", .got = "a second look", .expected = "one"});
     answer = handle_->wait();
   }
   return answer_dict(*answer);

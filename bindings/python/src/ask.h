@@ -39,6 +39,7 @@ class Ask {
   std::shared_ptr<Bell> bell_;
   mutable std::mutex mutex_;  // nobody who has it waits for the interpreter's lock
   std::optional<Handle> handle_;
+  bool taken_ = false;  // the answer
 };
 
 }  // namespace galago::python

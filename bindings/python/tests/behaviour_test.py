@@ -102,6 +102,8 @@ class Many(unittest.TestCase):
                 await asyncio.sleep(0.001)
 
         async def main():
+            with self.assertRaises(galago.UsageError):
+                _ = self.model.achat(QUESTION, stream=True).answer
             beside = asyncio.ensure_future(tick())
             stream = self.model.achat(QUESTION, [SHAPES], stream=True, max_tokens=1000, ignore_eos=True)
             pieces = [str(piece) async for piece in stream]

@@ -92,16 +92,27 @@ class Pieces(unittest.TestCase):
         with galago.Model(TINY) as model:
             whole = model.chat(QUESTION, [SHAPES], max_tokens=10)
             stream = model.chat(QUESTION, [SHAPES], max_tokens=10, stream=True)
-            self.assertIsNone(stream.answer)
             self.assertEqual("".join(str(piece) for piece in stream), whole.text)
             self.assertEqual(stream.answer, whole)
+            stream = model.chat(QUESTION, [SHAPES], max_tokens=10, stream=True)
+            next(stream)
+            self.assertEqual(stream.answer, whole)
+            self.assertEqual(list(stream), [])
 
     def test_leaving_ends_the_request(self):
         with galago.Model(TINY) as model:
             with model.chat(QUESTION, [SHAPES], max_tokens=1000, ignore_eos=True, stream=True) as stream:
                 next(stream)
-            list(stream)
             self.assertEqual(stream.answer.finish_reason, "cancelled")
+
+    def test_a_stream_that_fails(self):
+        with galago.Model(TINY) as model:
+            stream = model.chat(QUESTION, [SHAPES], max_tokens=1900, ignore_eos=True, timeout_ms=1, stream=True)
+            with self.assertRaises(TimeoutError) as caught:
+                list(stream)
+            self.assertIsInstance(caught.exception, galago.TimeoutError)
+            with self.assertRaises(galago.UsageError):
+                next(stream)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def main() -> None:
     assert_type(stream, galago.Stream)
     for piece in stream:
         assert_type(piece, galago.Piece)
+    assert_type(stream.answer.text, str)
     answers = model.generate(["a", {"prompt": "b"}, galago.Request("c", [picture])], progress=False, temperature=0.5)
     assert_type(answers, list[galago.Answer])
     embedder = galago.Embedder("siglip")
