@@ -43,6 +43,21 @@ void check_inputs(const BatchFlags& flags) {
                                    .got = "no input",
                                    .expected = "a folder, pictures or a list of them",
                                    .hint = "galago batch --help shows examples"});
+  for (const std::string& input : flags.inputs) {
+    std::error_code error;
+    if (std::filesystem::equivalent(input, flags.options.output, error))
+      throw Error(ErrorCode::usage,
+                  {.where = "-o, --output", .got = "the input itself", .expected = "another file"});
+  }
+}
+
+// What shapes the answers beside the request.
+std::string settings(const BatchFlags& flags) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(batch::describe(flags.load));
+  const batch::Columns& columns = flags.source.columns;
+  json["image_root"] = flags.source.image_root.string();
+  json["columns"] = {columns.image, columns.id, columns.prompt};
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 // Where file:// addresses of calls lead.
@@ -63,7 +78,7 @@ int run_batch(BatchFlags& flags) {
   if (flags.split) request.split_images = true;
   request.prompt = question(flags);
   say_what_is_not_followed(request.options);
-  options.settings = batch::describe(flags.load);
+  options.settings = settings(flags);
   ChatCalls calls(media_folder(flags), request.options.max_new_tokens, options.timings);
   flags.source.read_call = [&calls](std::string line, const std::string& id, const std::string& where) {
     return calls.item(std::move(line), id, where);

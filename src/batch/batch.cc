@@ -64,8 +64,7 @@ class Run {
   }
 
   Summary operator()() {
-    resume();
-    const bool stopped = !answer();
+    const bool stopped = !resume() || !answer();
     journal_.sync();
     if (!stopped) finish();
     return {.done = progress_.done,
@@ -77,7 +76,7 @@ class Run {
   }
 
  private:
-  void resume();
+  bool resume();
   bool answer();
   void finish();
   void add(const Ended& ended);
@@ -107,8 +106,9 @@ std::optional<Placed> Run::from_source() {
   return Placed{.index = next_++, .item = std::move(*item)};
 }
 
-// The items that earlier runs have seen: they are as they were, or nothing is done.
-void Run::resume() {
+// The items that earlier runs have seen: they are as they were, or nothing is done. False when it was told to
+// stop.
+bool Run::resume() {
   const auto refuse = [&](int64_t index, const std::string& got) {
     throw Error(ErrorCode::usage,
                 {.where = "item " + std::to_string(index + 1),
@@ -118,15 +118,20 @@ void Run::resume() {
   };
   const int64_t seen = options_.limit > 0 ? std::min(options_.limit, journal_.items()) : journal_.items();
   while (next_ < seen) {
+    if (next_ % 1024 == 0 && stop()) return false;
     auto placed = from_source();
     if (!placed) refuse(next_, "the end of the input");
-    if (!journal_.has(placed->index))
+    if (!journal_.has(placed->index)) {
       missing_.push_back(std::move(*placed));
-    else if (journal_.identity(placed->index) != identity_of(placed->item))
+      continue;
+    }
+    if (journal_.identity(placed->index) != identity_of(placed->item))
       refuse(placed->index, "another one than before: " + placed->item.id);
+    ++progress_.resumed;
+    failed_before_ += journal_.failed(placed->index);
   }
-  progress_.resumed = progress_.done = journal_.records();
-  failed_before_ = journal_.failed();
+  progress_.done = progress_.resumed;
+  return true;
 }
 
 std::optional<Placed> Run::take() {
@@ -153,6 +158,14 @@ void Run::add(const Ended& ended) {
     entry.record = item.answer_line ? item.answer_line(ended.answer)
                                     : answer_record(item.id, ended.answer, options_.timings);
     progress_.tokens += ended.answer.usage.completion_tokens;
+  }
+  // What a caller's function makes must not look like lines of the journal's own.
+  if (entry.record.empty() || entry.record.find('\n') != std::string::npos) {
+    entry.record = error_record(item.id, Error(ErrorCode::internal, {.where = "the record",
+                                                                     .got = "no line, or several",
+                                                                     .expected = "one line of JSON"}));
+    progress_.failed += !entry.failed;
+    entry.failed = true;
   }
   journal_.add(entry);
   ++progress_.done;
@@ -183,7 +196,8 @@ void Run::finish() {
   const int64_t items = options_.limit > 0 ? std::min(options_.limit, journal_.items()) : journal_.items();
   for (int64_t i = 0; i < items; ++i) sink->write(journal_.record(i));
   sink->commit();
-  if (!options_.keep_journal) journal_.remove();
+  // Records behind a limit are still wanted.
+  if (!options_.keep_journal && items == journal_.items()) journal_.remove();
 }
 
 }  // namespace

@@ -144,8 +144,7 @@ std::vector<Ended> Flights::wait() {
     news_.wait_for(lock, kLongestWait, [this] { return !rung_.empty() || (exhausted_ && taken_ == 0); });
     std::vector<int64_t> rung = std::exchange(rung_, {});
     std::ranges::sort(rung);
-    const auto repeated = std::ranges::unique(rung);
-    rung.erase(repeated.begin(), repeated.end());
+    rung.erase(std::unique(rung.begin(), rung.end()), rung.end());
     for (const int64_t index : rung)
       if (const auto found = flights_.find(index); found != flights_.end()) news.push_back(&found->second);
     if (fault_ && taken_ == 0) std::rethrow_exception(fault_);

@@ -125,16 +125,16 @@ void Journal::read_line(std::string_view line, int64_t offset) {
     return;
   place.offset = offset + static_cast<int64_t>(line.size() - rest.size());
   place.length = static_cast<int64_t>(rest.size());
-  put(index, place, failed != 0);
+  place.failed = failed != 0;
+  put(index, place);
 }
 
-void Journal::put(int64_t index, const Place& place, bool failed) {
+void Journal::put(int64_t index, const Place& place) {
   if (index >= items()) places_.resize(static_cast<size_t>(index) + 1);
   Place& own = places_[static_cast<size_t>(index)];
   if (own.length > 0) return;
   own = place;
   ++records_;
-  failed_ += failed;
 }
 
 std::string Journal::record(int64_t index) const {
@@ -151,8 +151,10 @@ void Journal::add(const Entry& entry) {
   const auto length = static_cast<int64_t>(entry.record.size());
   file_.append(sealed(std::to_string(entry.index) + " " + hex(entry.identity) +
                       (entry.failed ? " 1 " : " 0 ") + entry.record));
-  put(entry.index, {.offset = file_.size() - 1 - length, .length = length, .identity = entry.identity},
-      entry.failed);
+  put(entry.index, {.offset = file_.size() - 1 - length,
+                    .length = length,
+                    .failed = entry.failed,
+                    .identity = entry.identity});
 }
 
 void Journal::remove() {

@@ -40,8 +40,8 @@ class Journal {
   int64_t items() const { return static_cast<int64_t>(places_.size()); }
   bool has(int64_t index) const { return index < items() && place(index).length > 0; }
   int64_t records() const { return records_; }
-  /// Of them, that are errors.
-  int64_t failed() const { return failed_; }
+  /// Whether a record is an error.
+  bool failed(int64_t index) const { return place(index).failed; }
   /// Of the item of a record, as it was given.
   uint64_t identity(int64_t index) const { return place(index).identity; }
   std::string record(int64_t index) const;
@@ -61,8 +61,9 @@ class Journal {
 
  private:
   struct Place {
-    int64_t offset = 0;  ///< of the record in the file
-    int64_t length = 0;  ///< 0: there is none
+    int64_t offset = 0;       ///< of the record in the file
+    int64_t length : 63 = 0;  ///< 0: there is none
+    bool failed : 1 = false;
     uint64_t identity = 0;
   };
   const Place& place(int64_t index) const { return places_[static_cast<size_t>(index)]; }
@@ -70,13 +71,12 @@ class Journal {
   void read_line(std::string_view line, int64_t offset);
   void begin(const std::string& manifest);
   [[noreturn]] void refuse_journal() const;
-  void put(int64_t index, const Place& place, bool failed);
+  void put(int64_t index, const Place& place);
 
   std::filesystem::path path_;
   AppendFile file_;
   std::vector<Place> places_;  // by index
   int64_t records_ = 0;
-  int64_t failed_ = 0;
   bool resumed_ = false;
 };
 

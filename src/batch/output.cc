@@ -11,6 +11,7 @@
 #include "galago/error.h"
 #include "io/atomic_directory.h"
 #include "io/files.h"
+#include "io/temporary_name.h"
 #include "messages/ordered_json.h"
 
 namespace galago::batch {
@@ -216,6 +217,8 @@ Journal open_journal(const std::string& manifest, const Options& options) {
 }
 
 std::unique_ptr<Sink> make_sink(const fs::path& output) {
+  // What a run that was killed at this point left there.
+  remove_abandoned(without_slash(fs::absolute(output)).parent_path());
   if (is_folder(output)) return std::make_unique<FolderSink>(output);
   if (lower_ascii(output.string()).ends_with(".tar")) return std::make_unique<TarSink>(output);
   return std::make_unique<LinesSink>(output);

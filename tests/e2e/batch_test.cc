@@ -99,6 +99,8 @@ TEST_F(BatchRun, KilledAndStartedAgainGivesTheSameBytes) {
     ASSERT_EQ(output(name), expected());
     ASSERT_FALSE(fs::exists(folder_.file(name + ".journal")));
   }
+  for (const auto& entry : fs::directory_iterator(folder_.path()))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".")) << entry.path();
 }
 
 /// Starts it and waits for its first records.
@@ -189,6 +191,18 @@ TEST_F(BatchRun, GrowsWithItsInputWhenTheJournalIsKept) {
   EXPECT_EQ(output("grown.jsonl"), expected());
 }
 
+TEST_F(BatchRun, ALimitDoesNotThrowAwayWhatIsBehindIt) {
+  const TempDir streams;
+  const pid_t child = started(words("limited.jsonl"), folder_.file("limited.jsonl.journal"), streams);
+  kill(child, SIGKILL);
+  wait_for(child, 60);
+  EXPECT_EQ(galago(words("limited.jsonl", {"--limit", "2"})).code, 0);
+  EXPECT_EQ(lines_of(output("limited.jsonl")).size(), 2U);
+  EXPECT_TRUE(fs::exists(folder_.file("limited.jsonl.journal")));
+  EXPECT_EQ(galago(words("limited.jsonl")).code, 3);
+  EXPECT_EQ(output("limited.jsonl"), expected());
+}
+
 TEST_F(BatchRun, SaysWhatIsWrongBeforeAnythingIsWritten) {
   const auto refused = [&](const std::vector<std::string>& words, int code) {
     const Finished result = galago(words);
@@ -202,6 +216,9 @@ TEST_F(BatchRun, SaysWhatIsWrongBeforeAnythingIsWritten) {
           66);
   refused({"batch", folder_.file("in"), "-o", folder_.file("never.jsonl"), "-m", tiny()}, 64);
   refused({"batch", "-o", folder_.file("never.jsonl"), "-p", "What?"}, 64);
+  const std::string table = folder_.add("table.csv", "image\nin/1000.png\n");
+  refused(std::vector<std::string>{"batch", table, "-o", table, "--restart"} + kAsk, 64);
+  EXPECT_EQ(output("table.csv"), "image\nin/1000.png\n");
 }
 
 TEST_F(BatchRun, ReadsLinesTablesAndArchivesAndWritesTextsBesideThem) {

@@ -110,8 +110,11 @@ TEST(List, OfALineThatIsTooLongSaysSoAndGoesOn) {
 TEST(Word, ThatIsNoPictureIsAnErrorOfItsItem) {
   const auto source = open_source({"https://example.org/a.jpg", "data:image/png;base64,AA", "missing.jpg"});
   EXPECT_EQ(source->total(), 3);
+  EXPECT_EQ(error_of([] { open_source({"a.jpg"})->next()->request({}); }).got(), "no question");
+  Request base;
+  base.prompt = "What?";
   std::vector<ErrorCode> codes;
-  while (auto item = source->next()) codes.push_back(error_of([&] { item->request({}); }).code());
+  while (auto item = source->next()) codes.push_back(error_of([&] { item->request(base); }).code());
   EXPECT_THAT(codes, ElementsAre(ErrorCode::usage, ErrorCode::input_invalid, ErrorCode::not_found));
 }
 
