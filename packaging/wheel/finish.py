@@ -85,6 +85,8 @@ def add_licences(tree, built):
 def check_libraries(tree):
     """Every library that something in the wheel wants is in it, or the system's."""
     own = {path.name for path in (tree / "galago.libs").iterdir()}
+    if any(name.startswith(("libx265", "libx264")) for name in own):
+        raise SystemExit("wheel: a library under the GPL is in it")
     for file in [*(tree / "galago.libs").iterdir(), *tree.glob("galago/*.so")]:
         dynamic = run("readelf", "-d", file)
         for wanted in re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic):
