@@ -160,6 +160,22 @@ def requests():
         yield bytes([route]) + json.dumps(body).encode()
 
 
+def listings():
+    """A line of headers, then a listing of a repository, or a commit."""
+    lfs = {"lfs": {"oid": "b" * 64, "size": 700, "pointerSize": 134}, "xetHash": "c" * 64}
+    entry = {"type": "file", "oid": "a" * 40, "size": 5}
+    for line, *paths in (
+        ('<https://hub.example/a?cursor=x>; rel="next"', "config.json", "model.safetensors", "sub/a.json"),
+        ('W/"' + "b" * 64 + '"', "model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),
+        ("Q4_K_M", "x-Q4_K_M-00001-of-00002.gguf", "x-Q4_K_M-00002-of-00002.gguf", "mmproj-x-F16.gguf", "x-Q8_0.gguf"),
+        ("/other/place?signature=1", "pytorch_model.bin"),
+        ("http://hub.example/", "../up", "/etc/passwd"),
+    ):
+        tree = [entry | {"path": path} | (lfs if path.endswith(("safetensors", "gguf")) else {}) for path in paths]
+        yield f"{line}\n{json.dumps(tree)}".encode()
+    yield b"17\n" + json.dumps({"sha": "a" * 40}).encode()
+
+
 SEEDS = {
     "picture": pictures,
     "animation": animations,
@@ -175,6 +191,7 @@ SEEDS = {
     "request": requests,
     "model": models,
     "media": media,
+    "hub": listings,
 }
 
 
