@@ -157,9 +157,4 @@ void Journal::add(const Entry& entry) {
                     .identity = entry.identity});
 }
 
-void Journal::remove() {
-  file_.remove();
-  sync_folder(path_.parent_path());
-}
-
 }  // namespace galago::batch

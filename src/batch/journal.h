@@ -57,7 +57,8 @@ class Journal {
   void add(const Entry& entry);
   /// Until all records are on the disk.
   void sync() { file_.sync(); }
-  void remove();
+  /// A journal that a power failure brings back has all records: its run writes the output once more.
+  void remove() { file_.remove(); }
 
  private:
   struct Place {

@@ -191,9 +191,12 @@ void check_output(const fs::path& output) {
                                    .expected = "a new file of JSON lines, NAME.tar, or a folder"});
   };
   const fs::path name = without_slash(output);
-  if (name.empty() || name == "." || name == "..") refuse("no usable name");
+  if (name.empty() || name == "." || name == ".." || name == "-") refuse("no usable name");
   if (name.native().find('\0') != std::string::npos) refuse("a name with a zero byte");
   std::error_code error;
+  const auto status = fs::status(name, error);
+  if (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status))
+    refuse("a pipe or device");
   const fs::path folder = name.parent_path();
   if (!folder.empty() && !fs::is_directory(folder, error)) refuse("no folder to put it in");
 }

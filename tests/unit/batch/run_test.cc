@@ -160,7 +160,7 @@ TEST_F(BatchRun, RefusesWhatCannotBeWrittenDown) {
   Options wrong = options();
   wrong.request.images.push_back(Image::from_rgb(1, 1, std::vector<uint8_t>(3)));
   EXPECT_EQ(error_of([&] { run(model(), source, wrong); }).code(), ErrorCode::usage);
-  for (const char* name : {"", ".", "missing/out.jsonl"}) {
+  for (const char* name : {"", ".", "-", "missing/out.jsonl", "/dev/null"}) {
     Options nowhere = options();
     nowhere.output = *name ? fs::path(name) : fs::path();
     EXPECT_EQ(error_of([&] { run(model(), source, nowhere); }).code(), ErrorCode::usage) << name;
