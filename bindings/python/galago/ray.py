@@ -73,7 +73,7 @@ class Answerer:
         self._image = image
         self._prompt_column = prompt_column
         self._output = output
-        self._options = dict(options or {})
+        self._options: Options = options or {}
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """The batch with the answer's columns. Keys are column names, values their rows."""
@@ -88,12 +88,13 @@ class Answerer:
         return {**batch, **{self._output + name: values for name, values in columns.items()}}
 
     def _request(self, batch: Mapping[str, Any], row: int) -> Request:
-        prompt = self._prompt if self._prompt_column is None else batch[self._prompt_column][row]
+        prompt: Any = self._prompt if self._prompt_column is None else batch[self._prompt_column][row]
         if self._image is None:
             return Request(prompt)
-        value = batch[self._image][row]
-        several = isinstance(value, (list, tuple)) or (getattr(value, "dtype", None) == object)
-        return Request(prompt, list(value) if several else [value])
+        value: Any = batch[self._image][row]
+        several = isinstance(value, (list, tuple)) or getattr(value, "dtype", None) == object
+        pictures: list[Any] = list(value) if several else [value]
+        return Request(prompt, pictures)
 
 
 def answer(
@@ -166,7 +167,7 @@ def _facts(result: Any) -> dict[str, Any]:
 
 def _own_cpus() -> int:
     """The logical processors that this actor was given, at least one."""
-    given = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
+    given: float = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
     return max(1, math.floor(given))
 
 
