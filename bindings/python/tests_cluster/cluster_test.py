@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 DEMO = ROOT / "models" / "demo"
 PROMPT = "What is in the picture?"
 CPUS = 4  # of a machine; with fewer, reading waits for the actors
-LONG = {"max_tokens": 200, "ignore_eos": True}  # so that a run takes seconds
+LONG = {"max_tokens": 60, "ignore_eos": True}  # so that a run takes seconds
 PATIENCE = 300  # seconds
 
 
@@ -61,7 +61,8 @@ class OfTwoMachines(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         node = {"num_cpus": CPUS, "object_store_memory": 200 << 20}
-        cls.cluster = Cluster(initialize_head=True, head_node_args=node)
+        noticing = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+        cls.cluster = Cluster(initialize_head=True, head_node_args={**node, "_system_config": noticing})
         cls.second = cls.cluster.add_node(**node)
         ray.init(address=cls.cluster.address, log_to_driver=False)
         ray.data.DataContext.get_current().enable_progress_bars = False
@@ -112,11 +113,11 @@ class OfTwoMachines(unittest.TestCase):
             killed.extend(actor_pids()[:1])
             os.kill(killed[0], signal.SIGKILL)
 
-        self.check(self.answered(160, at=8, act=kill, **LONG), 160, **LONG)
+        self.check(self.answered(96, at=8, act=kill, **LONG), 96, **LONG)
         self.assertEqual(len(killed), 1)
 
     def test_4_a_run_that_broke_off_goes_on(self):
-        count, each = 120, 6
+        count, each = 60, 5
         with tempfile.TemporaryDirectory() as folder:
             source, out = pathlib.Path(folder, "in"), pathlib.Path(folder, "out")
             source.mkdir()
@@ -160,7 +161,7 @@ class OfTwoMachines(unittest.TestCase):
         def lose():
             self.cluster.remove_node(self.second, allow_graceful=False)
 
-        self.check(self.answered(160, at=8, act=lose, **LONG), 160, **LONG)
+        self.check(self.answered(96, at=8, act=lose, **LONG), 96, **LONG)
 
 
 if __name__ == "__main__":
