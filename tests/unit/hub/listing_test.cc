@@ -83,8 +83,8 @@ TEST(HubListing, HostileAnswersAreErrors) {
       {"[" + entry("a", "5", R"(, "lfs": 1)") + "]", "an object"},
       {"[" + entry("a", "5", R"(, "lfs": {"oid": "../x", "size": 1})") + "]", "64 hexadecimal digits"},
   };
-  for (const auto& [json, says] : rows)
-    EXPECT_THAT(message([&] { files_of(json); }), HasSubstr(says)) << json;
+  for (const auto& row : rows)
+    EXPECT_THAT(message([&] { files_of(row.first); }), HasSubstr(row.second)) << row.first;
   EXPECT_THAT(message([] { commit_of(R"({"sha": "main"})", "r"); }), HasSubstr("40 hexadecimal digits"));
   EXPECT_EQ(commit_of(R"({"sha": ")" + kGit + "\"}", "r"), kGit);
 }
