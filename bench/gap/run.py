@@ -39,7 +39,7 @@ def main():
     parser.add_argument("--before", type=pathlib.Path, help="an earlier build, measured in turns")
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--tokens", type=int, default=128, help="of each stream")
+    parser.add_argument("--tokens", type=int, default=512, help="of each stream: so many that it outlasts the photos")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
