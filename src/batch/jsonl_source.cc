@@ -62,6 +62,12 @@ class JsonlSource final : public Source {
   Item question_of(OrderedJson json, const std::string& where) const {
     auto line = std::make_shared<Line>();
     line->pictures = pictures_of(json, options_.columns, where);
+    if (line->pictures.empty() && !asks_itself(json, options_.columns))
+      throw Error(ErrorCode::input_invalid,
+                  {.where = where,
+                   .got = "no picture and no question of its own",
+                   .expected = "image, images, file_name, path or image_path; prompt, question or messages",
+                   .hint = "another name of the picture is told with --image-column NAME"});
     line->json = std::move(json);
     Item item{.id = id_of(line->json, options_.columns)};
     const bool named = line->pictures.size() == 1 && !line->pictures[0].starts_with("data:");

@@ -175,6 +175,12 @@ void read_fields(const OrderedJson& line, const Columns& columns, const std::fil
   if (fields.find({"messages"})) read_conversation_of(line, root, where, request);
 }
 
+bool asks_itself(const OrderedJson& line, const Columns& columns) {
+  if (line.contains("messages")) return true;
+  return columns.prompt.empty() ? line.contains("prompt") || line.contains("question")
+                                : line.contains(columns.prompt);
+}
+
 void check_question(const Request& request, const std::string& where) {
   if (request.prompt.empty() && request.messages.empty() && !request.raw)
     throw Error(ErrorCode::usage, {.where = where,

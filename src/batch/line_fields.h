@@ -25,6 +25,9 @@ std::vector<std::string> pictures_of(const OrderedJson& line, const Columns& col
 void read_fields(const OrderedJson& line, const Columns& columns, const std::filesystem::path& root,
                  const std::string& where, Request& request);
 
+/// Whether a line has a question of its own.
+bool asks_itself(const OrderedJson& line, const Columns& columns);
+
 /// Error{usage} for a request without a question: neither a prompt nor messages.
 void check_question(const Request& request, const std::string& where);
 

@@ -104,6 +104,8 @@ def generate(
     options: Mapping[str, Any],
 ) -> list[Answer]:
     """Model.generate."""
+    if isinstance(requests, (str, bytes, Mapping, Request)):
+        raise TypeError(f"requests: got one {type(requests).__name__}, expected an iterable of them: [request]")
     bar = progress_bar(progress, total=len(requests) if isinstance(requests, Sized) else None, unit="answer")
     try:
         return _Run(model, options, bar, return_exceptions).run(requests)

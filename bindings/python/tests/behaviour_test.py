@@ -82,6 +82,11 @@ class Many(unittest.TestCase):
         with self.assertRaises(FileNotFoundError):
             self.model.generate(requests, max_tokens=3)
 
+    def test_generate_takes_no_single_request(self):
+        for one in ("hi", {"prompt": "hi"}, galago.Request("hi")):
+            with self.assertRaisesRegex(TypeError, "expected an iterable"):
+                self.model.generate(one)
+
     def test_generate_shows_progress(self):
         done = python(
             """

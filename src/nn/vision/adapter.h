@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "nn/vision/tower.h"
 
@@ -47,7 +48,6 @@ class FeaturePass {
 
   /// The next step of the tower. False when it was the last one.
   bool step(Workspace& workspace);
-  int64_t tiles_done() const { return done_; }
   /// The features, once, after the last step.
   Tensor take() { return std::move(features_); }
   /// All steps, then the features. Cancelled when `progress`, which hears of each group of tiles, says so.

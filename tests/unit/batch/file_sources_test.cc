@@ -73,6 +73,16 @@ TEST_F(Files, LinesAskWhatTheySay) {
                           "x | no picture | 0 | -1"));
 }
 
+// With the run's question, and a picture under a name that is not known, it would be answered without one.
+TEST_F(Files, ALineWithNeitherPictureNorQuestionIsAnError) {
+  EXPECT_THAT(read("q.jsonl", "{\"picture\": \"a.png\"}\n{\"id\": \"x\"}\n{\"image\": \"a.png\"}"),
+              ElementsAre(line("q.jsonl", 1) + " | input_invalid", line("q.jsonl", 2) + " | input_invalid",
+                          "a.png | What? | 1 | -1"));
+  EXPECT_THAT(read("q.jsonl", "{\"image\": \"a.png\"}\n{\"ask\": \"Why?\"}",
+                   {.columns = {.image = "photo", .prompt = "ask"}}),
+              ElementsAre(line("q.jsonl", 1) + " | input_invalid", testing::HasSubstr("Why? | 0")));
+}
+
 TEST_F(Files, LinesThatCannotBeReadAreItems) {
   const std::string deep(100, '[');
   const std::vector<std::string> all = read(
