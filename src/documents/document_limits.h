@@ -1,0 +1,30 @@
+// The published limits of documents: what one parser takes in, and what an export writes. docs/errors.md
+// lists them for users. A parser does not throw: what is over a limit is left out, and a warning says so.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace galago::limits {
+
+/// Bytes that one parser reads; the rest is left out.
+inline constexpr size_t kDocumentBytes = size_t{64} << 20;
+/// Pages of one parser: further page breaks are passed over.
+inline constexpr int kDocumentPages = 100'000;
+/// Elements of one parser, captions among them; cells of all its tables; keys and values, and their links.
+inline constexpr int64_t kDocumentElements = 500'000;
+inline constexpr int64_t kDocumentCells = 1'000'000;
+inline constexpr int64_t kDocumentKeyValues = 200'000;
+/// Places of one table, rows times columns.
+inline constexpr int64_t kTablePlaces = 1 << 20;
+/// Elements open at a time; tags of deeper ones are passed over, their words are kept.
+inline constexpr size_t kDocumentDepth = 32;
+/// Bytes of a tag, from < to >; what is longer is words.
+inline constexpr size_t kDocTagBytes = 64;
+/// Warnings that are kept, the first of them.
+inline constexpr size_t kDocumentWarnings = 1000;
+/// Bytes that a table takes in Markdown and text with its columns padded to equal widths and the words of
+/// spans in every place of them; a larger one is written without padding, and words once.
+inline constexpr size_t kPaddedTableBytes = size_t{16} << 20;
+
+}  // namespace galago::limits
