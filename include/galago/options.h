@@ -95,7 +95,7 @@ struct SchedulerOptions {
   /// Bytes that requests in work may hold together: keys and values, image rows, pixels. 0: no limit.
   int64_t max_memory = 0;
   /// Milliseconds that others' pictures and prompts may put between two tokens of a running answer. The
-  /// smallest piece is a layer of the tower or `prefill_chunk` rows of a prompt.
+  /// smallest piece is a layer of the tower or 64 rows of a prompt.
   double max_gap_ms = 200;
   int64_t step_tokens = 512;  ///< rows of prompts that are read between two tokens, at least one piece
   int64_t mailbox = 256;      ///< pieces that wait for a slow reader; then its request pauses

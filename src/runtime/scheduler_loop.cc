@@ -106,9 +106,7 @@ bool SchedulerLoop::prefill(double until, bool worked) {
     while (one->stage == Member::Stage::prompt && !one->ended && left > 0) {
       try {
         if (!one->sequence) open(*one);
-        const int64_t asked = one->request().options.prefill_chunk, length = one->length();
-        const int64_t chunk = asked > 0 ? asked : kPrefillChunk;
-        const int64_t rows = std::min((one->read / chunk + 1) * chunk, length) - one->read;
+        const int64_t rows = piece_rows(*one, until);
         if (worked && now_() + static_cast<double>(rows) * row_ms_ > until) return true;
         prefill_piece(*one, rows);
         left -= rows;
@@ -119,6 +117,19 @@ bool SchedulerLoop::prefill(double until, bool worked) {
     }
   }
   return worked;
+}
+
+// What is left of its chunk; while somebody waits for the next token, what can be read of it until then.
+int64_t SchedulerLoop::piece_rows(const Member& one, double until) const {
+  const int64_t asked = one.request().options.prefill_chunk;
+  const int64_t chunk = asked > 0 ? asked : kPrefillChunk;
+  const int64_t left = std::min((one.read / chunk + 1) * chunk, one.length()) - one.read;
+  const bool waited_for = std::ranges::any_of(
+      members_, [](const auto& other) { return other->seated && other->stage == Member::Stage::tokens; });
+  if (!waited_for || row_ms_ <= 0) return left;
+  const double fitting = std::clamp((until - now_()) / row_ms_, double{kPromptPiece}, double{kPrefillChunk});
+  const int64_t rows = static_cast<int64_t>(fitting) / kPromptPiece * kPromptPiece;
+  return left - rows < kPromptPiece ? left : rows;
 }
 
 // Its sequence, with room for all that is known of it.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/kernels.h"
 #include "runtime/task_pool.h"
 #include "runtime/work.h"
 
@@ -17,6 +18,10 @@ namespace galago {
 /// Rows of a prompt that go through the decoder in one call where the request does not say: a prompt is cut
 /// at multiples of it, wherever the others are.
 inline constexpr int64_t kPrefillChunk = 512;
+/// Rows that a chunk is cut into at least while others wait for their next token. More than few rows on both
+/// sides of a cut: then it changes no bit.
+inline constexpr int64_t kPromptPiece = 64;
+static_assert(kPromptPiece > kernels::kFewRows);
 
 /// How much is worked on at once; what is more waits for its turn.
 struct LoopLimits {
@@ -85,6 +90,7 @@ class SchedulerLoop {
   bool encode_pictures(double until, bool worked);
   bool encode_piece(Member& one);
   bool prefill(double until, bool worked);
+  int64_t piece_rows(const Member& one, double until) const;
   void prefill_piece(Member& one, int64_t rows);
   void open(Member& one);
   bool decode();

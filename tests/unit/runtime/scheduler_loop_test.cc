@@ -121,6 +121,32 @@ TEST(SchedulerLoop, PromptsAreCutAtFixedPositionsAndOthersGoOnBetweenThem) {
   EXPECT_EQ(quick->generation().token_ids.size(), 6U);
 }
 
+/// Reads a row of a prompt in a millisecond.
+struct SlowReader : HashModel {
+  using HashModel::HashModel;
+  std::span<const float> prefill(int32_t sequence, ConstMatrix given) override {
+    now += static_cast<double>(given.rows);
+    return HashModel::prefill(sequence, given);
+  }
+  double now = 0;
+};
+
+TEST(SchedulerLoop, APromptIsCutFinerWhileSomebodyWaitsForATokenOnly) {
+  SlowReader model(4000);
+  SchedulerLoop loop(model, {.sequences = 2, .max_gap_ms = 150}, [&] { return model.now; });
+  loop.add(fake_work(600, 0, tokens(1)));
+  while (loop.step()) {
+  }
+  EXPECT_THAT(model.calls, ElementsAre(512, 88));
+  model.calls.clear();
+  loop.add(fake_work(1, 0, tokens(6)));
+  loop.step();
+  loop.add(fake_work(600, 1, tokens(1)));
+  while (loop.step()) {
+  }
+  EXPECT_THAT(model.calls, ElementsAre(1, 128, 1, 128, 1, 128, 1, 128, 1, 88, 1));
+}
+
 TEST(SchedulerLoop, WhoFindsNoRoomWaitsInOrder) {
   Bench bench({.sequences = 2});
   std::vector<std::shared_ptr<FakeWork>> works;

@@ -132,6 +132,31 @@ TEST_P(Together, MoreThanOneCallHoldsAreStillEachAlone) {
     EXPECT_EQ(copied(logits.row(i), vocabulary()), expected[static_cast<size_t>(i)][1]) << i;
 }
 
+// The loop cuts a prompt finer while others wait for it.
+TEST_P(Together, APromptInPiecesOfMoreThanFewRowsGivesTheSameBits) {
+  const std::vector<int32_t> prompt = some_ids(230, 8), tokens = some_ids(2, 9);
+  const Tensor rows = embedded(prompt);
+  const Steps whole = alone(prompt, tokens);
+  for (const std::vector<int64_t>& pieces : std::vector<std::vector<int64_t>>{
+           {64, 166}, {64, 64, 102}, {33, 197}, {100, 130}, {150, 80}, {33, 64, 100, 33}}) {
+    DecoderSequences sequences(decoder());
+    const int32_t number = sequences.open({prompt, {}}).number;
+    sequences.grow(number, std::ssize(prompt) + std::ssize(tokens));
+    Steps steps(1);
+    int64_t read = 0;
+    for (const int64_t piece : pieces) {
+      const auto logits = sequences.prefill(number, rows.matrix().slice_rows(read, piece));
+      steps[0].assign(logits.begin(), logits.end());
+      read += piece;
+    }
+    for (const int32_t id : tokens) {
+      const NextToken next{.sequence = number, .id = id};
+      steps.push_back(copied(sequences.decode({&next, 1}).data, vocabulary()));
+    }
+    EXPECT_EQ(steps, whole) << testing::PrintToString(pieces);
+  }
+}
+
 struct Text final : TokenText {
   std::string push(int32_t id) override { return std::to_string(id) + " "; }
   std::string finish() override { return {}; }
