@@ -54,6 +54,12 @@ def photos(arguments, log):
     return rounds
 
 
+def lengths(text):
+    """"48" or "16-96" -> (smallest, largest)"""
+    smallest, _, largest = text.partition("-")
+    return int(smallest), int(largest or smallest)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Load and faults on galago serve.")
     parser.add_argument("--program", type=pathlib.Path, required=True)
@@ -68,7 +74,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--questions", type=int, default=16, help="about photos, in all")
     parser.add_argument("--together", type=int, default=8, help="of them at a time: the next one comes as one is answered")
-    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--tokens", type=lengths, default=(48, 48), metavar="N or A-B", help="of each answer; A-B: some A, some B, most between")
     parser.add_argument("--size", type=int, nargs=2, default=(640, 488), metavar=("WIDTH", "HEIGHT"), help="of each photo")
     parser.add_argument("--soak", type=float, default=0, help="minutes of mixed and hostile traffic")
     parser.add_argument("--log", default="/dev/null", help="where the servers' output goes")
@@ -79,7 +85,7 @@ def main():
     if arguments.small:
         result["faults"] = {"model": arguments.small.resolve().name, **faults(arguments, arguments.log)}
     if arguments.large:
-        result |= {"size": list(arguments.size), "tokens": arguments.tokens, "questions": arguments.questions, "together": arguments.together,
+        result |= {"size": list(arguments.size), "tokens": " to ".join(map(str, sorted(set(arguments.tokens)))), "questions": arguments.questions, "together": arguments.together,
                    "photos": photos(arguments, arguments.log)}
     result["load_average_at_end"] = os.getloadavg()[0]
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -70,9 +70,12 @@ def figures(done, seconds):
             "first_token_ms": spread([answer.at[0] for answer in done if answer.at]), "gap_ms": spread(gaps)}
 
 
-async def photos(port, count=8, together=8, tokens=48, width=640, height=488):
-    """So many photo questions at a time, each about a picture of its own."""
-    bodies = [question("What is in the picture?", [client.png(width, height, seed)], stream=True, max_tokens=tokens,
+async def photos(port, count=8, together=8, tokens=(48, 48), width=640, height=488):
+    """So many photo questions at a time, each about a picture of its own, with answers of these lengths."""
+    shortest, longest = tokens
+    lengths = [shortest + round((longest - shortest) * number / max(count - 1, 1)) for number in range(count)]
+    random.Random(0).shuffle(lengths)
+    bodies = [question("What is in the picture?", [client.png(width, height, seed)], stream=True, max_tokens=lengths[seed],
                        stream_options={"include_usage": True}, temperature=0, ignore_eos=True, skip_special_tokens=False) for seed in range(count)]
     begin = time.monotonic()
     done = await answers(port, bodies, together)
