@@ -19,9 +19,9 @@ constexpr const char* kAbout =
 constexpr const char* kExamples =
     "Examples:\n"
     "  galago run photo.jpg \"What is in the picture?\"\n"
-    "  galago run -m SmolVLM-256M-Instruct -i page.png -p \"What is the title?\" --stats\n"
-    "  galago classify -m siglip-base-patch16-224 photo.jpg --labels \"cat,dog\"\n"
-    "  galago inspect -m SmolVLM-256M-Instruct photo.jpg\n"
+    "  galago run -m HuggingFaceTB/SmolVLM-256M-Instruct -i page.png -p \"What is the title?\" --stats\n"
+    "  galago classify -m google/siglip-base-patch16-224 photo.jpg --labels \"cat,dog\"\n"
+    "  galago inspect -m HuggingFaceTB/SmolVLM-256M-Instruct photo.jpg\n"
     "\n"
     "`galago COMMAND --help` explains a command.\n";
 

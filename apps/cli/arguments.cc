@@ -58,6 +58,10 @@ bool exists(const std::string& name) {
   return std::filesystem::exists(name, error);
 }
 
+bool is_model_elsewhere(const std::string& word) {
+  return is_hub_name(word) || word == "models/demo";  // which is in the folder of the sources
+}
+
 /// The words of one command.
 class Arranger {
  public:
@@ -67,6 +71,7 @@ class Arranger {
   std::vector<std::string> arrange(const std::vector<std::string>& words) {
     for (at_ = 0, words_ = &words; at_ < words.size(); ++at_) take(words[at_]);
     sort_free_words();
+    check_given_once();
     std::vector<std::string> out{command_.get_name()};
     for (const Item& item : items_) {
       if (!item.flag.empty()) out.push_back(item.flag);
@@ -236,6 +241,21 @@ class Arranger {
            });
   }
 
+  // Of most flags the last one counts; of those that throw, the others would be lost in silence.
+  void check_given_once() const {
+    for (const CLI::Option* option : command_.get_options([](const CLI::Option*) { return true; })) {
+      if (!takes_value(*option) || option->get_multi_option_policy() != CLI::MultiOptionPolicy::Throw)
+        continue;
+      const auto times = std::count_if(items_.begin(), items_.end(), [&](const Item& item) {
+        return !item.flag.empty() && command_.get_option_no_throw(item.flag) == option;
+      });
+      if (times > 1)
+        throw Error(ErrorCode::usage, {.where = name_ + ": " + option->get_name(false, true),
+                                       .got = "given " + std::to_string(times) + " times",
+                                       .expected = "once"});
+    }
+  }
+
   // Free words are pictures, and the last of them the question where there is no other.
   void sort_free_words() {
     if (!find_option(command_, "--image")) return check_positionals();
@@ -248,7 +268,7 @@ class Arranger {
       if (names_picture(word) && !names_model(word)) {
         item->flag = "--image";
         before_pictures = true;
-      } else if (names_model(word) || (is_hub_name(word) && !exists(word) && !has("--model"))) {
+      } else if (names_model(word) || (is_model_elsewhere(word) && !exists(word) && !has("--model"))) {
         refuse(name_ + ": got the word " + in_quotes(word),
                "a model is named with -m: -m " + shortened(word, 100));
       } else if (asked && looks_like_path(word)) {

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "batch/output.h"
 #include "batch_flags.h"
 #include "batch_progress.h"
 #include "chat_calls.h"
@@ -16,8 +17,6 @@
 
 namespace galago::cli {
 namespace {
-
-constexpr int kToldToEndExit = 143;
 
 std::string question(const BatchFlags& flags) {
   if (!flags.prompt.empty() && !flags.prompt_file.empty())
@@ -43,6 +42,8 @@ void check_inputs(const BatchFlags& flags) {
                                    .got = "no input",
                                    .expected = "a folder, pictures or a list of them",
                                    .hint = "galago batch --help shows examples"});
+  batch::check_output(flags.options.output);
+  batch::check_form(flags.options.output);
   for (const std::string& input : flags.inputs) {
     std::error_code error;
     if (std::filesystem::equivalent(input, flags.options.output, error))
@@ -100,7 +101,7 @@ int run_batch(BatchFlags& flags) {
       batch::run(model, *source, options,
                  {.stop = interrupted, .progress = [&](const batch::Progress& p) { progress.tell(p); }});
   progress.finish(summary, options.output.string());
-  if (summary.stopped) return told_to_end() ? kToldToEndExit : kInterruptedExit;
+  if (summary.stopped) return interrupted_exit();
   return summary.failed > 0 ? exit_code(ErrorCode::partial) : 0;
 }
 

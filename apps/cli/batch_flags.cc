@@ -67,9 +67,11 @@ void add_batch_question(CLI::App& command, BatchFlags& flags) {
       .add_option("-p,--prompt", flags.prompt,
                   "What is asked about each picture that brings no question; - reads it from standard input")
       ->group(group)
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
       ->type_name("TEXT");
   command.add_option("-f,--file", flags.prompt_file, "The same from a file, without its last line end")
       ->group(group)
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
       ->type_name("FILE");
   command.add_option("--system", flags.options.request.system, "A system message before the question")
       ->group(group)
@@ -86,6 +88,7 @@ void add_batch_output(CLI::App& command, BatchFlags& flags) {
           "The answers in the order of the input: a line of JSON for each item; NAME.tar or a folder, "
           "NAME/: a .json and a .txt for each")
       ->group(group)
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
       ->type_name("FILE")
       ->required();
   command

@@ -247,7 +247,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->footer(
       "Percentages are of the peak that is measured in the same run, before and after the stages.\n"
       "Example:\n"
-      "  galago bench -m SmolVLM-256M-Instruct --image photo.jpg -t 2\n");
+      "  galago bench -m HuggingFaceTB/SmolVLM-256M-Instruct --image photo.jpg -t 2\n");
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }
 

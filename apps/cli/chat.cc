@@ -69,6 +69,15 @@ std::string one_file(const std::string& command, const std::string& rest) {
          words.empty() ? "" : "a name with spaces in it is put into quotes");
 }
 
+[[noreturn]] void refuse_missing(const std::string& word) {
+  static_cast<void>(local_file(word));  // refuses addresses
+  throw Error(ErrorCode::not_found,
+              {.where = shortened(word, 120),
+               .got = "no such picture, at the beginning of the line",
+               .expected = "a file, or a question that begins with another word",
+               .hint = "nothing was asked; a name with spaces in it is put into quotes"});
+}
+
 std::string help_of_commands() {
   std::vector<std::vector<std::string>> rows;
   for (const ChatCommand& command : chat_commands())
@@ -98,7 +107,7 @@ int Chat::run() {
     const Line line = read_turn();
     if (line.kind == Line::Kind::end) break;
     if (line.kind == Line::Kind::interrupted) {
-      if (!view_.person || told_to_end()) return kInterruptedExit;
+      if (!view_.person || told_to_end()) return interrupted_exit();
       forget_interrupt();
       if (line.empty) say("Ctrl-D or /quit leaves");
       continue;
@@ -112,12 +121,12 @@ int Chat::run() {
     } catch (const Error& error) {
       fail(error);
     } catch (const Cancelled&) {
-      if (!view_.person) return kInterruptedExit;
+      if (!view_.person) return interrupted_exit();
     } catch (const std::bad_alloc&) {
       fail(Error(ErrorCode::resource, {.where = "memory", .got = "no more to be had"}));
     }
     if (!interrupted()) continue;
-    if (!view_.person || told_to_end()) return kInterruptedExit;
+    if (!view_.person || told_to_end()) return interrupted_exit();
     forget_interrupt();
   }
   return view_.person ? 0 : failed_;
@@ -159,6 +168,7 @@ void Chat::take(const std::string& text) {
   if (text.starts_with("//")) return ask(text.substr(1));
   if (is_command(text)) return command(text);
   const Dropped dropped = dropped_pictures(text);
+  if (!dropped.missing.empty()) refuse_missing(dropped.missing);
   attach_images(dropped.pictures);
   if (!dropped.rest.empty()) ask(dropped.rest);
 }

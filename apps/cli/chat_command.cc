@@ -103,7 +103,7 @@ void add_chat(CLI::App& app, Action& action) {
       ->transform(CLI::AsSizeValue(false));
   command->footer(
       "Examples:\n"
-      "  galago chat -m SmolVLM-256M-Instruct\n"
+      "  galago chat -m HuggingFaceTB/SmolVLM-256M-Instruct\n"
       "  galago chat -m DIR photo.jpg --system \"Be brief.\" --temp 0.7\n"
       "  printf 'What is in it?\\nWhich colours?\\n' | galago chat -m DIR -i photo.jpg\n"
       "In the conversation: /help.\n");

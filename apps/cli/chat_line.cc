@@ -77,6 +77,17 @@ std::string picture_file(const std::string& word) {
   return ends_like_picture(path) && is_file(path) ? path : "";
 }
 
+// Whether a word can be nothing but the name of a picture. Not ".png" alone, which people ask about.
+bool is_named_as_picture(const std::string& word) {
+  return ends_like_picture(word) && !std::filesystem::path(word).extension().empty();
+}
+
+// A path with spaces in it, as some terminals drop it, of a picture.
+bool is_path_of_picture(const std::string& line) {
+  return (line.starts_with('/') || line.starts_with("~/") || line.starts_with("./")) &&
+         line.find('\n') == std::string::npos && is_named_as_picture(line);
+}
+
 std::string trimmed(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
@@ -123,9 +134,14 @@ Dropped dropped_pictures(const std::string& line) {
   std::string word;
   for (size_t next = 0; take_word(line, next, word); at = next) {
     std::string path = picture_file(word);
-    if (path.empty()) break;
+    if (path.empty()) {
+      if (is_named_as_picture(word)) dropped.missing = word;
+      break;
+    }
     dropped.pictures.push_back(std::move(path));
   }
+  if (dropped.missing.empty() && dropped.pictures.empty() && is_path_of_picture(trimmed(line)))
+    dropped.missing = trimmed(line);
   dropped.rest = dropped.pictures.empty() ? line : trimmed(std::string_view(line).substr(at));
   return dropped;
 }

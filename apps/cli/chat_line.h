@@ -36,8 +36,8 @@ std::vector<std::string> file_words(const std::string& text);
 struct Dropped {
   std::vector<std::string> pictures;
   std::string rest;
+  std::string missing;  ///< the first word that is named as a picture and is no file; "" for none
 };
-/// Only names of picture files that are there count.
 Dropped dropped_pictures(const std::string& line);
 
 }  // namespace galago::cli

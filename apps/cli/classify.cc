@@ -98,7 +98,7 @@ int classify(ClassifyFlags& flags) {
   else
     print_plain(pictures, result, flags.images.size() > 1);
   const int faults = pictures.report_faults();
-  return result.cancelled ? kInterruptedExit : faults;
+  return result.cancelled ? interrupted_exit() : faults;
 }
 
 }  // namespace
@@ -136,8 +136,9 @@ void add_classify(CLI::App& app, Action& action) {
       "may fit, or none.\n"
       "\n"
       "Examples:\n"
-      "  galago classify -m siglip-base-patch16-224 photo.jpg --labels \"cat,dog,a parked car\"\n"
-      "  galago classify -m siglip-base-patch16-224 -i a.jpg b.jpg --label indoors --label outdoors \\\n"
+      "  galago classify -m google/siglip-base-patch16-224 photo.jpg --labels \"cat,dog,a parked car\"\n"
+      "  galago classify -m google/siglip-base-patch16-224 -i a.jpg b.jpg --label indoors --label outdoors "
+      "\\\n"
       "                  --template \"a picture taken {}\" --json\n");
   command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });
 }

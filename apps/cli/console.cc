@@ -22,8 +22,10 @@ volatile std::sig_atomic_t interrupt_seen = 0;
 volatile std::sig_atomic_t end_seen = 0;
 volatile std::sig_atomic_t ends_at_once = 0;
 
+int exit_after(int signal) { return 128 + signal; }
+
 void on_interrupt(int signal) {
-  if (ends_at_once != 0) _exit(kInterruptedExit);
+  if (ends_at_once != 0) _exit(exit_after(signal));
   if (signal == SIGTERM) end_seen = 1;
   interrupt_seen = 1;
 }
@@ -71,6 +73,7 @@ void catch_interrupt() {
 
 bool interrupted() { return interrupt_seen != 0; }
 bool told_to_end() { return end_seen != 0; }
+int interrupted_exit() { return exit_after(told_to_end() ? SIGTERM : SIGINT); }
 
 void forget_interrupt() {
   interrupt_seen = 0;

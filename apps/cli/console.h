@@ -30,8 +30,8 @@ bool interrupted();
 bool told_to_end();
 /// Ctrl-C was answered: the next one asks for a clean stop again.
 void forget_interrupt();
-/// Exit code after Ctrl-C, as shells expect it.
-inline constexpr int kInterruptedExit = 130;
+/// Exit code of what was interrupted, as shells expect it: 130 after Ctrl-C, 143 after SIGTERM.
+int interrupted_exit();
 
 /// While it lives, Ctrl-C asks for a clean stop; afterwards it does what it did before.
 class CatchesInterrupt {

@@ -140,7 +140,7 @@ int embed(const EmbedFlags& flags) {
     print_plain(rows, "text", texts);
   }
   const int faults = pictures.report_faults();
-  return cancelled ? kInterruptedExit : faults;
+  return cancelled ? interrupted_exit() : faults;
 }
 
 }  // namespace
@@ -175,8 +175,9 @@ void add_embed(CLI::App& app, Action& action) {
       "then.\n"
       "\n"
       "Examples:\n"
-      "  galago embed -m siglip-base-patch16-224 --image cat.jpg --text \"a photo of a cat\" --normalize\n"
-      "  galago embed -m siglip-base-patch16-224 --text - --json < sentences.txt\n");
+      "  galago embed -m google/siglip-base-patch16-224 --image cat.jpg --text \"a photo of a cat\" "
+      "--normalize\n"
+      "  galago embed -m google/siglip-base-patch16-224 --text - --json < sentences.txt\n");
   command->callback([flags, &action] { action = [flags] { return embed(*flags); }; });
 }
 

@@ -112,7 +112,7 @@ constexpr const char* kFooter =
     "has no config: shapes tell all sizes but the number of heads, so --heads must.\n"
     "\n"
     "Examples:\n"
-    "  galago export --vision-tower my-tower -m SmolVLM-256M-Instruct\n"
+    "  galago export --vision-tower my-tower -m HuggingFaceTB/SmolVLM-256M-Instruct\n"
     "  galago export --vision-tower my-tower --checkpoint model.safetensors --heads 12 --bucketed-positions\n"
     "  python -c \"from transformers import SiglipVisionModel as M; print(M.from_pretrained('my-tower'))\"\n";
 

@@ -28,7 +28,7 @@ constexpr ExitCode kExitCodes[] = {
      "a program that reads videos, or the hub, took too long; another process writes this output (batch)"},
     {77, "the hub wants a token, or another one"},
     {78, "the model is malformed or not supported"},
-    {130, "interrupted; 143: by SIGTERM (batch)"}};
+    {130, "interrupted; 143: by SIGTERM"}};
 
 constexpr size_t kShortList = 24;  // characters of choices that stand behind a flag
 

@@ -231,8 +231,8 @@ void add_inspect(CLI::App& app, Action& action) {
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Examples:\n"
-      "  galago inspect -m SmolVLM-256M-Instruct\n"
-      "  galago inspect -m SmolVLM-256M-Instruct photo.jpg -n 512 --dtype q8\n");
+      "  galago inspect -m HuggingFaceTB/SmolVLM-256M-Instruct\n"
+      "  galago inspect -m HuggingFaceTB/SmolVLM-256M-Instruct photo.jpg -n 512 --dtype q8\n");
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }
 

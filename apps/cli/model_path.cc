@@ -97,7 +97,8 @@ std::filesystem::path demo_model() {
   throw Error(ErrorCode::not_found, {.where = "the demo model",
                                      .got = "none beside " + folder.string(),
                                      .expected = "models/demo or share/galago/models/demo",
-                                     .hint = "name a model directory with -m"});
+                                     .hint = "name a model: -m DIR, or -m ORG/NAME, which is downloaded, "
+                                             "such as HuggingFaceTB/SmolVLM-256M-Instruct"});
 }
 
 std::filesystem::path model_path(const std::string& given) {
@@ -111,8 +112,8 @@ std::filesystem::path model_path(const std::string& given) {
     throw Error(ErrorCode::usage, {.where = "-m " + shortened(given, 120),
                                    .got = "an address on the web",
                                    .expected = "a model directory, a GGUF file, or ORG/NAME",
-                                   .hint = "galago downloads models of the Hugging Face hub alone: get its "
-                                           "files first"});
+                                   .hint = "galago downloads models of the Hugging Face hub alone, no data "
+                                           "sets: get its files first"});
   check_pattern(given);
   check_files_of_model(given);
   std::error_code error;
@@ -122,6 +123,11 @@ std::filesystem::path model_path(const std::string& given) {
                                        .expected = "a model directory or a GGUF file",
                                        .hint = "a picture is given with -i"});
   if (std::filesystem::exists(given, error)) return with_base(given);
+  if (given == "models/demo")
+    throw Error(ErrorCode::not_found, {.where = "-m " + given,
+                                       .got = "no such folder from here",
+                                       .expected = "a model directory, a GGUF file, or ORG/NAME",
+                                       .hint = "the demo model answers where -m is left out"});
   if (!is_hub_name(given)) return given;
   if (is_rather_a_path(given) && !hub::find_model(given))
     throw Error(ErrorCode::not_found,

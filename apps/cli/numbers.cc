@@ -28,8 +28,13 @@ std::string decimal_fault(const std::string& text) {
   return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : text + " is not a finite number";
 }
 
+std::string size_fault(const std::string& text) {
+  return text.starts_with('-') ? text + " is not at least 0" : "";
+}
+
 void check_option(CLI::Option& option) {
   const std::string type = option.get_type_name();
+  if (type.find(":SIZE") != std::string::npos) option.check(CLI::Validator(size_fault, "", "size"));
   if (type.starts_with("UINT"))
     option.check(CLI::Validator(unsigned_fault, "", "number"));
   else if (type.starts_with("INT"))

@@ -18,6 +18,7 @@
 #include "help.h"
 #include "io/process_memory.h"
 #include "mapped_guard.h"
+#include "parse_faults.h"
 #include "terminal.h"
 #include "wording.h"
 
@@ -30,7 +31,7 @@ int run(const Action& action, bool json) {
   } catch (const Error& error) {
     return report(brief(error), json);
   } catch (const Cancelled&) {
-    return kInterruptedExit;
+    return interrupted_exit();
   } catch (const std::bad_alloc&) {
     return report(Error(ErrorCode::resource, {.where = "memory", .got = "no more to be had"}), json);
   } catch (const std::exception& error) {
@@ -62,11 +63,10 @@ int program(const std::vector<std::string>& words) {
   guard_mapped_files(json);
   return run(
       [&] {
-        std::vector<std::string> in_order = arranged(app, words);
-        const std::string name = "galago " + in_order.front();
-        std::reverse(in_order.begin(), in_order.end());  // the parser takes them from the end
+        const std::vector<std::string> in_order = arranged(app, words);
+        std::vector<std::string> from_end(in_order.rbegin(), in_order.rend());
         try {
-          app.parse(in_order);
+          app.parse(from_end);  // the parser takes them from the end
         } catch (const CLI::CallForHelp&) {
           print(shown_help(app));
           return 0;
@@ -74,7 +74,7 @@ int program(const std::vector<std::string>& words) {
           print(std::string(version.what()) + "\n");
           return 0;
         } catch (const CLI::ParseError& error) {
-          throw Error(ErrorCode::usage, {.where = error.what(), .hint = name + " --help shows its flags"});
+          throw parse_fault(app, in_order, error);
         }
         return action();
       },

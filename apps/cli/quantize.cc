@@ -69,7 +69,7 @@ constexpr const char* kFooter =
     "docs/quantisation.md has the formats and what they cost in quality.\n"
     "\n"
     "Examples:\n"
-    "  galago quantize SmolVLM-256M-Instruct smolvlm-q8 --dtype q8\n"
+    "  galago quantize HuggingFaceTB/SmolVLM-256M-Instruct smolvlm-q8 --dtype q8\n"
     "  galago run -m smolvlm-q8 --image photo.jpg -p \"What is this?\"\n";
 
 }  // namespace
@@ -77,7 +77,7 @@ constexpr const char* kFooter =
 void add_quantize(CLI::App& app, Action& action) {
   auto flags = std::make_shared<QuantizeFlags>();
   CLI::App* command = app.add_subcommand("quantize", "Write a model with smaller weights");
-  command->add_option("IN", flags->input, "Model directory")->required();
+  command->add_option("IN", flags->input, "Model directory, or ORG/NAME of the Hugging Face hub")->required();
   command->add_option("OUT", flags->output, "The folder to write: new, or empty")->required();
   command->add_option("--dtype", flags->dtype, "Format of the weights")
       ->required()

@@ -132,7 +132,7 @@ int run_n(const RunFlags& flags, const Model& model, StatusLine& status) {
     cancelled |= answer.finish_reason == FinishReason::cancelled;
   }
   if (flags.json) print_json({{"answers", list}});
-  return cancelled ? kInterruptedExit : failed;
+  return cancelled ? interrupted_exit() : failed;
 }
 
 // Several questions about the same pictures, answered together and printed in their order. The exit code is
@@ -166,7 +166,7 @@ int run_all(const RunFlags& flags, const std::vector<std::string>& prompts, cons
     say_beside(answer, flags, asked_of(flags));
     cancelled |= answer.finish_reason == FinishReason::cancelled;
   }
-  return cancelled ? kInterruptedExit : failed;
+  return cancelled ? interrupted_exit() : failed;
 }
 
 int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
@@ -185,7 +185,7 @@ int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
     print("\n");
   say_cut(answer, flags.request.options, model);
   say_beside(answer, flags, asked_of(flags));
-  return answer.finish_reason == FinishReason::cancelled ? kInterruptedExit : 0;
+  return answer.finish_reason == FinishReason::cancelled ? interrupted_exit() : 0;
 }
 
 // A conversation has its pictures in it.

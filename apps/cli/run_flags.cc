@@ -129,10 +129,11 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
   command.footer(
       "Examples:\n"
       "  galago run photo.jpg \"What is in the picture?\"\n"
-      "  galago run -m SmolVLM-256M-Instruct -i page.png -p \"What is the title?\" --stats\n"
+      "  galago run -m HuggingFaceTB/SmolVLM-256M-Instruct -i page.png -p \"What is the title?\" --stats\n"
       "  galago run -m DIR -i a.png b.png -p \"What differs?\" --temp 0.7 --top-p 0.9 --seed -1\n"
       "  galago run -i photo.jpg -p \"What is it?\" -p \"Which colours are there?\"\n"
-      "  galago run -m granite-docling-258M page.png \"Convert this page to docling.\" > page.dt\n"
+      "  galago run -m ibm-granite/granite-docling-258M page.png \"Convert this page to docling.\" > "
+      "page.dt\n"
       "  galago run -m SmolLM2-135M-Instruct -p \"What is a galago?\" -n -1\n"
       "  galago run -m Llama-2-7b-hf --raw -p \"The galago is a small\" -n 32\n"
       "  galago run receipt.jpg \"What was paid?\" --json-schema receipt.schema.json\n"

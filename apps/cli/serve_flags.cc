@@ -20,7 +20,10 @@ void add_address(CLI::App& command, ServeFlags& flags) {
       ->group(group)
       ->capture_default_str()
       ->type_name("ADDRESS");
-  command.add_option("--port", flags.http.port, "Port; 0: any free one")->group(group)->capture_default_str();
+  command.add_option("--port", flags.http.port, "Port; 0: any free one")
+      ->group(group)
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
   command.add_option("--unix-socket", flags.http.unix_socket, "Listen on this socket instead of an address")
       ->group(group)
       ->type_name("FILE");

@@ -167,7 +167,8 @@ void add_trace(CLI::App& app, Action& action) {
   add_model_files(*command, flags->load);
   command->footer(
       "Example:\n"
-      "  galago trace -m SmolVLM-256M-Instruct photo.jpg \"What is this?\" -n 8 -o trace.safetensors\n");
+      "  galago trace -m HuggingFaceTB/SmolVLM-256M-Instruct photo.jpg \"What is this?\" -n 8 -o "
+      "trace.safetensors\n");
   command->callback([flags, &action] { action = [flags] { return run_trace_command(*flags); }; });
 }
 
@@ -187,7 +188,7 @@ void add_verify(CLI::App& app, Action& action) {
       "Exit code 0 only if every station holds its bound, 1 if one does not.\n"
       "\n"
       "Example:\n"
-      "  galago verify -m SmolVLM-256M-Instruct --golden golden\n");
+      "  galago verify -m HuggingFaceTB/SmolVLM-256M-Instruct --golden golden\n");
   command->callback([flags, &action] { action = [flags] { return run_verify_command(*flags); }; });
 }
 

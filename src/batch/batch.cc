@@ -204,6 +204,7 @@ void Run::finish() {
 
 Summary run(const Model& model, Source& source, const Options& options, const Callbacks& callbacks) {
   check_output(options.output);
+  if (!callbacks.sink) check_form(options.output);
   // What is wrong with the options themselves is told before anything is written.
   Request probe = options.request;
   if (probe.prompt.empty() && !probe.raw) probe.prompt = "?";

@@ -1,6 +1,7 @@
 // See the header.
 #include "batch/output.h"
 
+#include <array>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -182,16 +183,44 @@ bool is_folder(const fs::path& output) {
   return !output.has_filename() || fs::is_directory(output, error);
 }
 
+/// Forms that a name asks for and that are not written.
+struct Unwritten {
+  std::string_view ending;
+  std::string_view hint;
+};
+constexpr std::string_view kTable =
+    "write NAME.jsonl; pandas.read_json(\"NAME.jsonl\", lines=True) makes a table of it";
+constexpr std::string_view kCompress = "write NAME.jsonl or NAME.tar, and compress it when the run is over";
+constexpr std::string_view kParquet = "galago.batch of the Python package writes it";
+constexpr std::array<Unwritten, 16> kUnwritten = {{{".csv", kTable},
+                                                   {".tsv", kTable},
+                                                   {".xlsx", kTable},
+                                                   {".json", "NAME.jsonl has a line of JSON for each item"},
+                                                   {".parquet", kParquet},
+                                                   {".pq", kParquet},
+                                                   {".arrow", kParquet},
+                                                   {".gz", kCompress},
+                                                   {".tgz", kCompress},
+                                                   {".bz2", kCompress},
+                                                   {".tbz2", kCompress},
+                                                   {".xz", kCompress},
+                                                   {".txz", kCompress},
+                                                   {".zst", kCompress},
+                                                   {".zip", kCompress},
+                                                   {".7z", kCompress}}};
+
 }  // namespace
 
 void check_output(const fs::path& output) {
-  const auto refuse = [&](const std::string& got) {
+  const auto refuse = [&](const std::string& got, const std::string& hint = "") {
     throw Error(ErrorCode::usage, {.where = output.empty() ? "the output" : output.string(),
                                    .got = got,
-                                   .expected = "a new file of JSON lines, NAME.tar, or a folder"});
+                                   .expected = "a new file of JSON lines, NAME.tar, or a folder",
+                                   .hint = hint});
   };
   const fs::path name = without_slash(output);
-  if (name.empty() || name == "." || name == ".." || name == "-") refuse("no usable name");
+  if (name == "-") refuse("standard output", "the journal stands beside a file: -o FILE && cat FILE");
+  if (name.empty() || name == "." || name == "..") refuse("no usable name");
   if (name.native().find('\0') != std::string::npos) refuse("a name with a zero byte");
   std::error_code error;
   const auto status = fs::status(name, error);
@@ -199,6 +228,17 @@ void check_output(const fs::path& output) {
     refuse("a pipe or device");
   const fs::path folder = name.parent_path();
   if (!folder.empty() && !fs::is_directory(folder, error)) refuse("no folder to put it in");
+}
+
+void check_form(const fs::path& output) {
+  const std::string name = lower_ascii(output.filename().string());
+  if (is_folder(output)) return;
+  for (const Unwritten& unwritten : kUnwritten)
+    if (name.ends_with(unwritten.ending))
+      throw Error(ErrorCode::usage, {.where = output.string(),
+                                     .got = "a name that ends with " + std::string(unwritten.ending),
+                                     .expected = "NAME.jsonl, NAME.tar, or a folder NAME/",
+                                     .hint = std::string(unwritten.hint)});
 }
 
 Journal open_journal(const std::string& manifest, const Options& options) {

@@ -11,6 +11,8 @@ namespace galago::batch {
 
 /// Error{usage} for a name that cannot be an output.
 void check_output(const std::filesystem::path& output);
+/// Error{usage} for a name that asks for a form that make_sink does not write, .csv or .parquet.
+void check_form(const std::filesystem::path& output);
 
 /// The journal of a run. Error{usage} when its output is there and no journal: an earlier run is over.
 Journal open_journal(const std::string& manifest, const Options& options);

@@ -153,6 +153,48 @@ constexpr std::array<Ending, 7> kForms = {{{".txt", Form::list},
                                            {".tsv", Form::csv},
                                            {".tar", Form::tar}}};
 
+/// What holds pictures or names of them, too, and is not read.
+struct Unread {
+  std::string_view ending;
+  std::string_view what;
+  std::string_view hint;
+};
+constexpr std::string_view kUnpack = "unpack it: mkdir DIR; tar -xf FILE -C DIR; galago batch DIR";
+constexpr std::string_view kInPython = "galago.batch of the Python package reads it";
+constexpr std::array<Unread, 14> kUnread = {
+    {{".tar.gz", "a compressed archive", kUnpack},
+     {".tgz", "a compressed archive", kUnpack},
+     {".tar.bz2", "a compressed archive", kUnpack},
+     {".tbz2", "a compressed archive", kUnpack},
+     {".tar.xz", "a compressed archive", kUnpack},
+     {".txz", "a compressed archive", kUnpack},
+     {".tar.zst", "a compressed archive", kUnpack},
+     {".zip", "a compressed archive", "unpack it: unzip FILE -d DIR; galago batch DIR"},
+     {".7z", "a compressed archive", "unpack it into a folder: galago batch DIR"},
+     {".gz", "a compressed file", "unpack it: gunzip -k FILE"},
+     {".zst", "a compressed file", "unpack it: unzstd FILE"},
+     {".parquet", "a Parquet file", kInPython},
+     {".pq", "a Parquet file", kInPython},
+     {".json", "a file of JSON", "lines of JSON are read, NAME.jsonl: jq -c '.[]' FILE > NAME.jsonl"}}};
+
+// A word that is no picture by its looks: what is written wrong would be one record with an error.
+void check_picture_file(const std::string& word) {
+  std::error_code error;
+  if (!fs::exists(word, error))
+    throw Error(ErrorCode::not_found, {.where = printable(word),
+                                       .got = "no such file or folder",
+                                       .expected = "a folder, a picture, or a file of items",
+                                       .hint = "galago batch --help tells what is read"});
+  const std::string name = lower_ascii(word);
+  for (const Unread& unread : kUnread)
+    if (name.ends_with(unread.ending))
+      throw Error(ErrorCode::unsupported_media,
+                  {.where = printable(word),
+                   .got = std::string(unread.what),
+                   .expected = "pictures, a folder, NAME.tar, NAME.jsonl, NAME.csv or NAME.txt",
+                   .hint = std::string(unread.hint)});
+}
+
 // Of a file; pictures for what is none of the others.
 Form form_of(const std::string& word, const SourceOptions& options) {
   std::error_code error;
@@ -184,6 +226,7 @@ std::unique_ptr<Source> source_of(const std::string& word, const SourceOptions& 
   if (is_uri(word)) return std::make_unique<PictureSource>(word);
   if (fs::is_directory(word, error)) return std::make_unique<FolderSource>(word, "", word);
   if (is_pattern(word)) return pattern_source(word);
+  if (options.form == Form::by_name) check_picture_file(word);
   return std::make_unique<PictureSource>(word);
 }
 

@@ -24,8 +24,10 @@ DirectoryFiles::DirectoryFiles(std::filesystem::path directory) : directory_(std
                                            .got = "a file that is no GGUF",
                                            .expected = "a model directory, or a GGUF file"});
   if (!std::filesystem::is_directory(directory_, error))
-    throw Error(ErrorCode::not_found,
-                {.where = directory_.string(), .got = "no such directory", .expected = "a model directory"});
+    throw Error(ErrorCode::not_found, {.where = directory_.string(),
+                                       .got = "no such directory",
+                                       .expected = "a model directory",
+                                       .hint = "models of the Hugging Face hub have two words, ORG/NAME"});
 }
 
 Checkpoint DirectoryFiles::checkpoint() const {

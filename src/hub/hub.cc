@@ -36,10 +36,12 @@ HubName name_of(const std::string& text, const PullOptions& options) {
     name->revision = named->revision;
   }
   if (name) return *name;
+  const bool other = text.find("datasets/") != std::string::npos || text.find("spaces/") != std::string::npos;
   throw Error(ErrorCode::usage, {.where = "a model of the hub",
                                  .got = in_quotes(text),
                                  .expected = "ORG/NAME, ORG/NAME@REVISION or ORG/NAME:QUANT",
-                                 .hint = "such as HuggingFaceTB/SmolVLM-256M-Instruct"});
+                                 .hint = other ? "galago pulls models, no data sets or spaces"
+                                               : "such as HuggingFaceTB/SmolVLM-256M-Instruct"});
 }
 
 std::string commit_of_revision(Client& client, const Settings& settings, const HubName& name) {

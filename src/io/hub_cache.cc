@@ -21,6 +21,11 @@ bool is_word(std::string_view text) {
          std::all_of(text.begin(), text.end(), fits);
 }
 
+/// The hub has pages of its own there and no organisation: datasets/ORG, models/demo.
+bool is_reserved(std::string_view organisation) {
+  return organisation == "models" || organisation == "datasets" || organisation == "spaces";
+}
+
 /// A branch, a tag or a commit; refs/pr/1 is a name, too.
 bool is_revision(std::string_view text) {
   for (size_t slash = text.find('/'); slash != std::string_view::npos; slash = text.find('/')) {
@@ -56,7 +61,8 @@ std::optional<HubName> parse_hub_name(std::string_view text) {
       .revision = name_end < end ? std::string(text.substr(name_end + 1, end - name_end - 1)) : "main",
       .file = end < text.size() ? std::string(text.substr(end + 1)) : ""};
   const bool file = end == text.size() || is_word(parts.file);
-  if (!is_word(parts.organisation) || !is_word(parts.name) || !is_revision(parts.revision) || !file)
+  if (!is_word(parts.organisation) || is_reserved(parts.organisation) || !is_word(parts.name) ||
+      !is_revision(parts.revision) || !file)
     return {};
   return parts;
 }

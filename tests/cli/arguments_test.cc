@@ -14,6 +14,7 @@
 namespace galago::cli {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using Words = std::vector<std::string>;
@@ -80,6 +81,18 @@ TEST(Habits, AnswersNameFlagsThatExist) {
                       .get_option_no_throw(it->str()))
           << it->str() << " in: " << text;
   }
+}
+
+TEST(Flags, OfBatchThatSaySomethingElseTwiceAreRefused) {
+  const Words once{"batch", "photos", "-p", "What?", "-o", "a.jsonl"};
+  EXPECT_EQ(arrange(once).size(), once.size());
+  for (const Words& more : {Words{"-p", "Why?"}, {"--question", "Why?"}, {"--prompt=Why?"}}) {
+    Words twice = once;
+    twice.insert(twice.end(), more.begin(), more.end());
+    EXPECT_THAT(said(twice), AllOf(HasSubstr("--prompt"), HasSubstr("given 2 times")));
+  }
+  EXPECT_THAT(said({"batch", "photos", "-o", "a.jsonl", "--output", "b.jsonl"}), HasSubstr("--output"));
+  EXPECT_EQ(arrange({"run", "-n", "4", "-n", "5", "-p", "a", "-p", "b"}).size(), 9U);
 }
 
 TEST(Habits, UnderscoresAreHyphens) {

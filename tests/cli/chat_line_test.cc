@@ -70,6 +70,23 @@ TEST(ChatLine, NamesAsTerminalsPasteThem) {
   EXPECT_THAT(dropped_pictures("~/c.PNG").pictures, ElementsAre(c));
 }
 
+TEST(ChatLine, APictureThatIsNotThereIsNoQuestion) {
+  const test::TempDir folder;
+  const std::string there = folder.add("a.png", ""), where = folder.path().string();
+  for (const auto& [line, missing] : std::vector<std::pair<std::string, std::string>>{
+           {"nope.jpg", "nope.jpg"},
+           {"'no pe.jpg' What is it?", "no pe.jpg"},
+           {there + " nope.PNG Which?", "nope.PNG"},
+           {where + "/no such cat.png", where + "/no such cat.png"},
+           {"https://example.org/a.jpg What?", "https://example.org/a.jpg"},
+           {there + " What is nope.jpg?", ""},
+           {"What is nope.jpg", ""},
+           {".png or .jpg?", ""},
+           {"nope.jpg, what is it?", ""},
+           {there, ""}})
+    EXPECT_EQ(dropped_pictures(line).missing, missing) << line;
+}
+
 TEST(ChatLine, EveryCommandHasItsHelp) {
   EXPECT_EQ(chat_commands().size(), 12U);
   for (const ChatCommand& command : chat_commands()) {

@@ -155,13 +155,16 @@ TEST_F(BatchRun, DoesNotMixTwoRuns) {
   kill(child, SIGKILL);
   wait_for(child, 60);
   const std::string before = read_bytes(journal);
-  const auto refused = [&](const std::vector<std::string>& more, const std::string& what) {
-    const Finished other = galago(words("mixed.jsonl", more));
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& what,
+                           const std::string& prompt = kAsk.back()) {
+    std::vector<std::string> other_words = words("mixed.jsonl");
+    other_words.back() = prompt;
+    const Finished other = galago(other_words + more);
     EXPECT_EQ(other.code, 64) << other.err;
     EXPECT_THAT(other.err, HasSubstr(what));
     EXPECT_EQ(read_bytes(journal), before);
   };
-  refused({"-p", "Why?"}, "request.prompt");
+  refused({}, "request.prompt", "Why?");
   refused({"--temp", "0.5"}, "request.generation.temperature");
   refused({"-m", tiny("grid25_llama3")}, "model");
   refused({"--dtype", "q8"}, "settings.dtype");
@@ -216,6 +219,18 @@ TEST_F(BatchRun, SaysWhatIsWrongBeforeAnythingIsWritten) {
           66);
   refused({"batch", folder_.file("in"), "-o", folder_.file("never.jsonl"), "-m", tiny()}, 64);
   refused({"batch", "-o", folder_.file("never.jsonl"), "-p", "What?"}, 64);
+  refused(std::vector<std::string>{"batch", folder_.file("nope"), "-o", folder_.file("never.jsonl")} + kAsk,
+          66);
+  refused(std::vector<std::string>{"batch", folder_.add("s.tar.gz", "x"), "-o", folder_.file("never.jsonl")} +
+              kAsk,
+          65);
+  refused(words("never.jsonl", {"-p", "Why?"}), 64);
+  refused(std::vector<std::string>{"batch", folder_.file("in"), "-o", "-"} + kAsk, 64);
+  for (const char* name : {"never.csv", "never.parquet", "never.tar.gz", "never.json"}) {
+    refused(words(name), 64);
+    EXPECT_FALSE(fs::exists(folder_.file(name)));
+    EXPECT_FALSE(fs::exists(folder_.file(std::string(name) + ".journal")));
+  }
   const std::string table = folder_.add("table.csv", "image\nin/1000.png\n");
   refused(std::vector<std::string>{"batch", table, "-o", table, "--restart"} + kAsk, 64);
   EXPECT_EQ(output("table.csv"), "image\nin/1000.png\n");

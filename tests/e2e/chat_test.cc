@@ -97,6 +97,13 @@ TEST(ChatPiped, ATurnThatFailsIsToldAndTheOthersGoOn) {
   EXPECT_EQ(lines_of(done.out).size(), 1U);
 }
 
+TEST(ChatPiped, APictureThatIsNotThereIsNotAskedAbout) {
+  const Finished done = piped("nope.jpg What is this?\nHm?\n");
+  EXPECT_EQ(done.code, 66);
+  EXPECT_THAT(done.err, HasSubstr("nope.jpg: got no such picture"));
+  EXPECT_EQ(lines_of(done.out).size(), 1U);
+}
+
 TEST(ChatPiped, HostileLinesAreAnswered) {
   const TempDir folder;
   const std::string file = folder.file("chat.json");
@@ -255,7 +262,7 @@ TEST(ChatTyped, TheTerminalIsLeftAsItWasWhenTold) {
   terminal.until(kReady);
   kill(terminal.child(), SIGTERM);
   std::string rest;
-  EXPECT_EQ(terminal.finish(&rest), 130);
+  EXPECT_EQ(terminal.finish(&rest), 143);
   EXPECT_THAT(rest, HasSubstr("\x1b[?2004l"));
 }
 

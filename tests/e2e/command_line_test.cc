@@ -128,6 +128,10 @@ TEST(CommandLine, ModelsThatCannotBeHadSayWhatToDo) {
       {"HuggingFaceTB/SmolVLM-256M-Instruct", 66, "HF_HUB_OFFLINE"},
       {"https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct/tree/main", 66, "HF_HUB_OFFLINE"},
       {"https://example.org/model.gguf", 64, "models of the Hugging Face hub alone"},
+      {"https://huggingface.co/datasets/org/name", 64, "no data sets"},
+      {"datasets/org", 66, "ORG/NAME"},
+      {"SmolVLM-256M-Instruct", 66, "ORG/NAME"},
+      {"models/demo", 66, "where -m is left out"},
       {picture(kPicture), 66, "-i"},
       {"no-such-model", 66, "no-such-model"}};
   for (const auto& [model, code, says] : rows) {
@@ -284,7 +288,32 @@ TEST(CommandLine, ErrorsNameTheFlag) {
   EXPECT_THAT(said({"--dtype", "f8"}), HasSubstr("--dtype: got f8"));
   EXPECT_THAT(said({"--dtype", "float16"}), HasSubstr("stay so with auto"));
   EXPECT_THAT(said({"-p", "b", "--min-p", "7"}), HasSubstr("--min-p: got 7"));
+  EXPECT_THAT(said({"--temp", "hot"}), HasSubstr("--temp: got hot, expected a number ("));
+  EXPECT_THAT(said({"--answers", "0"}), HasSubstr("--answers: got 0, expected a whole number from 1 to 128"));
+  EXPECT_THAT(said({"--pillow", "11"}), HasSubstr("--pillow: got 11, expected one of 12,13"));
   EXPECT_EQ(galago({"run", "-m", tiny(), "-p", "a", "-n", "1", "--dtype", "bfloat16"}).code, 0);
+}
+
+TEST(CommandLine, TheParsersOwnErrorsAreToldAsAllOthers) {
+  setenv("GALAGO_MAX_N", "many", 1);
+  const Finished variable = galago({"serve", "-m", tiny(), "--port", "0"}, {.seconds = 20});
+  unsetenv("GALAGO_MAX_N");
+  EXPECT_EQ(variable.code, 64);
+  EXPECT_THAT(variable.err, HasSubstr("GALAGO_MAX_N: got many, expected a whole number from 1 to 128"));
+  const std::pair<Words, const char*> rows[] = {
+      {{"serve", "--port", "99999"}, "--port: got 99999, expected a whole number from 0 to 65535"},
+      {{"serve", "--port", "0", "--max-body", "1XB"}, "--max-body: got 1XB, expected a number of bytes"},
+      {{"serve", "--port", "0", "--max-body", "-5"}, "--max-body: got -5, expected a number of bytes"},
+      {{"serve", "--port", "0", "--max-headers", "99999999999999999999"}, "a whole number between"},
+      {{"batch", "photos", "-p", "What?"}, "galago batch: got no --output"},
+      {{"batch", "photos", "-o", "a.jsonl", "--from", "zip"}, "--from: got zip, expected one of auto,"},
+      {{"pull"}, "galago pull: got no NAME"}};
+  for (const auto& [words, says] : rows) {
+    const Finished done = galago(words, {.seconds = 20});
+    EXPECT_EQ(done.code, 64);
+    EXPECT_THAT(done.err, HasSubstr(says));
+    EXPECT_THAT(done.err, HasSubstr("galago " + words[0] + " --help"));
+  }
 }
 
 TEST(CommandLine, HelpTeaches) {

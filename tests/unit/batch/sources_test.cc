@@ -108,14 +108,31 @@ TEST(List, OfALineThatIsTooLongSaysSoAndGoesOn) {
 }
 
 TEST(Word, ThatIsNoPictureIsAnErrorOfItsItem) {
-  const auto source = open_source({"https://example.org/a.jpg", "data:image/png;base64,AA", "missing.jpg"});
+  const TempDir folder;
+  const std::string gone = folder.add("gone.jpg", "x");
+  const auto source = open_source({"https://example.org/a.jpg", "data:image/png;base64,AA", gone});
   EXPECT_EQ(source->total(), 3);
-  EXPECT_EQ(error_of([] { open_source({"a.jpg"})->next()->request({}); }).got(), "no question");
+  EXPECT_EQ(error_of([&] { open_source({gone})->next()->request({}); }).got(), "no question");
+  fs::remove(gone);
   Request base;
   base.prompt = "What?";
   std::vector<ErrorCode> codes;
   while (auto item = source->next()) codes.push_back(error_of([&] { item->request(base); }).code());
   EXPECT_THAT(codes, ElementsAre(ErrorCode::usage, ErrorCode::input_invalid, ErrorCode::not_found));
+}
+
+// One record with an error would hide that a folder of a million pictures was written wrong.
+TEST(Word, ThatIsNotThereOrNotReadIsRefused) {
+  const TempDir folder;
+  for (const char* name : {"nope", "nope.jpg", "nope.tar.gz"})
+    EXPECT_EQ(error_of([&] { open_source({folder.file(name)}); }).code(), ErrorCode::not_found) << name;
+  for (const char* name : {"s.tar.gz", "S.TGZ", "s.tar.zst", "s.zip", "s.gz", "s.parquet", "s.json"}) {
+    const Error error = error_of([&] { open_source({folder.add(name, "x")}); });
+    EXPECT_EQ(error.code(), ErrorCode::unsupported_media) << name;
+    EXPECT_NE(error.hint(), "") << name;
+  }
+  EXPECT_EQ(open_source({folder.add("odd.ending", "x")})->total(), 1);
+  EXPECT_EQ(open_source({folder.file("s.json")}, {.form = Form::pictures})->total(), 1);
 }
 
 }  // namespace

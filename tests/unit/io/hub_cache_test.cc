@@ -16,9 +16,10 @@ TEST(HubCacheName, NamesAreAnOrganisationAndAModel) {
   for (const char* name : {"a/b", "HuggingFaceTB/SmolVLM-256M-Instruct", "a_b/c.d-1", "a/b@main",
                            "a/b:Q4_K_M", "a/b@v1:m-Q8_0.gguf", "a/b@0123abcd", "a/b@refs/pr/1"})
     EXPECT_TRUE(is_hub_name(name)) << name;
-  for (const char* name : {"",      "a",    "/a",       "a/",      "a/b/c",  "./a",      "../a",  "a/..",
-                           "~/a b", "a/b@", "a/b@c//d", "a/b@/c",  "a/b@c/", "a/b@../c", "a@b/c", "a b/c",
-                           "a/b\n", "a/b:", "a/b:c/d",  "a/b:c@d", "a:b/c",  "a/b:.."})
+  for (const char* name :
+       {"",        "a",        "/a",     "a/",     "a/b/c",       "./a",        "../a",      "a/..",  "~/a b",
+        "a/b@",    "a/b@c//d", "a/b@/c", "a/b@c/", "a/b@../c",    "a@b/c",      "a b/c",     "a/b\n", "a/b:",
+        "a/b:c/d", "a/b:c@d",  "a:b/c",  "a/b:..", "models/demo", "datasets/a", "spaces/a@b"})
     EXPECT_FALSE(is_hub_name(name)) << name;
 }
 
