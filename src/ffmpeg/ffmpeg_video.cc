@@ -12,10 +12,10 @@
 #include <string_view>
 
 #include "core/limits.h"
-#include "ffmpeg/process.h"
 #include "galago/error.h"
 #include "image/heif_brands.h"
 #include "io/files.h"
+#include "io/program.h"
 
 namespace galago {
 namespace {
@@ -25,6 +25,14 @@ using namespace std::string_view_literals;
 
 constexpr size_t kMagicBytes = 512;
 constexpr size_t kSyncStep = 188;  // of MPEG transport streams
+
+ProgramUse use_of_ffmpeg(const FfmpegOptions& options) {
+  return {.purpose = "FFmpeg, which reads videos",
+          .install = "install it, e.g. apt-get install ffmpeg",
+          .seconds = options.seconds,
+          .faster = "cut a shorter part of the video",
+          .keep_going = options.keep_going};
+}
 
 std::optional<std::string> container_of(std::string_view bytes) {
   const std::string_view box = bytes.substr(std::min<size_t>(bytes.size(), 4), 4);
@@ -118,7 +126,7 @@ Probed probe(const std::filesystem::path& path, const std::string& container, co
                                         "compact=escape=none"};
   const std::vector<std::string> input = input_arguments(path, container);
   arguments.insert(arguments.end(), input.begin(), input.end());
-  Program program(arguments, {.seconds = options.seconds, .keep_going = options.keep_going});
+  Program program(arguments, use_of_ffmpeg(options));
   ProgramLines lines(program);
   Probed probed;
   for (std::string line; lines.next(line);) {
@@ -221,8 +229,7 @@ class FfmpegVideo final : public VideoSource {
     if (wanted.empty()) return;
     std::vector<int64_t> once(wanted.begin(), wanted.end());  // ffmpeg writes a frame once
     once.erase(std::unique(once.begin(), once.end()), once.end());
-    Program program(decoding_arguments(once),
-                    {.seconds = options_.seconds, .keep_going = options_.keep_going});
+    Program program(decoding_arguments(once), use_of_ffmpeg(options_));
     PpmReader frames(program, facts_.size, where_);
     RgbImage image;
     for (size_t i = 0; i < wanted.size(); ++i) {

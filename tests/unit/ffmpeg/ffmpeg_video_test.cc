@@ -14,8 +14,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/cancelled.h"
-#include "ffmpeg/process.h"
 #include "galago/error.h"
 
 namespace galago {
@@ -182,35 +180,6 @@ TEST(FfmpegVideo, LyingProgramsAreAnswered) {
   }
 }
 
-TEST(Program, EndsAtItsTimeAndWhenAsked) {
-  const std::string sleeper = script("sleeper", "exec sleep 60");
-  std::array<char, 16> out{};
-  const auto start = std::chrono::steady_clock::now();
-  {
-    Program program({sleeper}, {.seconds = 0.3, .keep_going = {}});
-    EXPECT_EQ(refusal([&] { program.read(out); }), ErrorCode::timeout);
-  }
-  {
-    Program program({sleeper}, {.seconds = 60, .keep_going = [] { return false; }});
-    EXPECT_THROW(program.read(out), Cancelled);
-  }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
-}
-
-// A program that has closed its output may still run, and complain.
-TEST(Program, TimeAndInterruptionHoldAfterItsOutput) {
-  const auto start = std::chrono::steady_clock::now();
-  for (const char* rest : {"exec sleep 60 2>&-", "exec sleep 60", "exec yes >&2"}) {
-    const std::string closed = script("closed", std::string("exec >&-\n") + rest);
-    Program late({closed}, {.seconds = 0.3, .keep_going = {}});
-    EXPECT_EQ(refusal([&] { late.succeeded(); }), ErrorCode::timeout) << rest;
-    int asked = 0;
-    Program stopped({closed}, {.seconds = 60, .keep_going = [&] { return ++asked < 4; }});
-    EXPECT_THROW(stopped.succeeded(), Cancelled) << rest;
-  }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
-}
-
 /// SIGCHLD is ignored while it lives: ended children leave no status.
 class IgnoredChildren {
  public:
@@ -223,15 +192,6 @@ class IgnoredChildren {
   void (*before_)(int);
 };
 
-TEST(Program, WithoutAStatusItsComplaintsDecide) {
-  const IgnoredChildren ignored;
-  Program quiet({script("quiet", "echo done")}, {.seconds = 60, .keep_going = {}});
-  EXPECT_TRUE(quiet.succeeded());
-  Program complaining({script("complaining", "echo wrong >&2; exit 1")}, {.seconds = 60, .keep_going = {}});
-  EXPECT_FALSE(complaining.succeeded());
-  EXPECT_EQ(complaining.complaint(), "wrong");
-}
-
 TEST(FfmpegVideo, IsReadWhereChildrenAreIgnored) {
   if (!installed()) GTEST_SKIP() << "ffmpeg is not installed";
   const IgnoredChildren ignored;
@@ -239,14 +199,6 @@ TEST(FfmpegVideo, IsReadWhereChildrenAreIgnored) {
   open_ffmpeg_video(data_path("clip.mp4"), {})
       ->decode(std::vector<int64_t>{2, 2, 7}, [&](int64_t, const RgbImage&) { ++frames; });
   EXPECT_EQ(frames, 3);
-}
-
-TEST(Program, ManyComplaintsDoNotBlockIt) {
-  const std::string loud = script("loud", "yes complaint | head -n 200000 >&2; exit 4");
-  Program program({loud}, {.seconds = 60, .keep_going = {}});
-  EXPECT_FALSE(program.succeeded());
-  EXPECT_LT(program.complaint().size(), 400U);
-  EXPECT_EQ(program.complaint().find('\n'), std::string::npos);
 }
 
 }  // namespace

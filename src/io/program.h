@@ -14,16 +14,19 @@
 
 namespace galago {
 
-/// When a program is stopped.
-struct ProgramLimits {
+/// What a program is for, and when it is stopped.
+struct ProgramUse {
+  std::string purpose;               ///< "FFmpeg, which reads videos": what Error{not_found} expects
+  std::string install;               ///< its hint
   double seconds = 0;                ///< of its whole run; Error{timeout} beyond
+  std::string faster;                ///< the hint of that error
   std::function<bool()> keep_going;  ///< asked several times a second; false: throws Cancelled. May be empty
 };
 
 class Program {
  public:
   /// Starts arguments[0], which is looked for in PATH, with no input. Error{not_found} when there is none.
-  Program(const std::vector<std::string>& arguments, ProgramLimits limits);
+  Program(const std::vector<std::string>& arguments, ProgramUse use);
   /// Kills it when it still runs.
   ~Program();
   Program(const Program&) = delete;
@@ -48,7 +51,7 @@ class Program {
   void stop();
 
   std::string name_;
-  ProgramLimits limits_;
+  ProgramUse use_;
   std::chrono::steady_clock::time_point end_;
   pid_t pid_ = -1;  // -1 once it has ended
   End end_of_it_ = End::none;

@@ -1,5 +1,5 @@
 // posix_spawn, two pipes and poll. Reference: POSIX.1-2017; prlimit(2) on Linux.
-#include "ffmpeg/process.h"
+#include "io/program.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -102,9 +102,9 @@ void restrain(pid_t pid) {
 
 }  // namespace
 
-Program::Program(const std::vector<std::string>& arguments, ProgramLimits limits)
-    : name_(arguments.at(0)), limits_(std::move(limits)) {
-  const auto length = std::chrono::duration<double>(limits_.seconds);
+Program::Program(const std::vector<std::string>& arguments, ProgramUse use)
+    : name_(arguments.at(0)), use_(std::move(use)) {
+  const auto length = std::chrono::duration<double>(use_.seconds);
   end_ = std::chrono::steady_clock::now() +
          std::chrono::duration_cast<std::chrono::steady_clock::duration>(length);
   Pipe output;
@@ -117,10 +117,8 @@ Program::Program(const std::vector<std::string>& arguments, ProgramLimits limits
       posix_spawnp(&pid_, name_.c_str(), setting.files(), setting.attributes(), vector.data(), environ);
   if (failed == ENOENT || failed == EACCES) {
     pid_ = -1;
-    throw Error(ErrorCode::not_found, {.where = name_,
-                                       .got = "no such program",
-                                       .expected = "FFmpeg, which reads videos",
-                                       .hint = "install it, e.g. apt-get install ffmpeg"});
+    throw Error(ErrorCode::not_found,
+                {.where = name_, .got = "no such program", .expected = use_.purpose, .hint = use_.install});
   }
   if (failed != 0) {
     pid_ = -1;
@@ -160,12 +158,12 @@ void Program::stop() {
 }
 
 void Program::check_going() const {
-  if (limits_.keep_going && !limits_.keep_going()) throw Cancelled{};
+  if (use_.keep_going && !use_.keep_going()) throw Cancelled{};
   if (std::chrono::steady_clock::now() > end_)
     throw Error(ErrorCode::timeout,
                 {.where = name_,
-                 .got = "no end after " + std::to_string(std::lround(limits_.seconds)) + " s",
-                 .hint = "cut a shorter part of the video"});
+                 .got = "no end after " + std::to_string(std::lround(use_.seconds)) + " s",
+                 .hint = use_.faster});
 }
 
 void Program::read_complaint() {
@@ -216,7 +214,7 @@ bool Program::succeeded() {
     if (poll(&stream, 1, 0) <= 0) break;
     read_complaint();
   }
-  if (limits_.keep_going && !limits_.keep_going()) throw Cancelled{};
+  if (use_.keep_going && !use_.keep_going()) throw Cancelled{};
   if (end_of_it_ == End::unknown) return complaint_.empty();
   return end_of_it_ == End::good;
 }

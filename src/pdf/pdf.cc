@@ -1,0 +1,211 @@
+// See the header. Reference: pdfinfo(1), pdftoppm(1) of Poppler; netpbm's ppm(5).
+#include "pdf/pdf.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/limits.h"
+#include "galago/error.h"
+#include "io/byte_source.h"
+#include "io/program.h"
+
+namespace galago {
+namespace {
+
+constexpr size_t kMagicBytes = 1024;
+constexpr double kPointsAnInch = 72;
+constexpr size_t kPpmHeaderBytes = 64;
+
+ProgramUse use_of_poppler(const PdfOptions& options) {
+  return {.purpose = "Poppler, which draws the pages of PDF files",
+          .install = "install it, e.g. apt-get install poppler-utils",
+          .seconds = options.seconds,
+          .faster = "--pages leaves pages out",
+          .keep_going = options.keep_going};
+}
+
+// A name that begins with "-" would be a flag, or standard input.
+std::string as_argument(const std::filesystem::path& path) {
+  return path.is_absolute() ? path.string() : "./" + path.string();
+}
+
+void add_password(std::vector<std::string>& arguments, const std::string& password) {
+  if (password.empty()) return;
+  for (const char* flag : {"-upw", "-opw"}) {
+    arguments.emplace_back(flag);
+    arguments.push_back(password);
+  }
+}
+
+[[noreturn]] void refuse(const std::string& where, const Program& program, const std::string& expected) {
+  const std::string complaint = program.complaint();
+  if (complaint.find("Incorrect password") != std::string::npos)
+    throw Error(ErrorCode::input_invalid, {.where = where,
+                                           .got = "an encrypted PDF",
+                                           .expected = "its password",
+                                           .hint = "--password TEXT gives it"});
+  throw Error(ErrorCode::input_invalid,
+              {.where = where, .got = complaint.empty() ? "nothing" : complaint, .expected = expected});
+}
+
+// What follows a label of pdfinfo's output, without blanks.
+std::optional<std::string_view> value_of(std::string_view line, std::string_view label) {
+  if (!line.starts_with(label)) return {};
+  line.remove_prefix(label.size());
+  while (line.starts_with(' ')) line.remove_prefix(1);
+  return line;
+}
+
+template <typename Number>
+std::optional<Number> number_at(std::string_view text) {
+  Number number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc{}) return {};
+  return number;
+}
+
+// "Page    3 size:  595.276 x 841.89 pts (A4)" -> size; of other lines nothing.
+std::optional<PdfFile::PageSize> size_of(std::string_view line) {
+  const size_t label = line.find(" size: ");
+  if (!line.starts_with("Page ") || label == std::string_view::npos) return {};
+  const auto numbers = value_of(line.substr(label), " size: ");
+  const size_t cross = numbers->find(" x ");
+  if (cross == std::string_view::npos) return {};
+  const auto width = number_at<double>(*numbers), height = number_at<double>(numbers->substr(cross + 3));
+  if (!width || !height) return {};
+  return PdfFile::PageSize{*width, *height};
+}
+
+// "Page    3 rot:   90": a quarter or three quarters.
+bool is_on_its_side(std::string_view line) {
+  const size_t label = line.find(" rot: ");
+  if (!line.starts_with("Page ") || label == std::string_view::npos) return false;
+  const auto turned = number_at<int>(*value_of(line.substr(label), " rot: "));
+  return turned && *turned % 180 != 0;
+}
+
+/// A program's PPM picture, read with bounds.
+class Picture {
+ public:
+  Picture(Program& program, const std::string& where) : program_(&program), where_(&where) {}
+
+  RgbImage read(int64_t most_pixels) {
+    RgbImage image;
+    if (word() != "P6") refuse(*where_, *program_, "a page that can be drawn");
+    image.width = side();
+    image.height = side();
+    if (word() != "255" || image.width > most_pixels / image.height) refuse_picture();
+    image.pixels.resize(static_cast<size_t>(image.width * image.height * 3));
+    std::span<char> out(reinterpret_cast<char*>(image.pixels.data()), image.pixels.size());
+    while (!out.empty()) {
+      const size_t count = program_->read(out);
+      if (count == 0) refuse(*where_, *program_, "a page that can be drawn to its end");
+      out = out.subspan(count);
+    }
+    return image;
+  }
+
+ private:
+  [[noreturn]] void refuse_picture() const {
+    throw Error(ErrorCode::input_invalid,
+                {.where = *where_, .got = "another picture than that of the page", .expected = "PPM"});
+  }
+  // Bytes up to a white space, which is taken, too; what the program closes early is the end of the word.
+  std::string word() {
+    std::string text;
+    for (char byte = 0; text.size() <= kPpmHeaderBytes; text += byte)
+      if (program_->read({&byte, 1}) == 0 || byte == '\n' || byte == ' ') break;
+    return text;
+  }
+  int64_t side() {
+    const auto number = number_at<int64_t>(word());
+    if (!number || *number < 1 || *number > limits::kImageSide + 1) refuse_picture();
+    return *number;
+  }
+
+  Program* program_;
+  const std::string* where_;
+};
+
+}  // namespace
+
+PdfFile::PdfFile(std::filesystem::path path, PdfOptions options)
+    : path_(std::move(path)), options_(std::move(options)) {
+  if (!is_pdf(path_))
+    throw Error(
+        ErrorCode::input_invalid,
+        {.where = path_.string(), .got = "no PDF: it does not begin with %PDF-", .expected = "a PDF"});
+  std::vector<std::string> arguments = {options_.pdfinfo};
+  add_password(arguments, options_.password);
+  arguments.push_back(as_argument(path_));
+  Program program(arguments, use_of_poppler(options_));
+  ProgramLines lines(program);
+  for (std::string line; lines.next(line);)
+    if (const auto value = value_of(line, "Pages:")) pages_ = number_at<int64_t>(*value).value_or(0);
+  if (!program.succeeded()) refuse(path_.string(), program, "a PDF that can be read");
+  if (pages_ < 1)
+    throw Error(ErrorCode::input_invalid,
+                {.where = path_.string(), .got = "no pages", .expected = "at least one"});
+}
+
+std::string PdfFile::where(int64_t page) const { return path_.string() + ": page " + std::to_string(page); }
+
+PdfFile::PageSize PdfFile::size(int64_t page) const {
+  if (page < 1 || page > pages_)
+    throw Error(ErrorCode::input_invalid,
+                {.where = where(page), .got = "no such page", .expected = "1 to " + std::to_string(pages_)});
+  const std::string number = std::to_string(page);
+  std::vector<std::string> arguments = {options_.pdfinfo, "-f", number, "-l", number};
+  add_password(arguments, options_.password);
+  arguments.push_back(as_argument(path_));
+  Program program(arguments, use_of_poppler(options_));
+  ProgramLines lines(program);
+  std::optional<PageSize> size;
+  for (std::string line; lines.next(line);) {
+    if (const auto found = size_of(line)) size = found;
+    if (size && is_on_its_side(line)) std::swap(size->width, size->height);
+  }
+  if (!program.succeeded() || !size) refuse(where(page), program, "a page with a size");
+  if (!(size->width > 0 && size->height > 0 && std::isfinite(size->width) && std::isfinite(size->height)))
+    throw Error(ErrorCode::input_invalid, {.where = where(page), .got = "a page without a size"});
+  return *size;
+}
+
+RgbImage PdfFile::draw(int64_t page, double scale) const {
+  const PageSize points = size(page);
+  const double width = std::ceil(points.width * scale), height = std::ceil(points.height * scale);
+  const std::string shown = std::to_string(std::llround(std::min(width, 1e9))) + "x" +
+                            std::to_string(std::llround(std::min(height, 1e9))) + " pixels";
+  if (width > limits::kImageSide || height > limits::kImageSide || width * height > limits::kImagePixels)
+    throw Error(ErrorCode::input_too_large,
+                {.where = where(page),
+                 .got = shown,
+                 .expected = "at most " + std::to_string(limits::kImagePixels) + ", and " +
+                             std::to_string(limits::kImageSide) + " on a side",
+                 .hint = "--scale draws pages smaller"});
+  const std::string number = std::to_string(page);
+  std::vector<std::string> arguments = {
+      options_.pdftoppm, "-f", number, "-l", number, "-r", std::to_string(scale * kPointsAnInch)};
+  add_password(arguments, options_.password);
+  arguments.push_back(as_argument(path_));
+  const std::string name = where(page);
+  Program program(arguments, use_of_poppler(options_));
+  RgbImage image = Picture(program, name).read(limits::kImagePixels + 2 * limits::kImageSide);
+  if (!program.succeeded()) refuse(name, program, "a page that can be drawn");
+  return image;
+}
+
+bool is_pdf(const std::filesystem::path& path) {
+  const ByteFile file(path);
+  std::string begin(kMagicBytes, '\0');
+  begin.resize(file.read(0, begin));
+  return begin.find("%PDF-") != std::string::npos;
+}
+
+}  // namespace galago
