@@ -104,7 +104,7 @@ struct KeyValues {
 struct Element {
   ElementKind kind = ElementKind::text;
   std::string text;  ///< UTF-8, without white space at its ends; lines are parted by \n
-  int level = 0;     ///< of a heading: 0 to 6
+  int level = 0;     ///< of a heading: 1 to 6
   bool numbered = false;
   bool selected = false;
   std::string marker;         ///< of an item of a numbered list, e.g. "2."

@@ -15,16 +15,18 @@ inline constexpr int kDocumentPages = 100'000;
 inline constexpr int64_t kDocumentElements = 500'000;
 inline constexpr int64_t kDocumentCells = 1'000'000;
 inline constexpr int64_t kDocumentKeyValues = 200'000;
-/// Places of one table, rows times columns.
-inline constexpr int64_t kTablePlaces = 1 << 20;
+/// Places of one table, rows times columns, and of all tables; docling-core refuses documents with more.
+inline constexpr int64_t kTablePlaces = 1'000'000;
+inline constexpr int64_t kDocumentPlaces = 5'000'000;
 /// Elements open at a time; tags of deeper ones are passed over, their words are kept.
 inline constexpr size_t kDocumentDepth = 32;
 /// Bytes of a tag, from < to >; what is longer is words.
 inline constexpr size_t kDocTagBytes = 64;
 /// Warnings that are kept, the first of them.
 inline constexpr size_t kDocumentWarnings = 1000;
-/// Bytes that a table takes in Markdown and text with its columns padded to equal widths and the words of
-/// spans in every place of them; a larger one is written without padding, and words once.
-inline constexpr size_t kPaddedTableBytes = size_t{16} << 20;
+/// Bytes that the tables of a document may take in Markdown and text for columns padded to equal widths and
+/// for words repeated in every place of a span; from then on tables are written without padding, and words
+/// once.
+inline constexpr size_t kPaddedBytes = size_t{64} << 20;
 
 }  // namespace galago::limits

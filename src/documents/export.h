@@ -33,7 +33,6 @@ struct HtmlOptions {
 std::string to_html(const Document& document, const HtmlOptions& options = {});
 
 struct JsonOptions {
-  int indent = -1;  ///< spaces of each level; -1: one line
   /// `meta.galago__confidence` of items, from 0 to 1. docling-core's Markdown of such a document writes it as
   /// a line of its own, unless blocked_meta_names has that name.
   bool confidence = false;

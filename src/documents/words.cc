@@ -1,0 +1,39 @@
+// See the header.
+#include "documents/words.h"
+
+#include <cmath>
+
+#include "core/utf8.h"
+#include "text/unicode/unicode.h"
+
+namespace galago::documents {
+
+std::string_view stripped(std::string_view text) {
+  while (!text.empty()) {
+    const unicode::CodePoint point = unicode::decode_at(text, 0);
+    if (!unicode::is_python_space(point.value)) break;
+    text.remove_prefix(static_cast<size_t>(point.length));
+  }
+  while (!text.empty()) {
+    const unicode::CodePoint point = unicode::decode_before(text, text.size());
+    if (!unicode::is_python_space(point.value)) break;
+    text.remove_suffix(static_cast<size_t>(point.length));
+  }
+  return text;
+}
+
+bool is_blank(std::string_view text) { return stripped(text).empty(); }
+
+std::string clean_words(std::string bytes) {
+  std::string text = unicode::find_malformed(bytes) == std::string::npos ? std::move(bytes)
+                                                                         : unicode::take_text(bytes, true);
+  const std::string_view kept = stripped(text);
+  return kept.size() == text.size() ? text : std::string(kept);
+}
+
+std::optional<double> confidence_of(const TokenSum& sum) {
+  if (sum.tokens <= 0) return std::nullopt;
+  return std::exp(std::min(0.0, sum.logprob / static_cast<double>(sum.tokens)));
+}
+
+}  // namespace galago::documents

@@ -1,0 +1,20 @@
+// Words of a document: bytes of an answer as clean text.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "documents/doctags_lexer.h"
+
+namespace galago::documents {
+
+/// Without white space at both ends, as Python's str.strip does it.
+std::string_view stripped(std::string_view text);
+bool is_blank(std::string_view text);
+/// UTF-8 without white space at its ends; malformed parts are U+FFFD.
+std::string clean_words(std::string bytes);
+/// The geometric mean of the probabilities; nothing without tokens.
+std::optional<double> confidence_of(const TokenSum& sum);
+
+}  // namespace galago::documents
