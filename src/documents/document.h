@@ -103,7 +103,7 @@ struct KeyValues {
 /// One thing on a page. Which members say something depends on `kind`.
 struct Element {
   ElementKind kind = ElementKind::text;
-  std::string text;  ///< UTF-8, without white space at its ends; lines are parted by \n
+  std::string text;  ///< UTF-8, without white space at its ends (in front of code there may be some)
   int level = 0;     ///< of a heading: 1 to 6
   bool numbered = false;
   bool selected = false;

@@ -14,7 +14,8 @@ using E = DocElement;
 
 void DocumentBuilder::complete_words(Frame& frame) {
   Element& element = frame.element;
-  std::string text = clean_words(std::move(frame.words));
+  // Behind a language, the white space in front of the first line is the code's.
+  std::string text = clean_words(std::move(frame.words), !element.language.empty());
   if (frame.pieces.empty()) {
     element.text = std::move(text);
     return;

@@ -24,10 +24,13 @@ std::string_view stripped(std::string_view text) {
 
 bool is_blank(std::string_view text) { return stripped(text).empty(); }
 
-std::string clean_words(std::string bytes) {
+std::string clean_words(std::string bytes, bool keep_beginning) {
   std::string text = unicode::find_malformed(bytes) == std::string::npos ? std::move(bytes)
                                                                          : unicode::take_text(bytes, true);
-  const std::string_view kept = stripped(text);
+  std::string_view kept = stripped(text);
+  if (keep_beginning && !kept.empty()) {
+    kept = std::string_view(text).substr(0, static_cast<size_t>(kept.data() + kept.size() - text.data()));
+  }
   return kept.size() == text.size() ? text : std::string(kept);
 }
 
