@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "console.h"
 #include "core/limits.h"
+#include "core/printable.h"
 #include "io/files.h"
 #include "model_path.h"
 #include "pictures.h"
@@ -36,12 +37,25 @@ std::string question(const BatchFlags& flags) {
   return text;
 }
 
+// Several words without a folder or a wildcard among them, and no file.
+bool is_rather_a_question(const std::string& word) {
+  std::error_code error;
+  return word.find(' ') != std::string::npos && word.find_first_of("*[/:") == std::string::npos &&
+         !std::filesystem::exists(word, error);
+}
+
 void check_inputs(const BatchFlags& flags) {
   if (flags.inputs.empty())
     throw Error(ErrorCode::usage, {.where = "galago batch",
                                    .got = "no input",
                                    .expected = "a folder, pictures or a list of them",
                                    .hint = "galago batch --help shows examples"});
+  for (const std::string& input : flags.inputs)
+    if (is_rather_a_question(input))
+      throw Error(ErrorCode::usage, {.where = "galago batch",
+                                     .got = "the word " + in_quotes(input, 80),
+                                     .expected = "a folder, pictures or a list of them",
+                                     .hint = "a question is given with -p: -p " + in_quotes(input, 80)});
   batch::check_output(flags.options.output);
   batch::check_form(flags.options.output);
   for (const std::string& input : flags.inputs) {

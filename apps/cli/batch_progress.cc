@@ -78,7 +78,7 @@ void BatchProgress::tell(const batch::Progress& p) {
 
 void BatchProgress::finish(const batch::Summary& s, const std::string& output) {
   status_.clear();
-  if (quiet_) return;
+  if (quiet_ && (s.failed == 0 || s.stopped)) return;
   const std::string failed = s.failed > 0 ? ", " + counted(s.failed, "error") + " among them" : "";
   if (s.stopped)
     notice("stopped after " + counted(s.done, "record") + failed + ": the same command goes on from there");

@@ -10,7 +10,7 @@
 
 #include "core/limits.h"
 #include "core/words.h"
-#include "models/adapters.h"
+#include "model_path.h"
 #include "wording.h"
 
 namespace galago::cli {
@@ -55,7 +55,7 @@ void add_model_files(CLI::App& command, LoadOptions& load) {
       .add_option_function<std::vector<std::string>>(
           "--lora",
           [&load](const std::vector<std::string>& texts) {
-            for (const std::string& text : texts) load.lora.push_back(parse_lora(text));
+            for (const std::string& text : texts) load.lora.push_back(lora_of(text));
           },
           kLoraHelp)
       ->type_name("DIR[:SCALE]")

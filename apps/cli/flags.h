@@ -43,8 +43,9 @@ CLI::Option* add_strict(CLI::App& command, LoadOptions& load);
 /// --lora and --mmproj: files beside the model.
 void add_model_files(CLI::App& command, LoadOptions& load);
 inline constexpr const char* kLoraHelp =
-    "Add a LoRA adapter that peft has saved, a directory, with this scale (default 1); may be given several "
-    "times";
+    "Add a LoRA adapter that peft has saved, a directory or ORG/NAME of the Hugging Face hub, with this "
+    "scale "
+    "(default 1); may be given several times";
 /// -t, --threads alone.
 CLI::Option* add_threads(CLI::App& command, int& threads);
 

@@ -12,6 +12,7 @@
 #include "formats/lora_adapter.h"
 #include "hub/hub.h"
 #include "io/hub_cache.h"
+#include "models/adapters.h"
 #include "pictures.h"
 #include "pull_progress.h"
 #include "wording.h"
@@ -136,6 +137,15 @@ std::filesystem::path model_path(const std::string& given) {
                  .expected = "a model directory, a GGUF file, or ORG/NAME",
                  .hint = "galago pull " + shortened(given, 120) + " asks the Hugging Face hub"});
   return pulled(given);
+}
+
+Lora lora_of(const std::string& given) {
+  Lora lora = parse_lora(given);
+  std::error_code error;
+  const std::string name = lora.directory.string();
+  if (is_hub_name(name) && !is_rather_a_path(name) && !std::filesystem::exists(name, error))
+    lora.directory = downloaded(name);
+  return lora;
 }
 
 std::string hub_name_of_address(const std::string& address) {

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "galago/galago.h"
+
 namespace galago::cli {
 
 /// The model that ships with galago: beside the build folder or under share/. Error{not_found} with a hint.
@@ -13,6 +15,10 @@ std::filesystem::path demo_model();
 /// if it is not there; for "" the demo model. A line on stderr says so. Error{usage} for another address;
 /// errors of hub::pull.
 std::filesystem::path model_path(const std::string& given);
+
+/// What --lora names, DIR[:SCALE]; of ORG/NAME the adapter in the Hugging Face cache, downloaded as models
+/// are.
+Lora lora_of(const std::string& given);
 
 /// The name of a model in an address such as https://huggingface.co/ORG/NAME/tree/REVISION; empty for any
 /// other text.

@@ -8,7 +8,6 @@
 #include "core/clock.h"
 #include "flags.h"
 #include "model_path.h"
-#include "models/adapters.h"
 
 namespace galago::cli {
 namespace {
@@ -46,7 +45,7 @@ int run(const QuantizeFlags& flags) {
     return !interrupted();
   };
   std::vector<Lora> lora;
-  for (const std::string& one : flags.lora) lora.push_back(parse_lora(one));
+  for (const std::string& one : flags.lora) lora.push_back(lora_of(one));
   const QuantisedModel done =
       quantise_model(model_path(flags.input), flags.output, weight_dtype(flags.dtype), progress, lora);
   status.clear();

@@ -192,9 +192,10 @@ int run_one(RunFlags& flags, const Model& model, StatusLine& status) {
 void check_messages_alone(const RunFlags& flags) {
   if (!flags.prompts.empty() || !flags.prompt_files.empty() || !flags.images.empty() ||
       !flags.videos.empty() || !flags.request.system.empty() || flags.request.raw)
-    throw Error(ErrorCode::usage, {.where = "--messages",
-                                   .got = "a question, pictures, --system or --raw beside it",
-                                   .expected = "a conversation holds all of its texts and pictures"});
+    throw Error(ErrorCode::usage,
+                {.where = "--messages",
+                 .got = "a question, pictures, --system or --raw beside it",
+                 .expected = "a conversation alone, which holds all of its texts and pictures"});
 }
 
 void read_messages(RunFlags& flags) {

@@ -1,4 +1,6 @@
 // galago serve: the HTTP server, from its flags to its last answer.
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -104,6 +106,9 @@ std::vector<server::ModelSource> sources_of(const ServeFlags& flags) {
 
 int serve(ServeFlags& flags) {
   finish_serve_flags(flags);
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry; ++entry) variables.emplace_back(*entry);
+  warn(serve_warnings(flags, variables));
   const std::vector<server::ModelSource> sources = sources_of(flags);
   catch_interrupt();
   server::Server server(flags.http, flags.api, log_to_stderr(flags));

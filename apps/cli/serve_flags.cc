@@ -7,6 +7,7 @@
 #include "flags.h"
 #include "io/files.h"
 #include "run_flags.h"
+#include "wording.h"
 
 namespace galago::cli {
 namespace {
@@ -239,13 +240,14 @@ void add_limits(CLI::App& command, ServeFlags& flags) {
 }
 
 // --max-body is GALAGO_MAX_BODY.
-void add_environment(CLI::App& command) {
+void add_environment(CLI::App& command, std::vector<std::string>& variables) {
   for (CLI::Option* option : command.get_options()) {
     if (option->get_lnames().empty() || option->get_lnames()[0] == "help") continue;
     std::string name = "GALAGO_";
     for (const char c : option->get_lnames()[0])
       name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
     option->envname(name);
+    variables.push_back(name);
   }
 }
 
@@ -286,7 +288,7 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
   add_kv_cache_dtype(command, flags.load.kv_cache_dtype,
                      "What is kept of each position: f32, or f16 in half the memory")
       ->group(kSpeedGroup);
-  add_environment(command);
+  add_environment(command, flags.variables);
 }
 
 void finish_serve_flags(ServeFlags& flags) {
@@ -304,6 +306,23 @@ void finish_serve_flags(ServeFlags& flags) {
   for (const std::string& host : flags.hosts) allowed.push_back(lower_ascii(host));
   for (const char* own : {"localhost", "127.0.0.1", "[::1]"}) allowed.emplace_back(own);
   allowed.push_back(lower_ascii(flags.http.host));
+}
+
+std::vector<std::string> serve_warnings(const ServeFlags& flags,
+                                        const std::vector<std::string>& environment) {
+  std::vector<std::string> warnings;
+  if (flags.http.unix_socket.empty() && !loopback(flags.http.host) && flags.api.api_keys.empty())
+    warnings.push_back("whoever reaches " + flags.http.host +
+                       " may ask: --api-key or --api-key-file lets in only who has a key");
+  for (const std::string& entry : environment) {
+    const std::string name = entry.substr(0, entry.find('='));
+    const auto known = std::find(flags.variables.begin(), flags.variables.end(), name);
+    if (!name.starts_with("GALAGO_") || known != flags.variables.end()) continue;
+    const auto near = nearest(name, flags.variables);
+    warnings.push_back(shortened(name, 80) + " in the environment is no flag of galago serve" +
+                       (near ? ": did you mean " + *near + "?" : ""));
+  }
+  return warnings;
 }
 
 }  // namespace galago::cli

@@ -22,6 +22,7 @@ struct ServeFlags {
   std::filesystem::path key_file;  ///< a key a line
   std::vector<std::string> hosts;  ///< of --allowed-host
   double drain_seconds = 30;
+  std::vector<std::string> variables;  ///< of the environment, the twins of all flags
   bool log_json = false;
   bool quiet = false;
 };
@@ -31,5 +32,9 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags);
 /// What the flags say together: keys read from their file, hosts that are meant by the address. Errors of the
 /// file, Error{usage}.
 void finish_serve_flags(ServeFlags& flags);
+
+/// What may not be meant, once the flags are finished: a server that anybody may use, variables that are no
+/// flag's twin. `environment`: "NAME=VALUE".
+std::vector<std::string> serve_warnings(const ServeFlags& flags, const std::vector<std::string>& environment);
 
 }  // namespace galago::cli

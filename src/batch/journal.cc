@@ -15,7 +15,9 @@ namespace {
 
 constexpr size_t kDigits = 16;
 constexpr size_t kChunk = size_t{1} << 20;
-constexpr int64_t kMostItems = int64_t{1} << 40;
+// Items that have a line no earlier than a later one: far more than are ever in work.
+constexpr int64_t kMostAhead = 1 << 20;
+constexpr int64_t kShortestLine = 32;  // bytes
 
 std::string hex(uint64_t value) {
   std::array<char, kDigits> digits{};
@@ -120,8 +122,10 @@ void Journal::read_line(std::string_view line, int64_t offset) {
   int64_t index = 0;
   int failed = 0;
   Place place;
+  // Those before it have lines of their own, so that the table of places grows with the file.
+  const int64_t most = offset / kShortestLine + kMostAhead;
   if (!take_number(rest, index, 10) || !take_number(rest, place.identity, 16) ||
-      !take_number(rest, failed, 10) || index < 0 || index >= kMostItems || rest.empty())
+      !take_number(rest, failed, 10) || index < 0 || index > most || rest.empty())
     return;
   place.offset = offset + static_cast<int64_t>(line.size() - rest.size());
   place.length = static_cast<int64_t>(rest.size());
@@ -132,9 +136,9 @@ void Journal::read_line(std::string_view line, int64_t offset) {
 void Journal::put(int64_t index, const Place& place) {
   if (index >= items()) places_.resize(static_cast<size_t>(index) + 1);
   Place& own = places_[static_cast<size_t>(index)];
-  if (own.length > 0) return;
+  if (own.length > 0 && !own.failed) return;
+  records_ += own.length == 0;
   own = place;
-  ++records_;
 }
 
 std::string Journal::record(int64_t index) const {

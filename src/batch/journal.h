@@ -6,8 +6,9 @@
 //   DIGEST MANIFEST
 //   DIGEST INDEX IDENTITY OUTCOME RECORD
 //
-// DIGEST is the first 16 digits of the SHA-256 of what follows it in its line, IDENTITY that of the item,
-// OUTCOME 0 for an answer and 1 for an error.
+// Of an item with several lines the first answer counts, else the last error. DIGEST is the first 16 digits
+// of the SHA-256 of what follows it in its line, IDENTITY that of the item, OUTCOME 0 for an answer and 1 for
+// an error.
 #pragma once
 
 #include <cstdint>

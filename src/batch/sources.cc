@@ -209,6 +209,9 @@ Form form_of(const std::string& word, const SourceOptions& options) {
 
 std::unique_ptr<Source> lines_source(const std::string& word, Form form, SourceOptions options) {
   LineReader lines(word, form == Form::jsonl || word == "-" ? kLongestLine : kLongestWord);
+  if (form != Form::csv && lines.at_end())
+    throw Error(ErrorCode::not_found,
+                {.where = lines.name(), .got = "nothing in it", .expected = "an item in each line"});
   if (form == Form::list && options.form == Form::by_name && word == "-" && lines.begins_with('{'))
     form = Form::jsonl;
   if (options.image_root.empty() && word != "-" && form != Form::list)

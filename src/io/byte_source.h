@@ -42,6 +42,8 @@ class LineReader {
   bool next(Line& line);
   /// Whether this is the first byte that is still to be read.
   bool begins_with(char byte);
+  /// Whether nothing is left to be read.
+  bool at_end() { return at_ >= buffer_.size() && !fill(); }
   const std::string& name() const { return name_; }
 
  private:

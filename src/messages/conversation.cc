@@ -98,9 +98,9 @@ void read_conversation(const std::string& text, const std::string& name, const P
                        Request& request) {
   OrderedJson document = parse_ordered_json(text, name);
   if (document.is_array()) document = OrderedJson{{"messages", std::move(document)}};
-  if (!document.is_object() || !document.contains("messages") || !document["messages"].is_array() ||
-      document["messages"].empty())
+  if (!document.is_object() || !document.contains("messages") || !document["messages"].is_array())
     fail(name, shown_json(document), "a list of messages, or an object with \"messages\"");
+  if (document["messages"].empty()) fail(name + ": messages", "an empty list", "at least one message");
   for (const auto& [key, value] : document.items())
     if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end())
       fail(name + ": " + printable(key, 60), "a key that means nothing here",

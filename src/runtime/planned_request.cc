@@ -26,9 +26,10 @@ void check_words(const Request& request) {
   const bool talk = !request.messages.empty();
   if (talk && (!request.prompt.empty() || !request.system.empty() || !request.images.empty() ||
                !request.videos.empty()))
-    throw Error(ErrorCode::usage, {.where = "messages",
-                                   .got = "prompt, system, images or videos beside them",
-                                   .expected = "a conversation holds all of its texts and pictures"});
+    throw Error(ErrorCode::usage,
+                {.where = "messages",
+                 .got = "prompt, system, images or videos beside them",
+                 .expected = "a conversation alone, which holds all of its texts and pictures"});
   if (request.raw && (talk || !request.tools.empty() || !request.template_arguments.empty() ||
                       request.continue_final_message))
     throw Error(ErrorCode::usage, {.where = "raw",

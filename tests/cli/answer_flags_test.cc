@@ -11,6 +11,7 @@
 #include "app.h"
 #include "arguments.h"
 #include "flags.h"
+#include "serve_flags.h"
 #include "support/fixtures.h"
 
 namespace galago::cli {
@@ -47,6 +48,22 @@ Error refusal(const std::function<void()>& act) {
   }
   ADD_FAILURE() << "was taken";
   return Error(ErrorCode::internal, {});
+}
+
+TEST(ServeFlags, WarnOfAnOpenServerAndOfVariablesThatAreNone) {
+  CLI::App app;
+  ServeFlags flags;
+  add_serve_flags(app, flags);
+  EXPECT_THAT(serve_warnings(flags, {"GALAGO_PORT=1", "HOME=/"}), IsEmpty());
+  EXPECT_THAT(serve_warnings(flags, {"GALAGO_PROT=1", "GALAGO_ZZZ"}),
+              ElementsAre(HasSubstr("did you mean GALAGO_PORT?"), HasSubstr("GALAGO_ZZZ")));
+  flags.http.host = "0.0.0.0";
+  EXPECT_THAT(serve_warnings(flags, {}), ElementsAre(HasSubstr("--api-key")));
+  flags.api.api_keys = {"key"};
+  EXPECT_THAT(serve_warnings(flags, {}), IsEmpty());
+  flags.api.api_keys.clear();
+  flags.http.unix_socket = "socket";
+  EXPECT_THAT(serve_warnings(flags, {}), IsEmpty());
 }
 
 TEST(AnswerFlags, EachReachesItsOption) {

@@ -219,6 +219,11 @@ TEST_F(BatchRun, SaysWhatIsWrongBeforeAnythingIsWritten) {
           66);
   refused({"batch", folder_.file("in"), "-o", folder_.file("never.jsonl"), "-m", tiny()}, 64);
   refused({"batch", "-o", folder_.file("never.jsonl"), "-p", "What?"}, 64);
+  refused({"batch", "-", "-o", folder_.file("never.jsonl"), "-p", "What?", "-m", tiny()}, 66);
+  const Finished stray =
+      galago({"batch", folder_.file("in"), "What is this?", "-o", folder_.file("never.jsonl"), "-m", tiny()});
+  EXPECT_EQ(stray.code, 64);
+  EXPECT_THAT(stray.err, HasSubstr("a question is given with -p"));
   refused(std::vector<std::string>{"batch", folder_.file("nope"), "-o", folder_.file("never.jsonl")} + kAsk,
           66);
   refused(std::vector<std::string>{"batch", folder_.add("s.tar.gz", "x"), "-o", folder_.file("never.jsonl")} +
@@ -343,7 +348,8 @@ TEST_F(BatchRun, GoesOnAfterAFullDisk) {
 TEST_F(BatchRun, TellsHowFarItIs) {
   const Finished quiet = galago(words("quiet.jsonl", {"-q"}));
   EXPECT_EQ(quiet.code, 3);
-  EXPECT_THAT(quiet.err, IsEmpty());
+  EXPECT_THAT(quiet.err, testing::MatchesRegex("galago: 60 records in [^\n]*, 1 error among them[^\n]*\n"));
+  EXPECT_THAT(galago(words("well.jsonl", {"-q", "--limit", "2"})).err, IsEmpty());
   const Finished told = galago(words("told.jsonl"));
   EXPECT_THAT(told.err, AllOf(HasSubstr("60 records in "), HasSubstr("1 error among them")));
 }

@@ -156,6 +156,13 @@ TEST(CommandLine, AModelOfTheHubCacheIsFoundByItsName) {
             named["token_ids"]);
   EXPECT_EQ(galago({"run", "-m", "org/tiny@other", "-n", "6", "-p", "x"}).code, 66);
   EXPECT_EQ(galago({"run", "-m", "org/other", "-n", "6", "-p", "x"}).code, 66);
+  std::filesystem::create_directories(cache.path() / "models--org--lora" / "snapshots");
+  std::filesystem::create_directory_symlink(data_path("adapters/smollm2_all"),
+                                            cache.path() / "models--org--lora" / "snapshots" / "0123abcd");
+  const Words base{"run", "-m", tiny("text_smollm2"), "-n", "6", "-p", "x"};
+  EXPECT_EQ(answer(base + Words{"--lora", "org/lora:0.5"})["token_ids"],
+            answer(base + Words{"--lora", data_path("adapters/smollm2_all:0.5")})["token_ids"]);
+  EXPECT_THAT(galago(base + Words{"--lora", "org/none"}).err, HasSubstr("HF_HUB_OFFLINE"));
   unsetenv("HF_HUB_CACHE");
   unsetenv("HF_HUB_OFFLINE");
   EXPECT_EQ(named["token_ids"], answer(ask({"-p", "x"}))["token_ids"]);

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Union
 from . import _core
 from ._errors import InputError, UsageError
 from ._media import encoded_path
+from ._model import Model
 from ._progress import bar
 from ._requests import Options, checked_text, prepare
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from ._model import Model
 
 #: What galago.batch takes: words as `galago batch` does; a Parquet file; or one dict for each item.
 BatchItems = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]], Iterable[Mapping[str, Any]]]
@@ -138,6 +137,8 @@ def batch(
         UsageError: an earlier run was another one, or the output is there. OverloadedError: another process is at it.
         OutputError, ResourceError, ModelChangedError: it can be gone on with. KeyboardInterrupt: the same.
     """
+    if not isinstance(model, Model):
+        raise TypeError(f"model: got {type(model).__name__}, expected a galago.Model: galago.batch(model, items, prompt, output=PATH)")
     made = _core.BatchOptions()
     made.request = prepare(prompt if prompt is not None else "", (), (), options).request
     made.output = encoded_path(output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 from typing import Callable, ClassVar
 
 from . import _core
@@ -167,6 +168,16 @@ _CLASSES: dict[str, type[Error]] = {
 }
 
 
+_IN_PYTHON = {"max_new_tokens": "max_tokens", "min_new_tokens": "min_tokens"}
+_FLAGS = {"restart": "restart=True", "raw": "raw=True", "all": "all_files=True", "image": "images", "video": "videos"}
+
+
+def _in_python(text: str) -> str:
+    """Flags of the command line and options of the C++ API by their names here."""
+    text = re.sub(r"\b(?:max|min)_new_tokens\b", lambda found: _IN_PYTHON[found[0]], text)
+    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda found: _FLAGS.get(found[1], found[1].replace("-", "_")), text)
+
+
 def error_of(code: str, where: str, got: str, expected: str, hint: str) -> Error:
     """The exception of a code; what the extension module raises."""
-    return _CLASSES[code](where, got, expected, hint)
+    return _CLASSES[code](_IN_PYTHON.get(where, where), got, _in_python(expected), _in_python(hint))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import _core
-from ._errors import UsageError
+from ._errors import NotFoundError, UsageError
 from ._media import encoded_path
 from ._progress import bar
 from ._requests import checked_text
@@ -33,6 +33,8 @@ def located(model: str | os.PathLike[str]) -> bytes:
     """The path of a model: as it is, or where the cache has the one of this name, which is pulled if it is missing."""
     if not isinstance(model, str) or os.path.exists(encoded_path(model)):
         return encoded_path(model)
+    if model == "models/demo":
+        raise NotFoundError(model, "no such folder from here", "a model directory, a GGUF file, or ORG/NAME", "galago.demo_model() is the demo model's folder")
     if not (model.isascii() and _core.is_hub_name(model)):
         return encoded_path(model)
     with _told(None, model) as progress:

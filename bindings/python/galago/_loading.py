@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from . import _core
+from ._hub import located
 from ._media import encoded_path
+from ._requests import misfit
 
 
 class LoadOptions(TypedDict, total=False):
@@ -21,7 +23,7 @@ class LoadOptions(TypedDict, total=False):
     pillow: Literal[12, 13]  #: the major version of Pillow whose resized pixels pictures get
     low_memory: bool  #: give the image stations' memory back after each request's pictures
     strict: bool  #: tensors that the model does not use are an error
-    lora: Sequence[str | os.PathLike[str] | tuple[str | os.PathLike[str], float]]  #: adapters, with a scale or 1
+    lora: Sequence[str | os.PathLike[str] | tuple[str | os.PathLike[str], float]]  #: adapters, folders or ORG/NAME, with a scale or 1
     chat_template: str | os.PathLike[str]  #: a Jinja file in place of the model's own
     mmproj: str | os.PathLike[str]  #: the vision file of a GGUF model; the best beside it where it is left out
     prefix_cache_bytes: int  #: keys and values that are kept for prompts which begin with the same; 0: off
@@ -46,11 +48,10 @@ def load_options(options: Mapping[str, Any]) -> _core.LoadOptions:
         if name == "lora":
             for adapter in value:
                 directory, scale = adapter if isinstance(adapter, tuple) else (adapter, 1.0)
-                made.add_lora(encoded_path(directory), scale)
+                made.add_lora(located(directory), scale)
             continue
         try:
             setattr(made, name, encoded_path(value) if name in _PATHS else value)
         except TypeError:
-            kind = LoadOptions.__annotations__[name]
-            raise TypeError(f"{name}: got {value!r}, expected {getattr(kind, '__forward_arg__', kind)}") from None
+            raise misfit(name, value, LoadOptions.__annotations__[name]) from None
     return made

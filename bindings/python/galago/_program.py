@@ -18,7 +18,12 @@ def demo_model() -> Path:
     """
     folder = Path(__file__).parent / "models" / "demo"
     if not folder.exists():
-        raise NotFoundError(str(folder), "no demo model", "a package built from the sources", "their folder models/demo")
+        raise NotFoundError(
+            str(folder),
+            "no demo model: a wheel is to stay small",
+            "a package built from the sources",
+            "a real one: galago.Model('HuggingFaceTB/SmolVLM-256M-Instruct'), which is downloaded",
+        )
     return folder
 
 

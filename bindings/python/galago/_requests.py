@@ -110,14 +110,22 @@ def _json(value: object, where: str, default: Callable[[Any], Any] | None = None
         raise InputError(where, str(error), "what JSON can hold") from None
 
 
+def misfit(name: str, value: object, kind: object) -> Exception:
+    """For a value that the extension module does not take: UsageError for a whole number out of range, else TypeError."""
+    expected = str(getattr(kind, "__forward_arg__", kind))
+    if isinstance(value, int) and "int" in expected:
+        got = str(value) if value.bit_length() < 256 else f"a number of {value.bit_length()} bits"
+        return UsageError(name, got, "a whole number of at least 0" if value < 0 else "a smaller number")
+    return TypeError(f"{name}: got {value!r}, expected {expected}")
+
+
 def _set(target: object, name: str, value: object) -> None:
     if isinstance(value, str):
         value = checked_text(value, name)
     try:
         setattr(target, name, value)
     except TypeError:
-        kind = Options.__annotations__[name]
-        raise TypeError(f"{name}: got {value!r}, expected {getattr(kind, '__forward_arg__', kind)}") from None
+        raise misfit(name, value, Options.__annotations__[name]) from None
 
 
 def _set_generation(request: _core.Request, options: Mapping[str, Any]) -> None:
@@ -268,6 +276,10 @@ def prepare(
         request.prompt = checked_text(messages, "prompt")
         request.images = [image_of(source) for source in images]
         request.videos = [video_of(source) for source in videos]
+    elif isinstance(messages, Mapping):
+        raise TypeError("messages: got one dict, expected a text or a list of messages: [{'role': 'user', 'content': TEXT}]")
+    elif not hasattr(messages, "__iter__"):
+        raise TypeError(f"messages: got {type(messages).__name__}, expected a text or a list of messages")
     else:
         _read_conversation(request, messages, images, videos, options)
     return Prepared(request, parse)

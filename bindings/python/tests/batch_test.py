@@ -40,6 +40,17 @@ class Batch(unittest.TestCase):
         self.assertEqual((summary.done, summary.failed, summary.resumed), (len(self.lines(ours)), 0, 0))
         self.assertGreater(summary.done, 3)
 
+    def test_words_that_are_refused(self):
+        output = self.folder / "out.jsonl"
+        with self.assertRaises(galago.NotFoundError):
+            galago.batch(self.model, "nowhere", QUESTION, output=output)
+        with self.assertRaisesRegex(galago.UsageError, "NAME.jsonl"):
+            galago.batch(self.model, PICTURES, QUESTION, output=self.folder / "out.csv")
+        self.assertEqual(list(self.folder.iterdir()), [])
+        output.write_text("mine")
+        with self.assertRaisesRegex(galago.UsageError, "restart=True"):
+            galago.batch(self.model, PICTURES, QUESTION, output=output)
+
     def test_items(self):
         broken = self.folder / "broken.png"
         broken.write_bytes(b"no picture")

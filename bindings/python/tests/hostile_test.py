@@ -184,7 +184,11 @@ class Questions(unittest.TestCase):
         ):
             with self.subTest(name), self.assertRaises(galago.InputError):
                 self.ask(messages)
-        for name, messages in (("nothing", None), ("an object", [{"role": "user", "content": object()}])):
+        for name, messages in (
+            ("nothing", None),
+            ("one message", {"role": "user", "content": QUESTION}),
+            ("an object", [{"role": "user", "content": object()}]),
+        ):
             with self.subTest(name), self.assertRaises(TypeError):
                 self.ask(messages)
 
@@ -198,10 +202,10 @@ class Questions(unittest.TestCase):
             ({"max_token": 3}, TypeError),
             ({"max_tokens": 0}, galago.UsageError),
             ({"max_tokens": "3"}, TypeError),
-            ({"max_tokens": 1 << 70}, TypeError),
+            ({"max_tokens": 1 << 70}, galago.UsageError),
             ({"temperature": float("nan")}, galago.UsageError),
             ({"temperature": "hot"}, TypeError),
-            ({"seed": -1}, TypeError),
+            ({"seed": -1}, galago.UsageError),
             ({"stop": 3}, TypeError),
             ({"stop": ["\ud800"]}, galago.InputError),
             ({"logprobs": 21}, galago.UsageError),
@@ -221,6 +225,24 @@ class Questions(unittest.TestCase):
                     continue
                 with self.assertRaises(kind):
                     self.ask(QUESTION, **options)
+
+    def test_errors_speak_python(self):
+        for options, said in (
+            ({"seed": -1}, "seed: got -1, expected a whole number of at least 0"),
+            ({"max_tokens": 1 << 20000}, "max_tokens: got a number of 20001 bits, expected a smaller number"),
+            ({"max_tokens": 0}, "max_tokens: got 0, expected at least 1"),
+            ({"min_tokens": 9, "max_tokens": 3}, r"min_tokens: got 9, expected from 0 \(off\) to max_tokens"),
+        ):
+            with self.subTest(said), self.assertRaisesRegex(galago.UsageError, "^" + said):
+                self.ask(QUESTION, **options)
+        with self.assertRaisesRegex(TypeError, "messages: got one dict, expected a text or a list"):
+            self.ask({"role": "user", "content": QUESTION})
+        with self.assertRaisesRegex(TypeError, "model: got str, expected a galago.Model"):
+            galago.batch("photos", QUESTION, output="a.jsonl")
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir("/")
+        with self.assertRaisesRegex(galago.NotFoundError, "demo_model"):
+            galago.Model("models/demo")
 
     def test_models(self):
         for options, kind in (

@@ -149,7 +149,8 @@ void take_tools(const Fields& body, AnswerCall& call) {
 
 std::vector<Message> messages_of(const OrderedJson& list, const std::string& where,
                                  const ReadContext& context, const ServedModel& model) {
-  if (!list.is_array() || list.empty()) refuse_field(where, shown_json(list), "a list of messages");
+  if (!list.is_array() || list.empty())
+    refuse_field(where, shown_json(list), "a list of at least one message");
   check_count(list, where, context.api.max_images);
   // "developer" is OpenAI's newer name of "system".
   std::vector<Message> messages = read_messages(list, where, PartsReader(context, model));

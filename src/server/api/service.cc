@@ -299,6 +299,12 @@ const ServedModel& Service::choose(const OrderedJson& body, Kind kind, std::stri
     std::string known;
     for (const auto& model : models_)
       for (const std::string& one : model->names) known += (known.empty() ? "" : ", ") + one;
+    if (alone && asked.empty())
+      throw ApiError(
+          404, "model_not_found", "model",
+          "model: got " + known + ", expected one that " +
+              (kind == Kind::chat ? "answers questions" : "embeds and classifies, as SigLIP does") +
+              " (galago serve takes several: -m A -m B)");
     throw ApiError(404, "model_not_found", "model",
                    "model: got " + shown_json(asked) + ", expected one of " + known);
   }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <map>
 
 #include "support/fixtures.h"
@@ -111,6 +112,45 @@ TEST(Journal, BeginsAnewBehindZerosThatAPowerFailureLeft) {
   const std::string half = read_bytes(written(folder)) + std::string(4096, '\0');
   folder.add("tail", half);
   EXPECT_EQ(checked(Journal(folder.file("tail"), kManifest, Journal::Begin::resume)), 5);
+}
+
+TEST(Journal, OfAnItemThatFailedTheAnswerCounts) {
+  const TempDir folder;
+  const fs::path path = written(folder);
+  {
+    Journal journal(path, kManifest, Journal::Begin::resume);
+    journal.add({.index = 3, .identity = short_digest("3"), .failed = true, .record = "{\"second\":0}"});
+    EXPECT_EQ(journal.record(3), "{\"second\":0}");
+    add(journal, 3);
+    EXPECT_EQ(checked(journal), 5);
+  }
+  const std::string whole = read_bytes(path);
+  const Journal journal(path, kManifest, Journal::Begin::resume);
+  EXPECT_EQ(checked(journal), 5);
+  EXPECT_FALSE(journal.failed(3));
+  folder.add("cut", whole.substr(0, whole.size() - 2));
+  const Journal cut(folder.file("cut"), kManifest, Journal::Begin::resume);
+  EXPECT_EQ(cut.record(3), "{\"second\":0}") << "half of the answer: the error before it";
+  EXPECT_TRUE(cut.failed(3));
+}
+
+/// A line as the journal writes it, of an item that no run would have come to.
+std::string line_of(int64_t index) {
+  const std::string text = std::to_string(index) + " 0 0 {}";
+  char digest[17];
+  std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(short_digest(text)));
+  return std::string(digest) + " " + text + "\n";
+}
+
+TEST(Journal, ALineOfAnItemThatCannotBeTakesNoMemory) {
+  const TempDir folder;
+  const std::string five = read_bytes(written(folder));
+  for (const int64_t index : {int64_t{2} << 20, int64_t{1} << 39, int64_t{1} << 62}) {
+    folder.add("far.journal", five + line_of(index) + line_of(5));
+    const Journal journal(folder.file("far.journal"), kManifest, Journal::Begin::resume);
+    EXPECT_EQ(journal.items(), 6) << index;
+    EXPECT_EQ(journal.records(), 6) << index;
+  }
 }
 
 TEST(Journal, RefusesAnotherRunAndWritesNothing) {

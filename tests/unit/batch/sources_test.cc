@@ -97,6 +97,12 @@ TEST(List, HasALineForEachPicture) {
               ElementsAre("a.jpg", "b c.png", std::string("x\0y.jpg", 7), "\xff.jpg", "last.gif"));
 }
 
+TEST(List, ThatIsEmptyIsRefusedAsAFolderWithoutPicturesIs) {
+  const TempDir folder;
+  for (const char* name : {"list.txt", "q.jsonl"})
+    EXPECT_EQ(error_of([&] { open_source({folder.add(name, "")}); }).code(), ErrorCode::not_found) << name;
+}
+
 TEST(List, OfALineThatIsTooLongSaysSoAndGoesOn) {
   const TempDir folder;
   folder.add("list.txt", std::string(65 << 20, 'a') + "\nb.jpg\n");

@@ -115,6 +115,9 @@ TEST(ApiModels, AreChosenByTheirNames) {
   EXPECT_EQ(two.get("/v1/models/siglip").json["id"], "siglip");
   EXPECT_EQ(two.get("/v1/models/none").status, 404);
   test::Api one;
+  const Reply vectors = one.post("/v1/embeddings", {{"input", "a"}});
+  EXPECT_EQ(vectors.status, 404);
+  EXPECT_THAT(vectors.body, HasSubstr("got smolvlm_tiles, expected one that embeds"));
   const Reply any = one.post(kChat, question("Hi", {{"model", "gpt-4o"}}));
   EXPECT_EQ(any.status, 200);
   EXPECT_EQ(any.json["model"], "gpt-4o");
