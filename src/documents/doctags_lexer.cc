@@ -73,6 +73,23 @@ Tag read_tag(std::string_view text) {
   return tag;
 }
 
+bool begins_tag(std::string_view text) {
+  if (text.size() < 2) return false;
+  std::string_view name = text.substr(1);
+  if (name.starts_with('/')) name.remove_prefix(1);
+  static constexpr std::array<std::string_view, 6> kOthers = {"loc_",  "key_",       "value_",
+                                                              "link_", "page_break", "nl"};
+  const auto begins = [&](std::string_view whole) { return whole.starts_with(name); };
+  for (int i = 0; i < kDocElements; ++i) {
+    if (begins(doc_name(static_cast<DocElement>(i)))) return true;
+  }
+  int number = 0;
+  return std::any_of(kOthers.begin(), kOthers.end(), begins) ||
+         std::any_of(kCells.begin(), kCells.end(), begins) ||
+         std::any_of(kOthers.begin(), kOthers.begin() + 4,
+                     [&](std::string_view prefix) { return read_number(name, prefix, number); });
+}
+
 Mark DocTagsLexer::mark(size_t position, const TokenSum& sum) const {
   const TokenSum with{total_.tokens + sum.tokens, total_.logprob + sum.logprob};
   return {offset_ + position, total_, position == 0 ? total_ : with};
@@ -121,9 +138,11 @@ void DocTagsLexer::push(std::string_view piece, const TokenSum& sum, DocTagsEven
 }
 
 void DocTagsLexer::finish(DocTagsEvents& events) {
-  if (!pending_.empty()) add_words(pending_, pending_begin_);
-  pending_.clear();
+  const bool cut = begins_tag(pending_);
+  if (!cut && !pending_.empty()) add_words(pending_, pending_begin_);
   give_words(events);
+  if (cut) events.cut(pending_, pending_begin_);
+  pending_.clear();
 }
 
 }  // namespace galago::documents

@@ -52,6 +52,8 @@ struct Tag {
 
 /// What a text between < and > says.
 Tag read_tag(std::string_view text);
+/// Whether a text from a < on, of two bytes or more, is the beginning of a tag that means something.
+bool begins_tag(std::string_view text);
 
 class DocTagsEvents {
  public:
@@ -59,6 +61,8 @@ class DocTagsEvents {
   virtual void words(std::string_view bytes, const Mark& begin) = 0;
   /// `tag` refers to bytes that are gone when this returns.
   virtual void tag(const Tag& tag, const Mark& begin, const Mark& end) = 0;
+  /// The text ends within a tag.
+  virtual void cut(std::string_view bytes, const Mark& begin) = 0;
 
  protected:
   ~DocTagsEvents() = default;
@@ -68,7 +72,6 @@ class DocTagsLexer {
  public:
   /// Takes in a piece; `sum` is that of its tokens, one or none.
   void push(std::string_view piece, const TokenSum& sum, DocTagsEvents& events);
-  /// What is left is words.
   void finish(DocTagsEvents& events);
   /// The place behind all that was taken in.
   Mark here() const { return {offset_, total_, total_}; }

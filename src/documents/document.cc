@@ -19,9 +19,9 @@ const char* kind_name(ElementKind kind) {
 }
 
 const char* repair_name(RepairKind kind) {
-  static constexpr std::array kNames = {"unclosed_tag",    "stray_close",   "stray_words",  "unknown_tag",
-                                        "incomplete_box",  "corrected_box", "ragged_table", "misplaced_span",
-                                        "misplaced_token", "left_out"};
+  static constexpr std::array kNames = {"unclosed_tag",   "stray_close",     "stray_words",   "unknown_tag",
+                                        "cut_tag",        "incomplete_box",  "corrected_box", "ragged_table",
+                                        "misplaced_span", "misplaced_token", "left_out"};
   static_assert(kNames.size() == static_cast<size_t>(RepairKind::left_out) + 1);
   return kNames[static_cast<size_t>(kind)];
 }

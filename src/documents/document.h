@@ -73,7 +73,8 @@ struct TableCell {
   bool operator==(const TableCell&) const = default;
 };
 
-/// Cells in the order of their first places. They do not overlap; a place without one is empty.
+/// Cells in the order of their first places. They do not overlap. A place without one is empty, and only
+/// empty places that are parts of a span, or have a box, have one.
 struct Table {
   int rows = 0;
   int columns = 0;
@@ -141,7 +142,8 @@ enum class RepairKind : uint8_t {
   unclosed_tag,     ///< ends where the element around it does, where another begins, or with the text
   stray_close,      ///< a closing tag of nothing that is open: left out
   stray_words,      ///< words where none belong: a paragraph of their own
-  unknown_tag,      ///< outside of all words: left out. Among words it is kept as words, without a warning
+  unknown_tag,      ///< no words before and behind it: left out. Among words it is words, without a warning
+  cut_tag,          ///< the text ends within a tag: left out
   incomplete_box,   ///< less than four locations: no box
   corrected_box,    ///< beyond the page, or left and right or top and bottom exchanged
   ragged_table,     ///< rows of several widths: the short ones end in empty places

@@ -128,6 +128,7 @@ DocumentBuilder::Frame* DocumentBuilder::push(Role role, DocElement tag, const M
 bool DocumentBuilder::holds(const Frame& frame, DocElement tag) const {
   switch (frame.role) {
     case Role::words:
+      if (frame.implied) return frame.tag == E::list_item && kLists.has(tag);
       if (tag == E::inline_group) return doc_rules(frame.tag).children.has(tag);
       if (frame.tag == E::list_item) return kLists.has(tag) || doc_rules(frame.tag).children.has(tag);
       return kWithin.has(tag) && doc_rules(frame.tag).children.has(tag);
@@ -155,7 +156,10 @@ bool DocumentBuilder::holds(const Frame& frame, DocElement tag) const {
 bool DocumentBuilder::doubtful(const Frame& frame, DocElement tag) const {
   if (!kOrdinaryNames.has(tag)) return false;
   if (frame.role == Role::raw) return true;
-  if ((frame.role != Role::words && frame.role != Role::key_value) || frame.words.empty()) return false;
+  const bool words = (frame.role == Role::words || frame.role == Role::key_value) && !frame.implied;
+  if (!words || frame.words.empty()) {
+    return false;
+  }
   static constexpr std::string_view kBeforeWords = " \t([{\"'`/";
   return kBeforeWords.find(frame.words.back()) != std::string_view::npos;
 }
@@ -184,8 +188,9 @@ bool DocumentBuilder::make_room(DocElement tag, std::string_view text, const Mar
   return true;
 }
 
-void DocumentBuilder::drop_within() {
+void DocumentBuilder::drop_within(bool rows_go_on) {
   while (!frames_.empty() && frames_.back().role == Role::within) {
+    if (rows_go_on && frames_.back().tag == E::otsl) return;
     warn(RepairKind::unclosed_tag, frames_.back().begin.offset, doc_name(frames_.back().tag));
     frames_.pop_back();
   }
@@ -299,9 +304,25 @@ void DocumentBuilder::next_page(const Mark& begin, const Mark& end) {
   page_tag_ = false;
 }
 
+void DocumentBuilder::forget_unknown() {
+  if (!unknown_.waits) return;
+  unknown_.waits = false;
+  warn(RepairKind::unknown_tag, unknown_.begin.offset, unknown_.text);
+}
+
 void DocumentBuilder::words(std::string_view bytes, const Mark& begin) {
   settle(false);
-  if (!stopped_ && !bytes.empty()) add_words(bytes, begin);
+  if (stopped_) return;
+  if (unknown_.waits && !is_blank(bytes)) {
+    unknown_.waits = false;
+    return add_words(unknown_.text + std::string(bytes), unknown_.begin);
+  }
+  add_words(bytes, begin);
+}
+
+void DocumentBuilder::cut(std::string_view bytes, const Mark& begin) {
+  settle(false);
+  if (!stopped_) warn(RepairKind::cut_tag, begin.offset, bytes);
 }
 
 void DocumentBuilder::tag(const Tag& tag, const Mark& begin, const Mark& end) {
@@ -310,7 +331,9 @@ void DocumentBuilder::tag(const Tag& tag, const Mark& begin, const Mark& end) {
     // Code may well hold tags one behind the other; an element of the page begins with its place.
     settle(frame == nullptr || frame->role != Role::raw || tag.kind == TagKind::location);
   }
-  if (!stopped_) ordinary_tag(tag, begin, end);
+  if (stopped_) return;
+  forget_unknown();
+  ordinary_tag(tag, begin, end);
 }
 
 void DocumentBuilder::ordinary_tag(const Tag& tag, const Mark& begin, const Mark& end) {
@@ -340,11 +363,12 @@ void DocumentBuilder::ordinary_tag(const Tag& tag, const Mark& begin, const Mark
     case TagKind::unknown:
       return named(tag, begin);
   }
-  if (!keep_as_words(tag.text)) warn(RepairKind::unknown_tag, begin.offset, tag.name);
+  not_known(tag, begin);
 }
 
 Document DocumentBuilder::finish(const Mark& end) {
   settle(false);
+  forget_unknown();
   close_all(end);
   document_.pages.back().confidence = confidence_of(end.begun - page_begin_.ended);
   return std::move(document_);

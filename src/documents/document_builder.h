@@ -21,6 +21,7 @@ class DocumentBuilder final : public DocTagsEvents {
 
   void words(std::string_view bytes, const Mark& begin) override;
   void tag(const Tag& tag, const Mark& begin, const Mark& end) override;
+  void cut(std::string_view bytes, const Mark& begin) override;
   /// Nothing more is taken in, and a warning names the limit.
   void stop(const char* limit, size_t offset);
   Document finish(const Mark& end);
@@ -56,7 +57,7 @@ class DocumentBuilder final : public DocTagsEvents {
     size_t offset = 0;
   };
 
-  /// An opening tag among words, which is words or a tag by what comes next.
+  /// A tag of which what comes next tells whether it is words.
   struct Doubtful {
     bool waits = false;
     DocElement tag = DocElement::none;
@@ -71,13 +72,15 @@ class DocumentBuilder final : public DocTagsEvents {
   bool holds(const Frame& frame, DocElement tag) const;
   bool doubtful(const Frame& frame, DocElement tag) const;
   void settle(bool as_tag);
+  void forget_unknown();
+  void not_known(const Tag& tag, const Mark& begin);
   void close(const Tag& tag, const Mark& begin, const Mark& end);
   void close_frame(const Mark& end, bool by_tag);
   void close_all(const Mark& end);
   void next_page(const Mark& begin, const Mark& end);
   Frame* push(Role role, DocElement tag, const Mark& begin);
   Frame* host();
-  void drop_within();
+  void drop_within(bool rows_go_on = false);
   void ordinary_tag(const Tag& tag, const Mark& begin, const Mark& end);
 
   // document_parts.cc: what stands inside.
@@ -102,6 +105,7 @@ class DocumentBuilder final : public DocTagsEvents {
   Document document_;
   std::vector<Frame> frames_;
   Doubtful doubtful_;
+  Doubtful unknown_;  // a tag that means nothing, outside of words: words if words come next
   Mark page_begin_;
   bool page_tag_ = false;  // this page had its <doctag>
   bool stopped_ = false;

@@ -67,8 +67,18 @@ bool DocumentBuilder::keep_as_words(std::string_view text) {
   return false;
 }
 
+void DocumentBuilder::not_known(const Tag& tag, const Mark& begin) {
+  if (keep_as_words(tag.text)) return;
+  const bool marks_chat = tag.text.find('|') != std::string_view::npos;
+  if (host() == nullptr && !marks_chat && !tag.closing && tag.kind == TagKind::unknown) {
+    unknown_ = {.waits = true, .text = std::string(tag.text), .begin = begin};
+  } else {
+    warn(RepairKind::unknown_tag, begin.offset, tag.text);
+  }
+}
+
 void DocumentBuilder::cell(const Tag& tag, const Mark& begin) {
-  drop_within();
+  drop_within(true);
   if (!frames_.empty() && frames_.back().tag == E::caption && frames_.size() > 1) {
     const Role outer = frames_[frames_.size() - 2].role;
     if (outer == Role::table || outer == Role::picture) close_frame(begin, false);
@@ -163,7 +173,7 @@ void DocumentBuilder::named(const Tag& tag, const Mark& begin) {
     frame->element.language = tag.name.substr(1, tag.name.size() - 2);
     return;
   }
-  if (!keep_as_words(tag.text)) warn(RepairKind::unknown_tag, begin.offset, tag.name);
+  not_known(tag, begin);
 }
 
 }  // namespace galago::documents

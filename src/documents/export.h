@@ -41,7 +41,8 @@ struct JsonOptions {
 std::string to_json(const Document& document, const JsonOptions& options = {});
 
 /// DocTags again, of the kind that docling-core writes; parse_doctags of it is the same document but for
-/// confidences, warnings, names and sizes of pages.
+/// confidences, warnings, names, numbers and sizes of pages. DocTags have no escapes: words that look like
+/// tags come back as what they look like.
 std::string to_doctags(const Document& document);
 
 }  // namespace galago::documents

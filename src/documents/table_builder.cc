@@ -50,6 +50,8 @@ void TableBuilder::end_cell(const Mark& begin) {
   incomplete_boxes_ = incomplete_boxes_ || box_.incomplete();
   box_ = {};
   cell.confidence = confidence_of(begin.begun - begin_.ended);
+  // An empty cell is no header: docling-core writes it as <ecel>.
+  if (cell.text.empty() && !cell.box) cell.column_header = cell.row_header = cell.row_section = false;
 }
 
 void TableBuilder::end_row(const Mark& begin) {
@@ -58,13 +60,17 @@ void TableBuilder::end_row(const Mark& begin) {
   in_row_ = false;
 }
 
-int TableBuilder::owner_of(Slot slot, int left, int up) const {
+int TableBuilder::owner_of(Slot slot, const int* place, int row, int column) const {
+  const int left = column > 0 ? place[-1] : -1;
+  const int up = row > 0 ? place[-columns_] : -1;
   if (slot == Slot::left) return left;
   if (slot == Slot::up) return up;
   if (left == up || up < 0) return left;
   if (left < 0) return up;
   // A cross goes on with a cell of several rows and columns: which of the two is one?
-  return cells_[static_cast<size_t>(up)].column_span > 1 ? up : left;
+  const TableCell& above = cells_[static_cast<size_t>(up)];
+  const bool goes_down = above.column == column || place[above.column - column] == up;
+  return above.column_span > 1 && goes_down ? up : left;
 }
 
 void TableBuilder::settle_spans(const std::vector<int>& owners, Faults& faults) {
@@ -132,9 +138,7 @@ Table TableBuilder::finish(const Mark& end, int64_t& places, Faults& faults) {
       cells_[owner].row = row;
       cells_[owner].column = column;
     } else {
-      const int left = column > 0 ? (&owner)[-1] : -1;
-      const int up = row > 0 ? (&owner)[-columns_] : -1;
-      owner = owner_of(slot, left, up);
+      owner = owner_of(slot, &owner, row, column);
       if (owner < 0) {
         faults.spans = true;
       } else if (cells_[owner].row == row) {
@@ -145,6 +149,10 @@ Table TableBuilder::finish(const Mark& end, int64_t& places, Faults& faults) {
   }
   cells_.resize(static_cast<size_t>(next));
   settle_spans(owners, faults);
+  // A place that is not there and an empty cell are the same.
+  std::erase_if(cells_, [](const TableCell& cell) {
+    return cell.text.empty() && !cell.box && cell.row_span == 1 && cell.column_span == 1;
+  });
   return {.rows = rows_, .columns = columns_, .cells = std::move(cells_)};
 }
 

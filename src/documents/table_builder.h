@@ -46,7 +46,7 @@ class TableBuilder {
  private:
   enum class Slot : uint8_t { own, left, up, cross, row_end };
 
-  int owner_of(Slot slot, int left, int up) const;
+  int owner_of(Slot slot, const int* place, int row, int column) const;
   void settle_spans(const std::vector<int>& owners, Faults& faults);
 
   std::vector<Slot> slots_;       // row by row
