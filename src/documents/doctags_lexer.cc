@@ -47,8 +47,9 @@ TagKind kind_of(std::string_view name, Tag& tag) {
   for (const auto& [prefix, kind] : kNumbered) {
     if (read_number(name, prefix, tag.number)) return kind;
   }
-  if (name == "section_header") {
-    tag.element = DocElement::section_header_level_1;
+  int level = 1;
+  if (name == "section_header" || read_number(name, "section_header_level_", level)) {
+    tag.element = level == 1 ? DocElement::section_header_level_1 : DocElement::section_header_level_6;
     return TagKind::element;
   }
   if (name == "page_break") return TagKind::page_break;

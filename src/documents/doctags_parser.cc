@@ -13,16 +13,15 @@ class DocTagsParser::Impl {
  public:
   void push(std::string_view piece, const TokenSum& sum) {
     const size_t room = limits::kDocumentBytes - read_;
-    if (piece.size() > room) {
-      builder_.stop("kDocumentBytes", limits::kDocumentBytes);
-      piece = piece.substr(0, room);
-    }
+    full_ = full_ || piece.size() > room;
+    piece = piece.substr(0, room);
     read_ += piece.size();
     lexer_.push(piece, sum, builder_);
   }
 
   Document finish() {
     lexer_.finish(builder_);
+    if (full_) builder_.stop("kDocumentBytes", limits::kDocumentBytes);
     return builder_.finish(lexer_.here());
   }
 
@@ -30,6 +29,7 @@ class DocTagsParser::Impl {
   DocTagsLexer lexer_;
   DocumentBuilder builder_;
   size_t read_ = 0;
+  bool full_ = false;
 };
 
 DocTagsParser::DocTagsParser() : impl_(std::make_unique<Impl>()) {}

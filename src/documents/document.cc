@@ -27,6 +27,7 @@ const char* repair_name(RepairKind kind) {
 }
 
 void append(Document& document, Document more) {
+  const size_t pages = document.pages.size();
   const int first_page = document.pages.empty() ? 1 : document.pages.back().number + 1;
   const int shift = more.pages.empty() ? 0 : std::max(0, first_page - more.pages.front().number);
   for (Page& page : more.pages) {
@@ -34,7 +35,7 @@ void append(Document& document, Document more) {
     document.pages.push_back(std::move(page));
   }
   for (Warning& warning : more.warnings) {
-    warning.page += shift;
+    warning.page += pages;
     document.warnings.push_back(std::move(warning));
   }
   document.repairs += more.repairs;

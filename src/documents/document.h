@@ -157,7 +157,7 @@ const char* repair_name(RepairKind kind);
 
 struct Warning {
   RepairKind kind = RepairKind::unclosed_tag;
-  int page = 1;
+  size_t page = 0;     ///< its index in Document::pages
   size_t offset = 0;   ///< in the bytes of the page's text as the parser was given them
   std::string detail;  ///< the tag, or the limit
 

@@ -90,7 +90,7 @@ void DocumentBuilder::warn(RepairKind kind, size_t offset, std::string_view deta
   ++document_.repairs;
   if (document_.warnings.size() >= limits::kDocumentWarnings) return;
   document_.warnings.push_back(
-      {.kind = kind, .page = document_.pages.back().number, .offset = offset, .detail = std::string(detail)});
+      {.kind = kind, .page = document_.pages.size() - 1, .offset = offset, .detail = std::string(detail)});
 }
 
 bool DocumentBuilder::count(int64_t& counter, int64_t limit, const char* name, size_t offset) {

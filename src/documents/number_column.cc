@@ -63,7 +63,8 @@ bool is_finite_real(std::string_view plain) {
   const auto allowed = [](char byte) {
     return is_digit(byte) || byte == '.' || byte == 'e' || byte == 'E' || byte == '+' || byte == '-';
   };
-  if (plain.empty() || !std::all_of(plain.begin(), plain.end(), allowed)) return false;
+  if (plain.empty() || plain.front() == '-' || !std::all_of(plain.begin(), plain.end(), allowed))
+    return false;
   double value = 0;
   const auto [end, error] = std::from_chars(plain.data(), plain.data() + plain.size(), value);
   if (end != plain.data() + plain.size()) return false;
