@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -37,27 +38,36 @@ def make_pictures(folder, count):
             shutil.copy(files[i % len(files)], target)
 
 
+def processor_seconds():
+    """Of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class Trial:
     def __init__(self, program, model, work):
         self.program, self.model, self.work = program, model, work
         self.folder = work / "in"
         make_pictures(self.folder, PICTURES)
         whole = work / "whole.jsonl"
-        begin = time.monotonic()
+        begin, used = time.monotonic(), processor_seconds()
         assert self.run(whole).returncode == 3
         self.seconds = time.monotonic() - begin
+        self.processor = processor_seconds() - used
+        assert self.run(work / "one.jsonl", "--limit", "1").returncode == 0
+        self.start = processor_seconds() - used - self.processor  # until the first item is done
         self.expected = whole.read_bytes()
         assert self.expected.count(b"\n") == PICTURES
 
     def command(self, output):
         return [self.program, "batch", str(self.folder), "-m", str(self.model), "-o", str(output), *QUESTION]
 
-    def run(self, output):
-        return subprocess.run(self.command(output), capture_output=True, timeout=600)
+    def run(self, output, *more):
+        return subprocess.run([*self.command(output), *more], capture_output=True, timeout=600)
 
     def kills(self, count, seed=7):
         """Killed at random moments until `count` kills are there; each run goes on until its output is whole."""
-        chance, killed, runs, wrong = random.Random(seed), 0, 0, 0
+        chance, killed, runs, wrong, used = random.Random(seed), 0, 0, 0, processor_seconds()
         while killed < count:
             output, journal = self.work / f"out{runs}.jsonl", self.work / f"out{runs}.jsonl.journal"
             runs += 1
@@ -78,7 +88,10 @@ class Trial:
                     answered = there
             wrong += output.read_bytes() != self.expected
             output.unlink()
-        return {"kills": killed, "runs": runs, "pictures": PICTURES, "wrong": wrong}
+        # What the killed runs had in work, in items: processor time beyond that of undisturbed runs and of starting.
+        redone = processor_seconds() - used - runs * self.processor - killed * self.start
+        items = redone / killed * PICTURES / (self.processor - self.start)
+        return {"kills": killed, "runs": runs, "pictures": PICTURES, "wrong": wrong, "redone_items_a_kill": round(items, 1)}
 
     def disks(self, count):
         """Disks of growing size, each too small; then there is room, and it goes on."""
