@@ -4,11 +4,14 @@ Usage: python3 fuzz/seeds.py TARGET FOLDER
 """
 
 import base64
+import hashlib
+import io
 import json
 import pathlib
 import re
 import struct
 import sys
+import tarfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
@@ -176,6 +179,43 @@ def listings():
     yield b"17\n" + json.dumps({"sha": "a" * 40}).encode()
 
 
+def item_files():
+    """A byte for the kind, then a file of items."""
+    for line in (
+        {"image": "a.png", "prompt": "What?", "id": 3},
+        {"images": ["a.png", "b.png"], "question": "Why?", "max_tokens": 4, "choices": ["a", "b"], "split": True},
+        {"messages": [{"role": "user", "content": [{"type": "image", "path": "a.png"}, {"type": "text", "text": "x"}]}], "tools": []},
+        {"custom_id": "c", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": []}},
+        {"image": "file:///a%20b.png", "json_schema": {"type": "null"}, "temperature": 0.5, "stop": ["a"]},
+    ):
+        yield b"\0" + b"\xef\xbb\xbf" * ("custom_id" in line) + json.dumps(line).encode() + b"\n" + json.dumps(line).encode()
+    yield b'\1image,id,prompt\na.png,1,"What,\n""is"" it?"\r\nb.png,2\n"c.png,3,\n'
+    yield b"\2path\tquestion\na.png\tWhy?\n"
+    yield b"\3a.png\r\n\nfile:///b.png\nhttps://example.org/c.png"
+    small = min(pictures(), key=len)
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w", format=form) as tar:
+            long = "x" * (150 if form != tarfile.USTAR_FORMAT else 20)
+            for name, content in (("0.png", small), ("0.txt", b"What?"), ("0.json", b'{"max_tokens": 3}'), (f"{long}/1.jpg", b"no"), ("._0.png", b"")):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        yield b"\4" + archive.getvalue()[:8192]
+
+
+def journals():
+    """Lines that begin with their digests, the first the run's."""
+    sealed = lambda text: f"{hashlib.sha256(text.encode()).hexdigest()[:16]} {text}\n"
+    head = sealed('{"model":"m"}')
+    lines = [sealed(f'{i} {i:016x} {int(i == 3)} {{"id":"{i}"}}') for i in (0, 2, 1, 3, 5, 3)]
+    yield (head + "".join(lines)).encode()
+    yield (head + "".join(lines))[:-9].encode()
+    yield (head + lines[0] + lines[1].replace("2", "4") + lines[2]).encode()
+    yield sealed('{"model":"n"}').encode()
+    yield bytes(40)
+
+
 SEEDS = {
     "picture": pictures,
     "animation": animations,
@@ -192,6 +232,8 @@ SEEDS = {
     "model": models,
     "media": media,
     "hub": listings,
+    "batch_items": item_files,
+    "journal": journals,
 }
 
 

@@ -2,12 +2,13 @@
 // is read again, half a line or not, and items without a record get one.
 #include "batch/journal.h"
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <vector>
 
 #include "support/fuzz.h"
-#include "support/mutate.h"
+#include "support/mutators.h"
 
 using namespace galago;
 using namespace galago::batch;
@@ -72,10 +73,13 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t mos
     return fuzz::put(fuzz::mutate_bytes(text, most), data, most);
   std::string& line = lines[fuzz::pick(random, lines.size())];
   line = line.size() > kDigest ? line.substr(kDigest) : "0 0 0 {}";
-  if (fuzz::pick(random, 8) == 0) lines.push_back(line);
+  constexpr std::array<const char*, 7> kIndexes = {
+      "0", "7", "-1", "1048577", "2147483648", "549755813888", "9223372036854775807"};
+  if (const size_t space = line.find(' '); fuzz::pick(random, 4) == 0 && space != std::string::npos)
+    line = kIndexes[fuzz::pick(random, kIndexes.size())] + line.substr(space);
   std::string changed;
   for (const std::string& one : lines) {
-    std::string bare = fuzz::mutate_bytes(one, one.size() + 32);
+    std::string bare = fuzz::pick(random, 2) == 0 ? one : fuzz::mutate_bytes(one, one.size() + 32);
     std::erase(bare, '\n');
     changed += &one == &line ? sealed(bare) : one + "\n";
   }

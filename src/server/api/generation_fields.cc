@@ -16,7 +16,6 @@ namespace {
 constexpr size_t kMostStops = 64;
 constexpr size_t kMostBiases = 4096;
 constexpr int64_t kAnyCount = int64_t{1} << 40;  // tokens: the context's end comes first
-constexpr double kAny = 1e9;
 
 int64_t token_limit(const Fields& body, const ApiOptions& api, AnswerCall& call) {
   std::string key;
