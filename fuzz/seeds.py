@@ -216,6 +216,14 @@ def journals():
     yield bytes(40)
 
 
+def doctags():
+    """One byte that cuts, and a page."""
+    for row in json.loads((DATA / "documents" / "pages.json").read_text(encoding="utf-8"))[:100]:
+        yield b"\x07" + row[0].encode()
+    for row in json.loads((DATA / "text" / "doctags.json").read_text(encoding="utf-8")):
+        yield b"\x03" + row[1].encode()
+
+
 SEEDS = {
     "picture": pictures,
     "animation": animations,
@@ -234,6 +242,7 @@ SEEDS = {
     "hub": listings,
     "batch_items": item_files,
     "journal": journals,
+    "documents": doctags,
 }
 
 
