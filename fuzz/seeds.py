@@ -218,8 +218,9 @@ def journals():
 
 def doctags():
     """One byte that cuts, and a page."""
-    for row in json.loads((DATA / "documents" / "pages.json").read_text(encoding="utf-8"))[:100]:
-        yield b"\x07" + row[0].encode()
+    for name in ("pages.json", "doclang.json"):
+        for row in json.loads((DATA / "documents" / name).read_text(encoding="utf-8"))[:80]:
+            yield b"\x07" + row[0].encode()
     for row in json.loads((DATA / "text" / "doctags.json").read_text(encoding="utf-8")):
         yield b"\x03" + row[1].encode()
 

@@ -1,4 +1,4 @@
-// DocTags, whole and in pieces that the first bytes cut, and every export of the document.
+// DocTags or DocLang, whole and in pieces that the first bytes cut, and every export of the document.
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>

@@ -91,11 +91,6 @@ bool begins_tag(std::string_view text) {
                      [&](std::string_view prefix) { return read_number(name, prefix, number); });
 }
 
-Mark DocTagsLexer::mark(size_t position, const TokenSum& sum) const {
-  const TokenSum with{total_.tokens + sum.tokens, total_.logprob + sum.logprob};
-  return {offset_ + position, total_, position == 0 ? total_ : with};
-}
-
 void DocTagsLexer::add_words(std::string_view bytes, const Mark& begin) {
   if (words_.empty()) words_begin_ = begin;
   words_ += bytes;
@@ -112,10 +107,10 @@ void DocTagsLexer::push(std::string_view piece, const TokenSum& sum, DocTagsEven
   while (at < piece.size()) {
     if (pending_.empty()) {
       const size_t open = std::min(piece.find('<', at), piece.size());
-      if (open > at) add_words(piece.substr(at, open - at), mark(at, sum));
+      if (open > at) add_words(piece.substr(at, open - at), place_.mark(at, sum));
       at = open;
       if (at == piece.size()) break;
-      pending_begin_ = mark(at, sum);
+      pending_begin_ = place_.mark(at, sum);
       pending_ = piece[at++];
       continue;
     }
@@ -124,7 +119,7 @@ void DocTagsLexer::push(std::string_view piece, const TokenSum& sum, DocTagsEven
       give_words(events);
       ++at;
       pending_ += byte;
-      events.tag(read_tag(pending_), pending_begin_, mark(at, sum));
+      events.tag(read_tag(pending_), pending_begin_, place_.mark(at, sum));
       pending_.clear();
     } else if (belongs_to_tag(byte) && pending_.size() < limits::kDocTagBytes) {
       ++at;
@@ -134,8 +129,7 @@ void DocTagsLexer::push(std::string_view piece, const TokenSum& sum, DocTagsEven
       pending_.clear();
     }
   }
-  offset_ += piece.size();
-  total_ = {total_.tokens + sum.tokens, total_.logprob + sum.logprob};
+  place_.advance(piece.size(), sum);
 }
 
 void DocTagsLexer::finish(DocTagsEvents& events) {

@@ -7,25 +7,10 @@
 #include <string>
 #include <string_view>
 
+#include "documents/text_place.h"
 #include "structured/doctags_names.h"
 
 namespace galago::documents {
-
-/// Log probabilities of tokens, summed.
-struct TokenSum {
-  int64_t tokens = 0;
-  double logprob = 0;
-
-  TokenSum operator-(const TokenSum& other) const { return {tokens - other.tokens, logprob - other.logprob}; }
-};
-
-/// A place between two bytes of the text, with the tokens that end at it or before, and those that begin
-/// before it: the tokens that have a byte between two places are b.begun - a.ended.
-struct Mark {
-  size_t offset = 0;
-  TokenSum ended;
-  TokenSum begun;
-};
 
 enum class TagKind : uint8_t {
   element,   ///< Tag::element
@@ -38,6 +23,7 @@ enum class TagKind : uint8_t {
   key,            ///< Tag::number
   value,
   link,
+  marker,  ///< of an item of a list: Tag::name; DocTags have none, DocLang has
   unknown,
 };
 
@@ -74,10 +60,9 @@ class DocTagsLexer {
   void push(std::string_view piece, const TokenSum& sum, DocTagsEvents& events);
   void finish(DocTagsEvents& events);
   /// The place behind all that was taken in.
-  Mark here() const { return {offset_, total_, total_}; }
+  Mark here() const { return place_.here(); }
 
  private:
-  Mark mark(size_t position, const TokenSum& sum) const;
   void add_words(std::string_view bytes, const Mark& begin);
   void give_words(DocTagsEvents& events);
 
@@ -85,8 +70,7 @@ class DocTagsLexer {
   Mark words_begin_;
   std::string pending_;  // from a < on
   Mark pending_begin_;
-  size_t offset_ = 0;  // of the piece
-  TokenSum total_;     // before the piece
+  TextPlace place_;  // of the piece
 };
 
 }  // namespace galago::documents

@@ -2,12 +2,22 @@
 #include "documents/doctags_parser.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "documents/doclang_lexer.h"
 #include "documents/doctags_lexer.h"
 #include "documents/document_builder.h"
 #include "documents/document_limits.h"
 
 namespace galago::documents {
+
+namespace {
+
+constexpr std::string_view kDocLang = "<doclang";
+
+}  // namespace
 
 class DocTagsParser::Impl {
  public:
@@ -16,17 +26,55 @@ class DocTagsParser::Impl {
     full_ = full_ || piece.size() > room;
     piece = piece.substr(0, room);
     read_ += piece.size();
-    lexer_.push(piece, sum, builder_);
+    switch (format_) {
+      case Format::unknown:
+        return look(piece, sum);
+      case Format::doctags:
+        return doctags_.push(piece, sum, builder_);
+      case Format::doclang:
+        return doclang_.push(piece, sum, builder_);
+    }
   }
 
   Document finish() {
-    lexer_.finish(builder_);
+    if (format_ == Format::unknown) begin(Format::doctags);
+    const bool doclang = format_ == Format::doclang;
+    doclang ? doclang_.finish(builder_) : doctags_.finish(builder_);
     if (full_) builder_.stop("kDocumentBytes", limits::kDocumentBytes);
-    return builder_.finish(lexer_.here());
+    return builder_.finish(doclang ? doclang_.here() : doctags_.here());
   }
 
  private:
-  DocTagsLexer lexer_;
+  enum class Format : uint8_t { unknown, doctags, doclang };
+
+  /// The first tag tells the format.
+  void look(std::string_view piece, const TokenSum& sum) {
+    first_.emplace_back(piece, sum);
+    for (const char byte : piece) {
+      if (tag_.empty() && byte != '<') continue;
+      tag_ += byte;
+      if (tag_ == "<?" || tag_ == "<!") {  // of XML, in front of the first tag
+        tag_.clear();
+        continue;
+      }
+      if (!kDocLang.starts_with(tag_)) return begin(Format::doctags);
+      if (tag_ == kDocLang) return begin(Format::doclang);
+    }
+  }
+
+  void begin(Format format) {
+    format_ = format;
+    if (format == Format::doclang) builder_.trust_tags();
+    for (const auto& [piece, sum] : std::exchange(first_, {})) {
+      format == Format::doclang ? doclang_.push(piece, sum, builder_) : doctags_.push(piece, sum, builder_);
+    }
+  }
+
+  Format format_ = Format::unknown;
+  std::vector<std::pair<std::string, TokenSum>> first_;
+  std::string tag_;
+  DocTagsLexer doctags_;
+  DocLangLexer doclang_;
   DocumentBuilder builder_;
   size_t read_ = 0;
   bool full_ = false;

@@ -108,7 +108,7 @@ struct Element {
   int level = 0;     ///< of a heading: 1 to 6
   bool numbered = false;
   bool selected = false;
-  std::string marker;         ///< of an item of a numbered list, e.g. "2."
+  std::string marker;         ///< of an item of a list: "2.", "a)"; empty: a dot or a dash
   std::string language;       ///< of code, in the spelling of DocTags: "Python", "C++"; empty: not told
   std::string picture_class;  ///< "bar_chart", "logo"; empty: not told
   std::string smiles;         ///< the molecule that a picture shows

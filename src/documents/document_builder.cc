@@ -154,7 +154,7 @@ bool DocumentBuilder::holds(const Frame& frame, DocElement tag) const {
 }
 
 bool DocumentBuilder::doubtful(const Frame& frame, DocElement tag) const {
-  if (!kOrdinaryNames.has(tag)) return false;
+  if (trusted_ || !kOrdinaryNames.has(tag)) return false;
   if (frame.role == Role::raw) return true;
   const bool words = (frame.role == Role::words || frame.role == Role::key_value) && !frame.implied;
   if (!words || frame.words.empty()) {
@@ -359,6 +359,8 @@ void DocumentBuilder::ordinary_tag(const Tag& tag, const Mark& begin, const Mark
     case TagKind::picture_class:
       if (raw) break;
       return named(tag, begin);
+    case TagKind::marker:
+      return mark_item(tag.name);
     case TagKind::language:
     case TagKind::unknown:
       return named(tag, begin);

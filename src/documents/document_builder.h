@@ -22,6 +22,8 @@ class DocumentBuilder final : public DocTagsEvents {
   void words(std::string_view bytes, const Mark& begin) override;
   void tag(const Tag& tag, const Mark& begin, const Mark& end) override;
   void cut(std::string_view bytes, const Mark& begin) override;
+  /// Tags are tags from here on, whatever words are around them.
+  void trust_tags() { trusted_ = true; }
   /// Nothing more is taken in, and a warning names the limit.
   void stop(const char* limit, size_t offset);
   Document finish(const Mark& end);
@@ -88,6 +90,7 @@ class DocumentBuilder final : public DocTagsEvents {
   void key_or_value(const Tag& tag, const Mark& begin, const Mark& end);
   void location(int value, const Mark& begin);
   void named(const Tag& tag, const Mark& begin);
+  void mark_item(std::string_view marker);
   void add_words(std::string_view bytes, const Mark& begin);
   bool keep_as_words(std::string_view text);
 
@@ -109,6 +112,7 @@ class DocumentBuilder final : public DocTagsEvents {
   Mark page_begin_;
   bool page_tag_ = false;  // this page had its <doctag>
   bool stopped_ = false;
+  bool trusted_ = false;
   size_t skipped_ = 0;  // open tags below the deepest frame
   int64_t elements_ = 0;
   int64_t cells_ = 0;

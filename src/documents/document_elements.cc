@@ -78,7 +78,9 @@ void DocumentBuilder::complete(Frame& frame, const Mark& end) {
   if (frame.role == Role::list && frame.element.numbered) {
     int number = 0;
     for (Element& item : frame.element.children) {
-      if (item.kind == ElementKind::list_item) item.marker = std::to_string(++number) + ".";
+      if (item.kind != ElementKind::list_item) continue;
+      ++number;
+      if (item.marker.empty()) item.marker = std::to_string(number) + ".";
     }
   }
   if (!is_blank(frame.words)) {

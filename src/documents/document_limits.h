@@ -22,6 +22,7 @@ inline constexpr int64_t kDocumentPlaces = 5'000'000;
 inline constexpr size_t kDocumentDepth = 32;
 /// Bytes of a tag, from < to >; what is longer is words.
 inline constexpr size_t kDocTagBytes = 64;
+inline constexpr size_t kDocLangTagBytes = 4096;
 /// Warnings that are kept, the first of them.
 inline constexpr size_t kDocumentWarnings = 1000;
 /// Bytes that the tables of a document may take in Markdown and text for columns padded to equal widths and

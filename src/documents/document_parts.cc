@@ -151,6 +151,12 @@ void DocumentBuilder::location(int value, const Mark& begin) {
   }
 }
 
+void DocumentBuilder::mark_item(std::string_view marker) {
+  Frame* const frame = host();
+  if (frame != nullptr && frame->tag == E::list_item)
+    frame->element.marker = clean_words(std::string(marker));
+}
+
 void DocumentBuilder::named(const Tag& tag, const Mark& begin) {
   Frame* const frame = host();
   const bool picture = frame != nullptr && frame->role == Role::picture;

@@ -182,6 +182,15 @@ class Writer {
     return group != nullptr ? text : mark(text);
   }
 
+  /// A marker of Markdown, and behind it one that says something else.
+  static std::string marker(const std::string& own) {
+    const bool dash = own == "-" || own == "*" || own == "+";
+    const bool number =
+        own.size() > 1 && own.find_first_not_of("0123456789") == own.size() - 1 && own.back() == '.';
+    if (dash || number) return own;
+    return has_letter_or_digit(own) ? "- " + own : "-";
+  }
+
   std::string list(const Element& list, int level) {
     const std::string indent(static_cast<size_t>(level) * 4, ' ');
     std::string out;
@@ -193,7 +202,7 @@ class Writer {
       const Element* const group = line_of(child);
       std::string text = group != nullptr ? line(*group) : child.text;
       if (group == nullptr) text = mark(plain_ ? text : hard_breaks(text));
-      join(out, indent + (child.marker.empty() ? "-" : child.marker) + " " + text, "\n");
+      join(out, indent + marker(child.marker) + " " + text, "\n");
       for (const Element& inner : child.children) {
         if (inner.kind == ElementKind::list) join(out, this->list(inner, level + 1), "\n");
       }

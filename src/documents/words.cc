@@ -22,6 +22,15 @@ std::string_view stripped(std::string_view text) {
   return text;
 }
 
+bool has_letter_or_digit(std::string_view text) {
+  while (!text.empty()) {
+    const unicode::CodePoint point = unicode::decode_at(text, 0);
+    if (unicode::is_letter(point.value) || unicode::is_python_numeric(point.value)) return true;
+    text.remove_prefix(static_cast<size_t>(point.length));
+  }
+  return false;
+}
+
 bool is_blank(std::string_view text) { return stripped(text).empty(); }
 
 std::string clean_words(std::string bytes, bool keep_beginning) {

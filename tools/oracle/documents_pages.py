@@ -334,6 +334,21 @@ def docling_markdown(text):
     return DoclingDocument.load_from_doctags(pages).export_to_markdown()
 
 
+def to_doclang(text, lines=False):
+    """The page as docling-core writes it in DocLang; lines: laid out for human eyes."""
+    from docling_core.transforms.serializer.doclang import DocLangDocSerializer, DocLangParams
+    from docling_core.types.doc.document import DoclingDocument, DocTagsDocument
+
+    document = DoclingDocument.load_from_doctags(DocTagsDocument.from_multipage_doctags_and_images(text, None))
+    return DocLangDocSerializer(doc=document, params=DocLangParams(pretty_indentation="  " if lines else None)).serialize().text
+
+
+def doclang_markdown(text):
+    from docling_core.transforms.deserializer.doclang import DocLangDocDeserializer
+
+    return DocLangDocDeserializer().deserialize_str(text).export_to_markdown()
+
+
 def damage_of(text, marks, ours):
     """What docling-core makes of a damaged page."""
     try:
@@ -379,6 +394,31 @@ def faults(text, marks, damages, ours):
             yield f"html: {missing} are missing: {ours['html']}"
 
 
+def compare_doclang(driver, seeds):
+    """Pages that docling-core wrote in DocLang, read by both -> how many have lost a word or were put right by ours."""
+    texts = [to_doclang(make_page(seed, damaged=False)[0], lines=seed % 2 == 1) for seed in seeds]
+    counts, bad = collections.Counter(), 0
+    for text, ours in zip(texts, answers_of(driver, texts), strict=True):
+        theirs = doclang_markdown(text)
+        counts["the same Markdown" if theirs == ours["markdown_as_docling"] else "other Markdown"] += 1
+        marks = set(re.findall(r"\bm\d+q\b", text))
+        counts["pages of which docling-core loses words"] += any(mark not in theirs for mark in marks)
+        lost = [mark for mark in marks if mark not in ours["markdown"]]
+        if lost or ours["warnings"]:
+            bad += 1
+            print(lost, ours["warnings"], text, sep="\n  ", file=sys.stderr)
+    for name, count in counts.items():
+        print(f"{count:6} {name}")
+    print(f"{bad:6} of {len(texts)} pages are not as they should be")
+    return 1 if bad else 0
+
+
+def answers_of(driver, texts):
+    lines = "".join(json.dumps(text) + "\n" for text in texts)
+    done = subprocess.run([driver], input=lines, stdout=subprocess.PIPE, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def main():
     import importlib.metadata
 
@@ -386,17 +426,18 @@ def main():
     parser.add_argument("driver")
     parser.add_argument("-n", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--doclang", action="store_true", help="pages in DocLang, as docling-core writes them")
     args = parser.parse_args()
     if importlib.metadata.version("docling-core") != "2.104.0":
         parser.error("docling-core must be 2.104.0")
+    if args.doclang:
+        return compare_doclang(args.driver, range(args.seed, args.seed + args.n))
     pages = [make_page(args.seed + i) for i in range(args.n)]
-    lines = "".join(json.dumps(text) + "\n" for text, _, _ in pages)
-    answers = subprocess.run([args.driver], input=lines, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    answers = answers_of(args.driver, [text for text, _, _ in pages])
     counts, bad = collections.Counter(), 0
-    for number, ((text, marks, damages), answer) in enumerate(zip(pages, answers, strict=True)):
+    for number, ((text, marks, damages), ours) in enumerate(zip(pages, answers, strict=True)):
         counts["plain pages" if not damages else "damaged pages"] += 1
         counts.update(damages)
-        ours = json.loads(answer)
         if damages:
             counts[damage_of(text, marks, ours)] += 1
         found = list(faults(text, marks, damages, ours))

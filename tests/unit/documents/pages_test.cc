@@ -19,13 +19,15 @@ struct Golden {
   std::string markdown;
 };
 
+std::vector<Golden> read(const std::string& name) {
+  std::ifstream file(std::string(GALAGO_TEST_DATA) + "/documents/" + name);
+  std::vector<Golden> pages;
+  for (const auto& row : nlohmann::json::parse(file)) pages.push_back({row.at(0), row.at(1)});
+  return pages;
+}
+
 const std::vector<Golden>& goldens() {
-  static const std::vector<Golden> pages = [] {
-    std::ifstream file(std::string(GALAGO_TEST_DATA) + "/documents/pages.json");
-    std::vector<Golden> read;
-    for (const auto& row : nlohmann::json::parse(file)) read.push_back({row.at(0), row.at(1)});
-    return read;
-  }();
+  static const std::vector<Golden> pages = read("pages.json");
   return pages;
 }
 
@@ -47,6 +49,17 @@ TEST(DocumentPages, MarkdownIsThatOfDocling) {
     const Document document = parse_doctags(golden.text);
     EXPECT_EQ(to_markdown(document, {.key_values = false}), golden.markdown) << golden.text;
     EXPECT_EQ(document.repairs, 0U) << golden.text;
+  }
+}
+
+TEST(DocumentPages, DocLangIsReadAsDoclingReadsIt) {
+  const std::vector<Golden> pages = read("doclang.json");
+  ASSERT_EQ(pages.size(), 100U);
+  for (const Golden& golden : pages) {
+    const Document document = parse_doctags(golden.text);
+    EXPECT_EQ(to_markdown(document, {.key_values = false}), golden.markdown) << golden.text;
+    EXPECT_EQ(document.repairs, 0U) << golden.text;
+    for (const size_t longest : {1, 3, 40}) ASSERT_EQ(cut(golden.text, longest, 7), document) << golden.text;
   }
 }
 
