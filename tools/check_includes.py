@@ -39,6 +39,7 @@ EDGES = {
     "hub": {"core", "io", "formats"},
     "batch": {"core", "io", "messages"},
     "documents": {"core", "text/unicode", "structured/doctags_names.h"},
+    "convert": {"core", "io", "messages", "batch", "documents", "pdf", "image/image.h", "image/png_encode.h"},
     "server/http": {"core"},
     "server/media": {"core", "io", "messages", "image/image.h", "image/video.h", "runtime/video_source.h"},
     "server/page": {"core", "server/http"},

@@ -42,8 +42,9 @@ std::unique_ptr<CLI::App> make_app(Action& action) {
         };
       },
       "Print the manual page: galago --man | man -l -");
-  for (const auto add : {add_run, add_chat, add_inspect, add_trace, add_verify, add_export, add_quantize,
-                         add_embed, add_classify, add_batch, add_serve, add_pull, add_bench, add_completion})
+  for (const auto add :
+       {add_run, add_chat, add_inspect, add_trace, add_verify, add_export, add_quantize, add_embed,
+        add_classify, add_batch, add_convert, add_serve, add_pull, add_bench, add_completion})
     add(*app, action);
   check_numbers(*app);
   return app;

@@ -22,6 +22,7 @@ void add_quantize(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_pull(CLI::App& app, Action& action);
 void add_batch(CLI::App& app, Action& action);
+void add_convert(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 

@@ -29,6 +29,9 @@ struct Item {
   /// Makes the request from that of the run, pictures opened. Called once, on a thread of the run's own,
   /// beside others. An Error is the item's record; of any other exception it says "internal".
   std::function<Request(const Request& base)> request;
+  /// The request that is asked once more in the place of an answer; nothing: the answer counts. Called for
+  /// every answer of the item, on the thread that runs. An Error is the item's record.
+  std::function<std::optional<Request>(const Answer& answer)> again;
   /// The item's record, one line of JSON, in place of answer_record() and error_record(); may be empty.
   std::function<std::string(const Answer& answer)> answer_line;
   std::function<std::string(const Error& error)> error_line;

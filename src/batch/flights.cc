@@ -96,16 +96,17 @@ void Flights::read() {
   }
 }
 
+void Flights::ring(int64_t index) {
+  const std::lock_guard lock(mutex_);
+  rung_.push_back(index);
+  news_.notify_all();
+}
+
 void Flights::open(Placed placed) {
   const int64_t index = placed.index;
-  const auto ring = [this, index] {
-    const std::lock_guard lock(mutex_);
-    rung_.push_back(index);
-    news_.notify_all();
-  };
   Flight flight{.placed = std::move(placed), .handle = {}, .error = {}};
   try {
-    flight.handle = scheduler_->submit(flight.placed.item.request(base_), ring);
+    flight.handle = scheduler_->submit(flight.placed.item.request(base_), [this, index] { ring(index); });
   } catch (const std::bad_alloc&) {
     flight.error =
         std::make_exception_ptr(Error(ErrorCode::resource, {.where = "memory", .got = "no more to be had"}));
@@ -116,7 +117,24 @@ void Flights::open(Placed placed) {
     const std::lock_guard lock(mutex_);
     flights_.emplace(index, std::move(flight));
   }
-  ring();
+  ring(index);
+}
+
+// Whether the item wants another answer, which is on its way then.
+bool Flights::ask_again(Flight& flight, Ended& ended) {
+  const auto& again = flight.placed.item.again;
+  if (ended.error || !again) return false;
+  try {
+    std::optional<Request> request = again(ended.answer);
+    if (!request) return false;
+    const int64_t index = flight.placed.index;
+    flight.handle = scheduler_->submit(std::move(*request), [this, index] { ring(index); });
+    ring(index);
+    return true;
+  } catch (...) {
+    ended.error = std::current_exception();
+    return false;
+  }
 }
 
 bool Flights::landed(Flight& flight) {
@@ -126,8 +144,8 @@ bool Flights::landed(Flight& flight) {
   return flight.handle->ended();
 }
 
-Ended Flights::ended(Flight flight) {
-  Ended ended{.placed = std::move(flight.placed), .answer = {}, .error = std::move(flight.error)};
+Ended Flights::ended(Flight& flight) {
+  Ended ended{.placed = {}, .answer = {}, .error = std::move(flight.error)};
   if (!flight.handle) return ended;
   try {
     ended.answer = flight.handle->wait();
@@ -152,8 +170,11 @@ std::vector<Ended> Flights::wait() {
   std::vector<Ended> all;
   for (Flight* flight : news) {
     if (!landed(*flight)) continue;
+    Ended one = ended(*flight);
+    if (ask_again(*flight, one)) continue;
     const int64_t index = flight->placed.index;
-    all.push_back(ended(std::move(*flight)));
+    one.placed = std::move(flight->placed);
+    all.push_back(std::move(one));
     const std::lock_guard lock(mutex_);
     flights_.erase(index);
     --taken_;

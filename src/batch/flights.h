@@ -60,8 +60,10 @@ class Flights {
   void read();
   bool may_take();
   void open(Placed placed);
+  void ring(int64_t index);
+  bool ask_again(Flight& flight, Ended& ended);
   static bool landed(Flight& flight);
-  static Ended ended(Flight flight);
+  static Ended ended(Flight& flight);
 
   const Request base_;
   const Take take_;

@@ -44,6 +44,8 @@ inline constexpr int64_t kCanvasPixels = 1 << 25;
 inline constexpr int64_t kWebpPixels = 1 << 26;
 /// One side of an image, as JPEG allows.
 inline constexpr int64_t kImageSide = 65535;
+/// Pictures of one TIFF file that are counted.
+inline constexpr int64_t kImagePages = 10'000;
 /// Tiles that one image may be cut into, and the pixels in all of them.
 inline constexpr int64_t kImageTiles = 8192;
 inline constexpr int64_t kTilePixels = 2 * kImagePixels;

@@ -221,7 +221,19 @@ RgbImage blank_image(ImageSize size, const std::string& where) {
 }
 
 RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where) {
+  return decode_image_page(bytes, 1, where);
+}
+
+int64_t image_pages(std::span<const std::byte> bytes, const std::string& where) {
   const EncodedImage file{bytes, where};
+  decoder_for(file);
+  return starts_like_tiff(view_of(bytes)) ? tiff_pages(file) : 1;
+}
+
+RgbImage decode_image_page(std::span<const std::byte> bytes, int64_t page, const std::string& where) {
+  const EncodedImage file{bytes, where, page};
+  if (page < 1 || (page > 1 && page > image_pages(bytes, where)))
+    throw_invalid_image(where, "no page " + std::to_string(page), "a page of the file");
   const Decoder& decoder = decoder_for(file);
   const ImageHeader header = checked_header(decoder, file);
   try {

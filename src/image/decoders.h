@@ -17,6 +17,7 @@ namespace galago {
 struct EncodedImage {
   std::span<const std::byte> bytes;
   std::string where;
+  int64_t page = 1;  ///< of a TIFF file with several
 
   int64_t size() const { return static_cast<int64_t>(bytes.size()); }
   const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(bytes.data()); }
@@ -75,6 +76,8 @@ ImageHeader read_bmp_header(const EncodedImage& file);
 RgbImage decode_bmp(const EncodedImage& file);
 ImageHeader read_tiff_header(const EncodedImage& file);
 RgbImage decode_tiff(const EncodedImage& file);
+/// How many directories the file has, at most limits::kImagePages.
+int64_t tiff_pages(const EncodedImage& file);
 /// HEIC and AVIF. Upright: the file's own turns are applied; the header's size is that after them.
 ImageHeader read_heif_header(const EncodedImage& file);
 RgbImage decode_heif(const EncodedImage& file);

@@ -33,6 +33,11 @@ struct ImageSize {
 /// from the header before pixels are allocated. Errors: input_invalid (corrupt, truncated, 0 pixels),
 /// input_too_large, unsupported_media (a format or variant that is not decoded).
 RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where);
+/// How many pictures a file holds, at most limits::kImagePages: those of a TIFF file, 1 of another.
+/// Errors of decode_image.
+int64_t image_pages(std::span<const std::byte> bytes, const std::string& where);
+/// One of them, from 1. Error{input_invalid} for a page that the file does not have.
+RgbImage decode_image_page(std::span<const std::byte> bytes, int64_t page, const std::string& where);
 /// The size alone, without decoding; same errors as far as the header shows them.
 ImageSize read_image_size(std::span<const std::byte> bytes, const std::string& where);
 /// decode_image of a file; Error{not_found}, Error{input_invalid} when it is not a regular file,

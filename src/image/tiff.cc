@@ -208,6 +208,14 @@ ImageHeader read_tiff_header(const EncodedImage& file) {
   return {layout.size, tiff_orientation(tiff.get()), peak_of(tiff.get(), layout, file)};
 }
 
+int64_t tiff_pages(const EncodedImage& file) {
+  TiffMemory memory;
+  const TiffHandle tiff = open_tiff(memory, file);
+  int64_t pages = 1;
+  while (pages < limits::kImagePages && TIFFReadDirectory(tiff.get()) == 1) ++pages;
+  return pages;
+}
+
 RgbImage decode_tiff(const EncodedImage& file) {
   TiffMemory memory;
   const TiffHandle tiff = open_tiff(memory, file);

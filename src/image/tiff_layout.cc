@@ -162,6 +162,8 @@ TiffHandle open_tiff(TiffMemory& memory, const EncodedImage& file) {
   TiffHandle tiff(TIFFClientOpenExt("image", "r", &memory, read_memory, refuse_write, seek_memory, keep_open,
                                     size_of_memory, map_memory, unmap_memory, options.get()));
   if (tiff == nullptr) throw_tiff_fault(memory, file);
+  if (file.page != 1 && TIFFSetDirectory(tiff.get(), static_cast<tdir_t>(file.page - 1)) != 1)
+    throw_tiff_fault(memory, file);
   return tiff;
 }
 

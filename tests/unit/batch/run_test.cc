@@ -189,6 +189,44 @@ TEST_F(BatchRun, GivesRecordsToASinkOfTheCallers) {
   EXPECT_FALSE(fs::exists(options().output));
 }
 
+/// Numbers whose odd ones ask once more, for a longer answer.
+class Insisting final : public Source {
+ public:
+  std::optional<Item> next() override {
+    auto item = numbers_.next();
+    if (!item || std::stoi(item->id) % 2 == 0) return item;
+    auto kept = std::make_shared<Request>();
+    item->request = [kept, make = item->request](const Request& base) { return *kept = make(base); };
+    item->again = [this, kept](const Answer& answer) -> std::optional<Request> {
+      ++asked;
+      if (answer.token_ids.size() > 3) return {};
+      if (fault) throw Error(ErrorCode::input_invalid, {.where = "again"});
+      Request longer = *kept;
+      longer.options.max_new_tokens = 5;
+      return longer;
+    };
+    return item;
+  }
+  int asked = 0;
+  bool fault = false;
+
+ private:
+  Numbers numbers_{8};
+};
+
+TEST_F(BatchRun, AnItemMayAskOnceMore) {
+  Options longer = options();
+  longer.request.options.ignore_eos = true;
+  Insisting source;
+  const Summary summary = run(model(), source, longer);
+  EXPECT_EQ(summary.done, 8);
+  EXPECT_EQ(source.asked, 8) << "twice each of four";
+  EXPECT_EQ(summary.tokens, 4 * 3 + 4 * 5);
+  Insisting failing;
+  failing.fault = longer.restart = true;
+  EXPECT_EQ(run(model(), failing, longer).failed, 4);
+}
+
 TEST_F(BatchRun, WritesAFolderAndAnArchive) {
   Numbers source(4);
   source.fault = [] { throw Error(ErrorCode::input_invalid, {.where = "it"}); };

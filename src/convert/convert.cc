@@ -1,0 +1,142 @@
+// See the header.
+#include "convert/convert.h"
+
+#include <array>
+#include <utility>
+
+#include "convert/document_sink.h"
+#include "core/words.h"
+#include "io/temporary_name.h"
+#include "messages/ordered_json.h"
+
+namespace galago::convert {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Word {
+  const char* word;
+  Format format;
+};
+constexpr std::array<Word, 9> kWords = {{{"md", Format::markdown},
+                                         {"markdown", Format::markdown},
+                                         {"html", Format::html},
+                                         {"htm", Format::html},
+                                         {"json", Format::json},
+                                         {"txt", Format::text},
+                                         {"text", Format::text},
+                                         {"doctags", Format::doctags},
+                                         {"dt", Format::doctags}}};
+
+bool is_folder(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+void check_output(const Options& options) {
+  const bool one = options.inputs.size() == 1 && !is_folder(options.inputs.front());
+  const bool file = format_of(options.output.extension().string()).has_value() && !is_folder(options.output);
+  const auto refuse = [&](const std::string& got, const std::string& expected) {
+    throw Error(ErrorCode::usage, {.where = "-o, --output", .got = got, .expected = expected});
+  };
+  if (options.formats.empty()) refuse("no format", "at least one");
+  if (options.output.empty() && !one) refuse("none", "a folder for the documents");
+  if (options.output.empty() && (options.overlay || options.report))
+    refuse("none", "a place for the pictures of pages");
+  if (!options.output.empty() && file && !one)
+    refuse(options.output.string(), "a folder: there may be several documents");
+  std::error_code error;
+  for (const fs::path& input : options.inputs)
+    if (!options.output.empty() && fs::equivalent(input, options.output, error))
+      refuse("the input itself", "another place");
+}
+
+/// Where the journal of a run stands that has no output: nowhere, once it is over.
+class Scratch {
+ public:
+  Scratch() : folder_(fs::temp_directory_path() / temporary_name()) {
+    std::error_code error;
+    if (!fs::create_directory(folder_, error))
+      throw Error(
+          ErrorCode::output_io,
+          {.where = folder_.string(), .got = error.message(), .expected = "a folder for the run's notes"});
+  }
+  ~Scratch() {
+    std::error_code error;
+    fs::remove_all(folder_, error);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const fs::path& folder() const { return folder_; }
+
+ private:
+  fs::path folder_;
+};
+
+// What shapes the answers beside the request.
+std::string settings(const Options& options) {
+  OrderedJson json =
+      options.run.settings.empty() ? OrderedJson::object() : OrderedJson::parse(options.run.settings);
+  json["scale"] = options.pages.draw.scale;
+  json["retry"] = options.pages.retry;
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+fs::path journal_place(const Options& options, const std::optional<Scratch>& scratch) {
+  if (scratch) return scratch->folder() / "pages";
+  if (format_of(options.output.extension().string()) && !is_folder(options.output))
+    return options.output.string() + ".convert";
+  std::error_code error;
+  fs::create_directories(options.output, error);
+  if (error)
+    throw Error(
+        ErrorCode::output_io,
+        {.where = options.output.string(), .got = error.message(), .expected = "a folder to write to"});
+  return options.output / "galago-convert";
+}
+
+}  // namespace
+
+const char* ending(Format format) {
+  switch (format) {
+    case Format::markdown:
+      return "md";
+    case Format::html:
+      return "html";
+    case Format::json:
+      return "json";
+    case Format::text:
+      return "txt";
+    case Format::doctags:
+      return "doctags";
+  }
+  return "";
+}
+
+std::optional<Format> format_of(std::string_view word) {
+  if (word.starts_with('.')) word.remove_prefix(1);
+  const std::string small = lower_ascii(word);
+  for (const Word& known : kWords)
+    if (small == known.word) return known.format;
+  return {};
+}
+
+Summary run(const Model& model, const Options& options, const Callbacks& callbacks) {
+  check_output(options);
+  PageSource source(options.inputs, options.pages);
+  std::optional<Scratch> scratch;
+  if (options.output.empty()) scratch.emplace();
+  batch::Options run = options.run;
+  if (run.request.prompt.empty()) run.request.prompt = kQuestion;
+  if (!run.request.options.logprobs) run.request.options.logprobs = 0;
+  run.settings = settings(options);
+  run.output = journal_place(options, scratch);
+  Summary summary;
+  summary.run =
+      batch::run(model, source, run, {.stop = callbacks.stop, .progress = callbacks.progress, .sink = [&] {
+                                        return make_document_sink(options, callbacks, summary);
+                                      }});
+  return summary;
+}
+
+}  // namespace galago::convert

@@ -1,0 +1,160 @@
+// See the header.
+#include "convert/document_sink.h"
+
+#include <array>
+#include <cstdio>
+#include <span>
+#include <utility>
+
+#include "batch/names.h"
+#include "convert/overlay.h"
+#include "convert/page_record.h"
+#include "convert/report.h"
+#include "documents/export.h"
+#include "io/files.h"
+
+namespace galago::convert {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string written(const documents::Document& document, Format format, const Options& options) {
+  switch (format) {
+    case Format::html:
+      return documents::to_html(document, {.page_headers = options.page_headers});
+    case Format::json:
+      return documents::to_json(document, {.confidence = options.confidence}) + "\n";
+    case Format::doctags:
+      return documents::to_doctags(document) + "\n";
+    case Format::text:
+    case Format::markdown:
+      break;
+  }
+  const documents::MarkdownOptions markdown{.page_break = options.page_break,
+                                            .page_headers = options.page_headers};
+  return (format == Format::text ? documents::to_text(document, markdown)
+                                 : documents::to_markdown(document, markdown)) +
+         "\n";
+}
+
+std::string picture_name(int64_t page) {
+  std::array<char, 40> name{};
+  std::snprintf(name.data(), name.size(), "page-%04lld.svg", static_cast<long long>(page));
+  return name.data();
+}
+
+class DocumentSink final : public batch::Sink {
+ public:
+  DocumentSink(const Options& options, const Callbacks& callbacks, Summary& summary)
+      : options_(options), callbacks_(callbacks), summary_(summary) {}
+
+  void write(const std::string& line) override {
+    PageRecord record = read_record(line);
+    if (record.file != file_ || record.page <= page_) finish();
+    file_ = record.file;
+    page_ = record.page;
+    tell(record);
+    if (record.error.empty() || record.page > 0) pages_.push_back(std::move(record));
+  }
+  void commit() override { finish(); }
+
+ private:
+  void tell(const PageRecord& record) {
+    std::string text = record.error;
+    summary_.retried += record.attempts > 1;
+    if (text.empty() && record.problem != PageProblem::none) {
+      ++summary_.problems;
+      text = explain(record.problem);
+      if (record.attempts > 1) text += ", also when it was " + record.retried;
+    }
+    if (!text.empty() && callbacks_.note) callbacks_.note({page_id(record.file, record.page), text});
+  }
+
+  // The name behind the output folder, without an ending.
+  std::string name_of(const std::string& file) {
+    fs::path name = fs::path(file).filename();
+    for (const fs::path& input : options_.inputs) {
+      std::error_code error;
+      if (!fs::is_directory(input, error)) continue;
+      const fs::path inside = fs::path(file).lexically_relative(input);
+      if (!inside.empty() && *inside.begin() != "..") name = inside;
+    }
+    return names_.next(name.replace_extension().generic_string());
+  }
+
+  fs::path place(const std::string& name, const std::string& end) const {
+    return one_file() ? fs::path(options_.output).replace_extension(end)
+                      : options_.output / (name + "." + end);
+  }
+  bool one_file() const { return format_of(options_.output.extension().string()).has_value(); }
+
+  static void write_file(const fs::path& path, const std::string& text) {
+    std::error_code error;
+    if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+    if (error)
+      throw Error(
+          ErrorCode::output_io,
+          {.where = path.parent_path().string(), .got = error.message(), .expected = "a folder to write to"});
+    write_file_atomically(path, std::as_bytes(std::span(text)));
+  }
+
+  void finish() {
+    const std::vector<PageRecord> pages = std::exchange(pages_, {});
+    bool read = false;
+    documents::Document document;
+    document.name = fs::path(file_).stem().string();
+    for (const PageRecord& page : pages) {
+      if (!page.error.empty()) continue;
+      append(document, read_page(page));
+      read = true;
+    }
+    if (!read) return;
+    ++summary_.documents;
+    const std::string name = name_of(file_);
+    for (const Format format : options_.formats) {
+      const std::string text = written(document, format, options_);
+      if (options_.output.empty())
+        callbacks_.print(text);
+      else
+        write_file(one_file() && options_.formats.size() == 1 ? options_.output : place(name, ending(format)),
+                   text);
+    }
+    if (options_.overlay || options_.report) show(name, pages);
+  }
+
+  void show(const std::string& name, const std::vector<PageRecord>& pages) {
+    const auto file = PageFile::open(file_, options_.pages.draw);
+    const fs::path folder = place(name, "pages");
+    std::vector<ReportPage> report;
+    for (const PageRecord& record : pages) {
+      ReportPage page{.picture = {}, .number = record.page, .note = record.error, .content = {}};
+      if (record.error.empty()) {
+        page.note = explain(record.problem);
+        page.content = read_page(record);
+        const std::string picture = picture_name(record.page);
+        write_file(folder / picture, overlay_svg(file->draw(record.page).image, page.content.pages.front()));
+        page.picture = folder.filename().string() + "/" + picture;
+      }
+      report.push_back(std::move(page));
+    }
+    if (options_.report)
+      write_file(place(name, "report.html"), report_html(fs::path(file_).filename().string(), report));
+  }
+
+  const Options& options_;
+  const Callbacks& callbacks_;
+  Summary& summary_;
+  batch::Names names_;
+  std::string file_;  // whose pages come
+  int64_t page_ = 0;
+  std::vector<PageRecord> pages_;
+};
+
+}  // namespace
+
+std::unique_ptr<batch::Sink> make_document_sink(const Options& options, const Callbacks& callbacks,
+                                                Summary& summary) {
+  return std::make_unique<DocumentSink>(options, callbacks, summary);
+}
+
+}  // namespace galago::convert

@@ -1,0 +1,175 @@
+// See the header.
+#include "convert/page_source.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "convert/page_record.h"
+
+namespace galago::convert {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kCountedFiles = 64;
+constexpr double kRetryTopP = 0.95;
+
+[[noreturn]] void refuse_missing(const fs::path& path) {
+  throw Error(ErrorCode::not_found, {.where = path.string(),
+                                     .got = "no such file or folder",
+                                     .expected = "a PDF, a picture or a folder of them"});
+}
+
+/// A page on its way: what its record needs, and its request, until its record is written.
+struct Page {
+  PageRecord record;
+  Request request;
+  std::optional<Answer> first;  // the one that was not good enough
+
+  void describe(const Answer& answer, const documents::Document& read) {
+    record.doctags = answer.text;
+    record.tokens = answer.usage.completion_tokens;
+    record.confidences = confidences_of(read);
+    if (answer.confidence) record.confidence = std::exp(answer.confidence->mean_logprob);
+    record.problem = find_problem(read, answer.finish_reason);
+  }
+};
+
+std::string how_retried(uint64_t seed) {
+  return "sampled at temperature 0.3, top_p 0.95, seed " + std::to_string(seed);
+}
+
+std::optional<Request> second_attempt(Page& page, const Answer& answer) {
+  if (page.first || answer.finish_reason == FinishReason::cancelled) return {};
+  if (find_problem(read_page(answer), answer.finish_reason) == PageProblem::none) return {};
+  page.first = answer;
+  Request again = page.request;
+  GenerateOptions& options = again.options;
+  ++options.seed;
+  options.temperature = kRetryTemperature;
+  options.top_p = kRetryTopP;
+  page.record.attempts = 2;
+  page.record.retried = how_retried(options.seed);
+  return again;
+}
+
+std::string record_line(Page& page, const Answer& answer) {
+  page.describe(answer, read_page(answer));
+  if (page.first && page.record.problem != PageProblem::none)  // no better
+    page.describe(*page.first, read_page(*page.first));
+  return to_line(page.record);
+}
+
+batch::Item item_of(PageRecord record, std::shared_ptr<const PageFile> file, const PageOptions& options) {
+  auto page = std::make_shared<Page>(Page{.record = std::move(record), .request = {}, .first = {}});
+  batch::Item item{.id = page_id(page->record.file, page->record.page)};
+  item.request = [page, file = std::move(file)](const Request& base) {
+    DrawnPage drawn = file->draw(page->record.page);
+    page->record.width = drawn.width;
+    page->record.height = drawn.height;
+    page->record.unit = drawn.unit;
+    page->request = base;
+    page->request.images.push_back(std::move(drawn.image));
+    return page->request;
+  };
+  if (options.retry) item.again = [page](const Answer& answer) { return second_attempt(*page, answer); };
+  item.answer_line = [page](const Answer& answer) { return record_line(*page, answer); };
+  item.error_line = [page](const Error& error) { return to_line(page->record, error); };
+  return item;
+}
+
+// The item of a file whose pages do not come.
+batch::Item failing_item(const fs::path& path, int64_t pages, const Error& fault) {
+  batch::Item item{.id = path.string()};
+  item.request = [fault](const Request&) -> Request { throw fault; };
+  item.error_line = [record = PageRecord{.file = path.string(), .pages = pages}](const Error& error) {
+    return to_line(record, error);
+  };
+  return item;
+}
+
+}  // namespace
+
+PageSource::PageSource(std::vector<fs::path> inputs, PageOptions options)
+    : inputs_(std::move(inputs)), options_(std::move(options)) {
+  if (inputs_.empty())
+    throw Error(
+        ErrorCode::usage,
+        {.where = "galago convert", .got = "no input", .expected = "a PDF, a picture or a folder of them"});
+  for (const fs::path& input : inputs_) {
+    std::error_code error;
+    if (!fs::exists(input, error)) refuse_missing(input);
+    if (!fs::is_directory(input, error)) continue;
+    batch::Walk walk(input, "**");
+    auto file = walk.next();
+    while (file && !ends_like_document(file->string())) file = walk.next();
+    if (!file)
+      throw Error(
+          ErrorCode::not_found,
+          {.where = input.string(), .got = "nothing to convert", .expected = "PDF files or pictures"});
+  }
+}
+
+std::optional<fs::path> PageSource::next_file() {
+  for (;;) {
+    if (walk_) {
+      while (auto file = walk_->next())
+        if (ends_like_document(file->string())) return file;
+      walk_.reset();
+    }
+    if (input_ == inputs_.size()) return {};
+    const fs::path& input = inputs_[input_++];
+    std::error_code error;
+    if (!fs::is_directory(input, error)) return input;
+    walk_.emplace(input, "**");
+  }
+}
+
+std::optional<batch::Item> PageSource::next() {
+  for (;;) {
+    if (file_) {
+      while (++page_ <= file_->pages())
+        if (options_.pages.has(page_)) {
+          ++of_file_;
+          return item_of({.file = path_.string(), .page = page_, .pages = file_->pages()}, file_, options_);
+        }
+      const int64_t pages = file_->pages();
+      file_.reset();
+      if (of_file_ > 0) continue;
+      return failing_item(path_, pages,  // or it would be missed
+                          Error(ErrorCode::usage, {.where = path_.string(),
+                                                   .got = std::to_string(pages) + " pages",
+                                                   .expected = "one of those of --pages"}));
+    }
+    auto path = next_file();
+    if (!path) return {};
+    path_ = std::move(*path);
+    page_ = of_file_ = 0;
+    try {
+      file_ = PageFile::open(path_, options_.draw);
+    } catch (const Error& fault) {
+      if (fault.code() == ErrorCode::resource) throw;
+      return failing_item(path_, 0, fault);
+    }
+  }
+}
+
+std::optional<int64_t> PageSource::total() const {
+  PageSource again(inputs_, options_);
+  int64_t items = 0;
+  for (size_t files = 0; auto path = again.next_file();) {
+    if (++files > kCountedFiles) return {};
+    try {
+      const auto file = PageFile::open(*path, options_.draw);
+      int64_t wanted = 0;
+      for (int64_t page = 1; page <= file->pages(); ++page) wanted += options_.pages.has(page);
+      items += std::max<int64_t>(wanted, 1);
+    } catch (const Error&) {
+      ++items;
+    }
+  }
+  return items;
+}
+
+}  // namespace galago::convert

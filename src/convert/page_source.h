@@ -1,0 +1,53 @@
+// The pages of files as items of a batch. In: files and folders. Out: an item for each page, whose request is
+// made of the page's picture, and whose record is a PageRecord.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "batch/batch.h"
+#include "batch/walk.h"
+#include "convert/page_file.h"
+#include "convert/page_range.h"
+
+namespace galago::convert {
+
+struct PageOptions {
+  DrawOptions draw;
+  PageRange pages;
+  bool retry = true;  ///< a page with a PageProblem is asked about once more, with kRetryTemperature
+};
+
+/// How the second attempt is made: sampled, from the first seed that is not the run's.
+inline constexpr double kRetryTemperature = 0.3;
+
+/// Files in their order, those of a folder by name, with folders in it.
+class PageSource final : public batch::Source {
+ public:
+  /// Nothing is opened but to count. Error{not_found} for what is not there and for a folder without
+  /// documents, Error{usage} for no inputs at all.
+  PageSource(std::vector<std::filesystem::path> inputs, PageOptions options);
+
+  std::optional<batch::Item> next() override;
+  /// Of few files, after they have been opened; nothing of many.
+  std::optional<int64_t> total() const override;
+
+ private:
+  std::optional<std::filesystem::path> next_file();
+  bool open_next();
+
+  std::vector<std::filesystem::path> inputs_;
+  PageOptions options_;
+  size_t input_ = 0;
+  std::optional<batch::Walk> walk_;
+  std::filesystem::path path_;  // of the file whose pages come
+  std::shared_ptr<const PageFile> file_;
+  int64_t page_ = 0;     // the last one that came
+  int64_t of_file_ = 0;  // pages that came
+};
+
+}  // namespace galago::convert

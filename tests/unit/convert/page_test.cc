@@ -1,0 +1,154 @@
+// Ranges of pages, what is wrong with an answer, and records that give pages back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "convert/page_range.h"
+#include "convert/page_record.h"
+#include "documents/doctags_parser.h"
+#include "support/fixtures.h"
+
+namespace galago::convert {
+namespace {
+
+using test::error_of;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<int64_t> among_nine(const std::string& text) {
+  const PageRange range = PageRange::parse(text);
+  std::vector<int64_t> pages;
+  for (int64_t page = 1; page <= 9; ++page)
+    if (range.has(page)) pages.push_back(page);
+  return pages;
+}
+
+TEST(PageRange, ReadsNumbersAndSpans) {
+  EXPECT_THAT(among_nine("3"), ElementsAre(3));
+  EXPECT_THAT(among_nine("2-4"), ElementsAre(2, 3, 4));
+  EXPECT_THAT(among_nine("8-"), ElementsAre(8, 9));
+  EXPECT_THAT(among_nine("-2"), ElementsAre(1, 2));
+  EXPECT_THAT(among_nine("7-,1,1-2"), ElementsAre(1, 2, 7, 8, 9));
+  EXPECT_TRUE(PageRange().has(1'000'000));
+  for (const char* bad :
+       {"", ",", "0", "-", "3-2", "a", "1,", "1--2", "1.5", "99999999999999999999", " 1", "+1", "-0"})
+    EXPECT_EQ(error_of([&] { PageRange::parse(bad); }).code(), ErrorCode::usage) << bad;
+}
+
+PageProblem problem(const std::string& doctags, FinishReason finish = FinishReason::stop) {
+  return find_problem(documents::parse_doctags(doctags), finish);
+}
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+TEST(PageProblem, IsFound) {
+  EXPECT_EQ(problem("<doctag><text>Words</text></doctag>"), PageProblem::none);
+  EXPECT_EQ(problem("Words alone"), PageProblem::none);
+  EXPECT_EQ(problem("<doctag><picture><loc_1><loc_1><loc_9><loc_9></picture></doctag>"), PageProblem::none);
+  EXPECT_EQ(problem("<doctag><otsl><fcel>1<nl></otsl></doctag>"), PageProblem::none);
+  for (const char* nothing : {"", "<doctag></doctag>", "<doctag><text></text></doctag>",
+                              "<doctag><otsl><ecel><nl></otsl></doctag>"})
+    EXPECT_EQ(problem(nothing), PageProblem::empty) << nothing;
+  EXPECT_EQ(problem("<doctag><text>Words", FinishReason::length), PageProblem::cut);
+  EXPECT_EQ(problem("", FinishReason::length), PageProblem::cut);
+}
+
+TEST(PageProblem, LoopsAreWhatDoclingStopsAt) {
+  const std::string line = "<text>The same words again</text>";
+  EXPECT_EQ(problem("<doctag>" + repeated(line, 3) + "</doctag>"), PageProblem::loop);
+  EXPECT_EQ(problem("<doctag>" + repeated(line, 3), FinishReason::length), PageProblem::loop);
+  EXPECT_EQ(problem("<doctag>" + repeated(line, 2) + "</doctag>"), PageProblem::none);
+  EXPECT_EQ(problem("<doctag>" + repeated("<text>Yes</text>", 9) + "</doctag>"), PageProblem::none)
+      << "short";
+  EXPECT_EQ(problem("<doctag><unordered_list>" + repeated("<list_item>one and the same</list_item>", 3) +
+                    "</unordered_list></doctag>"),
+            PageProblem::loop);
+  EXPECT_EQ(problem("<text>Well, " + repeated("and on ", 16) + "</text>"), PageProblem::loop);
+  EXPECT_EQ(problem("<text>Well, " + repeated("and on ", 15) + "</text>"), PageProblem::none);
+  EXPECT_EQ(problem("<text>Contents " + repeated(".", 31) + "</text>"), PageProblem::none)
+      << "a line of dots";
+  EXPECT_EQ(problem("<text>" + repeated("0123456789", 32) +
+                    repeated(std::string(310, 'x') + "0123456789", 16) + "</text>"),
+            PageProblem::loop);
+}
+
+TEST(PageRecord, GivesThePageBack) {
+  Answer answer;
+  answer.finish_reason = FinishReason::stop;
+  for (const auto& [bytes, logprob] : std::vector<std::pair<std::string, double>>{{"<doctag>", 0},
+                                                                                  {"<text>", -0.1},
+                                                                                  {"Hello", -0.3},
+                                                                                  {"</text>", 0},
+                                                                                  {"</doctag>", 0},
+                                                                                  {"<end>", -9}}) {
+    TokenLogprobs token;
+    token.bytes = bytes;
+    token.logprob = logprob;
+    answer.tokens.push_back(token);
+    if (bytes != "<end>") answer.text += bytes;
+  }
+  const documents::Document read = read_page(answer);
+  const double confidence = *read.pages.at(0).elements.at(0).confidence;
+  EXPECT_NEAR(confidence, std::exp(-0.4 / 3), 1e-9);
+  PageRecord record{.file = "a/b.pdf",
+                    .page = 3,
+                    .pages = 7,
+                    .width = 595.5,
+                    .height = 842,
+                    .unit = documents::PageUnit::points};
+  record.doctags = answer.text;
+  record.confidences = confidences_of(read);
+  record.confidence = 0.875;
+  record.problem = PageProblem::cut;
+  record.attempts = 2;
+  record.retried = "so";
+  record.tokens = 5;
+  const PageRecord again = read_record(to_line(record));
+  EXPECT_EQ(to_line(again), to_line(record));
+  const documents::Document back = read_page(again);
+  ASSERT_EQ(back.pages.size(), 1U);
+  const documents::Page& page = back.pages[0];
+  EXPECT_EQ(page.number, 3);
+  EXPECT_EQ(page.width, 595.5);
+  EXPECT_EQ(page.unit, documents::PageUnit::points);
+  EXPECT_EQ(page.confidence, 0.875);
+  EXPECT_NEAR(*page.elements.at(0).confidence, confidence, 1e-4);
+  EXPECT_EQ(page.elements[0].text, "Hello");
+}
+
+TEST(PageRecord, TokensThatAreNotTheTextGiveNoConfidence) {
+  Answer answer;
+  answer.text = "<text>Hello</text>";
+  TokenLogprobs token;
+  token.bytes = "<text>Other</text>";
+  answer.tokens.push_back(token);
+  EXPECT_FALSE(read_page(answer).pages.at(0).elements.at(0).confidence);
+  EXPECT_TRUE(confidences_of(read_page(answer)).empty());
+}
+
+TEST(PageRecord, OfAnErrorSaysWhy) {
+  const PageRecord base{.file = "a.pdf", .page = 2, .pages = 2};
+  const PageRecord again =
+      read_record(to_line(base, Error(ErrorCode::input_invalid, {.where = "a.pdf", .got = "nothing"})));
+  EXPECT_EQ(again.page, 2);
+  EXPECT_THAT(again.error, HasSubstr("nothing"));
+  for (const char* bad :
+       {"", "{}", "[]", "{\"file\":1}", "{\"file\":\"a\",\"page\":1,\"pages\":1}", "nonsense"})
+    EXPECT_EQ(error_of([&] { read_record(bad); }).code(), ErrorCode::input_invalid) << bad;
+}
+
+TEST(PageRecord, TwoPagesOfOneAnswerAreOne) {
+  const PageRecord record{.file = "a",
+                          .page = 4,
+                          .pages = 9,
+                          .doctags = "<doctag><text>a</text><page_break><text>b</text></doctag>"};
+  const documents::Document document = read_page(record);
+  ASSERT_EQ(document.pages.size(), 1U);
+  EXPECT_EQ(document.pages[0].elements.size(), 2U);
+}
+
+}  // namespace
+}  // namespace galago::convert
