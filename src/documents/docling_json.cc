@@ -58,14 +58,14 @@ class Writer {
 
   std::string document(const Document& document) {
     Json children = Json::array();
-    Json pages = Json::object();
+    std::string pages;  // nlohmann's ordered object would look through all of them for each
     for (const Page& page : document.pages) {
       page_ = &page;
       const bool sized = page.unit != PageUnit::none && page.width > 0 && page.height > 0;
       width_ = sized ? page.width : 1;
       height_ = sized ? page.height : 1;
-      pages[std::to_string(page.number)] = {{"size", {{"width", width_}, {"height", height_}}},
-                                            {"page_no", page.number}};
+      const Json size{{"size", {{"width", width_}, {"height", height_}}}, {"page_no", page.number}};
+      pages += (pages.empty() ? "\"" : ",\"") + std::to_string(page.number) + "\":" + dump(size);
       for (const Element& element : page.elements) add(element, "#/body", children);
     }
     const auto root = [](const char* ref, const char* layer, Json refs) {
@@ -84,7 +84,7 @@ class Writer {
       for (size_t i = 0; i < items->json.size(); ++i) (out += i > 0 ? "," : "") += items->json[i];
       out += ']';
     }
-    return out + ",\"form_items\":[],\"pages\":" + dump(pages) + "}";
+    return out + ",\"form_items\":[],\"pages\":{" + pages + "}}";
   }
 
  private:
