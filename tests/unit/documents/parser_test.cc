@@ -85,6 +85,46 @@ TEST(DocTagsParser, ReadsTables) {
   EXPECT_EQ(element.box, (Box{1, 2, 3, 4}));
 }
 
+TEST(DocTagsParser, CrossesGoOnWithWhatHasSeveralColumns) {
+  // As docling-core writes b, of two rows and columns, beside c.
+  const Document document = parse_doctags("<otsl><fcel>a<fcel>b<xcel><nl><fcel>c<xcel><xcel><nl></otsl>");
+  const std::vector<TableCell> cells = {{.row = 0, .column = 0, .text = "a"},
+                                        {.row = 0, .column = 1, .row_span = 2, .column_span = 2, .text = "b"},
+                                        {.row = 1, .column = 0, .text = "c"}};
+  EXPECT_EQ(only(document).table->cells, cells);
+  EXPECT_EQ(document.repairs, 0U);
+}
+
+TEST(DocTagsParser, ItemsThatHoldListsAloneAreTheirLists) {
+  const Document document = parse_doctags(
+      "<unordered_list><list_item>A</list_item><list_item><ordered_list><list_item>B</list_item></"
+      "ordered_list>"
+      "</list_item></unordered_list>");
+  const Element& list = only(document);
+  ASSERT_EQ(list.children.size(), 2U);
+  EXPECT_EQ(list.children[1].kind, ElementKind::list);
+  EXPECT_EQ(to_markdown(document), "- A\n    1. B");
+}
+
+TEST(DocTagsParser, ASecondDocumentIsAPage) {
+  const Document document = parse_doctags("<doctag><text>A</text></doctag>\n<doctag><text>B</text></doctag>");
+  ASSERT_EQ(document.pages.size(), 2U);
+  EXPECT_EQ(document.pages[1].elements.at(0).text, "B");
+}
+
+TEST(DocLangParser, TagsAreTagsBehindAnyWords) {
+  const Document document = parse_doctags("<doclang><text>A (<text>B</text></doclang>");
+  ASSERT_EQ(document.pages.at(0).elements.size(), 2U);
+  EXPECT_EQ(document.pages[0].elements[0].text, "A (");
+}
+
+TEST(DocLangParser, PlacesAreRoundedTo500ths) {
+  const Document document = parse_doctags(
+      "<doclang><text><location value=\"0\"/><location value=\"257\"/><location value=\"511\"/>"
+      "<location value=\"512\"/>A</text></doclang>");
+  EXPECT_EQ(only(document).box, (Box{0, 251, 499, 500}));
+}
+
 TEST(DocTagsParser, ReadsListsInLists) {
   const Document document = parse_doctags(
       "<ordered_list><list_item>A<unordered_list><list_item>B</list_item></unordered_list></list_item>"
