@@ -9,6 +9,7 @@
 #include "batch/journal.h"
 #include "batch/manifest.h"
 #include "batch/output.h"
+#include "core/cancelled.h"
 
 namespace galago::batch {
 namespace {
@@ -44,6 +45,8 @@ Error item_error(const std::exception_ptr& error) {
   } catch (const Error& known) {
     if (!belongs_to_item(known.code())) throw;
     return known;
+  } catch (const Cancelled&) {
+    throw;
   } catch (const std::exception& other) {
     return {ErrorCode::internal, {.where = "the item", .got = other.what()}};
   } catch (...) {
@@ -64,7 +67,7 @@ class Run {
   }
 
   Summary operator()() {
-    const bool stopped = !resume() || !answer();
+    const bool stopped = !resume_and_answer();
     journal_.sync();
     if (!stopped) finish();
     return {.done = progress_.done,
@@ -76,6 +79,7 @@ class Run {
   }
 
  private:
+  bool resume_and_answer();
   bool resume();
   bool answer();
   void finish();
@@ -104,6 +108,15 @@ std::optional<Placed> Run::from_source() {
   auto item = source_.next();
   if (!item) return {};
   return Placed{.index = next_++, .item = std::move(*item)};
+}
+
+// False when it was told to stop; a source that asks may have been told first, and says so by Cancelled.
+bool Run::resume_and_answer() {
+  try {
+    return resume() && answer();
+  } catch (const Cancelled&) {
+    return false;
+  }
 }
 
 // The items that earlier runs have seen: they are as they were, or nothing is done. False when it was told to

@@ -42,7 +42,7 @@ class Source {
  public:
   virtual ~Source() = default;
   /// None at the end. An Error ends the run, which can be resumed: what is wrong with one item belongs to its
-  /// request().
+  /// request(). Cancelled, as also from request(), ends it as Callbacks::stop does.
   virtual std::optional<Item> next() = 0;
   /// How many there are in all, if that is known before the end.
   virtual std::optional<int64_t> total() const { return std::nullopt; }

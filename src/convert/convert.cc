@@ -39,6 +39,7 @@ void check_output(const Options& options) {
   const auto refuse = [&](const std::string& got, const std::string& expected) {
     throw Error(ErrorCode::usage, {.where = "-o, --output", .got = got, .expected = expected});
   };
+  if (options.inputs.empty()) return;  // PageSource says so
   if (options.formats.empty()) refuse("no format", "at least one");
   if (options.output.empty() && !one) refuse("none", "a folder for the documents");
   if (options.output.empty() && (options.overlay || options.report))

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "convert/page_record.h"
+#include "core/cancelled.h"
 
 namespace galago::convert {
 namespace {
@@ -167,6 +168,8 @@ std::optional<int64_t> PageSource::total() const {
       items += std::max<int64_t>(wanted, 1);
     } catch (const Error&) {
       ++items;
+    } catch (const Cancelled&) {
+      return {};
     }
   }
   return items;

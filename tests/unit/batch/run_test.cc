@@ -7,6 +7,7 @@
 
 #include "batch/batch.h"
 #include "batch/names.h"
+#include "core/cancelled.h"
 #include "support/fixtures.h"
 
 namespace galago::batch {
@@ -187,6 +188,18 @@ TEST_F(BatchRun, GivesRecordsToASinkOfTheCallers) {
   EXPECT_TRUE(committed);
   EXPECT_FALSE(journal());
   EXPECT_FALSE(fs::exists(options().output));
+}
+
+// A page that is being drawn when the run is told to end is no page that failed.
+TEST_F(BatchRun, AnItemThatIsCancelledEndsTheRunAndHasNoRecord) {
+  Numbers source(6);
+  source.fault = [] { throw Cancelled{}; };
+  EXPECT_TRUE(run(model(), source, options()).stopped);
+  EXPECT_TRUE(journal());
+  Numbers whole(6);
+  const Summary summary = run(model(), whole, options());
+  EXPECT_EQ(summary.done, 6);
+  EXPECT_EQ(summary.failed, 0);
 }
 
 /// Numbers whose odd ones ask once more, for a longer answer.
