@@ -8,7 +8,6 @@
 
 #include "core/utf8.h"
 #include "documents/document_limits.h"
-#include "documents/words.h"
 
 namespace galago::documents {
 namespace {
@@ -43,6 +42,18 @@ std::string entity(std::string_view name) {
   return text;
 }
 
+/// Line breaks at both ends, with the white space around them, are how XML is laid out: one space.
+void take_away_layout(std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) {
+    if (text.find('\n') != std::string::npos) text = " ";
+    return;
+  }
+  const size_t behind = text.find_last_not_of(" \t\r\n") + 1;
+  if (text.find('\n', behind) != std::string::npos) text.replace(behind, std::string::npos, " ");
+  if (text.find('\n') < first) text.replace(0, first, " ");
+}
+
 }  // namespace
 
 void DocLangLexer::add(std::string& where, std::string_view bytes, const Mark& begin) {
@@ -58,7 +69,7 @@ void DocLangLexer::part_words() {
 void DocLangLexer::decode() {
   if (raw_.empty()) return;
   if (std::exchange(section_ended_, false)) part_words();
-  if (raw_.find('\n') != std::string::npos && is_blank(raw_)) raw_ = " ";  // how XML is laid out
+  if (!content_) take_away_layout(raw_);
   static constexpr size_t kLongestEntity = 10;
   for (size_t at = 0; at < raw_.size();) {
     const size_t ampersand = std::min(raw_.find('&', at), raw_.size());
@@ -95,6 +106,7 @@ void DocLangLexer::end_markup(DocTagsEvents& events, const Mark& end) {
   const std::string_view name = inside.substr(0, static_cast<size_t>(name_end - inside.begin()));
   if (!is_doclang_name(name)) return add(raw_, markup, markup_begin_);
   give_words(events);
+  if (name == "content") content_ = !closing && !empty;
   if (closing) {
     reader_.close(name, markup_begin_, end, events);
   } else {

@@ -34,6 +34,7 @@ class DocLangLexer {
   State state_ = State::words;
   std::string words_;           // as they are meant
   std::string raw_;             // behind them, with entities
+  bool content_ = false;        // within <content>, whose white space says something
   bool section_ended_ = false;  // the words end with CDATA
   Mark words_begin_;
   std::string markup_;  // from a < on

@@ -16,7 +16,7 @@ namespace {
 using E = DocElement;
 
 // Elements that are elements of DocTags.
-constexpr std::array<std::pair<std::string_view, E>, 15> kElements = {{
+constexpr std::array<std::pair<std::string_view, E>, 16> kElements = {{
     {"doclang", E::doctag},
     {"text", E::text},
     {"heading", E::title},
@@ -31,7 +31,8 @@ constexpr std::array<std::pair<std::string_view, E>, 15> kElements = {{
     {"tabular", E::otsl},
     {"index", E::document_index},
     {"list", E::unordered_list},
-    {"field_region", E::key_value_region},
+    {"field_region", E::form},
+    {"docling__smiles", E::smiles},
 }};
 // Elements that are something else.
 constexpr std::array<std::string_view, 19> kSpecial = {
@@ -146,14 +147,25 @@ void DocLangReader::settle_marker(const Mark& end, DocTagsEvents& events) {
   events.tag(tag_of(TagKind::marker, text), end, end);
 }
 
-void DocLangReader::settle_key(bool value_follows, const Mark& at, DocTagsEvents& events) {
-  if (!key_) return;
-  Tag tag = tag_of(TagKind::link, "link");
-  tag.number = *std::exchange(key_, std::nullopt) + 1;
-  if (value_follows) events.tag(tag, at, at);
-  tag = tag_of(TagKind::key, "key");
-  tag.closing = true;
-  events.tag(tag, at, at);
+void DocLangReader::key_or_value(std::string_view name, const Mark& begin, const Mark& end,
+                                 DocTagsEvents& events) {
+  if (in_table()) return;
+  ++fields_open_;
+  if (text_) {
+    text_.reset();
+    open_.back().silent = true;
+  }
+  const bool key = name == "key";
+  Tag tag = tag_of(key ? TagKind::key : TagKind::value, name);
+  tag.number = fields_++;
+  events.tag(tag, begin, end);
+  if (key) {
+    key_ = tag.number;
+  } else if (key_) {
+    tag = tag_of(TagKind::link, "link");
+    tag.number = *key_;
+    events.tag(tag, begin, end);
+  }
 }
 
 void DocLangReader::location(std::string_view attributes, const Mark& begin, const Mark& end,
@@ -175,8 +187,14 @@ bool DocLangReader::in_line() const {
   return around.name == "heading" || kLines.has(around.tag) || (around.name == "list" && around.item);
 }
 
+bool DocLangReader::in_table() const {
+  return std::any_of(open_.begin(), open_.end(),
+                     [](const Open& open) { return open.tag == E::otsl || open.tag == E::document_index; });
+}
+
 void DocLangReader::checkbox(bool selected, const Mark& begin, const Mark& end, DocTagsEvents& events) {
   const E tag = selected ? E::checkbox_selected : E::checkbox_unselected;
+  if (in_table() || fields_open_ > 0) return events.words(selected ? "[x] " : "[ ] ", begin);
   if (text_) return settle_text(tag, events);
   const bool line = in_line();
   if (line) events.tag(element_tag(E::inline_group, false), begin, begin);
@@ -192,7 +210,7 @@ void DocLangReader::label(std::string_view attributes, const Mark& begin, const 
   if (around == E::code) {
     const std::string language = "_" + std::string(language_of(value)) + "_";
     events.tag(tag_of(TagKind::language, language), begin, end);
-  } else if ((around == E::picture || around == E::chart) && !value.empty()) {
+  } else if ((around == E::picture || around == E::chart) && !value.empty() && value != "undefined") {
     events.tag(tag_of(TagKind::picture_class, value), begin, end);
   }
 }
@@ -256,13 +274,15 @@ void DocLangReader::open(std::string_view name, std::string_view attributes, boo
     skipping_ += empty ? 0 : 1;
     return;
   }
+  skipped_ = name == "docling__smiles" ? skipping_ : 0;
   skipping_ = 0;
   if (name == "content") content_ = !empty;
+  if (name == "field_item") key_.reset();
   if (contains(kTransparent, name)) return;
   if (name == "label") return label(attributes, begin, end, events);
   settle_marker(begin, events);
+  if (name == "key" || name == "value") return key_or_value(name, begin, end, events);
   settle_text(E::text, events);
-  settle_key(name == "value", begin, events);
   if (name == "marker") {
     marker_.emplace();
   } else if (name == "ldiv") {
@@ -273,13 +293,6 @@ void DocLangReader::open(std::string_view name, std::string_view attributes, boo
     events.tag(tag_of(TagKind::page_break, name), begin, end);
   } else if (name == "nl") {
     events.tag(tag_of(TagKind::row_end, name), begin, end);
-  } else if (name == "key" || name == "value") {
-    const bool key = name == "key";
-    if (key || has_value_ || pairs_ == 0) ++pairs_;
-    has_value_ = !key;
-    Tag tag = tag_of(key ? TagKind::key : TagKind::value, name);
-    tag.number = 2 * (pairs_ - 1) + (key ? 0 : 1);
-    events.tag(tag, begin, end);
   } else if (element == nullptr) {
     events.tag(tag_of(TagKind::cell, name == "corn" ? "ched" : name), begin, end);
   } else if (open_.size() < 2 * limits::kDocumentDepth) {
@@ -295,23 +308,23 @@ void DocLangReader::close(std::string_view name, const Mark& begin, const Mark& 
   }
   if (name == "content") content_ = false;
   settle_marker(end, events);
-  if (name == "key") {
-    key_ = 2 * (pairs_ - 1);
-    return;
-  }
-  settle_key(false, begin, events);
-  if (name == "value") {
-    Tag tag = tag_of(TagKind::value, name);
+  if (name == "field_item") key_.reset();
+  if (name == "key" || name == "value") {
+    if (in_table()) return;
+    fields_open_ = std::max(0, fields_open_ - 1);
+    Tag tag = tag_of(name == "key" ? TagKind::key : TagKind::value, name);
     tag.closing = true;
     return events.tag(tag, begin, end);
   }
   if (element_of(name) == nullptr) return;
   settle_text(E::text, events);
+  if (name == "docling__smiles") skipping_ = std::exchange(skipped_, 0);
   const auto found =
       std::find_if(open_.rbegin(), open_.rend(), [&](const Open& open) { return open.name == name; });
   if (found == open_.rend()) return events.tag(element_tag(element_of(name)->second, true), begin, end);
   const Open open = *found;
   pop(static_cast<size_t>(open_.rend() - found) - 1);
+  if (open.silent) return;
   if (open.item) events.tag(element_tag(E::list_item, true), begin, begin);
   events.tag(element_tag(open.tag, true), begin, end);
   if (open.in_line) events.tag(element_tag(E::inline_group, true), end, end);
@@ -324,17 +337,16 @@ void DocLangReader::words(std::string_view bytes, const Mark& begin, DocTagsEven
   }
   const bool code = !open_.empty() && open_.back().tag == E::code;
   const bool blank = is_blank(bytes);
-  if (skipping_ > 0 || (blank && (text_ || key_ || (code && !content_)))) return;
+  if (skipping_ > 0 || (blank && (text_ || (code && !content_)))) return;
   if (code && !content_) bytes = stripped(bytes);
+  if (blank && !content_ && in_table()) return;
   settle_text(E::text, events);
-  settle_key(false, begin, events);
   events.words(bytes, begin);
 }
 
 void DocLangReader::finish(const Mark& end, DocTagsEvents& events) {
   settle_marker(end, events);
   settle_text(E::text, events);
-  settle_key(false, end, events);
 }
 
 }  // namespace galago::documents

@@ -31,6 +31,7 @@ class DocLangReader {
     DocElement tag = DocElement::none;
     bool in_line = false;  // opened an inline group around it
     bool item = false;     // of a list: an item is open
+    bool silent = false;   // a <text> around keys and values
   };
   /// A <text> that may turn out to be a checkbox.
   struct Text {
@@ -41,15 +42,17 @@ class DocLangReader {
 
   void settle_text(DocElement tag, DocTagsEvents& events);
   void settle_marker(const Mark& end, DocTagsEvents& events);
-  void settle_key(bool value_follows, const Mark& at, DocTagsEvents& events);
+
   void open_element(std::string_view name, std::string_view attributes, DocElement tag, const Mark& begin,
                     const Mark& end, DocTagsEvents& events);
   bool open_special(std::string_view name, std::string_view attributes, const Mark& begin, const Mark& end,
                     DocTagsEvents& events);
   bool in_line() const;
+  bool in_table() const;
   void checkbox(bool selected, const Mark& begin, const Mark& end, DocTagsEvents& events);
   void location(std::string_view attributes, const Mark& begin, const Mark& end, DocTagsEvents& events);
   void label(std::string_view attributes, const Mark& begin, const Mark& end, DocTagsEvents& events);
+  void key_or_value(std::string_view name, const Mark& begin, const Mark& end, DocTagsEvents& events);
   void item(const Mark& begin, const Mark& end, DocTagsEvents& events);
   void pop(size_t size);
 
@@ -57,10 +60,11 @@ class DocLangReader {
   std::optional<Text> text_;
   bool content_ = false;  // within <content>, whose white space says something
   int skipping_ = 0;      // elements that are open and say nothing about the page
+  int skipped_ = 0;       // those around a molecule, which does
+  int fields_open_ = 0;
   std::optional<std::string> marker_;
-  std::optional<int> key_;  // closed, but a value may follow
-  int pairs_ = 0;           // of keys and values
-  bool has_value_ = false;  // the last pair
+  std::optional<int> key_;  // of the field item that is open
+  int fields_ = 0;          // keys and values so far
   int resolution_ = 512;
 };
 

@@ -70,7 +70,10 @@ Tag read_tag(std::string_view text) {
     tag.closing = true;
     tag.name.remove_prefix(1);
   }
+  const bool empty = tag.name.ends_with('/');  // as XML would have them: <loc_5/>, <fcel/>
+  if (empty) tag.name.remove_suffix(1);
   tag.kind = kind_of(tag.name, tag);
+  if (empty && tag.kind == TagKind::element) tag.kind = TagKind::unknown;
   return tag;
 }
 

@@ -138,13 +138,14 @@ bool DocumentBuilder::holds(const Frame& frame, DocElement tag) const {
       return tag == E::list_item || kLists.has(tag);
     case Role::table:
       if (tag == E::caption || (tag == E::otsl && frame.tag == E::document_index)) return true;
-      return frame.table.in_cell() && kInCells.has(tag);
+      return frame.table.in_cell() &&
+             (kInCells.has(tag) || (trusted_ && (tag == E::otsl || tag == E::picture)));
     case Role::picture:
-      return tag == E::caption || tag == E::smiles || tag == E::otsl;
+      return trusted_ || tag == E::caption || tag == E::smiles || tag == E::otsl;
     case Role::key_values:
       return tag == E::caption;
     case Role::key_value:
-      return tag == E::text || kWithin.has(tag);
+      return tag == E::text || kWithin.has(tag) || (trusted_ && (kInCells.has(tag) || tag == E::picture));
     case Role::group:
       return doc_rules(frame.tag).children.has(tag) || tag == E::list_item;
     case Role::within:
@@ -154,6 +155,7 @@ bool DocumentBuilder::holds(const Frame& frame, DocElement tag) const {
 }
 
 bool DocumentBuilder::doubtful(const Frame& frame, DocElement tag) const {
+  if (frame.role == Role::table && frame.table.in_cell() && tag == E::otsl) return true;
   if (trusted_ || !kOrdinaryNames.has(tag)) return false;
   if (frame.role == Role::raw) return true;
   const bool words = (frame.role == Role::words || frame.role == Role::key_value) && !frame.implied;
@@ -171,6 +173,10 @@ void DocumentBuilder::settle(bool as_tag) {
     return open(doubtful_.tag, doubtful_.text, doubtful_.begin, true);
   }
   Frame* const frame = host();
+  if (frame->role == Role::table) {
+    if (Frame* const table = push(Role::within, doubtful_.tag, doubtful_.begin)) table->nested = true;
+    return;
+  }
   frame->literal = frame->literal | DocElements{doubtful_.tag};
   frame->words += doubtful_.text;
 }
@@ -211,11 +217,12 @@ void DocumentBuilder::open(DocElement tag, std::string_view text, const Mark& be
   }
   Frame* const around = host();
   const Role outer = around == nullptr ? Role::group : around->role;
+  const bool nested = outer == Role::table && tag == E::otsl && around->table.in_cell();
   const bool among_words = outer == Role::words && tag != E::inline_group && !kLists.has(tag);
   const bool in_cell = outer == Role::table && tag != E::caption;
   if (among_words || in_cell || outer == Role::key_value || (outer == Role::picture && tag == E::otsl)) {
     if (in_cell && !around->table.words().empty() && !kWithin.has(tag)) around->table.words(" ");
-    push(Role::within, tag, begin);
+    if (Frame* const frame = push(Role::within, tag, begin)) frame->nested = nested;
     return;
   }
   if (tag == E::list_item && outer != Role::list) {
@@ -328,8 +335,10 @@ void DocumentBuilder::cut(std::string_view bytes, const Mark& begin) {
 void DocumentBuilder::tag(const Tag& tag, const Mark& begin, const Mark& end) {
   if (doubtful_.waits) {
     const Frame* const frame = host();
-    // Code may well hold tags one behind the other; an element of the page begins with its place.
-    settle(frame == nullptr || frame->role != Role::raw || tag.kind == TagKind::location);
+    // Code may well hold tags one behind the other, and a cell a table; an element of the page begins with
+    // its place.
+    const bool may_hold = frame != nullptr && (frame->role == Role::raw || frame->role == Role::table);
+    settle(!may_hold || tag.kind == TagKind::location);
   }
   if (stopped_) return;
   forget_unknown();

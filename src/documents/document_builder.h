@@ -46,6 +46,7 @@ class DocumentBuilder final : public DocTagsEvents {
     Role role = Role::words;
     DocElement tag = DocElement::none;
     bool implied = false;  ///< no tag opened it
+    bool nested = false;   ///< a table in a cell, whose words are the cell's
     Element element;
     std::string words;
     std::vector<Element> pieces;  ///< of words with an inline group among them

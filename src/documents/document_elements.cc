@@ -45,9 +45,17 @@ void DocumentBuilder::complete_table(Frame& frame, const Mark& end) {
 
 void DocumentBuilder::complete_key_values(Frame& frame) {
   KeyValues& pairs = frame.element.key_values;
-  std::unordered_set<int> ids;
-  for (const KeyValueCell& cell : pairs.cells) ids.insert(cell.id);
-  const auto lost = std::erase_if(pairs.links, [&](const auto& link) { return !ids.contains(link.second); });
+
+  // Values may point at their key, too.
+  std::unordered_set<int> keys;
+  std::unordered_set<int> values;
+  for (const KeyValueCell& cell : pairs.cells) (cell.key ? keys : values).insert(cell.id);
+  for (auto& [from, to] : pairs.links) {
+    if (!keys.contains(from) && values.contains(from) && keys.contains(to)) std::swap(from, to);
+  }
+  const auto lost = std::erase_if(pairs.links, [&](const auto& link) {
+    return !keys.contains(link.second) && !values.contains(link.second);
+  });
   if (lost > 0) warn(RepairKind::misplaced_token, frame.begin.offset, "link");
 }
 
@@ -113,9 +121,14 @@ void DocumentBuilder::place(Frame& frame, Element element) {
     std::move(element.children.begin(), element.children.end(), std::back_inserter(around.pieces));
     return;
   }
+  if (around.role == Role::picture) {
+    around.behind.push_back(std::move(element));
+    return;
+  }
   // An item that holds a list and nothing else is how docling-core writes a list in a list.
-  const bool only_lists = element.kind == ElementKind::list_item && element.text.empty() && !element.box &&
-                          !element.children.empty() && element.children.front().kind == ElementKind::list;
+  const bool only_lists = element.kind == ElementKind::list_item && element.text.empty() &&
+                          element.marker.empty() && !element.box && !element.children.empty() &&
+                          element.children.front().kind == ElementKind::list;
   if (only_lists && around.role == Role::list) {
     std::move(element.children.begin(), element.children.end(), std::back_inserter(around.element.children));
     return;

@@ -79,6 +79,7 @@ void DocumentBuilder::not_known(const Tag& tag, const Mark& begin) {
 
 void DocumentBuilder::cell(const Tag& tag, const Mark& begin) {
   drop_within(true);
+  if (!frames_.empty() && frames_.back().nested) return host()->table.words(" ");
   if (!frames_.empty() && frames_.back().tag == E::caption && frames_.size() > 1) {
     const Role outer = frames_[frames_.size() - 2].role;
     if (outer == Role::table || outer == Role::picture) close_frame(begin, false);
@@ -129,7 +130,7 @@ void DocumentBuilder::key_or_value(const Tag& tag, const Mark& begin, const Mark
   }
   if (frame == nullptr || frame->role != Role::key_values) {
     if (!make_room(E::key_value_region, tag.text, begin, true)) return;
-    warn(RepairKind::misplaced_token, begin.offset, tag.name);
+    if (!trusted_) warn(RepairKind::misplaced_token, begin.offset, tag.name);
     frame = push(Role::key_values, E::key_value_region, begin);
     if (frame == nullptr) return;
     frame->implied = true;

@@ -230,6 +230,11 @@ class Maker:
         """An element in a cell: its words go."""
         return self.element("otsl", f"<fcel><text>{self.mark()}</text><fcel>{self.mark()}<nl><fcel>{self.mark()}<ecel><nl>")
 
+    def table_in_cell(self):
+        """A table in a cell, as docling-core writes it: what follows it goes."""
+        inner = f"<otsl><fcel>{self.mark()}<fcel>{self.mark()}<nl></otsl>"
+        return self.element("otsl", f"<fcel>{self.mark()}<fcel>{inner}<nl><fcel>{self.mark()}<fcel>{self.mark()}<nl>")
+
     def words_in_span(self):
         """Words behind a cell that is empty or goes on: go."""
         return self.element("otsl", f"<fcel>{self.mark()}<lcel>{self.mark()}<nl><ecel>{self.mark()}<fcel>{self.mark()}<nl>")
@@ -274,7 +279,7 @@ PLAIN = (Maker.text, Maker.text, Maker.empty, Maker.title, Maker.heading, Maker.
          Maker.chart, Maker.key_values, Maker.form)
 DAMAGES = (Maker.label_left_out, Maker.words_outside, Maker.item_outside, Maker.table_tag, Maker.picture_without_box, Maker.document_index,
            Maker.nested_list, Maker.inline_in_text, Maker.molecule, Maker.picture_with_table, Maker.unknown_class, Maker.tag_among_words,
-           Maker.cell_without_words, Maker.less_than_in_cell, Maker.element_in_cell, Maker.words_in_span, Maker.crosses, Maker.empty_row,
+           Maker.cell_without_words, Maker.less_than_in_cell, Maker.element_in_cell, Maker.table_in_cell, Maker.words_in_span, Maker.crosses, Maker.empty_row,
            Maker.words_in_table, Maker.caption_of_two_lines, Maker.caption_of_code, Maker.unclosed, Maker.inline_words, Maker.unclosed_last)
 
 

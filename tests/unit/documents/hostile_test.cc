@@ -135,8 +135,8 @@ const Damaged kDamaged[] = {
      "| a   |\n|-----|\n\n## B",
      "unclosed_tag 0 otsl"},
     {"<otsl><fcel>a<otsl><fcel>b</otsl></otsl>",
-     "| a   |\n|-----|\n\n| b   |\n|-----|",
-     "unclosed_tag 0 otsl; stray_close 33 otsl"},
+     "| a b   |\n|-------|",
+     ""},
     {"<otsl><caption>A<fcel>b<nl></otsl>",
      "A\n\n| b   |\n|-----|",
      "unclosed_tag 6 caption"},
@@ -329,6 +329,15 @@ const Damaged kDamaged[] = {
     {"<otsl><fcel><loc_1><loc_2>a<nl></otsl>",
      "| a   |\n|-----|",
      "incomplete_box 0 otsl"},
+    {"<otsl><fcel>a<fcel><otsl><fcel>b<fcel>c<nl></otsl><nl></otsl>",
+     "| a   | b c   |\n|-----|-------|",
+     ""},
+    {"<otsl><fcel>a<otsl><loc_1><loc_2><loc_3><loc_4><fcel>b<nl></otsl>",
+     "| a   |\n|-----|\n\n| b   |\n|-----|",
+     "unclosed_tag 0 otsl"},
+    {"<text><loc_1/><loc_2/><loc_3/><loc_4/>A</text><otsl><fcel/>B<nl/></otsl><text/>",
+     "A\n\n| B   |\n|-----|",
+     "unknown_tag 72 <text/>"},
 };
 // clang-format on
 
