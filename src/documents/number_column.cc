@@ -80,7 +80,7 @@ bool has_thousands(std::string_view words) {
   size_t at = words.starts_with('+') || words.starts_with('-') ? 1 : 0;
   const auto digits = [&](size_t most) {
     size_t count = 0;
-    while (at < words.size() && is_digit(words[at]) && count < most) ++at, ++count;
+    for (; at < words.size() && is_digit(words[at]) && count < most; ++at) ++count;
     return count;
   };
   const bool whole = digits(3) > 0;
