@@ -21,7 +21,9 @@ from ._answers import (
     VideoInfo,
 )
 from ._batch import BatchItems, BatchSummary, batch
+from ._convert import PageSource, PageWarning, convert, read_documents
 from ._core import Image, Video, version
+from ._documents import Document, Repair, parse_doctags
 from ._embedder import Embedder, Scores
 from ._errors import (
     AuthError,
@@ -59,6 +61,7 @@ __all__ = [
     "BatchSummary",
     "CacheCounts",
     "Confidence",
+    "Document",
     "Element",
     "Embedder",
     "Error",
@@ -77,8 +80,11 @@ __all__ = [
     "Options",
     "OutputError",
     "OverloadedError",
+    "PageSource",
+    "PageWarning",
     "PartialError",
     "Piece",
+    "Repair",
     "Request",
     "ResourceError",
     "Scores",
@@ -96,8 +102,11 @@ __all__ = [
     "VideoSource",
     "__version__",
     "batch",
+    "convert",
     "demo_model",
     "image",
+    "parse_doctags",
     "pull",
+    "read_documents",
     "video",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
 from ._answers import Answer
@@ -42,19 +43,26 @@ class _Run:
         self._bell = _core.Bell()
         self._asks: dict[int, tuple[_core.Ask, Prepared]] = {}
 
-    def run(self, requests: Iterable[AnyRequest]) -> list[Answer]:
+    def results(self, requests: Iterable[AnyRequest]) -> Iterator[Answer]:
+        """What became of each, in their order."""
         window = 2 * self._model._width  # as many wait, opened and planned, as are in work
+        told = 0
         try:
             for number, request in enumerate(requests):
                 self._begin(number, request)
                 while len(self._asks) >= window:
                     self._wait()
+                while told in self._results:
+                    yield self._results.pop(told)
+                    told += 1
             while self._asks:
                 self._wait()
+                while told in self._results:
+                    yield self._results.pop(told)
+                    told += 1
         finally:
             for ask, _ in self._asks.values():
                 ask.cancel()
-        return [self._results[number] for number in sorted(self._results)]
 
     def _begin(self, number: int, request: AnyRequest) -> None:
         try:
@@ -96,6 +104,24 @@ class _Run:
             self._bar.update()
 
 
+_Item = TypeVar("_Item")
+
+
+def stream(
+    model: Model, items: Iterable[_Item], request: Callable[[_Item], AnyRequest], options: Mapping[str, Any]
+) -> Iterator[tuple[_Item, Answer | Exception]]:
+    """Each item with the answer to its request or what went wrong, in their order, while later ones are in work."""
+    begun: deque[_Item] = deque()
+
+    def requests() -> Iterator[AnyRequest]:
+        for item in items:
+            begun.append(item)
+            yield request(item)
+
+    for result in _Run(model, options, None, keep_errors=True).results(requests()):
+        yield begun.popleft(), result
+
+
 def generate(
     model: Model,
     requests: Iterable[AnyRequest],
@@ -108,7 +134,7 @@ def generate(
         raise TypeError(f"requests: got one {type(requests).__name__}, expected an iterable of them: [request]")
     bar = progress_bar(progress, total=len(requests) if isinstance(requests, Sized) else None, unit="answer")
     try:
-        return _Run(model, options, bar, return_exceptions).run(requests)
+        return list(_Run(model, options, bar, return_exceptions).results(requests))
     finally:
         if bar is not None:
             bar.close()

@@ -22,6 +22,7 @@ void bind_models(nb::module_& module);
 void bind_embedders(nb::module_& module);
 void bind_hub(nb::module_& module);
 void bind_batch(nb::module_& module);
+void bind_documents(nb::module_& module);
 
 /// A path as os.fsencode gives it.
 std::filesystem::path path_of(const nb::bytes& encoded);

@@ -30,6 +30,7 @@ NB_MODULE(_core, module) {
   bind_embedders(module);
   bind_hub(module);
   bind_batch(module);
+  bind_documents(module);
   module.def("program", &program, nanobind::arg("words"),
              nanobind::call_guard<nanobind::gil_scoped_release>(),
              "Runs the command line program in this process, and returns its exit code.");

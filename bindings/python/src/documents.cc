@@ -1,0 +1,107 @@
+// Documents out of DocTags, for Python.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include "convert/page_problem.h"
+#include "documents/doctags_parser.h"
+#include "documents/export.h"
+
+namespace galago::python {
+namespace {
+
+using documents::Document;
+using Pieces = std::vector<std::pair<nb::bytes, double>>;
+
+Document parse(std::string_view text, const std::optional<Pieces>& pieces) {
+  if (!pieces) {
+    const nb::gil_scoped_release unlocked;
+    return documents::parse_doctags(text);
+  }
+  documents::DocTagsParser parser;
+  for (const auto& [piece, logprob] : *pieces) parser.push({piece.c_str(), piece.size()}, logprob);
+  return parser.finish();
+}
+
+// All that one picture of a page gave is one page.
+void describe_page(Document& document, int number, double width, double height, bool points,
+                   std::optional<double> confidence) {
+  documents::Page& page = document.pages.at(0);
+  for (size_t i = 1; i < document.pages.size(); ++i)
+    for (documents::Element& element : document.pages[i].elements)
+      page.elements.push_back(std::move(element));
+  document.pages.resize(1);
+  page.number = number;
+  page.width = width;
+  page.height = height;
+  page.unit = points ? documents::PageUnit::points : documents::PageUnit::pixels;
+  page.confidence = confidence;
+}
+
+std::vector<nb::tuple> warnings(const Document& document) {
+  std::vector<nb::tuple> all;
+  for (const documents::Warning& one : document.warnings)
+    all.push_back(nb::make_tuple(documents::repair_name(one.kind), one.page, one.offset, one.detail));
+  return all;
+}
+
+std::string problem(const Document& document, const std::string& finish_reason) {
+  return convert::to_string(
+      convert::find_problem(document, finish_reason == "length" ? FinishReason::length : FinishReason::stop));
+}
+
+}  // namespace
+
+void bind_documents(nb::module_& module) {
+  const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+  nb::class_<Document>(module, "Document", "What galago.Document holds.")
+      .def(nb::init<>())
+      .def_rw("name", &Document::name)
+      .def_prop_ro("pages", [](const Document& d) { return d.pages.size(); })
+      .def_ro("repairs", &Document::repairs)
+      .def("warnings", &warnings, nb::sig("def warnings(self) -> list[tuple[str, int, int, str]]"))
+      .def("describe_page", &describe_page, nb::arg("number"), nb::arg("width"), nb::arg("height"),
+           nb::arg("points"), nb::arg("confidence").none())
+      .def(
+          "append", [](Document& d, Document more) { documents::append(d, std::move(more)); },
+          nb::arg("more"))
+      .def("problem", &problem, nb::arg("finish_reason"))
+      .def(
+          "markdown",
+          [](const Document& d, std::optional<std::string> page_break, bool page_headers) {
+            return documents::to_markdown(
+                d, {.page_break = std::move(page_break), .page_headers = page_headers});
+          },
+          nb::arg("page_break").none(), nb::arg("page_headers"), unlocked)
+      .def(
+          "text",
+          [](const Document& d, std::optional<std::string> page_break, bool page_headers) {
+            return documents::to_text(d, {.page_break = std::move(page_break), .page_headers = page_headers});
+          },
+          nb::arg("page_break").none(), nb::arg("page_headers"), unlocked)
+      .def(
+          "html",
+          [](const Document& d, bool page_headers, bool whole_page) {
+            return documents::to_html(d, {.page_headers = page_headers, .whole_page = whole_page});
+          },
+          nb::arg("page_headers"), nb::arg("whole_page"), unlocked)
+      .def(
+          "json",
+          [](const Document& d, bool confidence) {
+            return documents::to_json(d, {.confidence = confidence});
+          },
+          nb::arg("confidence"), unlocked)
+      .def(
+          "doctags", [](const Document& d) { return documents::to_doctags(d); }, unlocked);
+  module.def("parse_doctags", &parse, nb::arg("text"), nb::arg("pieces").none(),
+             "The document of a text; with pieces, each token's bytes and log probability, in its place.");
+}
+
+}  // namespace galago::python

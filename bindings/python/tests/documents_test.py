@@ -1,0 +1,122 @@
+"""Documents: DocTags to Markdown and docling's documents, PDF files and pictures through galago.convert."""
+
+import pathlib
+import tempfile
+import unittest
+import warnings
+
+import galago
+import pypdfium2
+from docling_core.types.doc import DoclingDocument
+from PIL import Image
+from support import MODELS, SHAPES
+
+PAGE = (
+    "<doctag><title><loc_50><loc_20><loc_450><loc_60>Pages read</title><text><loc_50><loc_70><loc_450><loc_90>Some words</text>"
+    "<otsl><loc_50><loc_100><loc_450><loc_200><ched>year<ched>pages<nl><fcel>2024<fcel>12<nl></otsl></doctag>"
+)
+
+
+class Documents(unittest.TestCase):
+    def test_doctags_to_everything(self):
+        document = galago.parse_doctags(PAGE, name="report")
+        self.assertEqual((document.name, document.pages, document.repairs), ("report", 1, []))
+        self.assertTrue(document.markdown().startswith("# Pages read\n\nSome words\n\n|"))
+        self.assertIn("Some words", document.text())
+        self.assertIn("<h1>Pages read</h1>", document.html())
+        self.assertEqual(galago.parse_doctags(document.doctags(), name="report").markdown(), document.markdown())
+        docling = document.docling()
+        self.assertIsInstance(docling, DoclingDocument)
+        self.assertEqual(docling.export_to_markdown(), document.markdown())
+        self.assertEqual(docling.tables[0].data.num_cols, 2)
+
+    def test_what_is_broken_is_put_right(self):
+        document = galago.parse_doctags("<doctag><text>Some wor")
+        self.assertEqual(document.markdown(), "Some wor")
+        self.assertIn("unclosed_tag", [repair.kind for repair in document.repairs])
+        for bad in (None, 3, b"<doctag>"):
+            with self.assertRaises(TypeError):
+                galago.parse_doctags(bad)
+
+
+class Convert(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = galago.Model(MODELS / "docling")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def pdf(self, pages, name="in.pdf"):
+        pdf = pypdfium2.PdfDocument.new()
+        for number in range(pages):
+            pdf.new_page(60 + number, 40)
+        pdf.save(self.folder / name)
+        return self.folder / name
+
+    def convert(self, sources, **options):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            documents = list(galago.convert(self.model, sources, **{"max_tokens": 8, "retry": False, **options}))
+        return documents, [str(one.message) for one in told if issubclass(one.category, galago.PageWarning)]
+
+    def test_sources_of_every_kind(self):
+        tiff = self.folder / "two.tiff"
+        Image.new("L", (20, 10)).save(tiff, save_all=True, append_images=[Image.new("L", (30, 10), 200)])
+        sources = [self.pdf(3), SHAPES, tiff, Image.new("RGBA", (16, 16))]
+        documents, told = self.convert(sources)
+        self.assertEqual([document.name for document in documents], ["in", SHAPES.stem, "two", "Document"])
+        self.assertEqual([len(document.pages) for document in documents], [3, 1, 2, 1])
+        self.assertEqual([documents[0].pages[n].size.width for n in (1, 2, 3)], [60, 61, 62])
+        self.assertEqual(documents[2].pages[2].size.width, 30)
+        self.assertEqual(len(told), 7, "tiny random models never end")
+        self.assertIn("in.pdf: page 2: ends at the token limit, so the rest is missing", told[1])
+        for document in documents:
+            self.assertIsInstance(document, DoclingDocument)
+
+    def test_some_pages(self):
+        documents, _ = self.convert(self.pdf(4), pages=[2, 4])
+        self.assertEqual(sorted(documents[0].pages), [2, 4])
+
+    def test_answers_are_those_of_single_questions(self):
+        path = self.pdf(1)
+        image = pypdfium2.PdfDocument(path)[0].render(scale=2).to_pil()
+        alone = self.model.ask("Convert this page to docling.", [image], max_tokens=8, logprobs=0)
+        (document,) = galago.read_documents(self.model, path, max_tokens=8, retry=False)
+        self.assertEqual(document.markdown(), galago.parse_doctags(alone).markdown())
+
+    def test_a_page_is_read_again(self):
+        path = self.pdf(2)
+        (once,), told = self.convert(path, retry=True)
+        (again,), _ = self.convert(path, retry=True)
+        self.assertEqual(once, again)
+        self.assertEqual(len(told), 2)
+
+    def test_files_that_cannot_be_read(self):
+        broken = self.folder / "broken.pdf"
+        broken.write_bytes(b"%PDF-1.4 and no more")
+        missing = self.folder / "missing.png"
+        with self.assertRaises(galago.InputError):
+            self.convert([broken])
+        with self.assertRaises(FileNotFoundError):
+            self.convert([missing])
+        documents, told = self.convert([broken, self.pdf(1), missing], on_error="warn")
+        self.assertEqual([document.name for document in documents], ["in"])
+        self.assertEqual(len(told), 3)
+        with self.assertRaises(ValueError):
+            self.convert([broken], on_error="ignore")
+
+    def test_documents_come_as_they_are_ready(self):
+        many = (self.pdf(1, f"{number}.pdf") for number in range(1000))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            documents = galago.convert(self.model, many, max_tokens=4, retry=False)
+            self.assertEqual([next(documents).name for _ in range(3)], ["0", "1", "2"])
+            documents.close()
+        self.assertLess(len(list(self.folder.iterdir())), 100)
+
+
+if __name__ == "__main__":
+    unittest.main()
