@@ -101,6 +101,12 @@ void add_batch_output(CLI::App& command, BatchFlags& flags) {
                 "run answers only these")
       ->group(group);
   command
+      .add_flag(
+          "--retry-errors", flags.options.retry_errors,
+          "Answer those items of an earlier run again whose records are errors; wants its journal: of a "
+          "run that was ended, or had --keep-journal")
+      ->group(group);
+  command
       .add_flag("--timings", flags.options.timings,
                 "Milliseconds of every stage in each record, which differ from run to run")
       ->group(group);

@@ -49,6 +49,7 @@ constexpr Habit kHabits[] = {
     {"--resume --continue", "", "a run goes on where it was by itself: leave it out; --restart does not",
      "batch"},
     {"--overwrite --force --no-resume", "--restart", "", "batch"},
+    {"--retry --retry-failed --rerun-errors --only-errors", "--retry-errors", "", "batch"},
     {"--max-items --max-samples --num-samples --head", "--limit", "", "batch"},
     {"--json", "", "every record is a line of JSON already: leave it out", "batch"},
     {"--stats", "--timings", "", "batch"},

@@ -140,6 +140,10 @@ bool Run::resume() {
     }
     if (journal_.identity(placed->index) != identity_of(placed->item))
       refuse(placed->index, "another one than before: " + placed->item.id);
+    if (options_.retry_errors && journal_.failed(placed->index)) {
+      missing_.push_back(std::move(*placed));
+      continue;
+    }
     ++progress_.resumed;
     failed_before_ += journal_.failed(placed->index);
   }

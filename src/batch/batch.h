@@ -71,6 +71,7 @@ struct Options {
   int readers = 0;            ///< threads that open pictures ahead; 0: by the processors
   bool timings = false;       ///< in records, which never repeat then
   bool restart = false;       ///< what an earlier run left is thrown away
+  bool retry_errors = false;  ///< items whose records are errors are answered again, where there is a journal
   bool keep_journal = false;  ///< when the run is over
   int64_t sync_records = 64;  ///< records that a power failure may cost, at most
   double sync_seconds = 1;    ///< and the time between two writes to the disk

@@ -54,7 +54,7 @@ class Journal {
     bool failed = false;
     std::string record;  ///< without line ends, not empty
   };
-  /// Once for each index.
+  /// Once for each index; again for one that failed, in whose place it comes.
   void add(const Entry& entry);
   /// Until all records are on the disk.
   void sync() { file_.sync(); }

@@ -252,10 +252,13 @@ Journal open_journal(const std::string& manifest, const Options& options) {
         ErrorCode::usage,
         {.where = output.string(), .got = "a folder that is not empty", .expected = "a new or empty one"});
   if (there && !options.restart && !fs::exists(journal, error))
-    throw Error(ErrorCode::usage, {.where = output.string(),
-                                   .got = "an output that is there already",
-                                   .expected = "a new one",
-                                   .hint = "name another, or --restart replaces it when the run is over"});
+    throw Error(
+        ErrorCode::usage,
+        {.where = output.string(),
+         .got = "an output that is there already",
+         .expected = "a new one",
+         .hint = options.retry_errors ? "there is no journal of it: --keep-journal keeps one"
+                                      : "name another, or --restart replaces it when the run is over"});
   return {journal, manifest, options.restart ? Journal::Begin::restart : Journal::Begin::resume};
 }
 

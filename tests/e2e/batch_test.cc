@@ -115,6 +115,28 @@ pid_t started(const std::vector<std::string>& words, const std::string& journal,
   return child;
 }
 
+TEST_F(BatchRun, ErrorsAreAnsweredAgainWhateverHappensToThat) {
+  const auto picture_of = [&](int i) { return folder_.file("in/" + std::to_string(1000 + i) + ".png"); };
+  expected();
+  const std::string name = "again.jsonl";
+  for (int i = 0; i < 25; ++i) fs::rename(picture_of(i), picture_of(i) + ".away");
+  for (int i = 0; i < 25; ++i) folder_.add("in/" + std::to_string(1000 + i) + ".png", "no picture");
+  EXPECT_EQ(galago(words(name, {"--keep-journal"})).code, 3);
+  EXPECT_NE(output(name), expected());
+  for (int i = 0; i < 25; ++i) fs::rename(picture_of(i) + ".away", picture_of(i));
+  const auto before = fs::file_size(folder_.file(name + ".journal"));
+  const TempDir streams;
+  const pid_t child = start(words(name, {"--retry-errors", "--keep-journal"}), {}, streams);
+  for (int i = 0; i < 10000 && fs::file_size(folder_.file(name + ".journal")) == before; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(child, SIGKILL);
+  wait_for(child, 60);
+  const Finished rest = galago(words(name, {"--retry-errors"}));
+  EXPECT_EQ(rest.code, 3) << rest.err;
+  EXPECT_EQ(output(name), expected());
+  EXPECT_FALSE(fs::exists(folder_.file(name + ".journal")));
+}
+
 TEST_F(BatchRun, ToldToEndGoesOnLater) {
   for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
     const std::string name = "told" + std::to_string(signal) + ".jsonl";

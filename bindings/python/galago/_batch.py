@@ -106,6 +106,7 @@ def batch(
     limit: int = 0,
     timings: bool = False,
     restart: bool = False,
+    retry_errors: bool = False,
     keep_journal: bool = False,
     progress: bool | None = None,
     **options: Unpack[Options],
@@ -129,7 +130,8 @@ def batch(
         limit: items in all; 0: every one.
         timings: in records, which never repeat then.
         restart: throw away what an earlier run left.
-        keep_journal: when the run is over, for a later one with more items.
+        retry_errors: answer those items again whose records are errors, where there is a journal of an earlier run.
+        keep_journal: when the run is over, for a later one with more items, or with retry_errors.
         progress: a bar of tqdm's; None: where tqdm is installed and standard error is a terminal.
         **options: galago.Options of all items.
 
@@ -143,8 +145,8 @@ def batch(
     made.request = prepare(prompt if prompt is not None else "", (), (), options).request
     made.output = encoded_path(output)
     made.workers, made.readers, made.max_memory, made.limit = workers, readers, max_memory, limit
-    made.timings, made.restart, made.keep_journal = timings, restart, keep_journal
-    sink = _parquet_sink(Path(output), replace=restart or keep_journal)
+    made.timings, made.restart, made.retry_errors, made.keep_journal = timings, restart, retry_errors, keep_journal
+    sink = _parquet_sink(Path(output), replace=restart or retry_errors or keep_journal)
     shown = bar(progress, unit="item")
 
     def tell(done: int, failed: int, total: int | None) -> None:

@@ -175,6 +175,7 @@ void bind_batch(nb::module_& module) {
       .def_rw("readers", &Options::readers)
       .def_rw("timings", &Options::timings)
       .def_rw("restart", &Options::restart)
+      .def_rw("retry_errors", &Options::retry_errors)
       .def_rw("keep_journal", &Options::keep_journal);
   module.def(
       "batch_items", &run_items, nb::arg("model"), nb::arg("items"), nb::arg("total").none(),

@@ -99,6 +99,31 @@ TEST_F(BatchRun, AnItemsErrorIsItsRecord) {
   }
 }
 
+TEST_F(BatchRun, RetriesWhatFailedAndNothingElse) {
+  Numbers broken(8);
+  broken.fault = [] { throw Error(ErrorCode::unsupported_media, {.where = "it", .got = "a song"}); };
+  Options kept = options();
+  kept.keep_journal = true;
+  EXPECT_EQ(run(model(), broken, kept).failed, 1);
+  Numbers same(8);
+  EXPECT_EQ(run(model(), same, kept).failed, 1);
+  EXPECT_EQ(same.made, 0);
+  Options again = options();
+  again.retry_errors = true;
+  Numbers mended(8);
+  const Summary summary = run(model(), mended, again);
+  EXPECT_EQ(summary.done, 8);
+  EXPECT_EQ(summary.failed, 0);
+  EXPECT_EQ(summary.resumed, 7);
+  EXPECT_EQ(mended.made, 1);
+  Numbers whole(8);
+  run(model(), whole, options("whole.jsonl"));
+  EXPECT_EQ(output(), output("whole.jsonl"));
+  EXPECT_FALSE(journal());
+  Numbers over(8);
+  EXPECT_THAT(error_of([&] { run(model(), over, again); }).hint(), HasSubstr("--keep-journal"));
+}
+
 TEST_F(BatchRun, WhatIsOfTheMachineEndsItAndItGoesOn) {
   for (const auto code : {ErrorCode::resource, ErrorCode::model_changed, ErrorCode::output_io}) {
     Numbers source(30);
