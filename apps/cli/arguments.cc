@@ -251,8 +251,8 @@ class Arranger {
       });
       if (times > 1)
         throw Error(ErrorCode::usage, {.where = name_ + ": " + option->get_name(false, true),
-                                       .got = "given " + std::to_string(times) + " times",
-                                       .expected = "once"});
+                                       .got = std::to_string(times) + " of them",
+                                       .expected = "one"});
     }
   }
 

@@ -89,7 +89,7 @@ TEST(Flags, OfBatchThatSaySomethingElseTwiceAreRefused) {
   for (const Words& more : {Words{"-p", "Why?"}, {"--question", "Why?"}, {"--prompt=Why?"}}) {
     Words twice = once;
     twice.insert(twice.end(), more.begin(), more.end());
-    EXPECT_THAT(said(twice), AllOf(HasSubstr("--prompt"), HasSubstr("given 2 times")));
+    EXPECT_THAT(said(twice), AllOf(HasSubstr("--prompt"), HasSubstr("got 2 of them")));
   }
   EXPECT_THAT(said({"batch", "photos", "-o", "a.jsonl", "--output", "b.jsonl"}), HasSubstr("--output"));
   EXPECT_EQ(arrange({"run", "-n", "4", "-n", "5", "-p", "a", "-p", "b"}).size(), 9U);
