@@ -51,6 +51,19 @@ class Batch(unittest.TestCase):
         with self.assertRaisesRegex(galago.UsageError, "restart=True"):
             galago.batch(self.model, PICTURES, QUESTION, output=output)
 
+    def test_errors_again(self):
+        broken, output = self.folder / "broken.png", self.folder / "out.jsonl"
+        broken.write_bytes(b"no picture")
+        items = [{"image": str(broken)}, {"image": str(SHAPES)}]
+        run = lambda **more: galago.batch(self.model, items, QUESTION, output=output, max_tokens=4, **more)
+        self.assertEqual(run(keep_journal=True).failed, 1)
+        broken.write_bytes(SHAPES.read_bytes())
+        self.assertEqual(run(keep_journal=True).failed, 1)
+        summary = run(retry_errors=True)
+        self.assertEqual((summary.done, summary.failed, summary.resumed), (2, 0, 1))
+        first, second = self.lines(output)
+        self.assertEqual(first["text"], second["text"])
+
     def test_items(self):
         broken = self.folder / "broken.png"
         broken.write_bytes(b"no picture")
