@@ -143,8 +143,8 @@ class Habits(HubTest):
         return files
 
     def test_a_path_that_is_written_wrong_asks_nobody(self):
-        (self.folder / "models").mkdir()
-        for name in ("models/tiny", "org/tiny.gguf"):
+        (self.folder / "mine").mkdir()
+        for name in ("mine/tiny", "org/tiny.gguf"):
             done = self.galago("run", "-m", name, "-p", "x", cwd=self.folder)
             self.assertEqual(done.returncode, 66, done.err)
             self.assertIn("galago pull " + name, done.err)
