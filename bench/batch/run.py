@@ -5,13 +5,14 @@
 # Usage: python3 bench/batch/run.py build/galago [--kills 300] [--disks 60] [--throughput build/batch_throughput] [-o bench/results/batch.json]
 
 import argparse
+import ctypes
 import json
 import os
 import pathlib
 import random
-import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -38,10 +39,30 @@ def make_pictures(folder, count):
             shutil.copy(files[i % len(files)], target)
 
 
-def processor_seconds():
-    """Of all children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+class Opened:
+    """Counts how often files of a folder are opened, by Linux's inotify."""
+
+    OPEN, IS_FOLDER, OVERFLOW = 0x20, 0x40000000, 0x4000
+
+    def __init__(self, folder):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.events = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert self.events >= 0 and libc.inotify_add_watch(self.events, os.fsencode(folder), self.OPEN) >= 0
+
+    def take(self):
+        """Since the last time."""
+        count = 0
+        while True:
+            try:
+                events = os.read(self.events, 1 << 16)
+            except BlockingIOError:
+                return count
+            at = 0
+            while at < len(events):
+                _, kind, _, length = struct.unpack_from("iIII", events, at)
+                assert not kind & self.OVERFLOW
+                count += not kind & self.IS_FOLDER
+                at += 16 + length
 
 
 class Trial:
@@ -50,24 +71,23 @@ class Trial:
         self.folder = work / "in"
         make_pictures(self.folder, PICTURES)
         whole = work / "whole.jsonl"
-        begin, used = time.monotonic(), processor_seconds()
+        self.opened = Opened(self.folder)
+        begin = time.monotonic()
         assert self.run(whole).returncode == 3
         self.seconds = time.monotonic() - begin
-        self.processor = processor_seconds() - used
-        assert self.run(work / "one.jsonl", "--limit", "1").returncode == 0
-        self.start = processor_seconds() - used - self.processor  # until the first item is done
+        assert self.opened.take() == PICTURES  # each once
         self.expected = whole.read_bytes()
         assert self.expected.count(b"\n") == PICTURES
 
     def command(self, output):
         return [self.program, "batch", str(self.folder), "-m", str(self.model), "-o", str(output), *QUESTION]
 
-    def run(self, output, *more):
-        return subprocess.run([*self.command(output), *more], capture_output=True, timeout=600)
+    def run(self, output):
+        return subprocess.run(self.command(output), capture_output=True, timeout=600)
 
     def kills(self, count, seed=7):
         """Killed at random moments until `count` kills are there; each run goes on until its output is whole."""
-        chance, killed, runs, wrong, used = random.Random(seed), 0, 0, 0, processor_seconds()
+        chance, killed, runs, wrong, opened = random.Random(seed), 0, 0, 0, 0
         while killed < count:
             output, journal = self.work / f"out{runs}.jsonl", self.work / f"out{runs}.jsonl.journal"
             runs += 1
@@ -80,6 +100,7 @@ class Trial:
                     child.send_signal(signal.SIGKILL)
                     child.wait()
                     killed += 1
+                opened += self.opened.take()
                 if child.returncode not in (3, -signal.SIGKILL):
                     raise RuntimeError(child.stderr.read().decode())
                 if journal.exists():  # nothing that was there may go
@@ -88,10 +109,9 @@ class Trial:
                     answered = there
             wrong += output.read_bytes() != self.expected
             output.unlink()
-        # What the killed runs had in work, in items: processor time beyond that of undisturbed runs and of starting.
-        redone = processor_seconds() - used - runs * self.processor - killed * self.start
-        items = redone / killed * PICTURES / (self.processor - self.start)
-        return {"kills": killed, "runs": runs, "pictures": PICTURES, "wrong": wrong, "redone_items_a_kill": round(items, 1)}
+        again = opened - runs * PICTURES
+        return {"kills": killed, "runs": runs, "pictures": PICTURES, "wrong": wrong,
+                "opened_again": again, "opened_again_a_kill": round(again / killed, 1)}
 
     def disks(self, count):
         """Disks of growing size, each too small; then there is room, and it goes on."""
