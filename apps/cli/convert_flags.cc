@@ -58,6 +58,15 @@ void add_output(CLI::App& command, ConvertFlags& flags) {
                 "Keep page headers and footers in Markdown, text and HTML")
       ->group(group);
   command
+      .add_flag("--join-pages", flags.options.join_pages,
+                "Make one of paragraphs, lists and tables that a page's end cut in two")
+      ->group(group);
+  command
+      .add_flag("--text-layer", flags.options.text_layer,
+                "Let a PDF's own words correct misread letters: where its words in an element's box differ "
+                "from what was read in at most a fifth of the characters, they take its place")
+      ->group(group);
+  command
       .add_flag("--confidence", flags.options.confidence,
                 "How sure the model was of each element, in JSON: meta.galago__confidence, from 0 to 1")
       ->group(group);

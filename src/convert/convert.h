@@ -38,6 +38,8 @@ struct Options {
   std::vector<Format> formats = {Format::markdown};
   std::optional<std::string> page_break;  ///< stands between two pages of Markdown and text
   bool page_headers = false;              ///< page headers and footers in Markdown, text and HTML, too
+  bool join_pages = false;                ///< what a page's end cut in two is joined (convert/join_pages.h)
+  bool text_layer = false;                ///< a PDF's own words correct what was read (convert/text_layer.h)
   bool confidence = false;                ///< of elements in JSON, as meta.galago__confidence
   bool overlay = false;  ///< NAME.pages/page-0001.svg: pages with what was read drawn over them
   bool report = false;   ///< NAME.report.html: pages beside what was read
@@ -62,6 +64,7 @@ struct Summary {
   batch::Summary run;
   int64_t documents = 0;  ///< that were written
   int64_t problems = 0;   ///< pages that were read, with a PageProblem
+  int64_t corrected = 0;  ///< elements, by the text layer
   int64_t retried = 0;    ///< pages that were read twice, with and without success
 };
 

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "batch/names.h"
+#include "convert/join_pages.h"
 #include "convert/overlay.h"
 #include "convert/page_record.h"
 #include "convert/report.h"
+#include "convert/text_layer.h"
 #include "documents/export.h"
 #include "io/files.h"
 
@@ -100,15 +102,17 @@ class DocumentSink final : public batch::Sink {
 
   void finish() {
     const std::vector<PageRecord> pages = std::exchange(pages_, {});
-    bool read = false;
+    if (pages.empty()) return;
     documents::Document document;
     document.name = fs::path(file_).stem().string();
+    const auto file = needs_file() ? PageFile::open(file_, options_.pages.draw) : nullptr;
+    std::vector<std::optional<documents::Document>> read;
     for (const PageRecord& page : pages) {
-      if (!page.error.empty()) continue;
-      append(document, read_page(page));
-      read = true;
+      read.push_back(page.error.empty() ? std::optional(corrected(page, file.get())) : std::nullopt);
+      if (read.back()) append(document, *read.back());
     }
-    if (!read) return;
+    if (document.pages.empty()) return;
+    if (options_.join_pages) join_pages(document);
     ++summary_.documents;
     const std::string name = name_of(file_);
     for (const Format format : options_.formats) {
@@ -119,20 +123,29 @@ class DocumentSink final : public batch::Sink {
         write_file(one_file() && options_.formats.size() == 1 ? options_.output : place(name, ending(format)),
                    text);
     }
-    if (options_.overlay || options_.report) show(name, pages);
+    if (options_.overlay || options_.report) show(name, pages, read, *file);
   }
 
-  void show(const std::string& name, const std::vector<PageRecord>& pages) {
-    const auto file = PageFile::open(file_, options_.pages.draw);
+  bool needs_file() const { return options_.text_layer || options_.overlay || options_.report; }
+
+  documents::Document corrected(const PageRecord& record, const PageFile* file) {
+    documents::Document page = read_page(record);
+    if (options_.text_layer) summary_.corrected += correct(page.pages.front(), file->words(record.page));
+    return page;
+  }
+
+  void show(const std::string& name, const std::vector<PageRecord>& pages,
+            const std::vector<std::optional<documents::Document>>& read, const PageFile& file) {
     const fs::path folder = place(name, "pages");
     std::vector<ReportPage> report;
-    for (const PageRecord& record : pages) {
+    for (size_t i = 0; i < pages.size(); ++i) {
+      const PageRecord& record = pages[i];
       ReportPage page{.picture = {}, .number = record.page, .note = record.error, .content = {}};
-      if (record.error.empty()) {
+      if (read[i]) {
         page.note = explain(record.problem);
-        page.content = read_page(record);
+        page.content = *read[i];
         const std::string picture = picture_name(record.page);
-        write_file(folder / picture, overlay_svg(file->draw(record.page).image, page.content.pages.front()));
+        write_file(folder / picture, overlay_svg(file.draw(record.page).image, page.content.pages.front()));
         page.picture = folder.filename().string() + "/" + picture;
       }
       report.push_back(std::move(page));

@@ -80,13 +80,14 @@ std::string overlay_svg(const Image& image, const documents::Page& page) {
   const Pen pen{.width = width,
                 .height = height,
                 .line = std::max(1.0, side / 700),
-                .letters = std::max(7.0, side / 80)};
+                .letters = std::max(7.0, side / 60)};
   const std::string size = "width=\"" + number(width) + "\" height=\"" + number(height) + "\"";
   std::string out =
       "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" " + size +
       " viewBox=\"0 0 " + number(width) + " " + number(height) + "\">\n<image " + size +
       " xlink:href=\"data:image/png;base64," + to_base64(encode_png(pixels)) + "\"/>\n" +
       "<g font-family=\"sans-serif\" font-size=\"" + number(pen.letters) +
+      "\" stroke=\"#fff\" stroke-width=\"" + number(pen.letters / 4) +
       "\" paint-order=\"stroke\" stroke-linejoin=\"round\">\n";
   for (const Element& element : page.elements) draw(element, pen, out);
   return out + "</g>\n</svg>\n";

@@ -29,6 +29,8 @@ class PdfPages final : public PageFile {
     return {image_of(pdf_.draw(page, scale_)), size.width, size.height, documents::PageUnit::points};
   }
 
+  std::vector<PdfWord> words(int64_t page) const override { return pdf_.words(page); }
+
  private:
   PdfFile pdf_;
   double scale_;

@@ -7,9 +7,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "documents/document.h"
 #include "galago/galago.h"
+#include "pdf/pdf.h"
 
 namespace galago::convert {
 
@@ -38,6 +40,8 @@ class PageFile {
   virtual int64_t pages() const = 0;
   /// Pages count from 1. The same errors.
   virtual DrawnPage draw(int64_t page) const = 0;
+  /// The words that the file has of a page; none of a picture. Errors of PdfFile::words.
+  virtual std::vector<PdfWord> words(int64_t /*page*/) const { return {}; }
 };
 
 /// Whether a file's name ends as those of what can be opened: .pdf, .png, .TIFF.

@@ -1,7 +1,8 @@
-// See the header. Reference: pdfinfo(1), pdftoppm(1) of Poppler; netpbm's ppm(5).
+// See the header. Reference: pdfinfo(1), pdftoppm(1), pdftotext(1) of Poppler; netpbm's ppm(5).
 #include "pdf/pdf.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -19,6 +20,7 @@ namespace galago {
 namespace {
 
 constexpr size_t kMagicBytes = 1024;
+constexpr int64_t kMostWords = 200'000;  // of a page
 constexpr double kPointsAnInch = 72;
 constexpr size_t kPpmHeaderBytes = 64;
 
@@ -90,6 +92,38 @@ bool is_on_its_side(std::string_view line) {
   return turned && *turned % 180 != 0;
 }
 
+// A number among the attributes of a line of XML: name="1.5".
+std::optional<double> attribute(std::string_view line, const std::string& name) {
+  const size_t at = line.find(" " + name + "=\"");
+  if (at == std::string_view::npos) return {};
+  const auto value = number_at<double>(line.substr(at + name.size() + 3));
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::string without_entities(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, char>, 5> entities = {
+      {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}}};
+  std::string plain;
+  while (!text.empty()) {
+    const auto known =
+        std::ranges::find_if(entities, [text](const auto& one) { return text.starts_with(one.first); });
+    plain += known == entities.end() ? text.front() : known->second;
+    text.remove_prefix(known == entities.end() ? 1 : known->first.size());
+  }
+  return plain;
+}
+
+// A line of pdftotext's: <word xMin="1" yMin="2" xMax="3" yMax="4">text</word>, in points; of others nothing.
+std::optional<PdfWord> word_of(std::string_view line) {
+  const size_t begin = line.find("<word "), text = line.find('>'), end = line.rfind("</word>");
+  if (begin == std::string_view::npos || end == std::string_view::npos || text > end) return {};
+  const std::string_view tag = line.substr(begin, text - begin);
+  const auto left = attribute(tag, "xMin"), top = attribute(tag, "yMin"), right = attribute(tag, "xMax"),
+             bottom = attribute(tag, "yMax");
+  if (!left || !top || !right || !bottom) return {};
+  return PdfWord{without_entities(line.substr(text + 1, end - text - 1)), *left, *top, *right, *bottom};
+}
+
 /// A program's PPM picture, read with bounds.
 class Picture {
  public:
@@ -156,15 +190,21 @@ PdfFile::PdfFile(std::filesystem::path path, PdfOptions options)
 
 std::string PdfFile::where(int64_t page) const { return path_.string() + ": page " + std::to_string(page); }
 
-PdfFile::PageSize PdfFile::size(int64_t page) const {
+// Those of a program that looks at one page.
+std::vector<std::string> PdfFile::arguments(const std::string& program, int64_t page) const {
   if (page < 1 || page > pages_)
     throw Error(ErrorCode::input_invalid,
                 {.where = where(page), .got = "no such page", .expected = "1 to " + std::to_string(pages_)});
   const std::string number = std::to_string(page);
-  std::vector<std::string> arguments = {options_.pdfinfo, "-f", number, "-l", number};
-  add_password(arguments, options_.password);
-  arguments.push_back(as_argument(path_));
-  Program program(arguments, use_of_poppler(options_));
+  std::vector<std::string> all = {program, "-f", number, "-l", number};
+  add_password(all, options_.password);
+  return all;
+}
+
+PdfFile::PageSize PdfFile::size(int64_t page) const {
+  std::vector<std::string> words = arguments(options_.pdfinfo, page);
+  words.push_back(as_argument(path_));
+  Program program(words, use_of_poppler(options_));
   ProgramLines lines(program);
   std::optional<PageSize> size;
   for (std::string line; lines.next(line);) {
@@ -189,16 +229,39 @@ RgbImage PdfFile::draw(int64_t page, double scale) const {
                  .expected = "at most " + std::to_string(limits::kImagePixels) + ", and " +
                              std::to_string(limits::kImageSide) + " on a side",
                  .hint = "--scale draws pages smaller"});
-  const std::string number = std::to_string(page);
-  std::vector<std::string> arguments = {
-      options_.pdftoppm, "-f", number, "-l", number, "-r", std::to_string(scale * kPointsAnInch)};
-  add_password(arguments, options_.password);
-  arguments.push_back(as_argument(path_));
+  std::vector<std::string> words = arguments(options_.pdftoppm, page);
+  for (const std::string& word :
+       {std::string("-r"), std::to_string(scale * kPointsAnInch), as_argument(path_)})
+    words.push_back(word);
   const std::string name = where(page);
-  Program program(arguments, use_of_poppler(options_));
+  Program program(words, use_of_poppler(options_));
   RgbImage image = Picture(program, name).read(limits::kImagePixels + 2 * limits::kImageSide);
   if (!program.succeeded()) refuse(name, program, "a page that can be drawn");
   return image;
+}
+
+std::vector<PdfWord> PdfFile::words(int64_t page) const {
+  std::vector<std::string> words = arguments(options_.pdftotext, page);
+  for (const std::string& word : {std::string("-bbox"), as_argument(path_), std::string("-")})
+    words.push_back(word);
+  Program program(words, use_of_poppler(options_));
+  ProgramLines lines(program);
+  PageSize size;
+  std::vector<PdfWord> all;
+  for (std::string line; lines.next(line);) {
+    if (const auto width = attribute(line, "width"), height = attribute(line, "height"); width && height)
+      size = {*width, *height};
+    const auto word = word_of(line);
+    if (!word || !(size.width > 0 && size.height > 0)) continue;
+    if (std::ssize(all) == kMostWords)
+      throw Error(
+          ErrorCode::input_too_large,
+          {.where = where(page), .got = "more words", .expected = "at most " + std::to_string(kMostWords)});
+    all.push_back({word->text, word->left / size.width, word->top / size.height, word->right / size.width,
+                   word->bottom / size.height});
+  }
+  if (!program.succeeded()) refuse(where(page), program, "a page whose words can be read");
+  return all;
 }
 
 bool is_pdf(const std::filesystem::path& path) {

@@ -185,6 +185,7 @@ TEST_F(Converting, PdfPagesAreDrawn) {
   EXPECT_EQ(summary.run.done, 2);
   EXPECT_FALSE(printed.empty());
   shown.pages.draw.scale = 4;
+  shown.text_layer = shown.join_pages = true;
   shown.pages.pages = PageRange::parse("2");
   EXPECT_EQ(run(model(), shown, {.print = [](const std::string&) {}}).run.done, 1);
   const auto file = PageFile::open(folder_.file("two.pdf"), {.scale = 4});

@@ -2,9 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "convert/join_pages.h"
 #include "convert/page_range.h"
 #include "convert/page_record.h"
+#include "convert/text_layer.h"
 #include "documents/doctags_parser.h"
+#include "documents/export.h"
 #include "support/fixtures.h"
 
 namespace galago::convert {
@@ -148,6 +153,112 @@ TEST(PageRecord, TwoPagesOfOneAnswerAreOne) {
   const documents::Document document = read_page(record);
   ASSERT_EQ(document.pages.size(), 1U);
   EXPECT_EQ(document.pages[0].elements.size(), 2U);
+}
+
+// Words of a line of text each, 0.02 of the page high, one below the other.
+std::vector<PdfWord> layer(const std::vector<std::string>& lines) {
+  std::vector<PdfWord> words;
+  double top = 0.1;
+  for (const std::string& line : lines) {
+    std::istringstream in(line);
+    double left = 0.1;
+    for (std::string word; in >> word; left += 0.05)
+      words.push_back({word, left, top, left + 0.04, top + 0.02});
+    top += 0.03;
+  }
+  return words;
+}
+
+std::string after(const std::string& element, const std::vector<std::string>& lines) {
+  documents::Document document = documents::parse_doctags("<doctag>" + element + "</doctag>");
+  correct(document.pages[0], layer(lines));
+  return document.pages[0].elements.at(0).text;
+}
+
+TEST(TextLayer, CorrectsWhatIsNearlyTheSameInTheSamePlace) {
+  const std::string box = "<loc_40><loc_40><loc_460><loc_120>";
+  EXPECT_EQ(after("<text>" + box + "Tne quick brovvn fox</text>", {"The quick brown fox"}),
+            "The quick brown fox");
+  EXPECT_EQ(after("<text>" + box + "Something else entirely</text>", {"The quick brown fox"}),
+            "Something else entirely");
+  EXPECT_EQ(after("<text>Tne quick brovvn fox</text>", {"The quick brown fox"}), "Tne quick brovvn fox")
+      << "no box";
+  EXPECT_EQ(
+      after("<text><loc_40><loc_300><loc_460><loc_400>Tne quick brovvn fox</text>", {"The quick brown fox"}),
+      "Tne quick brovvn fox")
+      << "elsewhere";
+  EXPECT_EQ(after("<code>" + box + "x = l0</code>", {"x = 10"}), "x = l0");
+  EXPECT_EQ(after("<text>" + box + "A hyphenatlon of words</text>", {"A hyphena-", "tion of words"}),
+            "A hyphenation of words");
+  EXPECT_EQ(after("<text>" + box + "A hyphenation of wonds</text>", {"A hyphena-", "tion of words"}),
+            "A hyphenation of words");
+  EXPECT_EQ(after("<text>" + box + "A well-known flsh</text>", {"A well-", "known fish"}),
+            "A well-known fish");
+  EXPECT_EQ(after("<section_header_level_1>" + box + "Resu1ts</section_header_level_1>", {"Results"}),
+            "Results");
+}
+
+TEST(TextLayer, CorrectsItemsOfLists) {
+  documents::Document document = documents::parse_doctags(
+      "<doctag><unordered_list><list_item><loc_40><loc_40><loc_460><loc_60>f1rst</"
+      "list_item><list_item><loc_40><loc_62><loc_460><loc_80>second"
+      "</list_item></unordered_list></doctag>");
+  EXPECT_EQ(correct(document.pages[0], layer({"first", "second"})), 1);
+  EXPECT_EQ(document.pages[0].elements.at(0).children.at(0).text, "first");
+}
+
+// Pages of DocTags, joined: their Markdown with | between pages.
+std::string joined(const std::string& doctags) {
+  documents::Document document = documents::parse_doctags("<doctag>" + doctags + "</doctag>");
+  join_pages(document);
+  return documents::to_markdown(document, {.page_break = "|"});
+}
+
+TEST(JoinPages, Paragraphs) {
+  EXPECT_EQ(
+      joined(
+          "<text>It goes</text><page_footer>1</page_footer><page_break><page_header>h</page_header><text>on "
+          "here.</text><text>New</text>"),
+      "It goes on here.\n\n|\n\nNew");
+  EXPECT_EQ(joined("<text>A hyphen-</text><page_break><text>ation</text>"), "A hyphenation");
+  EXPECT_EQ(joined("<text>One</text><page_break><text>two</text><page_break><text>three.</"
+                   "text><page_break><text>four</text>"),
+            "One two three.\n\n|\n\nfour");
+  for (const char* apart :
+       {"<text>It ends.</text><page_break><text>on</text>", "<text>It</text><page_break><text>On</text>",
+        "<text>It</text><page_break><title>on</title>", "<title>It</title><page_break><text>on</text>"})
+    EXPECT_THAT(joined(apart), HasSubstr("|")) << apart;
+}
+
+TEST(JoinPages, Lists) {
+  EXPECT_EQ(joined("<unordered_list><list_item>a</list_item></"
+                   "unordered_list><page_break><unordered_list><list_item>b</list_item></unordered_list>"),
+            "- a\n- b");
+  EXPECT_THAT(joined("<unordered_list><list_item>a</list_item></"
+                     "unordered_list><page_break><ordered_list><list_item>b</list_item></ordered_list>"),
+              HasSubstr("|"));
+}
+
+TEST(JoinPages, Tables) {
+  const std::string head = "<ched>x<ched>y<nl>", end = "</otsl>";
+  const std::string first = "<otsl>" + head + "<fcel>1<fcel>2<nl>" + end + "<page_break>";
+  documents::Document once = documents::parse_doctags("<doctag>" + first + "<otsl>" + head +
+                                                      "<fcel>3<fcel>4<nl>" + end + "</doctag>");
+  EXPECT_EQ(join_pages(once), 1);
+  const documents::Table& table = *once.pages.at(0).elements.at(0).table;
+  EXPECT_EQ(table.rows, 3);
+  EXPECT_EQ(table.cells.back().row, 2);
+  EXPECT_EQ(table.cells.back().text, "4");
+  EXPECT_TRUE(once.pages.at(1).elements.empty());
+  documents::Document rows =
+      documents::parse_doctags("<doctag>" + first + "<otsl><fcel>3<fcel>4<nl>" + end + "</doctag>");
+  EXPECT_EQ(join_pages(rows), 1);
+  EXPECT_EQ(rows.pages.at(0).elements.at(0).table->rows, 3);
+  for (const char* apart :
+       {"<otsl><fcel>3<nl></otsl>", "<otsl><caption>Another</caption><fcel>3<fcel>4<nl></otsl>"}) {
+    documents::Document two = documents::parse_doctags("<doctag>" + first + apart + "</doctag>");
+    EXPECT_EQ(join_pages(two), 0) << apart;
+  }
 }
 
 }  // namespace

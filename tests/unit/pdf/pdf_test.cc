@@ -36,9 +36,9 @@ std::filesystem::path written(const std::string& name, const std::string& bytes)
 
 /// A program of the test's own, in the place of Poppler's.
 std::string script(const std::string& name, const std::string& text) {
-  std::ofstream(temporary(name)) << "#!/bin/sh\n" << text << "\n";
-  chmod(temporary(name).c_str(), 0755);
-  return temporary(name).string();
+  const std::filesystem::path file = written("poppler_" + name, "#!/bin/sh\n" + text + "\n");
+  chmod(file.c_str(), 0755);
+  return file.string();
 }
 
 template <typename Action>
@@ -74,6 +74,34 @@ TEST_F(Pdf, PagesHaveTheirSizesAndPixels) {
   EXPECT_EQ(pdf.draw(2, 1).width, 101);
   EXPECT_EQ(pdf.draw(3, 1).width, 100);
   EXPECT_EQ(pdf.draw(3, 1).height, 200);
+}
+
+TEST_F(Pdf, WordsHaveTheirPlaces) {
+  const auto file = written(
+      "words.pdf",
+      test::pdf({{.width = 200, .height = 100, .ink = "BT /F1 10 Tf 20 70 Td (Two <words> & more) Tj ET"},
+                 {.width = 200, .height = 100}}));
+  const PdfFile pdf(file, {});
+  const std::vector<PdfWord> words = pdf.words(1);
+  ASSERT_EQ(words.size(), 4U);
+  EXPECT_EQ(words[1].text, "<words>");
+  EXPECT_EQ(words[2].text, "&");
+  EXPECT_NEAR(words[0].left, 0.1, 0.01);
+  EXPECT_NEAR((words[0].top + words[0].bottom) / 2, 0.27, 0.03) << "10 points above a base line at 30 of 100";
+  EXPECT_LT(words[0].right, words[1].left);
+  EXPECT_TRUE(pdf.words(2).empty());
+  EXPECT_EQ(refusal([&] { pdf.words(3); }).code(), ErrorCode::input_invalid);
+  const auto lying = [&](const std::string& lines) {
+    return PdfFile(file, {.pdftotext = script("text", "printf '" + lines + "'")}).words(1);
+  };
+  EXPECT_TRUE(lying("<word xMin=\"1\" yMin=\"1\" xMax=\"2\" yMax=\"2\">before its page</word>\n").empty());
+  const std::string page = "<page width=\"10\" height=\"10\">\n";
+  for (const char* bad :
+       {"<word>a</word>", "<word xMin=\"a\" yMin=\"1\" xMax=\"2\" yMax=\"2\">a</word>",
+        "</word><word xMin=\"1\"", "<word xMin=\"nan\" yMin=\"1\" xMax=\"2\" yMax=\"2\">a</word>"})
+    EXPECT_TRUE(lying(page + bad + "\n").empty()) << bad;
+  EXPECT_EQ(lying(page + "<word xMin=\"1\" yMin=\"1\" xMax=\"2\" yMax=\"2\">a&lt;b</word>\n").at(0).text,
+            "a<b");
 }
 
 TEST_F(Pdf, ANameLikeAFlagIsAName) {
