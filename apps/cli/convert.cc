@@ -51,7 +51,9 @@ void finish_options(ConvertFlags& flags) {
 class Notes {
  public:
   void tell(const convert::PageNote& note) {
-    if (++count_ <= kNotes) notice(note.page + ": " + note.text);
+    if (++count_ > kNotes) return;
+    const bool named = note.text.starts_with(note.page.substr(0, note.page.rfind('#')));  // as errors do
+    notice(named ? note.text : note.page + ": " + note.text);
   }
   void finish() const {
     if (count_ > kNotes) notice("and " + counted(count_ - kNotes, "page") + " more");

@@ -14,6 +14,11 @@ struct PdfPage {
   int turned = 0;  ///< degrees, clockwise
 };
 
+/// The bytes of a file with these objects, of which the first is the catalogue; `trailer` is added to its
+/// own.
+std::string pdf_of(const std::vector<std::string>& objects, const std::string& trailer = {});
+/// A stream object: its dictionary's entries but for the length, and its bytes.
+std::string pdf_stream(const std::string& bytes, const std::string& entries = {});
 /// The bytes of a file with these pages.
 std::string pdf(const std::vector<PdfPage>& pages);
 
