@@ -131,6 +131,7 @@ Summary run(const Model& model, const Options& options, const Callbacks& callbac
   if (run.request.prompt.empty()) run.request.prompt = kQuestion;
   if (!run.request.options.logprobs) run.request.options.logprobs = 0;
   run.settings = settings(options);
+  run.retry_errors = true;  // a program may have been missing, and the file is there now
   run.output = journal_place(options, scratch);
   Summary summary;
   summary.run =
