@@ -1,5 +1,5 @@
 // galago convert: PDF files and pictures of pages as Markdown, HTML, JSON.
-#include <iostream>
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -36,6 +36,7 @@ std::vector<convert::Format> formats(const ConvertFlags& flags) {
 
 void finish_options(ConvertFlags& flags) {
   convert::Options& options = flags.options;
+  if (options.output == "-") options.output.clear();
   options.formats = formats(flags);
   if (!flags.pages.empty()) options.pages.pages = convert::PageRange::parse(flags.pages);
   if (flags.dpi > 0) options.pages.draw.scale = flags.dpi / kPointsAnInch;
@@ -69,7 +70,10 @@ void tell_end(const ConvertFlags& flags, const convert::Summary& summary, BatchP
   if (flags.quiet && wrong == 0) return;
   const std::string again =
       summary.retried > 0 ? ", " + std::to_string(summary.retried) + " of them read twice" : "";
-  const std::string failed = wrong > 0 ? ", " + std::to_string(wrong) + " of them not well" : "";
+  const std::string failed = wrong > 0 ? ", " + std::to_string(wrong) + " with problems" : "";
+  const std::string corrected =
+      flags.options.text_layer ? ", " + counted(summary.corrected, "element") + " corrected by the text layer"
+                               : "";
   notice(counted(summary.run.done, "page") + " of " + counted(summary.documents, "document") + again +
          failed + " in " + time_text(summary.run.seconds));
 }
@@ -97,7 +101,7 @@ int run_convert(ConvertFlags& flags) {
                     .print =
                         [&](const std::string& text) {
                           progress.clear();
-                          std::cout << text << std::flush;
+                          print(text);
                         },
                     .note =
                         [&](const convert::PageNote& note) {
@@ -105,7 +109,10 @@ int run_convert(ConvertFlags& flags) {
                           notes.tell(note);
                         }});
   if (summary.run.stopped) {
-    progress.finish(summary.run, flags.options.output.string());
+    if (flags.options.output.empty())
+      progress.clear();  // nothing is kept without an output
+    else
+      progress.finish(summary.run, flags.options.output.string());
     return interrupted_exit();
   }
   notes.finish();

@@ -125,18 +125,18 @@ void add_convert_flags(CLI::App& command, ConvertFlags& flags) {
       ->default_str("0");
   command.footer(
       "The model has to write DocTags (Granite-Docling, SmolDocling). Pages of PDF files are drawn by "
-      "Poppler "
-      "(apt-get\n"
-      "install poppler-utils). What is done stands in a journal until all is done: the same command goes on "
-      "where an\n"
-      "ended run was. A page that failed, or that came out empty, cut or as a loop, is told of, and makes "
-      "the "
-      "exit code 3.\n"
+      "Poppler:\n"
+      "apt-get install poppler-utils. What is done stands in a journal until all is done: the same command "
+      "goes on\n"
+      "where an ended run was. A page that failed, or that came out empty, cut or as a loop, is told of, and "
+      "makes\n"
+      "the exit code 3. Files of the same name in the output are replaced.\n"
       "\n"
       "Examples:\n"
       "  galago convert report.pdf -m ibm-granite/granite-docling-258M\n"
-      "  galago convert report.pdf -o report.html --pages 1-3\n"
-      "  galago convert scans/ -o documents/ --format md,json --report\n");
+      "  galago convert report.pdf -m ibm-granite/granite-docling-258M -o report.html --pages 1-3\n"
+      "  galago convert scans/ -m ibm-granite/granite-docling-258M -o documents/ --format md,json "
+      "--report\n");
 }
 
 }  // namespace galago::cli

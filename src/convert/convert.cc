@@ -1,6 +1,7 @@
 // See the header.
 #include "convert/convert.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -33,31 +34,48 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, error);
 }
 
+[[noreturn]] void refuse_output(const std::string& got, const std::string& expected) {
+  throw Error(ErrorCode::usage, {.where = "-o, --output", .got = got, .expected = expected});
+}
+
+// A folder may have any name, but one like this was meant as a file.
+bool ends_like_a_file(const fs::path& output) {
+  constexpr std::array<std::string_view, 14> endings = {".pdf", ".doc",  ".docx", ".odt",  ".rtf",
+                                                        ".tex", ".csv",  ".xml",  ".yaml", ".png",
+                                                        ".jpg", ".jpeg", ".tiff", ".svg"};
+  return !is_folder(output) &&
+         std::ranges::find(endings, lower_ascii(output.extension().string())) != endings.end();
+}
+
 void check_output(const Options& options) {
-  const bool one = options.inputs.size() == 1 && !is_folder(options.inputs.front());
-  const bool file = format_of(options.output.extension().string()).has_value() && !is_folder(options.output);
-  const auto refuse = [&](const std::string& got, const std::string& expected) {
-    throw Error(ErrorCode::usage, {.where = "-o, --output", .got = got, .expected = expected});
-  };
   if (options.inputs.empty()) return;  // PageSource says so
-  if (options.formats.empty()) refuse("no format", "at least one");
-  if (options.output.empty() && !one) refuse("none", "a folder for the documents");
-  if (options.output.empty() && (options.overlay || options.report))
-    refuse("none", "a place for the pictures of pages");
-  if (!options.output.empty() && file && !one)
-    refuse(options.output.string(), "a folder: there may be several documents");
+  const bool one = options.inputs.size() == 1 && !is_folder(options.inputs.front());
+  const fs::path& output = options.output;
+  if (options.formats.empty()) refuse_output("no format", "at least one");
+  if (output.empty()) {
+    if (!one) refuse_output("none", "a folder for the documents");
+    if (options.overlay || options.report) refuse_output("none", "a place for the pictures of pages");
+    return;
+  }
+  if (ends_like_a_file(output))
+    refuse_output(output.string(), "a folder, or a name that ends in .md, .html, .json, .txt or .doctags");
   std::error_code error;
   for (const fs::path& input : options.inputs)
-    if (!options.output.empty() && fs::equivalent(input, options.output, error))
-      refuse("the input itself", "another place");
+    if (!is_folder(input) && fs::equivalent(input, output, error))
+      refuse_output("the input itself", "another place");
+  if (!is_one_file(output)) return;
+  if (!one) refuse_output(output.string(), "a folder: there may be several documents");
+  if (options.formats.size() > 1 || options.formats.front() != format_of(output.extension().string()))
+    refuse_output(output.string(), "a name that ends as the format does, or a folder");
 }
 
 /// Where the journal of a run stands that has no output: nowhere, once it is over.
 class Scratch {
  public:
-  Scratch() : folder_(fs::temp_directory_path() / temporary_name()) {
+  Scratch() {
     std::error_code error;
-    if (!fs::create_directory(folder_, error))
+    folder_ = fs::temp_directory_path(error) / temporary_name();
+    if (error || !fs::create_directory(folder_, error))
       throw Error(
           ErrorCode::output_io,
           {.where = folder_.string(), .got = error.message(), .expected = "a folder for the run's notes"});
@@ -83,17 +101,22 @@ std::string settings(const Options& options) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw Error(ErrorCode::output_io,
+                {.where = folder.string(), .got = error.message(), .expected = "a folder to write to"});
+}
+
 fs::path journal_place(const Options& options, const std::optional<Scratch>& scratch) {
   if (scratch) return scratch->folder() / "pages";
-  if (format_of(options.output.extension().string()) && !is_folder(options.output))
+  if (is_one_file(options.output)) {
+    if (options.output.has_parent_path()) make_folder(options.output.parent_path());
     return options.output.string() + ".convert";
-  std::error_code error;
-  fs::create_directories(options.output, error);
-  if (error)
-    throw Error(
-        ErrorCode::output_io,
-        {.where = options.output.string(), .got = error.message(), .expected = "a folder to write to"});
-  return options.output / "galago-convert";
+  }
+  make_folder(options.output);
+  return options.output / ".galago-convert";
 }
 
 }  // namespace
@@ -120,6 +143,10 @@ std::optional<Format> format_of(std::string_view word) {
   for (const Word& known : kWords)
     if (small == known.word) return known.format;
   return {};
+}
+
+bool is_one_file(const fs::path& output) {
+  return format_of(output.extension().string()).has_value() && !is_folder(output);
 }
 
 Summary run(const Model& model, const Options& options, const Callbacks& callbacks) {

@@ -1,6 +1,6 @@
 // Pages to documents: PDF files and pictures in, Markdown and its kin out; a run that can be killed and goes
 // on. In: a model that reads pages, files, options. Out: a file for each document and format.
-// docs/documents.md teaches it.
+// docs/convert.md teaches it.
 //
 //   galago::convert::Options options;
 //   options.inputs = {"report.pdf"};
@@ -45,6 +45,9 @@ struct Options {
   bool report = false;   ///< NAME.report.html: pages beside what was read
 };
 
+/// Whether the output is one file: its name ends as a format, and it is no folder.
+bool is_one_file(const std::filesystem::path& output);
+
 /// A page that is not as it should be.
 struct PageNote {
   std::string page;  ///< "FILE#PAGE"
@@ -68,8 +71,9 @@ struct Summary {
   int64_t retried = 0;    ///< pages that were read twice, with and without success
 };
 
-/// Converts all pages, then writes the documents: each file appears whole. Errors of batch::run; usage for an
-/// output that does not fit the inputs; output_io.
+/// Converts all pages, then writes the documents: each file appears whole, in the place of one that was
+/// there, but never of an input. Errors of batch::run; usage for an output that does not fit the inputs;
+/// not_found for an input or a program that is missing; output_io.
 Summary run(const Model& model, const Options& options, const Callbacks& callbacks = {});
 
 /// What is asked about a page unless Options::run says otherwise: what Docling's models were trained on.

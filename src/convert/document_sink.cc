@@ -1,8 +1,10 @@
 // See the header.
 #include "convert/document_sink.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -72,7 +74,8 @@ class DocumentSink final : public batch::Sink {
     if (!text.empty() && callbacks_.note) callbacks_.note({page_id(record.file, record.page), text});
   }
 
-  // The name behind the output folder, without an ending.
+  // The name behind the output folder, without an ending, of which none of the document's files is there yet:
+  // as another document's of this run, as an input or as a folder.
   std::string name_of(const std::string& file) {
     fs::path name = fs::path(file).filename();
     for (const fs::path& input : options_.inputs) {
@@ -81,14 +84,37 @@ class DocumentSink final : public batch::Sink {
       const fs::path inside = fs::path(file).lexically_relative(input);
       if (!inside.empty() && *inside.begin() != "..") name = inside;
     }
-    return names_.next(name.replace_extension().generic_string());
+    const std::string wanted = batch::safe_name(name.replace_extension().generic_string());
+    for (int copy = 1;; ++copy) {
+      const std::string one = copy == 1 ? wanted : wanted + "~" + std::to_string(copy);
+      const std::vector<fs::path> files = files_of(one);
+      if (std::ranges::any_of(files, [this](const fs::path& path) { return is_taken(path); })) continue;
+      for (const fs::path& path : files) taken_.insert(path.string());
+      return one;
+    }
+  }
+
+  std::vector<fs::path> files_of(const std::string& name) const {
+    std::vector<fs::path> all;
+    for (const Format format : options_.formats) all.push_back(place(name, ending(format)));
+    if (options_.report) all.push_back(place(name, "report.html"));
+    return all;
+  }
+
+  bool is_taken(const fs::path& path) const {
+    std::error_code error;
+    if (options_.output.empty()) return false;
+    return taken_.contains(path.string()) || fs::is_directory(path, error) ||
+           std::ranges::any_of(options_.inputs,
+                               [&](const fs::path& input) { return fs::equivalent(input, path, error); });
   }
 
   fs::path place(const std::string& name, const std::string& end) const {
-    return one_file() ? fs::path(options_.output).replace_extension(end)
-                      : options_.output / (name + "." + end);
+    if (!one_file_) return options_.output / (name + "." + end);
+    fs::path beside = options_.output;
+    const auto own = format_of(beside.extension().string());
+    return own && end == ending(*own) ? beside : beside.replace_extension(end);
   }
-  bool one_file() const { return format_of(options_.output.extension().string()).has_value(); }
 
   static void write_file(const fs::path& path, const std::string& text) {
     std::error_code error;
@@ -100,15 +126,27 @@ class DocumentSink final : public batch::Sink {
     write_file_atomically(path, std::as_bytes(std::span(text)));
   }
 
+  // What goes wrong with a page here costs that page what was asked for, and is told.
+  template <typename Action>
+  void attempt(const PageRecord& record, const char* what, const Action& action) {
+    try {
+      action();
+    } catch (const Error& fault) {
+      if (fault.code() == ErrorCode::output_io || fault.code() == ErrorCode::resource) throw;
+      ++summary_.problems;
+      if (callbacks_.note)
+        callbacks_.note({page_id(record.file, record.page), std::string(what) + ": " + fault.what()});
+    }
+  }
+
   void finish() {
     const std::vector<PageRecord> pages = std::exchange(pages_, {});
-    if (pages.empty()) return;
     documents::Document document;
     document.name = fs::path(file_).stem().string();
-    const auto file = needs_file() ? PageFile::open(file_, options_.pages.draw) : nullptr;
+    open_file();
     std::vector<std::optional<documents::Document>> read;
     for (const PageRecord& page : pages) {
-      read.push_back(page.error.empty() ? std::optional(corrected(page, file.get())) : std::nullopt);
+      read.push_back(page.error.empty() ? std::optional(corrected(page)) : std::nullopt);
       if (read.back()) append(document, *read.back());
     }
     if (document.pages.empty()) return;
@@ -120,33 +158,43 @@ class DocumentSink final : public batch::Sink {
       if (options_.output.empty())
         callbacks_.print(text);
       else
-        write_file(one_file() && options_.formats.size() == 1 ? options_.output : place(name, ending(format)),
-                   text);
+        write_file(place(name, ending(format)), text);
     }
-    if (options_.overlay || options_.report) show(name, pages, read, *file);
+    if (options_.overlay || options_.report) show(name, pages, read);
   }
 
-  bool needs_file() const { return options_.text_layer || options_.overlay || options_.report; }
+  // What text layer, overlay and report need; null where it cannot be opened any more.
+  void open_file() {
+    shown_.reset();
+    if (file_.empty() || !(options_.text_layer || options_.overlay || options_.report)) return;
+    attempt({.file = file_}, "is not to be had any more",
+            [this] { shown_ = PageFile::open(file_, options_.pages.draw); });
+  }
 
-  documents::Document corrected(const PageRecord& record, const PageFile* file) {
+  documents::Document corrected(const PageRecord& record) {
     documents::Document page = read_page(record);
-    if (options_.text_layer) summary_.corrected += correct(page.pages.front(), file->words(record.page));
+    if (options_.text_layer && shown_)
+      attempt(record, "its text layer",
+              [&] { summary_.corrected += correct(page.pages.front(), shown_->words(record.page)); });
     return page;
   }
 
   void show(const std::string& name, const std::vector<PageRecord>& pages,
-            const std::vector<std::optional<documents::Document>>& read, const PageFile& file) {
+            const std::vector<std::optional<documents::Document>>& read) {
     const fs::path folder = place(name, "pages");
     std::vector<ReportPage> report;
     for (size_t i = 0; i < pages.size(); ++i) {
-      const PageRecord& record = pages[i];
-      ReportPage page{.picture = {}, .number = record.page, .note = record.error, .content = {}};
+      ReportPage page{.picture = {}, .number = pages[i].page, .note = pages[i].error, .content = {}};
       if (read[i]) {
-        page.note = explain(record.problem);
+        page.note = explain(pages[i].problem);
         page.content = *read[i];
-        const std::string picture = picture_name(record.page);
-        write_file(folder / picture, overlay_svg(file.draw(record.page).image, page.content.pages.front()));
-        page.picture = folder.filename().string() + "/" + picture;
+        attempt(pages[i], "its picture", [&] {
+          if (!shown_) return;
+          const std::string picture = picture_name(pages[i].page);
+          write_file(folder / picture,
+                     overlay_svg(shown_->draw(pages[i].page).image, page.content.pages.front()));
+          page.picture = folder.filename().string() + "/" + picture;
+        });
       }
       report.push_back(std::move(page));
     }
@@ -157,7 +205,9 @@ class DocumentSink final : public batch::Sink {
   const Options& options_;
   const Callbacks& callbacks_;
   Summary& summary_;
-  batch::Names names_;
+  const bool one_file_ = is_one_file(options_.output);
+  std::set<std::string> taken_;  // files of this run
+  std::shared_ptr<const PageFile> shown_;
   std::string file_;  // whose pages come
   int64_t page_ = 0;
   std::vector<PageRecord> pages_;

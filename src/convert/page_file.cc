@@ -25,8 +25,8 @@ class PdfPages final : public PageFile {
   }
   int64_t pages() const override { return pdf_.pages(); }
   DrawnPage draw(int64_t page) const override {
-    const PdfFile::PageSize size = pdf_.size(page);
-    return {image_of(pdf_.draw(page, scale_)), size.width, size.height, documents::PageUnit::points};
+    const PdfDrawing drawing = pdf_.draw(page, scale_);
+    return {image_of(drawing.image), drawing.size.width, drawing.size.height, documents::PageUnit::points};
   }
 
   std::vector<PdfWord> words(int64_t page) const override { return pdf_.words(page); }

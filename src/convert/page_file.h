@@ -34,7 +34,7 @@ struct DrawnPage {
 class PageFile {
  public:
   virtual ~PageFile() = default;
-  /// Errors of PdfFile and of Image::open; Error{input_invalid} for a scale that is no number above 0.
+  /// Errors of PdfFile and of Image::open; Error{usage} for a scale that is no number above 0.
   static std::shared_ptr<const PageFile> open(const std::filesystem::path& path, const DrawOptions& options);
 
   virtual int64_t pages() const = 0;

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "core/base64.h"
+#include "core/utf8.h"
 #include "documents/doctags_parser.h"
 #include "messages/answer_json.h"
 #include "messages/ordered_json.h"
@@ -46,6 +48,7 @@ OrderedJson base_json(const PageRecord& record) {
                    {"file", record.file},
                    {"page", record.page},
                    {"pages", record.pages}};
+  if (unicode::find_malformed(record.file) != std::string::npos) json["file_base64"] = to_base64(record.file);
   if (record.unit != PageUnit::none)
     json.update({{"width", record.width},
                  {"height", record.height},
@@ -97,6 +100,8 @@ PageRecord read_record(const std::string& line) {
   try {
     const OrderedJson json = OrderedJson::parse(line);
     PageRecord record{.file = json.at("file"), .page = json.at("page"), .pages = json.at("pages")};
+    if (json.contains("file_base64"))
+      record.file = from_base64(json.at("file_base64").get<std::string>()).value_or(record.file);
     record.width = json.value("width", 0.0);
     record.height = json.value("height", 0.0);
     record.unit = unit_of(json.value("unit", ""));

@@ -2,7 +2,9 @@
 #include "convert/page_source.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "convert/page_record.h"
@@ -37,8 +39,20 @@ struct Page {
   }
 };
 
-std::string how_retried(uint64_t seed) {
-  return "sampled at temperature 0.3, top_p 0.95, seed " + std::to_string(seed);
+std::string how_retried(const GenerateOptions& options) {
+  std::array<char, 80> text{};
+  std::snprintf(text.data(), text.size(), "sampled at temperature %g, top_p %g, seed %llu",
+                options.temperature, options.top_p, static_cast<unsigned long long>(options.seed));
+  return text.data();
+}
+
+// What tells a file from another of its name.
+std::string version_of(const fs::path& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  if (error) return "";
+  const auto changed = fs::last_write_time(path, error);
+  return " " + std::to_string(size) + " " + std::to_string(changed.time_since_epoch().count());
 }
 
 std::optional<Request> second_attempt(Page& page, const Answer& answer) {
@@ -51,7 +65,7 @@ std::optional<Request> second_attempt(Page& page, const Answer& answer) {
   options.temperature = kRetryTemperature;
   options.top_p = kRetryTopP;
   page.record.attempts = 2;
-  page.record.retried = how_retried(options.seed);
+  page.record.retried = how_retried(options);
   return again;
 }
 
@@ -62,9 +76,11 @@ std::string record_line(Page& page, const Answer& answer) {
   return to_line(page.record);
 }
 
-batch::Item item_of(PageRecord record, std::shared_ptr<const PageFile> file, const PageOptions& options) {
+batch::Item item_of(PageRecord record, std::shared_ptr<const PageFile> file, const std::string& version,
+                    const PageOptions& options) {
   auto page = std::make_shared<Page>(Page{.record = std::move(record), .request = {}, .first = {}});
   batch::Item item{.id = page_id(page->record.file, page->record.page)};
+  item.identity = item.id + version;
   item.request = [page, file = std::move(file)](const Request& base) {
     DrawnPage drawn = file->draw(page->record.page);
     page->record.width = drawn.width;
@@ -133,24 +149,29 @@ std::optional<batch::Item> PageSource::next() {
       while (++page_ <= file_->pages())
         if (options_.pages.has(page_)) {
           ++of_file_;
-          return item_of({.file = path_.string(), .page = page_, .pages = file_->pages()}, file_, options_);
+          return item_of({.file = path_.string(), .page = page_, .pages = file_->pages()}, file_, version_,
+                         options_);
         }
       const int64_t pages = file_->pages();
       file_.reset();
       if (of_file_ > 0) continue;
-      return failing_item(path_, pages,  // or it would be missed
-                          Error(ErrorCode::usage, {.where = path_.string(),
-                                                   .got = std::to_string(pages) + " pages",
-                                                   .expected = "one of those of --pages"}));
+      return failing_item(
+          path_, pages,  // or it would be missed
+          Error(ErrorCode::usage, {.where = path_.string(),
+                                   .got = std::to_string(pages) + (pages == 1 ? " page" : " pages"),
+                                   .expected = "one of those of --pages"}));
     }
     auto path = next_file();
     if (!path) return {};
     path_ = std::move(*path);
     page_ = of_file_ = 0;
+    version_ = version_of(path_);
     try {
       file_ = PageFile::open(path_, options_.draw);
     } catch (const Error& fault) {
-      if (fault.code() == ErrorCode::resource) throw;
+      std::error_code error;
+      const bool program_missing = fault.code() == ErrorCode::not_found && fs::exists(path_, error);
+      if (fault.code() == ErrorCode::resource || program_missing) throw;
       return failing_item(path_, 0, fault);
     }
   }

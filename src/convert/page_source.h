@@ -38,13 +38,13 @@ class PageSource final : public batch::Source {
 
  private:
   std::optional<std::filesystem::path> next_file();
-  bool open_next();
 
   std::vector<std::filesystem::path> inputs_;
   PageOptions options_;
   size_t input_ = 0;
   std::optional<batch::Walk> walk_;
   std::filesystem::path path_;  // of the file whose pages come
+  std::string version_;         // its size and time
   std::shared_ptr<const PageFile> file_;
   int64_t page_ = 0;     // the last one that came
   int64_t of_file_ = 0;  // pages that came

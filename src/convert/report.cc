@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <string_view>
 
 #include "documents/export.h"
 
@@ -45,6 +46,20 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+// A relative address of a file.
+std::string address(const std::string& path) {
+  constexpr std::string_view plain = "-._~/";
+  std::string out;
+  for (const char c : path) {
+    std::array<char, 8> code{};
+    std::snprintf(code.data(), code.size(), "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    const bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      plain.find(c) != std::string_view::npos;
+    out += keep ? std::string(1, c) : code.data();
+  }
+  return out;
+}
+
 std::string confidence_text(const documents::Document& page) {
   if (page.pages.empty() || !page.pages.front().confidence) return "";
   std::array<char, 32> text{};
@@ -70,7 +85,7 @@ std::string report_html(const std::string& title, const std::vector<ReportPage>&
     out += "</h2>\n<div>";
     if (!page.picture.empty())
       out += "<img loading=\"lazy\" alt=\"" + name + " with frames around what was read\" src=\"" +
-             escaped(page.picture) + "\">";
+             address(page.picture) + "\">";
     out += "</div>\n<article>\n" +
            documents::to_html(page.content, {.page_headers = true, .whole_page = false}) +
            "</article>\n</section>\n";

@@ -11,7 +11,7 @@ namespace galago::convert {
 
 /// One page of the report.
 struct ReportPage {
-  std::string picture;  ///< a relative address; empty: there is none
+  std::string picture;  ///< beside the report, its path; empty: there is none
   int64_t number = 1;
   std::string note;             ///< what is wrong with the page; empty: nothing
   documents::Document content;  ///< that page alone

@@ -33,7 +33,7 @@ bool has_plain_words(const Element& element) {
   }
 }
 
-// Letters that have to be put in, taken out or changed.
+// Bytes that have to be put in, taken out or changed.
 size_t distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});

@@ -10,14 +10,13 @@
 
 namespace galago::convert {
 
-/// Part of the characters of the longer text in which both may differ.
+/// Part of the bytes of the longer text in which both may differ.
 inline constexpr double kCloseEnough = 0.2;
 
 /// Corrects elements of words that have a box: the file's words whose centre lies in it, in their order,
-/// replace the model's, if at most kCloseEnough of the characters differ. Code, formulas and tables stay as
-/// they are. A
-/// hyphen at a line's end stays where the model read one behind the same letters. How many elements were
-/// changed.
+/// replace the model's, if at most kCloseEnough of the bytes differ. Code, formulas and tables stay as they
+/// are. A hyphen at a line's end stays where the model read one behind the same letters. How many elements
+/// were changed.
 int64_t correct(documents::Page& page, std::span<const PdfWord> words);
 
 }  // namespace galago::convert

@@ -80,7 +80,8 @@ constexpr const char* kDraw = "draw it: rsvg-convert FILE -o picture.png";
 constexpr KnownFormat kSvg = {0, "<svg"sv, "SVG", kDraw};
 
 constexpr std::array<KnownFormat, 24> kKnownFormats = {{
-    {0, "%PDF"sv, "PDF", "make pictures of its pages: pdftoppm -r 150 -png FILE page"},
+    {0, "%PDF"sv, "PDF",
+     "galago convert reads its pages; pdftoppm -r 150 -png FILE page makes pictures of them"},
     {4, "ftypcrx "sv, "a camera's raw file (CR3)", kDevelop},
     {8, "CR\2"sv, "a camera's raw file (CR2)", kDevelop},
     {0, "FUJIFILMCCD-RAW"sv, "a camera's raw file (RAF)", kDevelop},

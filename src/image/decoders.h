@@ -76,7 +76,7 @@ ImageHeader read_bmp_header(const EncodedImage& file);
 RgbImage decode_bmp(const EncodedImage& file);
 ImageHeader read_tiff_header(const EncodedImage& file);
 RgbImage decode_tiff(const EncodedImage& file);
-/// How many directories the file has, at most limits::kImagePages.
+/// How many directories the file has. Error{input_too_large} over limits::kImagePages.
 int64_t tiff_pages(const EncodedImage& file);
 /// HEIC and AVIF. Upright: the file's own turns are applied; the header's size is that after them.
 ImageHeader read_heif_header(const EncodedImage& file);

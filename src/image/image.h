@@ -33,8 +33,8 @@ struct ImageSize {
 /// from the header before pixels are allocated. Errors: input_invalid (corrupt, truncated, 0 pixels),
 /// input_too_large, unsupported_media (a format or variant that is not decoded).
 RgbImage decode_image(std::span<const std::byte> bytes, const std::string& where);
-/// How many pictures a file holds, at most limits::kImagePages: those of a TIFF file, 1 of another.
-/// Errors of decode_image.
+/// How many pictures a file holds: those of a TIFF file, 1 of another. Errors of decode_image;
+/// Error{input_too_large} over limits::kImagePages.
 int64_t image_pages(std::span<const std::byte> bytes, const std::string& where);
 /// One of them, from 1. Error{input_invalid} for a page that the file does not have.
 RgbImage decode_image_page(std::span<const std::byte> bytes, int64_t page, const std::string& where);

@@ -1,5 +1,6 @@
-// TIFF pictures decoded. In: a TIFF or BigTIFF file. Out: RGB8 of its first picture. Strips of one plane are
-// read row by row; tiles and planes block by block. Reference: Pillow 12.3 TiffImagePlugin.py, TiffDecode.c.
+// TIFF pictures decoded. In: a TIFF or BigTIFF file. Out: RGB8 of one of its pictures. Strips of one plane
+// are read row by row; tiles and planes block by block. Reference: Pillow 12.3 TiffImagePlugin.py,
+// TiffDecode.c.
 #include "image/tiff.h"
 
 #include <algorithm>
@@ -212,7 +213,11 @@ int64_t tiff_pages(const EncodedImage& file) {
   TiffMemory memory;
   const TiffHandle tiff = open_tiff(memory, file);
   int64_t pages = 1;
-  while (pages < limits::kImagePages && TIFFReadDirectory(tiff.get()) == 1) ++pages;
+  while (TIFFReadDirectory(tiff.get()) == 1)
+    if (++pages > limits::kImagePages)
+      throw Error(ErrorCode::input_too_large, {.where = file.where,
+                                               .got = "more pictures in a TIFF",
+                                               .expected = "at most " + std::to_string(limits::kImagePages)});
   return pages;
 }
 

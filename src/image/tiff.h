@@ -1,4 +1,4 @@
-// One open TIFF file and what its first directory says of the samples. In: the bytes of a file. Out:
+// One open TIFF file and what one of its directories says of the samples. In: the bytes of a file. Out:
 // libtiff's handle, silent and bounded, and the layout of a row. Used by tiff*.cc alone.
 // Reference: Pillow 12.3 TiffImagePlugin.py, whose table of modes says which layouts are read.
 #pragma once

@@ -73,7 +73,10 @@ class Setting {
     posix_spawnattr_init(&attributes_);
     posix_spawnattr_setsigdefault(&attributes_, &all);
     posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    // A group of its own: Ctrl-C at a terminal is for us, and who reads asks keep_going.
+    posix_spawnattr_setpgroup(&attributes_, 0);
+    posix_spawnattr_setflags(&attributes_,
+                             POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   }
   ~Setting() {
     posix_spawn_file_actions_destroy(&files_);
@@ -146,6 +149,7 @@ Program::End Program::look_for_end() {
     end_of_it_ = End::unknown;
   else
     end_of_it_ = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? End::good : End::bad;
+  if (ended > 0 && WIFSIGNALED(status)) signal_ = WTERMSIG(status);
   return end_of_it_;
 }
 
@@ -215,6 +219,12 @@ bool Program::succeeded() {
     read_complaint();
   }
   if (use_.keep_going && !use_.keep_going()) throw Cancelled{};
+  if (signal_ == SIGKILL || signal_ == SIGTERM || signal_ == SIGINT || signal_ == SIGHUP)
+    throw Error(ErrorCode::resource, {.where = name_,
+                                      .got = "ended by signal " + std::to_string(signal_),
+                                      .expected = "its own end",
+                                      .hint = "somebody ended it, or the system for want of memory"});
+  if (signal_ != 0 && complaint_.empty()) complaint_ = "ended by signal " + std::to_string(signal_);
   if (end_of_it_ == End::unknown) return complaint_.empty();
   return end_of_it_ == End::good;
 }

@@ -36,7 +36,8 @@ class Program {
   size_t read(std::span<char> out);
   /// Waits for its end: true when it ended by itself with status 0. Where the status cannot be had, since the
   /// process ignores SIGCHLD or waits for every child, true when nothing came on its error stream.
-  /// Error{timeout}; Cancelled.
+  /// Error{timeout}; Error{resource} when somebody else ended it, as the system does for want of memory;
+  /// Cancelled.
   bool succeeded();
   /// What it wrote to its error stream, in one line of at most some hundred characters.
   std::string complaint() const;
@@ -55,6 +56,7 @@ class Program {
   std::chrono::steady_clock::time_point end_;
   pid_t pid_ = -1;  // -1 once it has ended
   End end_of_it_ = End::none;
+  int signal_ = 0;  // that ended it
   int output_ = -1;
   int errors_ = -1;
   std::string complaint_;

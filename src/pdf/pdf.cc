@@ -45,7 +45,8 @@ void add_password(std::vector<std::string>& arguments, const std::string& passwo
   }
 }
 
-[[noreturn]] void refuse(const std::string& where, const Program& program, const std::string& expected) {
+[[noreturn]] void refuse(const std::string& where, Program& program, const std::string& expected) {
+  program.succeeded();  // throws where the file is not to blame
   const std::string complaint = program.complaint();
   if (complaint.find("Incorrect password") != std::string::npos)
     throw Error(ErrorCode::input_invalid, {.where = where,
@@ -73,7 +74,7 @@ std::optional<Number> number_at(std::string_view text) {
 }
 
 // "Page    3 size:  595.276 x 841.89 pts (A4)" -> size; of other lines nothing.
-std::optional<PdfFile::PageSize> size_of(std::string_view line) {
+std::optional<PdfPageSize> size_of(std::string_view line) {
   const size_t label = line.find(" size: ");
   if (!line.starts_with("Page ") || label == std::string_view::npos) return {};
   const auto numbers = value_of(line.substr(label), " size: ");
@@ -81,7 +82,7 @@ std::optional<PdfFile::PageSize> size_of(std::string_view line) {
   if (cross == std::string_view::npos) return {};
   const auto width = number_at<double>(*numbers), height = number_at<double>(numbers->substr(cross + 3));
   if (!width || !height) return {};
-  return PdfFile::PageSize{*width, *height};
+  return PdfPageSize{*width, *height};
 }
 
 // "Page    3 rot:   90": a quarter or three quarters.
@@ -131,7 +132,10 @@ class Picture {
 
   RgbImage read(int64_t most_pixels) {
     RgbImage image;
-    if (word() != "P6") refuse(*where_, *program_, "a page that can be drawn");
+    if (word() != "P6") {
+      if (ended_) refuse(*where_, *program_, "a page that can be drawn");
+      refuse_picture();
+    }
     image.width = side();
     image.height = side();
     if (word() != "255" || image.width > most_pixels / image.height) refuse_picture();
@@ -154,7 +158,7 @@ class Picture {
   std::string word() {
     std::string text;
     for (char byte = 0; text.size() <= kPpmHeaderBytes; text += byte)
-      if (program_->read({&byte, 1}) == 0 || byte == '\n' || byte == ' ') break;
+      if ((ended_ = program_->read({&byte, 1}) == 0) || byte == '\n' || byte == ' ') break;
     return text;
   }
   int64_t side() {
@@ -165,6 +169,7 @@ class Picture {
 
   Program* program_;
   const std::string* where_;
+  bool ended_ = false;
 };
 
 }  // namespace
@@ -201,12 +206,12 @@ std::vector<std::string> PdfFile::arguments(const std::string& program, int64_t 
   return all;
 }
 
-PdfFile::PageSize PdfFile::size(int64_t page) const {
+PdfPageSize PdfFile::size(int64_t page) const {
   std::vector<std::string> words = arguments(options_.pdfinfo, page);
   words.push_back(as_argument(path_));
   Program program(words, use_of_poppler(options_));
   ProgramLines lines(program);
-  std::optional<PageSize> size;
+  std::optional<PdfPageSize> size;
   for (std::string line; lines.next(line);) {
     if (const auto found = size_of(line)) size = found;
     if (size && is_on_its_side(line)) std::swap(size->width, size->height);
@@ -217,8 +222,8 @@ PdfFile::PageSize PdfFile::size(int64_t page) const {
   return *size;
 }
 
-RgbImage PdfFile::draw(int64_t page, double scale) const {
-  const PageSize points = size(page);
+PdfDrawing PdfFile::draw(int64_t page, double scale) const {
+  const PdfPageSize points = size(page);
   const double width = std::ceil(points.width * scale), height = std::ceil(points.height * scale);
   const std::string shown = std::to_string(std::llround(std::min(width, 1e9))) + "x" +
                             std::to_string(std::llround(std::min(height, 1e9))) + " pixels";
@@ -230,35 +235,34 @@ RgbImage PdfFile::draw(int64_t page, double scale) const {
                              std::to_string(limits::kImageSide) + " on a side",
                  .hint = "--scale draws pages smaller"});
   std::vector<std::string> words = arguments(options_.pdftoppm, page);
-  for (const std::string& word :
-       {std::string("-r"), std::to_string(scale * kPointsAnInch), as_argument(path_)})
+  for (const std::string& word : {std::string("-cropbox"), std::string("-r"),
+                                  std::to_string(scale * kPointsAnInch), as_argument(path_)})
     words.push_back(word);
   const std::string name = where(page);
   Program program(words, use_of_poppler(options_));
   RgbImage image = Picture(program, name).read(limits::kImagePixels + 2 * limits::kImageSide);
   if (!program.succeeded()) refuse(name, program, "a page that can be drawn");
-  return image;
+  return {std::move(image), points};
 }
 
 std::vector<PdfWord> PdfFile::words(int64_t page) const {
   std::vector<std::string> words = arguments(options_.pdftotext, page);
-  for (const std::string& word : {std::string("-bbox"), as_argument(path_), std::string("-")})
+  for (const std::string& word :
+       {std::string("-cropbox"), std::string("-bbox"), as_argument(path_), std::string("-")})
     words.push_back(word);
   Program program(words, use_of_poppler(options_));
   ProgramLines lines(program);
-  PageSize size;
+  const PdfPageSize shown = size(page);
   std::vector<PdfWord> all;
   for (std::string line; lines.next(line);) {
-    if (const auto width = attribute(line, "width"), height = attribute(line, "height"); width && height)
-      size = {*width, *height};
     const auto word = word_of(line);
-    if (!word || !(size.width > 0 && size.height > 0)) continue;
+    if (!word) continue;
     if (std::ssize(all) == kMostWords)
       throw Error(
           ErrorCode::input_too_large,
           {.where = where(page), .got = "more words", .expected = "at most " + std::to_string(kMostWords)});
-    all.push_back({word->text, word->left / size.width, word->top / size.height, word->right / size.width,
-                   word->bottom / size.height});
+    all.push_back({word->text, word->left / shown.width, word->top / shown.height, word->right / shown.width,
+                   word->bottom / shown.height});
   }
   if (!program.succeeded()) refuse(where(page), program, "a page whose words can be read");
   return all;

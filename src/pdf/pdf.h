@@ -32,6 +32,17 @@ struct PdfWord {
   double bottom = 0;
 };
 
+/// A page's width and height in points (1/72 inch), of what a viewer shows of it, turned as it is shown.
+struct PdfPageSize {
+  double width = 0;
+  double height = 0;
+};
+
+struct PdfDrawing {
+  RgbImage image;
+  PdfPageSize size;
+};
+
 /// Const after it was opened: pages may be drawn from several threads at once.
 class PdfFile {
  public:
@@ -41,19 +52,14 @@ class PdfFile {
 
   int64_t pages() const { return pages_; }
 
-  /// A page's width and height in points (1/72 inch), turned as it is shown.
-  struct PageSize {
-    double width = 0;
-    double height = 0;
-  };
   /// Pages count from 1. Error{input_invalid} for one that cannot be read, or without a size.
-  PageSize size(int64_t page) const;
+  PdfPageSize size(int64_t page) const;
   /// The text layer in its own order; none of a scanned page. Error{input_invalid}; Error{input_too_large}
   /// over 200,000; Error{timeout}.
   std::vector<PdfWord> words(int64_t page) const;
   /// The page with `scale` pixels a point, on white. Error{input_too_large} over limits::kImagePixels or
   /// limits::kImageSide, before it is drawn; Error{input_invalid}; Error{timeout}.
-  RgbImage draw(int64_t page, double scale) const;
+  PdfDrawing draw(int64_t page, double scale) const;
 
  private:
   std::string where(int64_t page) const;

@@ -73,7 +73,7 @@ TEST_F(Convert, KilledAndStartedAgainGivesTheSameBytes) {
   EXPECT_GT(killed, 0);
   for (const char* name : {"in.md", "in.json"})
     EXPECT_EQ(read_bytes(file("out/") + name), read_bytes(file("whole/") + name)) << name;
-  EXPECT_FALSE(fs::exists(file("out/galago-convert.journal")));
+  EXPECT_FALSE(fs::exists(file("out/.galago-convert.journal")));
 }
 
 TEST_F(Convert, ToldToEndGoesOnLater) {
@@ -82,7 +82,7 @@ TEST_F(Convert, ToldToEndGoesOnLater) {
   const pid_t child = start(words, {}, streams);
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   const auto lines = [this] {
-    return std::ranges::count(read_bytes(file("out/galago-convert.journal")), '\n');
+    return std::ranges::count(read_bytes(file("out/.galago-convert.journal")), '\n');
   };
   while (std::chrono::steady_clock::now() < end && lines() < 3)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

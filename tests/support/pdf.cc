@@ -43,7 +43,7 @@ std::string pdf(const std::vector<PdfPage>& pages) {
       "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"};
   for (const PdfPage& page : pages) {
     objects.push_back("<</Type/Page/Parent 2 0 R/MediaBox[0 0 " + shown(page.width) + " " +
-                      shown(page.height) + "]/Rotate " + std::to_string(page.turned) +
+                      shown(page.height) + "]/Rotate " + std::to_string(page.turned) + page.entries +
                       "/Resources<</Font<</F1 3 0 R>>>>/Contents " + std::to_string(objects.size() + 2) +
                       " 0 R>>");
     objects.push_back(pdf_stream(page.ink));

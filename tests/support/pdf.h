@@ -12,6 +12,7 @@ struct PdfPage {
   std::string ink =
       {};          ///< the page's content stream, e.g. "10 10 50 20 re f"; a font F1, Helvetica, is there
   int turned = 0;  ///< degrees, clockwise
+  std::string entries = {};  ///< of the page beside these, e.g. "/CropBox[0 0 5 5]"
 };
 
 /// The bytes of a file with these objects, of which the first is the catalogue; `trailer` is added to its

@@ -175,6 +175,74 @@ TEST_F(Converting, TwoOfOneNameAreTwoFiles) {
   EXPECT_THAT(files(), ElementsAre("a.md", "a~2.md"));
 }
 
+TEST_F(Converting, NoFileOfADocumentIsAnothersOrAnInput) {
+  add_picture("in/x.png");
+  add_picture("in/x.report.png");
+  fs::create_directories(folder_.file("out/x.md"));
+  Options both = options({"in"}, "out");
+  both.formats = {Format::html};
+  both.report = true;
+  EXPECT_EQ(run(model(), both).documents, 2);
+  EXPECT_THAT(files(), ElementsAre("x.html", "x.pages/page-0001.svg", "x.report.html", "x.report~2.html",
+                                   "x.report~2.pages/page-0001.svg", "x.report~2.report.html"));
+  EXPECT_EQ(run(model(), options({"in"}, "out")).documents, 2) << "x.md is a folder";
+  EXPECT_TRUE(fs::exists(folder_.file("out/x~2.md")));
+  add_picture("out/page.md");  // a picture of that name, which is an input
+  const std::string before = read_bytes(folder_.file("out/page.md"));
+  run(model(), options({"out/page.md"}, "out"));
+  EXPECT_EQ(read_bytes(folder_.file("out/page.md")), before);
+  EXPECT_TRUE(fs::exists(folder_.file("out/page~2.md")));
+}
+
+TEST_F(Converting, AFolderThatEndsAsAFormatIsAFolder) {
+  add_picture("in/a.png");
+  add_picture("in/b.png");
+  fs::create_directories(folder_.file("out/docs.md"));
+  Options all = options({"in"}, "out/docs.md");
+  all.formats = {Format::json, Format::text};
+  run(model(), all);
+  EXPECT_THAT(files(), ElementsAre("docs.md/a.json", "docs.md/a.txt", "docs.md/b.json", "docs.md/b.txt"));
+}
+
+TEST_F(Converting, NamesThatAreNoUtf8KeepTheirBytes) {
+  add_picture("in/lat\xe9 100% #1?.png");
+  Options shown = options({"in"}, "out");
+  shown.report = true;
+  std::vector<std::string> notes;
+  EXPECT_EQ(
+      run(model(), shown, {.note = [&](const PageNote& note) { notes.push_back(note.text); }}).documents, 1);
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("ends at the token limit")));
+  EXPECT_THAT(read_bytes(folder_.file("out/lat%E9 100%25 #1%3F.report.html")),
+              HasSubstr("src=\"lat%25E9%20100%2525%20%231%253F.pages/page-0001.svg\""));
+}
+
+TEST_F(Converting, AFileThatIsAnotherByNowIsNoticed) {
+  add_tiff("in.tiff", 12);
+  bool some = false;
+  const Callbacks callbacks{.stop = [&] { return some; },
+                            .progress = [&](const batch::Progress& p) { some = p.done > 0; }};
+  EXPECT_TRUE(run(model(), options({"in.tiff"}, "out"), callbacks).run.stopped);
+  add_tiff("in.tiff", 11);
+  EXPECT_EQ(error_of([&] { run(model(), options({"in.tiff"}, "out")); }).code(), ErrorCode::usage);
+}
+
+// A page whose picture cannot be drawn any more costs its picture.
+TEST_F(Converting, WhatIsGoneWhenDocumentsAreWrittenIsTold) {
+  add_picture("in/a.png");
+  Options shown = options({"in"}, "out");
+  shown.report = true;
+  std::vector<std::string> notes;
+  const Summary summary = run(model(), shown,
+                              {.progress =
+                                   [&](const batch::Progress& p) {
+                                     if (p.done == 1) fs::remove(folder_.file("in/a.png"));
+                                   },
+                               .note = [&](const PageNote& note) { notes.push_back(note.text); }});
+  EXPECT_EQ(summary.documents, 1);
+  EXPECT_THAT(notes, testing::Contains(HasSubstr("is not to be had any more")));
+  EXPECT_THAT(files(), ElementsAre("a.md", "a.report.html"));
+}
+
 TEST_F(Converting, PdfPagesAreDrawn) {
   if (!poppler()) GTEST_SKIP() << "poppler-utils is not installed";
   folder_.add("two.pdf",
@@ -209,6 +277,9 @@ TEST_F(Converting, OutputsThatDoNotFitAreRefused) {
   pictures.overlay = true;
   EXPECT_EQ(refused(pictures), ErrorCode::usage);
   EXPECT_FALSE(fs::exists(folder_.file("out.md")));
+  EXPECT_EQ(refused(options({"a.png"}, "out.docx")), ErrorCode::usage);
+  Options other = options({"a.png"}, "out.html");
+  EXPECT_EQ(refused(other), ErrorCode::usage) << "Markdown in a file of HTML's name";
 }
 
 TEST_F(Converting, AStoppedRunGoesOn) {
@@ -216,7 +287,7 @@ TEST_F(Converting, AStoppedRunGoesOn) {
   const Options one = options({"in.tiff"}, "out");
   int asked = 0;
   EXPECT_TRUE(run(model(), one, {.stop = [&] { return ++asked > 3; }}).run.stopped);
-  EXPECT_TRUE(fs::exists(folder_.file("out/galago-convert.journal")));
+  EXPECT_TRUE(fs::exists(folder_.file("out/.galago-convert.journal")));
   const Summary summary = run(model(), one);
   EXPECT_EQ(summary.run.done, 12);
   EXPECT_THAT(files(), ElementsAre("in.md"));

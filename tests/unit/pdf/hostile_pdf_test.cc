@@ -134,7 +134,7 @@ TEST_P(HostilePdf, IsDrawnOrRefused) {
   const test::TempDir folder;
   const std::string file = folder.add("a.pdf", GetParam().bytes);
   try {
-    const RgbImage image = PdfFile(file, {.seconds = 120}).draw(1, 0.5);
+    const RgbImage image = PdfFile(file, {.seconds = 120}).draw(1, 0.5).image;
     EXPECT_EQ(GetParam().fate, Fate::drawn);
     EXPECT_EQ(std::ssize(image.pixels), 3 * image.width * image.height);
   } catch (const Error& error) {

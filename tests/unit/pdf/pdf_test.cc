@@ -64,16 +64,16 @@ TEST_F(Pdf, PagesHaveTheirSizesAndPixels) {
   EXPECT_EQ(pdf.size(1).width, 200);
   EXPECT_EQ(pdf.size(2).width, 100.5);
   EXPECT_EQ(pdf.size(3).width, 100) << "turned";
-  const RgbImage image = pdf.draw(1, 2);
+  const RgbImage image = pdf.draw(1, 2).image;
   EXPECT_EQ(image.width, 400);
   EXPECT_EQ(image.height, 200);
   EXPECT_TRUE(dark(image, 22, 142));  // from the bottom, 10 points: from the top 70, two pixels each
   EXPECT_TRUE(dark(image, 118, 178));
   EXPECT_FALSE(dark(image, 16, 160));
   EXPECT_FALSE(dark(image, 60, 184));
-  EXPECT_EQ(pdf.draw(2, 1).width, 101);
-  EXPECT_EQ(pdf.draw(3, 1).width, 100);
-  EXPECT_EQ(pdf.draw(3, 1).height, 200);
+  EXPECT_EQ(pdf.draw(2, 1).image.width, 101);
+  EXPECT_EQ(pdf.draw(3, 1).image.width, 100);
+  EXPECT_EQ(pdf.draw(3, 1).image.height, 200);
 }
 
 TEST_F(Pdf, WordsHaveTheirPlaces) {
@@ -94,7 +94,6 @@ TEST_F(Pdf, WordsHaveTheirPlaces) {
   const auto lying = [&](const std::string& lines) {
     return PdfFile(file, {.pdftotext = script("text", "printf '" + lines + "'")}).words(1);
   };
-  EXPECT_TRUE(lying("<word xMin=\"1\" yMin=\"1\" xMax=\"2\" yMax=\"2\">before its page</word>\n").empty());
   const std::string page = "<page width=\"10\" height=\"10\">\n";
   for (const char* bad :
        {"<word>a</word>", "<word xMin=\"a\" yMin=\"1\" xMax=\"2\" yMax=\"2\">a</word>",
@@ -104,11 +103,47 @@ TEST_F(Pdf, WordsHaveTheirPlaces) {
             "a<b");
 }
 
+// What a viewer shows is what is drawn, and where words are counted from.
+TEST_F(Pdf, APageIsItsCropBox) {
+  const auto file =
+      written("crop.pdf", test::pdf({{.width = 600,
+                                      .height = 800,
+                                      .ink = "20 60 30 20 re f BT /F1 10 Tf 170 150 Td (word) Tj ET",
+                                      .entries = "/CropBox[20 60 320 260]"}}));
+  const PdfFile pdf(file, {});
+  const PdfDrawing page = pdf.draw(1, 2);
+  EXPECT_EQ(page.size.width, 300);
+  EXPECT_EQ(page.image.width, 600);
+  EXPECT_EQ(page.image.height, 400);
+  EXPECT_TRUE(dark(page.image, 2, 397)) << "the ink's corner is the page's";
+  ASSERT_EQ(pdf.words(1).size(), 1U);
+  EXPECT_NEAR(pdf.words(1)[0].left, 0.5, 0.01);
+  EXPECT_NEAR((pdf.words(1)[0].top + pdf.words(1)[0].bottom) / 2, 0.53, 0.03);
+}
+
+TEST_F(Pdf, WordsOfTurnedPagesAreWhereTheyAreShown) {
+  for (const int turned : {0, 90, 180, 270}) {
+    const PdfFile pdf(
+        written("turned.pdf", test::pdf({{.width = 300,
+                                          .height = 200,
+                                          .ink = "40 150 30 10 re f BT /F1 10 Tf 40 152 Td (word) Tj ET",
+                                          .turned = turned}})),
+        {});
+    const RgbImage image = pdf.draw(1, 1).image;
+    ASSERT_EQ(pdf.words(1).size(), 1U) << turned;
+    const PdfWord word = pdf.words(1)[0];
+    const auto x = static_cast<int64_t>((word.left + word.right) / 2 * static_cast<double>(image.width));
+    const auto y = static_cast<int64_t>((word.top + word.bottom) / 2 * static_cast<double>(image.height));
+    ASSERT_TRUE(x >= 0 && x < image.width && y >= 0 && y < image.height) << turned;
+    EXPECT_TRUE(dark(image, x, y)) << turned << ": " << x << ", " << y;
+  }
+}
+
 TEST_F(Pdf, ANameLikeAFlagIsAName) {
   const auto before = std::filesystem::current_path();
   written("-r.pdf", test::pdf({{.width = 10, .height = 10}}));
   std::filesystem::current_path(testing::TempDir());
-  EXPECT_EQ(PdfFile("-r.pdf", {}).draw(1, 1).width, 10);
+  EXPECT_EQ(PdfFile("-r.pdf", {}).draw(1, 1).image.width, 10);
   std::filesystem::current_path(before);
 }
 
@@ -121,7 +156,7 @@ TEST_F(Pdf, LockedFilesAskForTheirPassword) {
     EXPECT_EQ(error.expected(), "its password");
   }
   for (const char* right : {"user", "owner"})
-    EXPECT_EQ(PdfFile(file, {.password = right}).draw(1, 1).width, 200) << right;
+    EXPECT_EQ(PdfFile(file, {.password = right}).draw(1, 1).image.width, 200) << right;
 }
 
 TEST_F(Pdf, WhatIsNoPdfOrBrokenIsRefused) {
@@ -160,6 +195,10 @@ TEST(PdfPrograms, LyingProgramsAreAnswered) {
         "printf 'P6\\n1 1\\n255\\nabc'; exit 1"})
     EXPECT_EQ(refusal([&] { draw(ppm); }).code(), ErrorCode::input_invalid) << ppm;
   draw("printf 'P6\\n1 1\\n255\\nabc'");
+  for (const char* killed : {"kill -9 $$", "kill -TERM $$", "printf 'P6\\n1 1\\n255\\nabc'; kill -INT $$"})
+    EXPECT_EQ(refusal([&] { draw(killed); }).code(), ErrorCode::resource)
+        << killed << ": not the file's fault";
+  EXPECT_EQ(refusal([&] { draw("kill -SEGV $$"); }).code(), ErrorCode::input_invalid);
   for (const char* facts : {"exit 0", "echo 'Pages: 0'", "echo 'Pages: -3'", "echo 'Pages: x'", "exit 3"})
     EXPECT_EQ(refusal([&] { PdfFile(file, {.pdfinfo = script("facts", facts)}); }).code(),
               ErrorCode::input_invalid)
