@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Union
 from . import _core
 from ._answers import Answer
 from ._documents import Document, _parsed
-from ._errors import Error, InputError
+from ._errors import Error, InputError, InputTooLargeError
 from ._many import stream
 from ._progress import bar as progress_bar
 from ._requests import Options, Request
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ._model import Model
 
 #: A file, or a page as a picture of Pillow's.
-PageSource = Union[str, "os.PathLike[str]", "PilImage"]
+PageSource = Union[str, bytes, "os.PathLike[str]", "PilImage"]
 _QUESTION = "Convert this page to docling."
 _WORDS = {"cut": "ends at the token limit, so the rest is missing", "empty": "nothing was read", "loop": "the same is said again and again"}
 _RETRY = {"temperature": 0.3, "top_p": 0.95}
@@ -34,6 +35,12 @@ _RETRY = {"temperature": 0.3, "top_p": 0.95}
 
 class PageWarning(UserWarning):
     """A page that is cut, empty or a loop, or that could not be read and is missing."""
+
+
+#: Pixels of a page, as the C++ program allows them.
+_MOST_PIXELS = 178_956_970
+#: PDFium may be called by one thread at a time.
+_pdfium = threading.Lock()
 
 
 @dataclass
@@ -45,20 +52,23 @@ class _Page:
     image: Any
     size: tuple[float, float]
     points: bool
-    answer: Answer | Exception | None = None
+    document: _core.Document | None = None  # what was read
+    problem: str = ""  # with it
+    error: Exception | None = None  # in the place of it
+    done: bool = False
 
     def where(self) -> str:
         return f"{self.file.name}: page {self.number}"
 
-    def read(self) -> _core.Document:
-        assert isinstance(self.answer, Answer)
-        core = _parsed(self.answer)
-        confidence = self.answer.confidence
+    def take(self, answer: Answer | Exception) -> None:
+        self.done = True
+        if isinstance(answer, Exception):
+            self.error = answer
+            return
+        core = _parsed(answer)
+        confidence = answer.confidence
         core.describe_page(self.number, *self.size, self.points, math.exp(confidence.mean_logprob) if confidence else None)
-        return core
-
-    def problem(self) -> str:
-        return self.read().problem(self.answer.finish_reason) if isinstance(self.answer, Answer) else ""
+        self.document, self.problem = core, core.problem(answer.finish_reason)
 
 
 @dataclass
@@ -69,31 +79,54 @@ class _File:
     pages: list[_Page] = field(default_factory=list)
 
 
-def _pdf_pages(file: _File, path: str, pages: Any, scale: float, password: str | None) -> Iterator[_Page]:
+def _failed(file: _File, number: int, error: Exception) -> _Page:
+    return _Page(file, number, None, (0.0, 0.0), False, error=error, done=True)
+
+
+def _pdf_page(file: _File, pdf: Any, number: int, scale: float) -> _Page:
+    page = pdf[number - 1]
+    try:
+        width, height = page.get_size()
+        if width * scale * height * scale > _MOST_PIXELS:
+            got = f"{math.ceil(width * scale)}x{math.ceil(height * scale)} pixels"
+            raise InputTooLargeError(f"{file.name}: page {number}", got, f"at most {_MOST_PIXELS}", "scale= draws pages smaller")
+        image = page.render(scale=scale).to_pil()
+        return _Page(file, number, image, (width, height), points=True)
+    finally:
+        page.close()
+
+
+def _pdf_pages(file: _File, path: str, wanted: Callable[[int], bool], scale: float, password: str | None) -> Iterator[_Page]:
     import pypdfium2  # type: ignore[import-untyped]
 
     try:
-        pdf = pypdfium2.PdfDocument(path, password=password)
+        with _pdfium:
+            pdf = pypdfium2.PdfDocument(path, password=password)
+            count = len(pdf)
     except pypdfium2.PdfiumError as error:
         raise InputError(path, str(error), "a PDF that can be read", "password= opens one that is encrypted") from None
     try:
-        for number in range(1, len(pdf) + 1):
-            if pages is None or number in pages:
-                page = pdf[number - 1]
-                image = page.render(scale=scale).to_pil()  # pyright: ignore[reportArgumentType]
-                yield _Page(file, number, image, page.get_size(), points=True)
-                page.close()
+        for number in filter(wanted, range(1, count + 1)):
+            try:
+                with _pdfium:
+                    drawn = _pdf_page(file, pdf, number, scale)
+            except pypdfium2.PdfiumError as error:
+                drawn = _failed(file, number, InputError(f"{path}: page {number}", str(error), "a page that can be drawn"))
+            except Error as error:
+                drawn = _failed(file, number, error)
+            yield drawn
     finally:
-        pdf.close()
+        with _pdfium:
+            pdf.close()
 
 
-def _picture_pages(file: _File, source: Any, pages: Any) -> Iterator[_Page]:
+def _picture_pages(file: _File, source: Any, wanted: Callable[[int], bool]) -> Iterator[_Page]:
     from PIL import Image, ImageOps, ImageSequence
 
-    with Image.open(source) if isinstance(source, (str, os.PathLike)) else source.copy() as opened:
+    with Image.open(source) if isinstance(source, str) else source.copy() as opened:
         frames = ImageSequence.Iterator(opened) if opened.format == "TIFF" else [opened]
         for number, frame in enumerate(frames, 1):
-            if pages is None or number in pages:
+            if wanted(number):
                 image = ImageOps.exif_transpose(frame).convert("RGB")
                 yield _Page(file, number, image, (float(image.width), float(image.height)), points=False)
 
@@ -103,34 +136,53 @@ def _is_pdf(path: str) -> bool:
         return b"%PDF-" in begin.read(1024)
 
 
+def _wanted(pages: str | int | Iterable[int] | None) -> Callable[[int], bool]:
+    if pages is None:
+        return lambda number: True
+    if isinstance(pages, str):
+        return _core.PageRange(pages).has
+    some = frozenset([pages] if isinstance(pages, int) else pages)
+    if not all(isinstance(number, int) and number > 0 for number in some):
+        raise ValueError('pages: expected numbers from 1, or a text such as "1-3,7"')
+    return some.__contains__
+
+
 @dataclass
 class _Reading:
     """What one call of convert is asked for."""
 
-    pages: Any
+    wanted: Callable[[int], bool]
     scale: float
     password: str | None
 
     def of(self, source: PageSource) -> Iterator[_Page | _File]:
         """The pages of a source, and at its end the file itself."""
-        named = isinstance(source, (str, os.PathLike))
-        name = os.fspath(source) if named else "a picture"  # type: ignore[arg-type]
-        file = _File(name, Path(name).stem if named else "")
+        from PIL import Image
+
+        if isinstance(source, (str, bytes, os.PathLike)):
+            name = os.fsdecode(source)
+        elif isinstance(source, Image.Image):
+            name = ""
+        else:
+            raise TypeError(f"a source: got {type(source).__name__}, expected a path or a picture of Pillow's")
+        file = _File(name or "a picture", Path(name).stem)
         try:
-            if named and _is_pdf(name):
-                found = _pdf_pages(file, name, self.pages, self.scale, self.password)
+            if name and _is_pdf(name):
+                found = _pdf_pages(file, name, self.wanted, self.scale, self.password)
             else:
-                found = _picture_pages(file, source, self.pages)
+                found = _picture_pages(file, name or source, self.wanted)
             for page in found:
                 file.pages.append(page)
                 yield page
-        except (Error, OSError, ValueError) as error:
+            if not file.pages:
+                file.error = InputError(file.name, "none of these pages", "pages of the file")
+        except (Error, OSError, ValueError, Image.DecompressionBombError) as error:
             file.error = error
         yield file
 
 
 def _report(file: _File, on_error: str) -> None:
-    faults: list[tuple[str, Exception]] = [(page.where(), page.answer) for page in file.pages if isinstance(page.answer, Exception)]
+    faults = [(page.where(), page.error) for page in file.pages if page.error is not None]
     if file.error is not None:
         faults.append((file.name, file.error))
     for where, error in faults:
@@ -138,26 +190,25 @@ def _report(file: _File, on_error: str) -> None:
             raise error
         warnings.warn(f"{where}: {error}", PageWarning, stacklevel=3)
     for page in file.pages:
-        if problem := page.problem():
-            warnings.warn(f"{page.where()}: {_WORDS[problem]}", PageWarning, stacklevel=3)
+        if page.problem:
+            warnings.warn(f"{page.where()}: {_WORDS[page.problem]}", PageWarning, stacklevel=3)
 
 
 def _retry(model: Model, file: _File, reading: _Reading, source: PageSource, ask: dict[str, Any]) -> None:
-    wrong = {page.number: page for page in file.pages if page.problem()}
+    wrong = {page.number: page for page in file.pages if page.problem}
     if not wrong:
         return
-    again = _Reading(set(wrong), reading.scale, reading.password)
-    drawn = [page for page in again.of(source) if isinstance(page, _Page)]
-    prompt, options = ask["prompt"], {**ask["options"], **_RETRY, "seed": ask["options"].get("seed", 0) + 1}
-    answers = model.generate([Request(prompt, [page.image]) for page in drawn], progress=False, return_exceptions=True, **options)
-    for page, answer in zip(drawn, answers):
-        page.answer = answer
-        if isinstance(answer, Answer) and not page.problem():
-            wrong[page.number].answer = answer
+    again = _Reading(wrong.__contains__, reading.scale, reading.password)
+    drawn = (page for page in again.of(source) if isinstance(page, _Page) and not page.done)
+    options = {**ask["options"], **_RETRY, "seed": ask["options"].get("seed", 0) + 1}
+    for page, answer in stream(model, drawn, lambda page: Request(ask["prompt"], [page.image]), options):
+        page.take(answer)
+        if page.document is not None and not page.problem:
+            wrong[page.number].document, wrong[page.number].problem = page.document, ""
 
 
 def _document(file: _File) -> Document | None:
-    read = [page.read() for page in file.pages if isinstance(page.answer, Answer)]
+    read = [page.document for page in file.pages if page.document is not None]
     if not read:
         return None
     whole = read[0]
@@ -171,7 +222,7 @@ def read_documents(
     model: Model,
     sources: PageSource | Iterable[PageSource],
     *,
-    pages: Iterable[int] | None = None,
+    pages: str | int | Iterable[int] | None = None,
     scale: float = 2.0,
     password: str | None = None,
     prompt: str = _QUESTION,
@@ -183,9 +234,9 @@ def read_documents(
     """As galago.convert, but for galago's own documents; docling-core is not needed."""
     if on_error not in ("raise", "warn"):
         raise ValueError(f'on_error: got {on_error!r}, expected "raise" or "warn"')
-    one = isinstance(sources, (str, os.PathLike)) or hasattr(sources, "convert")
+    one = isinstance(sources, (str, bytes, os.PathLike)) or hasattr(sources, "convert")
     every: Iterable[Any] = [sources] if one else sources  # type: ignore[assignment]
-    reading = _Reading(None if pages is None else set(pages), scale, password)
+    reading = _Reading(_wanted(pages), scale, password)
     ask = {"prompt": prompt, "options": {"logprobs": 0, **options}}
     shown = progress_bar(progress, unit="page")
     return _run(model, every, reading, ask, retry, on_error, shown)
@@ -199,7 +250,7 @@ def _run(model: Model, every: Iterable[Any], reading: _Reading, ask: dict[str, A
             for part in reading.of(source):
                 if isinstance(part, _File):
                     ended.append((part, source))
-                else:
+                elif not part.done:
                     yield part
 
     def request(page: _Page) -> Request:
@@ -208,7 +259,7 @@ def _run(model: Model, every: Iterable[Any], reading: _Reading, ask: dict[str, A
         return asked
 
     def ready() -> Iterator[Document]:
-        while ended and all(page.answer is not None for page in ended[0][0].pages):
+        while ended and all(page.done for page in ended[0][0].pages):
             file, source = ended.pop(0)
             if retry:
                 _retry(model, file, reading, source, ask)
@@ -218,7 +269,7 @@ def _run(model: Model, every: Iterable[Any], reading: _Reading, ask: dict[str, A
 
     try:
         for page, answer in stream(model, flow(), request, ask["options"]):
-            page.answer = answer
+            page.take(answer)
             if shown is not None:
                 shown.update()
             yield from ready()
@@ -232,7 +283,7 @@ def convert(
     model: Model,
     sources: PageSource | Iterable[PageSource],
     *,
-    pages: Iterable[int] | None = None,
+    pages: str | int | Iterable[int] | None = None,
     scale: float = 2.0,
     password: str | None = None,
     prompt: str = _QUESTION,
@@ -249,7 +300,7 @@ def convert(
     Args:
         model: one that writes DocTags (Granite-Docling, SmolDocling).
         sources: a file or several: PDFs, pictures, TIFFs with many pages; or pictures of Pillow's.
-        pages: of each file, from 1; None: all.
+        pages: of each file: numbers from 1, or a text as of `--pages`, "1-3,7"; None: all.
         scale: pixels a point (1/72 inch) of PDF pages.
         password: of encrypted PDFs.
         prompt: what is asked about each page.

@@ -11,6 +11,7 @@
 
 #include "bindings.h"
 #include "convert/page_problem.h"
+#include "convert/page_range.h"
 #include "documents/doctags_parser.h"
 #include "documents/export.h"
 
@@ -100,6 +101,9 @@ void bind_documents(nb::module_& module) {
           nb::arg("confidence"), unlocked)
       .def(
           "doctags", [](const Document& d) { return documents::to_doctags(d); }, unlocked);
+  nb::class_<convert::PageRange>(module, "PageRange", "Pages of a file, as --pages has them.")
+      .def(nb::new_([](std::string_view text) { return convert::PageRange::parse(text); }), nb::arg("text"))
+      .def("has", &convert::PageRange::has, nb::arg("page"));
   module.def("parse_doctags", &parse, nb::arg("text"), nb::arg("pieces").none(),
              "The document of a text; with pieces, each token's bytes and log probability, in its place.");
 }

@@ -1,5 +1,7 @@
 """Documents: DocTags to Markdown and docling's documents, PDF files and pictures through galago.convert."""
 
+import concurrent.futures
+import io
 import pathlib
 import tempfile
 import unittest
@@ -79,6 +81,41 @@ class Convert(unittest.TestCase):
     def test_some_pages(self):
         documents, _ = self.convert(self.pdf(4), pages=[2, 4])
         self.assertEqual(sorted(documents[0].pages), [2, 4])
+
+    def test_pages_as_the_command_line_has_them(self):
+        path = self.pdf(5)
+        for pages, expected in (("2-3,5", [2, 3, 5]), (4, [4]), (range(1, 3), [1, 2])):
+            documents, _ = self.convert(path, pages=pages)
+            self.assertEqual(sorted(documents[0].pages), expected)
+        with self.assertRaises(galago.InputError):
+            self.convert(path, pages=[9])
+        for bad in ("0", "x", ""):
+            with self.assertRaises(galago.UsageError):
+                self.convert(path, pages=bad)
+        with self.assertRaises(ValueError):
+            self.convert(path, pages=[0])
+
+    def test_a_page_that_cannot_be_drawn_costs_itself(self):
+        pdf = pypdfium2.PdfDocument.new()
+        for width in (60, 20000, 61):
+            pdf.new_page(width, width if width > 100 else 40)
+        pdf.save(self.folder / "huge.pdf")
+        documents, told = self.convert(self.folder / "huge.pdf", on_error="warn")
+        self.assertEqual(sorted(documents[0].pages), [1, 3])
+        self.assertTrue(any("40000x40000 pixels" in one for one in told), told)
+        with self.assertRaises(galago.InputTooLargeError):
+            self.convert(self.folder / "huge.pdf")
+
+    def test_several_threads(self):
+        path = self.pdf(6)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            every = list(pool.map(lambda _: next(galago.read_documents(self.model, path, max_tokens=4, retry=False)).markdown(), range(12)))
+        self.assertEqual(len(set(every)), 1)
+
+    def test_what_is_no_source(self):
+        for bad in (3, [3], [None], [io.BytesIO()]):
+            with self.assertRaises(TypeError):
+                self.convert(bad)
 
     def test_answers_are_those_of_single_questions(self):
         path = self.pdf(1)
