@@ -26,9 +26,9 @@ LOADING = 60  # seconds
 class Server:
     """`galago serve` on a free port of 127.0.0.1, with a key; its log is kept."""
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, models=MODELS):
         command = [os.environ["GALAGO_PROGRAM"], "serve", "--port", "0", "--api-key", KEY, "--log-json", *flags]
-        for name, path in MODELS.items():
+        for name, path in models.items():
             command += ["-m", str(path), "--alias", name]
         self._lines = []
         self._marks = 0
@@ -97,8 +97,11 @@ class ClientTest(unittest.TestCase):
     """A test that counts what reached the server."""
 
     def setUp(self):
-        self.server = server()
+        self.server = self.which_server()
         self._before = len(self.server.requests())
+
+    def which_server(self):
+        return server()
 
     def requests(self):
         """[(path, status)] since the test began."""

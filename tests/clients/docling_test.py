@@ -1,115 +1,145 @@
-"""docling converts a PDF page through the server: its remote VLM pipeline, as documented, over ApiVlmOptions.
+"""docling converts PDF files through the server: its remote VLM pipeline, by its preset and by its older options.
 
-The model is a tiny one with random weights whose vocabulary is that of DocTags: what it writes of the page means nothing,
-but it is a document that docling reads.
+The model is a tiny one with random weights whose vocabulary is that of DocTags: what it writes of a page means nothing,
+but it is a document that docling reads, and another one for each page.
 """
 
+import functools
 import json
 import pathlib
+import string
 import sys
 import tempfile
-import unittest
 import urllib.request
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "stubs"))  # torch
 
-from client_test_support import KEY, ClientTest, server
+from client_test_support import KEY, MODELS, ClientTest, Server
+from pdf_pages import write_pages
 
-PAGE = b"BT /F1 24 Tf 72 720 Td (galago reads a page) Tj 0 -40 Td /F1 12 Tf (One line, and another.) Tj ET"
+PAGES = 64
+HEADERS = {"Authorization": "Bearer " + KEY}
 
 
-def pdf():
-    """A document of one page with two lines of text."""
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(PAGE), PAGE),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]
-    out, places = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj%s endobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(places) + 1)
-    out += b"".join(b"%010d 00000 n \n" % place for place in places)
-    return out + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(places) + 1, start)
+@functools.cache
+def server():
+    """One that serves a single model, which answers to any name: docling names its own."""
+    return Server(models={"docling": MODELS["docling"]})
+
+
+@functools.cache
+def token_of(text):
+    """The id of a text that is one token of the model."""
+    body = json.dumps({"content": text}).encode()
+    request = urllib.request.Request(server().address + "/tokenize", data=body, headers={**HEADERS, "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        (token,) = json.load(answer)["tokens"]
+    return str(token)
+
+
+@functools.cache
+def paragraphs():
+    """What makes a model without knowledge write a page of paragraphs, and end it."""
+    weights = {"<doctag>": 100, "<text>": 30, "</text>": 24, "</doctag>": 25, **dict.fromkeys(string.ascii_lowercase, 20)}
+    return {"logit_bias": {token_of(text): weight for text, weight in weights.items()}, "repetition_penalty": 1.3}
+
+
+def preset(params=None, concurrency=1):
+    """docling's preset for Granite-Docling as it is, but for where the server is."""
+    from docling.datamodel.pipeline_options import VlmConvertOptions
+    from docling.datamodel.vlm_engine_options import ApiVlmEngineOptions, VlmEngineType
+
+    engine = ApiVlmEngineOptions(
+        engine_type=VlmEngineType.API,
+        url=server().address + "/v1/chat/completions",
+        headers=HEADERS,
+        params=params or {},
+        concurrency=concurrency,
+    )
+    return VlmConvertOptions.from_preset("granite_docling", engine_options=engine)
+
+
+def older(params=None, concurrency=1):
+    """docling's older options for Granite-Docling as they are, but for where the server is."""
+    from docling.datamodel.vlm_model_specs import GRANITEDOCLING_VLLM_API
+    from pydantic import AnyUrl
+
+    options = GRANITEDOCLING_VLLM_API.model_copy(deep=True)
+    options.url = AnyUrl(server().address + "/v1/chat/completions")
+    options.headers = HEADERS
+    options.params.update(params or {})
+    options.concurrency = concurrency
+    return options
+
+
+def convert(path, options, batch):
+    """What docling makes of a file, with so many pages in a batch."""
+    from docling.datamodel.base_models import InputFormat
+    from docling.datamodel.pipeline_options import VlmPipelineOptions
+    from docling.datamodel.settings import settings
+    from docling.document_converter import DocumentConverter, PdfFormatOption
+    from docling.pipeline.vlm_pipeline import VlmPipeline
+
+    before, settings.perf.page_batch_size = settings.perf.page_batch_size, batch
+    try:
+        pipeline = VlmPipelineOptions(enable_remote_services=True, vlm_options=options)
+        pdf = PdfFormatOption(pipeline_cls=VlmPipeline, pipeline_options=pipeline)
+        return DocumentConverter(format_options={InputFormat.PDF: pdf}).convert(path)
+    finally:
+        settings.perf.page_batch_size = before
+
+
+def replies(result):
+    return [page.predictions.vlm_response.text for page in result.pages]
 
 
 class Docling(ClientTest):
-    def leaning_to(self, *tokens):
-        """What makes a model without knowledge write these where they may stand."""
-        return {"model": "docling", "max_tokens": 200, "logit_bias": {self.token_of(token): 100 for token in tokens}}
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.path = pathlib.Path(folder.name) / "pages.pdf"
+        write_pages(cls.path, PAGES)
+        paragraphs()  # asks the server, which the tests do not count
+        cls.alone = replies(convert(cls.path, preset(paragraphs()), 1))
 
-    def token_of(self, text):
-        """The id of a special token of the model."""
-        body = json.dumps({"model": "docling", "content": text}).encode()
-        headers = {"Authorization": "Bearer " + KEY, "Content-Type": "application/json"}
-        request = urllib.request.Request(server().address + "/tokenize", data=body, headers=headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            (token,) = json.load(answer)["tokens"]
-        return str(token)
+    def which_server(self):
+        return server()
 
-    def convert(self, options, finished):
-        from docling.datamodel.base_models import ConversionStatus, InputFormat
-        from docling.datamodel.pipeline_options import VlmPipelineOptions
-        from docling.document_converter import DocumentConverter, PdfFormatOption
-        from docling.pipeline.vlm_pipeline import VlmPipeline
+    def check(self, result, pages):
+        from docling.datamodel.base_models import ConversionStatus
 
-        pipeline = VlmPipelineOptions(enable_remote_services=True, vlm_options=options)
-        converter = DocumentConverter(
-            format_options={InputFormat.PDF: PdfFormatOption(pipeline_cls=VlmPipeline, pipeline_options=pipeline)}
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "page.pdf"
-            path.write_bytes(pdf())
-            result = converter.convert(path)
-        if finished:
-            self.assertEqual(result.status, ConversionStatus.SUCCESS, result.errors)
-        else:
-            self.assertIn(result.status, (ConversionStatus.SUCCESS, ConversionStatus.PARTIAL_SUCCESS), result.errors)
-            self.assertTrue(all("stop_reason=length" in e.error_message for e in result.errors), result.errors)
-        return result
+        self.assertEqual(result.status, ConversionStatus.SUCCESS, result.errors)
+        self.assertEqual(self.requests(), [("/v1/chat/completions", 200)] * pages, "each page once, nothing refused")
+        self.assertEqual(sorted(result.document.pages), list(range(1, pages + 1)))
+        for text in replies(result):
+            self.assertTrue(text.startswith("<doctag>"), text)
 
-    def test_a_page_is_converted(self):
-        from docling.datamodel.pipeline_options_vlm_model import ApiVlmOptions, ResponseFormat
+    def test_pages_one_by_one(self):
+        self.assertEqual(len(self.alone), PAGES)
+        self.assertGreater(len(set(self.alone)), PAGES * 3 // 4, "each page has an answer of its own")
 
-        result = self.convert(
-            ApiVlmOptions(
-                url=server().address + "/v1/chat/completions",
-                headers={"Authorization": "Bearer " + KEY},
-                params={**self.leaning_to("<doctag>"), "skip_special_tokens": True},
-                prompt="Convert this page to docling.",
-                timeout=60,
-                scale=2.0,
-                temperature=0.0,
-                response_format=ResponseFormat.DOCTAGS,
-            ),
-            finished=False,
-        )
-        self.assertEqual(self.requests()[1:], [("/v1/chat/completions", 200)])
-        self.assertEqual(len(result.document.pages), 1)
-        self.assertTrue(result.pages[0].predictions.vlm_response.text.startswith("<doctag>"))
+    def test_64_at_once_by_the_preset(self):
+        result = convert(self.path, preset(paragraphs(), PAGES), PAGES)
+        self.check(result, PAGES)
+        self.assertEqual(replies(result), self.alone)
 
-    def test_its_preset_for_granite_docling(self):
-        from docling.datamodel.pipeline_options import VlmConvertOptions
-        from docling.datamodel.vlm_engine_options import ApiVlmEngineOptions, VlmEngineType
+    def test_64_at_once_by_the_older_options(self):
+        result = convert(self.path, older(paragraphs(), PAGES), PAGES)
+        self.check(result, PAGES)
+        self.assertEqual([text.removesuffix("</doctag>") for text in replies(result)], self.alone, "these stop at no text")
 
-        options = VlmConvertOptions.from_preset(
-            "granite_docling",
-            engine_options=ApiVlmEngineOptions(
-                engine_type=VlmEngineType.API,
-                url=server().address + "/v1/chat/completions",
-                headers={"Authorization": "Bearer " + KEY},
-                params=self.leaning_to("<doctag>", "</doctag>"),
-                timeout=60,
-            ),
-        )
-        result = self.convert(options, finished=True)
-        self.assertEqual(self.requests()[2:], [("/v1/chat/completions", 200)])
-        self.assertEqual(len(result.document.pages), 1)
-        self.assertEqual(result.pages[0].predictions.vlm_response.text, "<doctag>", "up to the stop text")
+    def test_nothing_set_but_the_address(self):
+        path = self.path.with_name("few.pdf")
+        write_pages(path, 9)
+        for options in (preset(), older()):
+            with self.subTest(type(options).__name__):
+                self._before = len(self.server.requests())
+                result = convert(path, options, 4)
+                self.assertEqual(self.requests(), [("/v1/chat/completions", 200)] * 9)
+                self.assertEqual(sorted(result.document.pages), list(range(1, 10)))
+                self.assertTrue(all("stop_reason=length" in e.error_message for e in result.errors), result.errors)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests of the Python package as it would be installed, in a virtual environment of its own.
 
-Usage: bindings/python/tests/run.py --build build --venv build/python [--tests FOLDER] [-k PATTERN]
+Usage: bindings/python/tests/run.py --build build --venv build/python [--tests FOLDER] [--package FOLDER] [-k PATTERN]
 Exit code: 0 passed, 1 failed, 77 skipped, where the packages cannot be installed (the last line says why).
 """
 
@@ -27,11 +27,18 @@ def install(build, python):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
+def install_package(folder, python):
+    """Builds a package of Python alone with what is in the environment, and installs it there."""
+    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    subprocess.run([*command, "--no-build-isolation", "--force-reinstall", folder], check=True)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--build", required=True, type=pathlib.Path)
     arguments.add_argument("--venv", required=True, type=pathlib.Path)
     arguments.add_argument("--tests", default=HERE, type=pathlib.Path, help="a folder of tests and their requirements.txt")
+    arguments.add_argument("--package", type=pathlib.Path, help="a folder of a further package, which is installed beside")
     arguments.add_argument("-k", dest="pattern", help="run only tests whose name has this in it")
     asked = arguments.parse_args()
     python, reason = make_venv(asked.venv.absolute(), asked.tests / "requirements.txt")
@@ -39,6 +46,8 @@ def main():
         print(f"skipped: the tests' packages are not to be had: {reason}")
         return SKIPPED
     install(asked.build, python)
+    if asked.package:
+        install_package(asked.package, python)
     command = [python, "-B", "-m", "unittest", "discover", "-s", asked.tests, "-p", "*_test.py"]
     command += ["-k", asked.pattern] if asked.pattern else []
     environment = {**os.environ, "GALAGO_PROGRAM": str(asked.build.absolute() / "galago")}

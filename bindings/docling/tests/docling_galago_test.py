@@ -1,0 +1,198 @@
+"""docling's pipelines run on galago in one process: the same answers as galago gives alone, nothing lost, errors told of."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import warnings
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests" / "clients" / "stubs"))  # torch, which docling imports and does not need here
+
+import galago
+import pypdfium2
+from docling.datamodel.accelerator_options import AcceleratorOptions
+from docling.datamodel.base_models import ConversionStatus, InputFormat, VlmStopReason
+from docling.datamodel.pipeline_options import VlmConvertOptions, VlmPipelineOptions
+from docling.datamodel.settings import settings
+from docling.datamodel.vlm_engine_options import ApiVlmEngineOptions, BaseVlmEngineOptions
+from docling.document_converter import DocumentConverter, PdfFormatOption
+from docling.models.inference_engines.vlm import VlmEngineInput, VlmEngineType
+from docling_galago import (
+    GalagoEngineOptions,
+    GalagoPictureDescriptionOptions,
+    GalagoVlmConvertModel,
+    GalagoVlmEngine,
+    GalagoVlmPipeline,
+)
+from PIL import Image
+
+MODELS = ROOT / "tests" / "data" / "models"
+PAGES = 9
+QUESTION = "Convert this page to docling."
+
+
+class DoclingTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = galago.Model(MODELS / "docling")
+        cls.addClassCleanup(cls.model.close)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(setattr, settings.perf, "page_batch_size", settings.perf.page_batch_size)
+        self.path = pathlib.Path(folder.name) / "pages.pdf"
+        pdf = pypdfium2.PdfDocument.new()
+        for number in range(PAGES):  # shapes of page that give different pictures, prompts and answers
+            pdf.new_page(60 + 40 * (number % 3), 40 + 25 * number)
+        pdf.save(self.path)
+
+    def options(self, engine=None, **more):
+        engine = engine or GalagoEngineOptions(model=self.model, params={"max_tokens": 24})
+        return VlmPipelineOptions(vlm_options=VlmConvertOptions.from_preset("granite_docling", engine_options=engine), **more)
+
+    def convert(self, options, raises_on_error=True):
+        pdf = PdfFormatOption(pipeline_cls=GalagoVlmPipeline, pipeline_options=options)
+        converter = DocumentConverter(format_options={InputFormat.PDF: pdf})
+        return converter.convert(self.path, raises_on_error=raises_on_error)
+
+    def token(self, text):
+        (token,) = self.model.tokenize(text, parse_special=True)
+        return token
+
+
+class Pages(DoclingTest):
+    def test_answers_are_those_of_galago_alone(self):
+        settings.perf.page_batch_size = 4  # 4, 4, 1
+        result = self.convert(self.options())
+        self.assertEqual(result.status, ConversionStatus.PARTIAL_SUCCESS, "a tiny random model never ends")
+        self.assertEqual([error.page_no for error in result.errors], list(range(1, PAGES + 1)))
+        self.assertTrue(all("stop_reason=length" in error.error_message for error in result.errors))
+        read = [page.predictions.vlm_response for page in result.pages]
+        document = pypdfium2.PdfDocument(self.path)
+        for number, response in enumerate(read):
+            image = document[number].render(scale=2).to_pil()
+            alone = self.model.ask(QUESTION, [image], max_tokens=24, stop=["</doctag>", "<|end_of_text|>"])
+            self.assertEqual(response.text, alone.text.strip())
+            self.assertEqual((response.stop_reason, response.num_tokens), (VlmStopReason.LENGTH, 24))
+            self.assertEqual(response.usage["prompt_tokens"], len(alone.prompt_tokens))
+        self.assertGreater(len({response.text for response in read}), 1)
+
+    def test_the_document_is_that_of_galago_convert(self):
+        bias = {self.token("<doctag>"): 100, self.token("<text>"): 60, self.token("</text>"): 55, self.token("</doctag>"): 50}
+        params = {"max_tokens": 24, "logit_bias": bias}
+        theirs = self.convert(self.options(GalagoEngineOptions(model=self.model, params=params))).document
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", galago.PageWarning)
+            (ours,) = galago.convert(self.model, self.path, retry=False, **params)
+        self.assertEqual(sorted(theirs.pages), sorted(ours.pages))
+        self.assertEqual(
+            [(page.size.width, page.size.height) for page in theirs.pages.values()],
+            [(page.size.width, page.size.height) for page in ours.pages.values()],
+        )
+        self.assertEqual(theirs.export_to_markdown(), ours.export_to_markdown())
+        print("MD", repr(ours.export_to_markdown()), len(ours.texts))
+
+    def test_pages_of_a_batch_are_read_together(self):
+        settings.perf.page_batch_size = 64
+        sizes = []
+
+        class Counting(galago.Model):
+            def generate(self, requests, **options):
+                requests = list(requests)
+                sizes.append(len(requests))
+                return super().generate(requests, **options)
+
+        with Counting(MODELS / "docling") as model:
+            self.convert(self.options(GalagoEngineOptions(model=model, params={"max_tokens": 4})))
+        self.assertEqual(sizes, [PAGES])
+
+    def test_tokens_have_their_probabilities(self):
+        result = self.convert(self.options(GalagoEngineOptions(model=self.model, params={"max_tokens": 5, "logprobs": 0})))
+        for page in result.pages:
+            tokens = page.predictions.vlm_response.generated_tokens
+            self.assertEqual(len(tokens), 5)
+            self.assertTrue(all(token.logprob <= 0 for token in tokens))
+
+    def test_a_page_that_fails_costs_itself_alone(self):
+        engine = GalagoVlmEngine(GalagoEngineOptions(model=self.model, params={"max_tokens": 4}), "")
+        image = Image.new("RGB", (40, 40))
+        good = VlmEngineInput(image=image, prompt=QUESTION)
+        bad = VlmEngineInput(image=image, prompt="word " * 5000)  # over the context
+        first, second, third = engine.predict_batch([good, bad, good])
+        self.assertEqual(first.text, third.text)
+        self.assertEqual((second.text, second.stop_reason), ("", "inference_error"))
+        self.assertIn("context", second.metadata["error"])
+        self.assertEqual(engine.predict_batch([]), [])
+
+    def test_options_that_are_wrong_are_told_of(self):
+        options = self.options(GalagoEngineOptions(model=self.model, params={"max_token": 4}))
+        with self.assertRaisesRegex(RuntimeError, "GalagoVlmPipeline failed") as raised:
+            self.convert(options)
+        self.assertRegex(str(raised.exception.__cause__), "max_token: no such option")
+        with self.assertRaisesRegex(ValueError, "got ApiVlmEngineOptions"):
+            GalagoVlmPipeline(self.options(ApiVlmEngineOptions(engine_type=VlmEngineType.API), enable_remote_services=True))
+        from docling.datamodel.vlm_model_specs import GRANITEDOCLING_VLLM_API
+
+        with self.assertRaisesRegex(ValueError, "got ApiVlmOptions"):
+            GalagoVlmPipeline(VlmPipelineOptions(vlm_options=GRANITEDOCLING_VLLM_API))
+
+
+class Models(DoclingTest):
+    def stage(self, artifacts_path, engine=None):
+        options = VlmConvertOptions.from_preset("granite_docling", **({"engine_options": engine} if engine else {}))
+        return GalagoVlmConvertModel(options, artifacts_path, AcceleratorOptions())
+
+    def test_artifacts(self):
+        folder = self.path.parent
+        with self.assertRaises(galago.NotFoundError):
+            self.stage(folder)
+        (folder / "ibm-granite--granite-docling-258M").symlink_to(MODELS / "docling")
+        self.assertEqual(self.stage(folder).engine.model.digest(), self.model.digest(), "docling's default, AUTO_INLINE")
+
+    def test_a_path_and_how_it_is_loaded(self):
+        stage = self.stage(None, GalagoEngineOptions(model=MODELS / "docling", load={"max_sequences": 2}))
+        self.assertEqual(stage.engine.model.digest(), self.model.digest())
+        with self.assertRaisesRegex(TypeError, "thread: no such option"):
+            self.stage(None, GalagoEngineOptions(model=MODELS / "docling", load={"thread": 2}))
+
+    def test_docling_keeps_its_own_engines(self):
+        auto = BaseVlmEngineOptions._registry[VlmEngineType.AUTO_INLINE]
+        self.assertEqual(auto.__name__, "AutoInlineVlmEngineOptions")
+
+
+class Pictures(DoclingTest):
+    def test_pictures_of_pages_are_described(self):
+        bias = {self.token(text): weight for text, weight in (("<doctag>", 100), ("<picture>", 80))}
+        describe = GalagoPictureDescriptionOptions(
+            model=MODELS / "smolvlm_tiles", prompt="What is it?", params={"max_tokens": 6}, picture_area_threshold=0
+        )
+        options = self.options(
+            GalagoEngineOptions(model=self.model, params={"max_tokens": 40, "logit_bias": bias}),
+            allow_external_plugins=True,
+            do_picture_description=True,
+            picture_description_options=describe,
+        )
+        document = self.convert(options).document
+        self.assertGreater(len(document.pictures), 0)
+        for picture in document.pictures:
+            self.assertTrue(picture.meta.description.text)
+            self.assertIn("(galago)", picture.meta.description.created_by)
+
+    def test_docling_wants_to_be_asked(self):
+        with self.assertRaisesRegex(RuntimeError, "No class found"):
+            GalagoVlmPipeline(self.options(picture_description_options=GalagoPictureDescriptionOptions()))
+
+
+class Typed(unittest.TestCase):
+    def test_mypy(self):
+        package = ROOT / "bindings" / "docling" / "docling_galago"
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", "--follow-imports", "silent"]
+        done = subprocess.run([*command, str(package)], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
