@@ -294,7 +294,7 @@ def convert(
 ) -> Iterator[DoclingDocument]:
     """Reads PDF files and pictures of pages, and yields docling's document of each, in their order.
 
-    Pages of all sources are read side by side. PDF pages are drawn by pypdfium2, as docling draws them. Needs the packages of
+    Pages of all sources are read side by side. PDF pages are drawn by pypdfium2. Needs the packages of
     `pip install "galago[documents]"`.
 
     Args:
