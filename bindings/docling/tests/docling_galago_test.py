@@ -133,6 +133,14 @@ class Pages(DoclingTest):
         self.assertIn("context", second.metadata["error"])
         self.assertEqual(engine.predict_batch([]), [])
 
+    def test_what_is_not_looked_at_is_told_of(self):
+        engine = GalagoVlmEngine(GalagoEngineOptions(model=self.model, params={"max_tokens": 2}), "")
+        extra = {"custom_stopping_criteria": [object()]}
+        with self.assertLogs("docling_galago", "WARNING"):
+            engine.predict_batch([VlmEngineInput(image=Image.new("RGB", (40, 40)), prompt=QUESTION, extra_generation_config=extra)])
+        with self.assertNoLogs("docling_galago", "WARNING"):
+            engine.predict_batch([VlmEngineInput(image=Image.new("RGB", (40, 40)), prompt=QUESTION)])
+
     def test_options_that_are_wrong_are_told_of(self):
         options = self.options(GalagoEngineOptions(model=self.model, params={"max_token": 4}))
         with self.assertRaisesRegex(RuntimeError, "GalagoVlmPipeline failed") as raised:
