@@ -17,10 +17,10 @@ FONT_ROOT = os.environ.get("PAGE_FONTS", "/usr/share/fonts/truetype")
 BASELINE = 24  # of a line below its top
 SLOT = 16  # lines lie on a grid: every top is a multiple of this, as on a page that is set in lines
 # (regular, bold, height of a capital in ems)
-FACES = [("dejavu/DejaVuSans", "dejavu/DejaVuSans-Bold", 0.73), ("dejavu/DejaVuSerif", "dejavu/DejaVuSerif-Bold", 0.73),
+FACES = [("dejavu/DejaVuSans", "dejavu/DejaVuSans-Bold", 0.73),
          ("liberation/LiberationSans-Regular", "liberation/LiberationSans-Bold", 0.69),
          ("freefont/FreeSerif", "freefont/FreeSerifBold", 0.66)]
-MONO = [("dejavu/DejaVuSansMono", 0.73), ("liberation/LiberationMono-Regular", 0.66)]
+MONO = "dejavu/DejaVuSansMono", 0.73
 
 
 @functools.lru_cache(maxsize=None)
@@ -124,7 +124,7 @@ class Page:
         return Element("ordered_list" if ordered else "unordered_list", items=items) if items else None
 
     def code(self):
-        face, ems = MONO[int(self.rng.integers(len(MONO)))]
+        face, ems = MONO
         size, text = round(self.capital / ems), compose.code(self.rng)
         lines, pad = text.split("\n"), int(self.rng.integers(0, 8))
         height, width = len(lines) * self.pitch, max(font(face, size).getlength(t) for t in lines)

@@ -120,7 +120,7 @@ def scanned(image, rng):
         slope = rng.uniform(-12, 12, 2)
         ramp = np.linspace(-1, 1, SIDE, dtype=np.float32)
         pixels += slope[0] * ramp[:, None] + slope[1] * ramp[None] - abs(slope).sum()
-    pixels += rng.standard_normal((SIDE, SIDE), dtype=np.float32) * float(rng.uniform(2, 8))
+    pixels += rng.standard_normal((SIDE, SIDE), dtype=np.float32) * float(rng.uniform(1, 6))
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     if rng.random() < 0.5:
         packed = io.BytesIO()
@@ -134,8 +134,8 @@ def make(seed, tokenizer, largest=260):
     rng = np.random.default_rng(seed)
     while True:
         page = Page(rng).fill()
-        scan = rng.random() < 0.35
-        degrees = float(rng.uniform(-1, 1)) if rng.random() < 0.25 else 0.0
+        scan = rng.random() < 0.3
+        degrees = float(rng.uniform(-1, 1)) if rng.random() < 0.2 else 0.0
         writer = Writer(tokenizer, turner(degrees))
         writer.tag("<doctag>")
         for element in page.elements:
