@@ -1,5 +1,5 @@
 # What `cmake --install` puts where: the library with its headers and CMake package, a pkg-config file, the program,
-# and the demo model in share/galago/models/demo.
+# and the demo models in share/galago/models.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/galago)
@@ -40,7 +40,8 @@ if(TARGET galago_cli)
   install(FILES ${completions}/galago.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
           COMPONENT program)
 endif()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/galago/models COMPONENT program)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_SOURCE_DIR}/models/demo-page
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/galago/models COMPONENT program)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)

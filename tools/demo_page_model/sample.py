@@ -21,6 +21,7 @@ class Sample:
     elements: list  # (tag, first token, one behind the last, box)
     cells: list  # (kind, row, column, box, wide, tall)
     chars: list  # (character, box)
+    look: str  # clean, scanned, turned, or scanned and turned
 
 
 class Writer:
@@ -144,10 +145,11 @@ def make(seed, tokenizer, largest=260):
         writer.tag("<end_of_utterance>")
         if page.elements and len(writer.ids) <= largest:
             break
+    look = " and ".join(["scanned"] * scan + ["turned"] * bool(degrees)) or "clean"
     image = page.image
     if degrees:
         image = image.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=page.paper)
     if scan:
         image = scanned(image, rng)
     return Sample(np.asarray(image), np.array(writer.ids), np.array(writer.boxes, np.float32), writer.elements,
-                  writer.cells, writer.chars)
+                  writer.cells, writer.chars, look)
