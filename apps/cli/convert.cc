@@ -83,7 +83,7 @@ int run_convert(ConvertFlags& flags) {
   catch_interrupt();
   BatchProgress progress(flags.quiet, flags.progress);
   progress.show("loading the model");
-  const std::filesystem::path path = model_path(flags.model);
+  const std::filesystem::path path = model_path(flags.model, "demo-page");
   const Model model = [&] {
     const EndsAtOnce loading;
     return Model::load(path, flags.load);

@@ -107,7 +107,10 @@ void add_question(CLI::App& command, ConvertFlags& flags) {
 }  // namespace
 
 void add_convert_flags(CLI::App& command, ConvertFlags& flags) {
-  add_model(command, flags.model);
+  add_model(
+      command, flags.model,
+      "Model directory, GGUF file, or ORG/NAME of the Hugging Face hub (default: the small model that ships "
+      "with galago and reads square pages of large print)");
   add_input(command, flags);
   add_output(command, flags);
   add_question(command, flags);
@@ -133,6 +136,7 @@ void add_convert_flags(CLI::App& command, ConvertFlags& flags) {
       "the exit code 3. Files of the same name in the output are replaced.\n"
       "\n"
       "Examples:\n"
+      "  galago convert models/demo-page/pages/sample.pdf\n"
       "  galago convert report.pdf -m ibm-granite/granite-docling-258M\n"
       "  galago convert report.pdf -m ibm-granite/granite-docling-258M -o report.html --pages 1-3\n"
       "  galago convert scans/ -m ibm-granite/granite-docling-258M -o documents/ --format md,json "

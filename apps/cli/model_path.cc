@@ -88,25 +88,26 @@ bool is_rather_a_path(const std::string& given) {
 
 }  // namespace
 
-std::filesystem::path demo_model() {
+std::filesystem::path demo_model(const std::string& name) {
   std::error_code error;
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  const std::filesystem::path places[] = {folder / "../models/demo", folder / "../share/galago/models/demo",
-                                          module_folder() / "models/demo"};
+  const std::filesystem::path places[] = {folder / "../models" / name,
+                                          folder / "../share/galago/models" / name,
+                                          module_folder() / "models" / name};
   for (const std::filesystem::path& place : places)
     if (std::filesystem::exists(place / "config.json")) return place.lexically_normal();
   throw Error(ErrorCode::not_found, {.where = "the demo model",
                                      .got = "none beside " + folder.string(),
-                                     .expected = "models/demo or share/galago/models/demo",
+                                     .expected = "models/" + name + " or share/galago/models/" + name,
                                      .hint = "name a model: -m DIR, or -m ORG/NAME, which is downloaded, "
                                              "such as HuggingFaceTB/SmolVLM-256M-Instruct"});
 }
 
-std::filesystem::path model_path(const std::string& given) {
+std::filesystem::path model_path(const std::string& given, const std::string& demo) {
   if (given.empty()) {
-    std::filesystem::path demo = demo_model();
-    notice("no -m, so the small demo model answers (a real model: -m DIR)");
-    return demo;
+    std::filesystem::path path = demo_model(demo);
+    notice("no -m, so the small " + demo + " model answers (a real model: -m DIR)");
+    return path;
   }
   if (const std::string name = hub_name_of_address(given); !name.empty()) return pulled(name);
   if (given.starts_with("http://") || given.starts_with("https://"))

@@ -8,13 +8,14 @@
 
 namespace galago::cli {
 
-/// The model that ships with galago: beside the build folder or under share/. Error{not_found} with a hint.
-std::filesystem::path demo_model();
+/// A model that ships with galago, "demo" or "demo-page": beside the build folder or under share/.
+/// Error{not_found} with a hint.
+std::filesystem::path demo_model(const std::string& name = "demo");
 
 /// The path itself; for ORG/NAME and its address on the web the model in the Hugging Face cache, downloaded
-/// if it is not there; for "" the demo model. A line on stderr says so. Error{usage} for another address;
-/// errors of hub::pull.
-std::filesystem::path model_path(const std::string& given);
+/// if it is not there; for "" the demo model of that name. A line on stderr says so. Error{usage} for another
+/// address; errors of hub::pull.
+std::filesystem::path model_path(const std::string& given, const std::string& demo = "demo");
 
 /// What --lora names, DIR[:SCALE]; of ORG/NAME the adapter in the Hugging Face cache, downloaded as models
 /// are.

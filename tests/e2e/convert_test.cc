@@ -54,6 +54,18 @@ TEST_F(Convert, WritesToStandardOutputOrAFile) {
   EXPECT_THAT(read_bytes(file("out/in.pages/page-0001.svg")), HasSubstr("viewBox=\"0 0 84.0 56.0\""));
 }
 
+// A fresh machine, no model named: the sample pages are read as they are printed.
+TEST_F(Convert, TheModelThatShipsReadsItsSample) {
+  const std::string sample = GALAGO_SOURCE_DIR "/models/demo-page/pages/sample.pdf";
+  const Finished read = galago({"convert", sample});
+  EXPECT_EQ(read.code, 0) << read.err;
+  EXPECT_THAT(read.err, HasSubstr("demo-page"));
+  EXPECT_THAT(read.out, StartsWith("# "));
+  EXPECT_THAT(read.out, HasSubstr("\n- "));
+  EXPECT_THAT(read.out, HasSubstr("\n|---"));
+  EXPECT_EQ(galago({"convert", sample, "-t", "1"}).out, read.out);
+}
+
 TEST_F(Convert, KilledAndStartedAgainGivesTheSameBytes) {
   const auto words = [this](const std::string& output) {
     return convert({file("in.pdf"), "-o", file(output), "--format", "md,json"});
@@ -65,7 +77,7 @@ TEST_F(Convert, KilledAndStartedAgainGivesTheSameBytes) {
     ASSERT_LT(killed, 200);
     const TempDir streams;
     const pid_t child = start(words("out"), {}, streams);
-    std::this_thread::sleep_for(std::chrono::milliseconds(30 + chance() % 300 + 10 * killed));
+    std::this_thread::sleep_for(std::chrono::milliseconds(chance() % 80 + 10 * killed));
     kill(child, SIGKILL);
     code = wait_for(child, 60);
     killed += code == -1;
