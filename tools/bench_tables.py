@@ -158,7 +158,8 @@ def photos(rounds):
     """One row for each program: medians of its rounds."""
     return [[name, number(middle(done, "tokens_per_second")), number(60 * middle(done, "requests_per_second")),
              *(number(middle(done, "first_token_ms", part)) for part in ("p50", "p99")),
-             *(number(middle(done, "gap_ms", part)) for part in ("p50", "p99", "max"))] for name, done in rounds.items()]
+             *(number(middle(done, "gap_ms", part)) for part in ("p50", "p99", "max")),
+             number(middle(done, "peak_mib")) if "peak_mib" in done[0] else "–"] for name, done in rounds.items()]
 
 
 def faults(f):
@@ -188,7 +189,7 @@ def serve(result):
         width, height = result["size"]
         text += (f"\n{result['questions']} questions about photos of {width} x {height}, {result['together']} at a time, answers of {result['tokens']} tokens, medians of {rounds} "
                  f"rounds in turns, milliseconds.\n\n")
-        text += table(["", "tokens/s", "questions/min", "first token p50", "p99", "gap p50", "p99", "max"], photos(result["photos"]))
+        text += table(["", "tokens/s", "questions/min", "first token p50", "p99", "gap p50", "p99", "max", "MiB"], photos(result["photos"]))
     if "faults" in result:
         text += f"\nLoad and faults with {result['faults']['model']}, milliseconds as p50 / p95 / p99 / max.\n\n"
         text += table(["done", "what came of it", "/health, ms"], faults(result["faults"]))

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -39,6 +40,12 @@ def faults(arguments, log):
     return results
 
 
+def peak_mib(pid):
+    """The most memory that a process has had, mapped files included."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return round(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024, 1)
+
+
 def photos(arguments, log):
     """Photo questions side by side, in turns with llama-server; -> {program: [figures]}"""
     commands = {name: server.galago(arguments.program, arguments.large, "-t", arguments.threads, *flags, *arguments.galago_flags)
@@ -49,8 +56,9 @@ def photos(arguments, log):
     rounds = {name: [] for name in commands}
     for number in range(arguments.rounds):
         for name, command in sorted(commands.items(), reverse=number % 2 == 1):
-            with server.running(command, log) as (_, port):
-                rounds[name].append(say(name, asyncio.run(scenarios.photos(port, arguments.questions, arguments.together, arguments.tokens, *arguments.size))))
+            with server.running(command, log) as (process, port):
+                figures = asyncio.run(scenarios.photos(port, arguments.questions, arguments.together, arguments.tokens, *arguments.size))
+                rounds[name].append(say(name, {**figures, "peak_mib": peak_mib(process.pid)}))
     return rounds
 
 
