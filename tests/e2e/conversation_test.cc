@@ -52,7 +52,7 @@ TEST(Messages, WhatIsWrongIsNamed) {
     const char* says;
   } rows[] = {
       {"{", "expected JSON"},
-      {"[]", "a list of messages"},
+      {"[]", "at least one message"},
       {R"([{"content": "a"}])", "an object with \"role\""},
       {R"([{"role": "user", "content": 3}])", "messages[0].content: got 3, expected a text"},
       {R"([{"role": "user", "content": [{"type": "audio"}]}])", "text, image, image_url or video"},
