@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kCountedFiles = 64;
-constexpr double kRetryTopP = 0.95;
 
 [[noreturn]] void refuse_missing(const fs::path& path) {
   throw Error(ErrorCode::not_found, {.where = path.string(),

@@ -24,6 +24,7 @@ struct PageOptions {
 
 /// How the second attempt is made: sampled, from the first seed that is not the run's.
 inline constexpr double kRetryTemperature = 0.3;
+inline constexpr double kRetryTopP = 0.95;
 
 /// Files in their order, those of a folder by name, with folders in it.
 class PageSource final : public batch::Source {

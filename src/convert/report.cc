@@ -25,27 +25,6 @@ article td, article th { border: 1px solid var(--line); padding: 0.2rem 0.5rem; 
 @media (max-width: 50rem) { section.page { grid-template-columns: minmax(0, 1fr); } }
 )";
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  return out;
-}
-
 // A relative address of a file.
 std::string address(const std::string& path) {
   constexpr std::string_view plain = "-._~/";
@@ -76,12 +55,12 @@ std::string report_html(const std::string& title, const std::vector<ReportPage>&
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' data:; "
       "style-src 'unsafe-inline'\">\n"
       "<title>" +
-      escaped(title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<h1 class=\"report\">" +
-      escaped(title) + "</h1>\n";
+      documents::html_text(title) + "</title>\n<style>" + kStyle +
+      "</style>\n</head>\n<body>\n<h1 class=\"report\">" + documents::html_text(title) + "</h1>\n";
   for (const ReportPage& page : pages) {
     const std::string name = "Page " + std::to_string(page.number);
     out += "<section class=\"page\">\n<h2>" + name + confidence_text(page.content);
-    if (!page.note.empty()) out += " <span>" + escaped(page.note) + "</span>";
+    if (!page.note.empty()) out += " <span>" + documents::html_text(page.note) + "</span>";
     out += "</h2>\n<div>";
     if (!page.picture.empty())
       out += "<img loading=\"lazy\" alt=\"" + name + " with frames around what was read\" src=\"" +

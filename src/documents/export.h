@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "documents/document.h"
 
@@ -31,6 +32,10 @@ struct HtmlOptions {
 };
 /// A static page that refers to nothing outside.
 std::string to_html(const Document& document, const HtmlOptions& options = {});
+
+/// Words in HTML and its attributes: & < > " as entities, what HTML may not have and malformed UTF-8 as
+/// U+FFFD.
+std::string html_text(std::string_view text);
 
 struct JsonOptions {
   /// `meta.galago__confidence` of items, from 0 to 1. docling-core's Markdown of such a document writes it as

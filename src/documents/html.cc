@@ -18,30 +18,6 @@ constexpr std::string_view kStyle =
     "#999;padding:1rem}header,footer,.footnote{font-size:.875rem}"
     "p,li,td,th,dd,dt{white-space:pre-line}";
 
-/// Characters that HTML may not have are U+FFFD.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const unicode::CodePoint point = unicode::decode_at(text, at);
-    const char32_t c = point.value;
-    const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7F && c < 0xA0);
-    const bool none = (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      unicode::append(out, control || none ? U'\uFFFD' : c);
-    }
-    at += static_cast<size_t>(point.length);
-  }
-  return out;
-}
-
 std::string wrapped(const std::string& tag, const std::string& inside, const std::string& attributes = {}) {
   return "<" + tag + attributes + ">" + inside + "</" + tag + ">";
 }
@@ -106,15 +82,15 @@ class Writer {
   }
 
   static std::string formula(const Element& element) {
-    return wrapped("code", escaped(element.text), " class=\"formula\"");
+    return wrapped("code", html_text(element.text), " class=\"formula\"");
   }
 
   std::string code(const Element& element) const {
     const std::string language =
-        element.language.empty() ? "" : " class=\"language-" + escaped(element.language) + "\"";
+        element.language.empty() ? "" : " class=\"language-" + html_text(element.language) + "\"";
     // A line break right behind <pre> would be taken away.
     const char* const first = element.text.starts_with('\n') ? "\n" : "";
-    return "<pre>" + std::string(first) + wrapped("code", escaped(element.text), language) + "</pre>";
+    return "<pre>" + std::string(first) + wrapped("code", html_text(element.text), language) + "</pre>";
   }
 
   std::string line(const Element& group) const {
@@ -128,7 +104,7 @@ class Writer {
           out += formula(child);
           break;
         case ElementKind::code:
-          out += wrapped("code", escaped(child.text)) + captions(child, "");
+          out += wrapped("code", html_text(child.text)) + captions(child, "");
           break;
         case ElementKind::checkbox:
           out += checkbox(child) + words(child);
@@ -143,7 +119,7 @@ class Writer {
   std::string words(const Element& element) const {
     const bool group =
         !element.children.empty() && element.children.front().kind == ElementKind::inline_group;
-    return group ? line(element.children.front()) : escaped(element.text);
+    return group ? line(element.children.front()) : html_text(element.text);
   }
 
   std::string list(const Element& list) const {
@@ -207,7 +183,7 @@ class Writer {
     const char* const tag = attributes.empty() ? "td" : "th";
     if (cell.row_span > 1) attributes += " rowspan=\"" + std::to_string(cell.row_span) + "\"";
     if (cell.column_span > 1) attributes += " colspan=\"" + std::to_string(cell.column_span) + "\"";
-    return wrapped(tag, escaped(cell.text), attributes);
+    return wrapped(tag, html_text(cell.text), attributes);
   }
 
   std::string table(const Element& element) const {
@@ -220,9 +196,9 @@ class Writer {
 
   std::string picture(const Element& element) const {
     std::string out = captions(element, "figcaption");
-    std::string shown = escaped(picture_class_words(element.picture_class));
+    std::string shown = html_text(picture_class_words(element.picture_class));
     if (!element.smiles.empty())
-      shown += (shown.empty() ? "" : " ") + wrapped("code", escaped(element.smiles));
+      shown += (shown.empty() ? "" : " ") + wrapped("code", html_text(element.smiles));
     out += wrapped("div", shown, " class=\"picture\"");
     if (element.table && element.table->rows > 0) out += rows(*element.table, "");
     return wrapped("figure", out);
@@ -230,7 +206,7 @@ class Writer {
 
   std::string key_values(const Element& element) const {
     std::string out;
-    for (const std::string& pair : key_value_lines(element.key_values)) out += wrapped("li", escaped(pair));
+    for (const std::string& pair : key_value_lines(element.key_values)) out += wrapped("li", html_text(pair));
     return figure(wrapped("ul", out, " class=\"key-values\""), element);
   }
 
@@ -239,13 +215,36 @@ class Writer {
 
 }  // namespace
 
+std::string html_text(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const unicode::CodePoint point = unicode::decode_at(text, at);
+    const char32_t c = point.value;
+    const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7F && c < 0xA0);
+    const bool none = (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else {
+      unicode::append(out, control || none ? U'\uFFFD' : c);
+    }
+    at += static_cast<size_t>(point.length);
+  }
+  return out;
+}
+
 std::string to_html(const Document& document, const HtmlOptions& options) {
   const Writer writer(options);
   std::string body;
   for (const Page& page : document.pages) body += writer.page(page);
   if (!options.whole_page) return body;
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" +
-         escaped(document.name.empty() ? "Document" : document.name) + "</title>\n<style>" +
+         html_text(document.name.empty() ? "Document" : document.name) + "</title>\n<style>" +
          std::string(kStyle) + "</style>\n</head>\n<body>\n" + body + "</body>\n</html>\n";
 }
 

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
 #: A file, or a page as a picture of Pillow's.
 PageSource = Union[str, bytes, "os.PathLike[str]", "PilImage"]
-_QUESTION = "Convert this page to docling."
-_WORDS = {"cut": "ends at the token limit, so the rest is missing", "empty": "nothing was read", "loop": "the same is said again and again"}
-_RETRY = {"temperature": 0.3, "top_p": 0.95}
+_RETRY = {"temperature": _core.RETRY_TEMPERATURE, "top_p": _core.RETRY_TOP_P}
 
 
 class PageWarning(UserWarning):
@@ -53,7 +51,7 @@ class _Page:
     size: tuple[float, float]
     points: bool
     document: _core.Document | None = None  # what was read
-    problem: str = ""  # with it
+    problem: str = ""  # with it, in words
     error: Exception | None = None  # in the place of it
     done: bool = False
 
@@ -191,7 +189,7 @@ def _report(file: _File, on_error: str) -> None:
         warnings.warn(f"{where}: {error}", PageWarning, stacklevel=3)
     for page in file.pages:
         if page.problem:
-            warnings.warn(f"{page.where()}: {_WORDS[page.problem]}", PageWarning, stacklevel=3)
+            warnings.warn(f"{page.where()}: {page.problem}", PageWarning, stacklevel=3)
 
 
 def _retry(model: Model, file: _File, reading: _Reading, source: PageSource, ask: dict[str, Any]) -> None:
@@ -225,7 +223,7 @@ def read_documents(
     pages: str | int | Iterable[int] | None = None,
     scale: float = 2.0,
     password: str | None = None,
-    prompt: str = _QUESTION,
+    prompt: str = _core.PAGE_QUESTION,
     retry: bool = True,
     on_error: str = "raise",
     progress: bool | None = None,
@@ -286,7 +284,7 @@ def convert(
     pages: str | int | Iterable[int] | None = None,
     scale: float = 2.0,
     password: str | None = None,
-    prompt: str = _QUESTION,
+    prompt: str = _core.PAGE_QUESTION,
     retry: bool = True,
     on_error: str = "raise",
     progress: bool | None = None,

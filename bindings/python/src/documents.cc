@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "convert/convert.h"
 #include "convert/page_problem.h"
 #include "convert/page_range.h"
 #include "documents/doctags_parser.h"
@@ -53,8 +54,9 @@ std::vector<nb::tuple> warnings(const Document& document) {
   return all;
 }
 
+// In words; empty: there is none.
 std::string problem(const Document& document, const std::string& finish_reason) {
-  return convert::to_string(
+  return convert::explain(
       convert::find_problem(document, finish_reason == "length" ? FinishReason::length : FinishReason::stop));
 }
 
@@ -104,6 +106,9 @@ void bind_documents(nb::module_& module) {
   nb::class_<convert::PageRange>(module, "PageRange", "Pages of a file, as --pages has them.")
       .def(nb::new_([](std::string_view text) { return convert::PageRange::parse(text); }), nb::arg("text"))
       .def("has", &convert::PageRange::has, nb::arg("page"));
+  module.attr("PAGE_QUESTION") = convert::kQuestion;
+  module.attr("RETRY_TEMPERATURE") = convert::kRetryTemperature;
+  module.attr("RETRY_TOP_P") = convert::kRetryTopP;
   module.def("parse_doctags", &parse, nb::arg("text"), nb::arg("pieces").none(),
              "The document of a text; with pieces, each token's bytes and log probability, in its place.");
 }
