@@ -15,11 +15,11 @@ enum class WeightDtype { as_stored, f32, bf16, q8, q4 };
 GALAGO_API const char* to_string(WeightDtype dtype) noexcept;
 GALAGO_API WeightDtype weight_dtype(std::string_view word);
 
-/// In what products of many rows, those with pictures and prompts, multiply; sums are float32 either way.
-/// bf16 rounds both operands, and is up to twice as fast on a processor with AVX512_BF16; on others it
-/// changes nothing.
-enum class ComputeDtype { f32, bf16 };
-/// "f32", "bf16".
+/// In what products of many rows, those with pictures and prompts, multiply. bf16 rounds both operands and
+/// sums in float32; int8 makes both whole numbers of 8 bits, a row of each with a factor of its own
+/// (docs/numerics.md). automatic: f32 or bf16, whichever this processor is measured to do faster.
+enum class ComputeDtype { f32, bf16, int8, automatic };
+/// "f32", "bf16", "int8", "auto".
 GALAGO_API const char* to_string(ComputeDtype dtype) noexcept;
 GALAGO_API ComputeDtype compute_dtype(std::string_view word);
 

@@ -13,7 +13,7 @@ namespace galago {
 namespace {
 
 constexpr std::array<std::string_view, 5> kWeights = {"auto", "f32", "bf16", "q8", "q4"};
-constexpr std::array<std::string_view, 2> kCompute = {"f32", "bf16"};
+constexpr std::array<std::string_view, 4> kCompute = {"f32", "bf16", "int8", "auto"};
 constexpr std::array<std::string_view, 2> kKvCache = {"f32", "f16"};
 
 template <class Dtype>

@@ -97,9 +97,10 @@ void to_floats(const WeightView& view, int64_t row, int64_t begin, int64_t count
 /// All weights as floats, written to out[0..rows*cols).
 void to_floats(const WeightView& view, float* out);
 
-/// In what a product of many rows multiplies; sums are float32 either way. bf16: both operands are rounded to
-/// bfloat16 where the processor multiplies these faster, which costs about three digits of the result.
-enum class Arithmetic { f32, bf16 };
+/// In what a product of many rows multiplies. bf16: both operands are rounded to bfloat16 where the processor
+/// multiplies these, and summed in float32, which costs about three digits of the result. int8: each row of
+/// both operands becomes whole numbers from -127 to 127 and a factor, and the sums are exact.
+enum class Arithmetic { f32, bf16, int8 };
 
 /// The tensors of one linear layer y = x W^T + b: weight [out, in], bias [out] or null.
 struct LinearView {

@@ -52,9 +52,20 @@ class Server:
         self.process.terminate()
         self.process.wait(30)
 
-    def requests(self):
-        """What was logged of requests so far, but those that this asks to know where the log stands: an answer may
-        be here before its line."""
+    def requests(self, at_least=0):
+        """What was logged of requests, but those that ask for it here. A line is written after its answer, by any of
+        the server's threads: so wait for as many as must have come, and then until two looks find the same."""
+        deadline = time.monotonic() + LOADING
+        records = None
+        while time.monotonic() < deadline:
+            before, records = records, self._logged()
+            if records == before and len(records) >= at_least:
+                break
+            time.sleep(0.05)
+        return records
+
+    def _logged(self):
+        """What was logged up to the line of a request made now."""
         self._marks += 1
         mark = f"mark-{self._marks}"
         urllib.request.urlopen(
@@ -103,6 +114,6 @@ class ClientTest(unittest.TestCase):
     def which_server(self):
         return server()
 
-    def requests(self):
-        """[(path, status)] since the test began."""
-        return [(r["path"], r["status"]) for r in self.server.requests()[self._before :]]
+    def requests(self, at_least=1):
+        """[(path, status)] since the test began, once there are that many."""
+        return [(r["path"], r["status"]) for r in self.server.requests(self._before + at_least)[self._before :]]

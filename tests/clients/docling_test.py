@@ -111,7 +111,7 @@ class Docling(ClientTest):
         from docling.datamodel.base_models import ConversionStatus
 
         self.assertEqual(result.status, ConversionStatus.SUCCESS, result.errors)
-        self.assertEqual(self.requests(), [("/v1/chat/completions", 200)] * pages, "each page once, nothing refused")
+        self.assertEqual(self.requests(pages), [("/v1/chat/completions", 200)] * pages, "each page once, nothing refused")
         self.assertEqual(sorted(result.document.pages), list(range(1, pages + 1)))
         for text in replies(result):
             self.assertTrue(text.startswith("<doctag>"), text)
@@ -137,7 +137,7 @@ class Docling(ClientTest):
             with self.subTest(type(options).__name__):
                 self._before = len(self.server.requests())
                 result = convert(path, options, 4)
-                self.assertEqual(self.requests(), [("/v1/chat/completions", 200)] * 9)
+                self.assertEqual(self.requests(9), [("/v1/chat/completions", 200)] * 9)
                 self.assertEqual(sorted(result.document.pages), list(range(1, 10)))
                 self.assertTrue(all("stop_reason=length" in e.error_message for e in result.errors), result.errors)
 
