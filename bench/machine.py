@@ -1,10 +1,11 @@
-# What a result must say about where it comes from.
+# What a result must say about where it comes from, and where it is kept.
 # In: the program that was measured. Out: commit, date, processor, its instruction sets, load average.
 
 import datetime
 import os
 import pathlib
 import platform
+import re
 import subprocess
 
 SETS = ("sse4_2", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile",
@@ -21,6 +22,17 @@ def processor():
     numbers = f"family {fields['cpu family']}, model {fields['model']}" if "cpu family" in fields else ""
     name = ", ".join(part for part in (fields.get("model name", platform.machine()), numbers) if part)
     return name, [one for one in SETS if one in flags]
+
+
+def slug(name):
+    """The folder of a processor's results: "AMD EPYC, family 26, model 2" -> "amd-epyc-26-2"."""
+    plain = re.sub(r"\((r|tm)\)|@.*?(,|$)|\b(cpu|processor|family|model)\b", " ", name.lower())
+    return "-".join(re.findall(r"[a-z0-9]+", plain)) or "unknown"
+
+
+def results():
+    """bench/results/PROCESSOR of this machine; it need not be there yet."""
+    return pathlib.Path(__file__).resolve().parent / "results" / slug(processor()[0])
 
 
 def commit(folder):

@@ -1,11 +1,13 @@
 # What the project set out to reach, and what was measured: the table of bars in docs/performance.md.
-# In: the results of bench/results, by kind. Out: rows of text. A bar without a result says so; no figure is typed.
+# In: the results of one processor. Out: rows of text. A bar without a result says so; no figure is typed.
 
 import statistics
 
 NOT_MEASURED = "not measured"
-WAYS = {"galago": "float32", "galago-compute-bf16": "bfloat16", "galago-no-mmap": "copied bf16", "galago-f32": "f32",
-        "galago-q8": "q8", "galago-q4": "q4"}
+WAYS = {"galago": "float32", "galago-compute-bf16": "bfloat16", "galago-compute-int8": "int8", "galago-no-mmap": "copied bf16",
+        "galago-f32": "f32", "galago-q8": "q8", "galago-q4": "q4"}
+MANY_ROWS = ["galago", "galago-compute-bf16", "galago-compute-int8"]
+NATIVE = "native"  # a recording with all instructions of the processor
 
 
 def way_name(task, way):
@@ -13,10 +15,12 @@ def way_name(task, way):
     return "mapped bf16" if task == "decode" and way == "galago" else WAYS[way]
 
 
-def counted(results):
-    """-> {task: the one of its recordings that counts, which has most rounds}"""
+def counted(results, instructions):
+    """-> {task: the one of its recordings with such instructions that counts, which has most rounds}"""
     tasks = {}
     for _, result in results:
+        if result.get("set", NATIVE) != instructions:
+            continue
         for task, measured in result.get("tasks", {}).items():
             if task not in tasks or measured["rounds"] > tasks[task]["rounds"]:
                 tasks[task] = measured
@@ -26,8 +30,9 @@ def counted(results):
 class Results:
     """Looks for tasks and curves in all files."""
 
-    def __init__(self, results):
-        self.tasks, self.curves = counted(results), {}
+    def __init__(self, results, instructions=NATIVE):
+        self.tasks, self.curves = counted(results, instructions), {}
+        self.sets = {one for _, result in results for one in result["isa"]}
         for _, result in results:
             for curve in result.get("curves", []):
                 self.curves[curve["name"]] = {point["x"]: point["median"] for point in curve["points"]}
@@ -43,6 +48,16 @@ class Results:
         best = min(able, key=lambda name: able[name]["median"])
         found = able[best]["ratios"]
         return [(found[way]["median"], f"{found[way]['median']:.2f}x {way_name(task, way)}") for way in ways if way in found]
+
+    def against(self, task, way, peers):
+        """Galago's way against the fastest of some peers, named; an empty name part means any -> [(ratio, text)]"""
+        able = {name: one for name, one in self.programs(task).items()
+                if way in one.get("ratios", {}) and any(name.startswith(kind) and name.endswith(dtype) for kind, dtype in peers)}
+        if not able:
+            return []
+        best = min(able, key=lambda name: able[name]["median"])
+        ratio = able[best]["ratios"][way]["median"]
+        return [(ratio, f"{ratio:.2f}x {way_name(task, way)} ({best})")]
 
     def share(self, task, *ways):
         """Of the machine's peak."""
@@ -80,6 +95,11 @@ class Results:
         return [(ratio, f"{ratio:.2f} times as long for each of {last} as for each of {first}")]
 
 
+ANY = [(kind, "") for kind in ("llama", "torch", "onnxruntime", "openvino")]
+BF16 = [(kind, "bf16") for kind, _ in ANY]
+INT8 = [("onnxruntime", "int8"), ("openvino", "int8")]
+
+
 def bars(results):
     """-> [(bar, must, aim, unit, more is better, measured)]; a bar is reached by the best of its ways."""
     found = Results(results)
@@ -88,7 +108,8 @@ def bars(results):
         ("one tile in float32, of the machine's peak", .75, .88, "%", True, found.share("tile", "galago")),
         ("one tile, llama.cpp", 2.4, 3, "x", True, found.ratio("tile", "llama", both)),
         ("one tile, torch in float32", 1.05, 1.3, "x", True, found.ratio("tile", "torch-f32", ["galago"])),
-        ("one tile, ONNX Runtime", 1.05, 1.3, "x", True, found.ratio("tile", "onnxruntime", ["galago"])),
+        ("one tile, ONNX Runtime in float32", 1.05, 1.3, "x", True, found.ratio("tile", "onnxruntime-f32", ["galago"])),
+        *between_formats(found),
         ("photo to first token, llama.cpp", 2.5, 3.1, "x", True, found.ratio("photo", "llama", both)),
         ("photo to first token, transformers", 1.1, 1.4, "x", True, found.ratio("photo", "torch", both)),
         ("prefill, llama.cpp", 2.2, 3, "x", True, found.ratio("prefill", "llama", both)),
@@ -98,6 +119,7 @@ def bars(results):
         ("decode bf16, llama.cpp F16", 1.1, None, "x", True,
          found.ratio("decode", "llama-f16", ["galago", "galago-no-mmap"])),
         ("decode q8, llama.cpp Q8_0", 1.8, None, "x", True, found.ratio("decode", "llama-q8_0", ["galago-q8"])),
+        ("decode q4, llama.cpp Q4_0", 1.1, None, "x", True, found.ratio("decode", "llama-q4_0", ["galago-q4"])),
         ("decode f32, of the read rate", None, .9, "%", True, found.share("decode", "galago-f32")),
         ("decode bf16, of the read rate", None, .9, "%", True, found.share("decode", "galago", "galago-no-mmap")),
         ("decode q8, of the read rate", None, .9, "%", True, found.share("decode", "galago-q8")),
@@ -107,9 +129,39 @@ def bars(results):
         ("peak memory of the photo, of llama.cpp BF16", .85, .6, "x", False,
          [(1 / ratio, f"{1 / ratio:.2f}x") for ratio, _ in memory]),
         ("start to ready", .5, .15, "s", False, found.value("load", "galago", "s", 1e-3)),
+        *older_sets(Results(results, "avx2")),
         ("tower, time for each tile as tiles grow", None, None, "", False, found.linear("vision tower")),
         ("first token, time for each picture as pictures grow", None, None, "", False, found.linear("first token")),
     ]
+
+
+def between_formats(found):
+    """Equal formats of many rows, and the best of every peer. Limits are for processors with AMX; the others have one."""
+    amx = "amx_tile" in found.sets
+    limit = lambda must, aim: (must, aim) if amx else (None, None)  # noqa: E731
+    best = lambda task: [one for way in MANY_ROWS for one in found.against(task, way, ANY)]  # noqa: E731
+    return [
+        ("one tile in int8, of bfloat16's time", *((None, None) if amx else (1.6, 1.9)), "x", True,
+         found.between("tile", "galago-compute-bf16", "galago-compute-int8")),
+        ("one tile in bfloat16, the best peer in bfloat16", *limit(1, 1.3), "x", True,
+         found.against("tile", "galago-compute-bf16", BF16)),
+        ("one tile in int8, the better of ONNX Runtime and OpenVINO in int8", *limit(1, 1.3), "x", True,
+         found.against("tile", "galago-compute-int8", INT8)),
+        ("photo to first token, the best peer in any format", *limit(1.3, 2), "x", True, best("photo")),
+        ("prefill, the best peer in any format", *limit(1, 1.5), "x", True, best("prefill")),
+    ]
+
+
+def older_sets(found):
+    """Every program with instructions up to AVX2."""
+    pairs = (("f32", "galago-f32"), ("bf16", "galago"), ("q8_0", "galago-q8"), ("q4_0", "galago-q4"))
+    return [("AVX2 only: one tile, llama.cpp", 2, 2.5, "x", True, found.ratio("tile", "llama", ["galago", "galago-compute-int8"])),
+            *((f"AVX2 only: decode, llama.cpp {dtype.upper()}", 1, 1.2, "x", True, found.ratio("decode", f"llama-{dtype}", [way]))
+              for dtype, way in pairs)]
+
+
+def any_measured(results):
+    return any(measured for *_, measured in bars(results))
 
 
 def goal(value, unit):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Writes the tables and plots of docs/performance.md and README.md from bench/results, so that no figure is typed.
-# In: every bench/results/*.json; pages with regions between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. Out: the
+# In: every bench/results/PROCESSOR/*.json; pages with regions between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. Out: the
 # regions filled in; with --check nothing is written, and exit 1 when a page is not what the results give.
 # Usage: python3 tools/bench_tables.py [--check] [ROOT]
 
@@ -11,46 +11,18 @@ import re
 import sys
 
 import bench_bars
+import bench_peers
+from bench_text import number, origin, table
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "growth"))
+import machine  # noqa: E402
 import plot  # noqa: E402
 
 PAGES = ["docs/performance.md", "README.md"]
 PLOTS = "docs/performance"
-GALAGO = "galago"
-# One token reads all weights: a format is compared with the same format.
-SAME_FORMAT = {"f32": ["galago-f32"], "f16": ["galago", "galago-no-mmap"], "bf16": ["galago", "galago-no-mmap"],
-               "q8_0": ["galago-q8"]}
-WAYS = bench_bars.WAYS
-QUIET_LOAD = 1.0
 NOTHING = "No results are recorded yet.\n"
-TASKS = {"tile": "encode one tile", "photo": "photo to first token", "prefill": "prefill, {context} rows",
-         "decode": "decode, one token after {decode_context}", "start to first token": "new process to first token",
-         "peak memory": "peak memory of that process", "load": "load of the model"}
-
-
-def number(value):
-    """Three significant digits, without an exponent."""
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def origin(result):
-    """The sentence above every table: where its figures come from, and whether the machine was free."""
-    text = (f"{result['cpu']}, {result['threads']} of {result['cores']} cores ({', '.join(result['isa'])}); commit "
-            f"{result['commit']}, {result['date']}; model shape {result['model']}; ")
-    if "peak" in result:
-        text += f"measured peak {result['peak']['gflops']:.0f} GFLOP/s, {result['peak']['gb_per_s']:.1f} GB/s; "
-    text += f"load average at the start {result['load_average']:.2f}.\n"
-    if result["load_average"] > QUIET_LOAD:
-        text += "\n**Other programs were running: these times show that the measurement works, not how fast galago is.**\n"
-    return text
+FRONT = "peers"  # the recording of a processor that the front page shows
 
 
 def stages(result):
@@ -64,53 +36,6 @@ def stages(result):
             f"{number(stage['gb_per_s'])} ({100 * stage['of_peak_gb_per_s']:.0f} %)" if stage["gb"] > 0 else "-"])
     header = ["stage", "work", "median", "smallest to largest", "GFLOP", "GFLOP/s (of peak)", "GB/s (of peak)"]
     return origin(result) + f"\nMedians of {result['runs']} runs.\n\n" + table(header, rows)
-
-
-def peers(result):
-    rows = []
-    for task, measured in result["tasks"].items():
-        name, rounds = TASKS[task].format(**result), str(measured["rounds"])
-        for program, one in sorted(measured["programs"].items(), key=lambda item: (item[0] not in WAYS, item[0])):
-            rows.append([name, rounds, program, f"{number(one['median'])} {measured['unit']}",
-                         f"{number(one['min'])} to {number(one['max'])}",
-                         "; ".join(f"{number(ratio['median'])} ({number(ratio['min'])} to {number(ratio['max'])}) "
-                                   f"{bench_bars.way_name(task, way)}" for way, ratio in ratios(task, program, one).items()) or "-"])
-            name = rounds = ""
-    header = ["task", "rounds", "program", "median", "smallest to largest", "peer / galago (smallest to largest)"]
-    text = origin(result) + "\nMedians of rounds in turns.\n\n" + table(header, rows)
-    for failure in result["failures"]:
-        text += f"\nNot measured: {failure}.\n"
-    return text
-
-
-def ratios(task, program, one):
-    """A peer's ratios to the ways of galago that compare."""
-    found = one.get("ratios", {})
-    if task != "decode":
-        return found
-    return {same: found[same] for same in SAME_FORMAT.get(program.rsplit("-", 1)[-1], []) if same in found}
-
-
-def summary(result, counted):
-    """One line a task, if this recording of it counts: galago, and the best format of each peer."""
-    rows = []
-    for task, measured in result["tasks"].items():
-        if counted[task] is not measured:
-            continue
-        programs = measured["programs"]
-        cells = []
-        for kind in ("llama", "torch", "onnxruntime", "openvino"):
-            able = {name: one for name, one in programs.items() if name.startswith(kind + "-")}
-            best = min(able, key=lambda name: able[name]["median"], default=None)
-            found = ratios(task, best, able[best]) if best else {}
-            cells.append(", ".join(f"{number(ratio['median'])}x {bench_bars.way_name(task, way)}" for way, ratio in found.items()) +
-                         f" (its {best.rsplit('-', 1)[1]})" if found else "-")
-        ours = ", ".join(f"{number(programs[way]['median'])} {measured['unit']} {bench_bars.way_name(task, way)}" for way in WAYS
-                         if way in programs)
-        rows.append([TASKS[task].format(**result), ours, *cells])
-    header = ["", "galago", "llama.cpp", "transformers", "ONNX Runtime", "OpenVINO"]
-    note = "Peers: their value divided by galago's, in their fastest weight format; above 1 galago is better.\n\n"
-    return origin(result) + "\n" + note + table(header, rows)
 
 
 def e2e(result):
@@ -196,33 +121,43 @@ def serve(result):
     return text
 
 
-def growth(result, name):
-    return origin(result) + f"\n![How time grows](performance/{name}.svg)\n"
+def growth(result, plot_name):
+    return origin(result) + f"\n![How time grows](performance/{plot_name}.svg)\n"
 
 
-def filled(results):
-    """[(name, result)] -> {region: text}, {plot file: text}"""
-    regions = {"stages": [], "peers": [], "growth": [], "summary": [], "e2e": [], "gap": [], "serve": [],
-               "bars": [bars(results)] if results else []}
+TEXTS = {"stages": stages, "peers": bench_peers.peers, "e2e": e2e, "gap": gap, "serve": serve}
+REGIONS = (*TEXTS, "growth", "summary", "bars")
+
+
+def of_processor(slug, results):
+    """[(name, result)] of one processor -> {region: [text]}, {plot file: text}"""
+    regions = {region: [] for region in REGIONS}
     plots = {}
-    counted = bench_bars.counted(results)
     for name, result in results:
-        if result["kind"] == "stages":
-            regions["stages"].append(stages(result))
-        elif result["kind"] == "peers":
-            regions["peers"].append(peers(result))
-            regions["summary"].append(summary(result, counted))
-        elif result["kind"] == "e2e":
-            regions["e2e"].append(e2e(result))
-        elif result["kind"] == "gap":
-            regions["gap"].append(gap(result))
-        elif result["kind"] == "serve":
-            regions["serve"].append(serve(result))
-        elif result["kind"] == "growth":
-            regions["growth"].append(growth(result, name))
-            plots[f"{PLOTS}/{name}.svg"] = plot.svg(result)
-        elif result["kind"] != "batch":  # told in docs/batch.md
-            raise SystemExit(f"bench_tables: {name}.json: unknown kind {result['kind']}")
+        kind = result["kind"]
+        if kind in TEXTS:
+            regions[kind].append(TEXTS[kind](result))
+        elif kind == "growth":
+            regions["growth"].append(growth(result, f"{name}-{slug}"))
+            plots[f"{PLOTS}/{name}-{slug}.svg"] = plot.svg(result)
+        elif kind != "batch":  # told in docs/batch.md
+            raise SystemExit(f"bench_tables: {slug}/{name}.json: unknown kind {kind}")
+        if kind == "peers" and name == FRONT:
+            regions["summary"].append(bench_peers.summary(result))
+    if bench_bars.any_measured(results):
+        regions["bars"].append(bars(results))
+    return regions, plots
+
+
+def filled(processors):
+    """{folder: [(name, result)]} -> {region: text}, {plot file: text}; each region has a heading for each processor"""
+    regions, plots = {region: [] for region in REGIONS}, {}
+    for slug, results in processors.items():
+        own, own_plots = of_processor(slug, results)
+        plots |= own_plots
+        for region, texts in own.items():
+            if texts:
+                regions[region].append(f"### {results[0][1]['cpu']}\n\n" + "\n".join(texts))
     return {region: "\n".join(texts) or NOTHING for region, texts in regions.items()}, plots
 
 
@@ -237,11 +172,21 @@ def with_regions(page, text, regions):
     return text
 
 
+def recorded(folder):
+    """-> {processor's folder: [(name, result)]}; a file lies in the folder of its own processor."""
+    processors = {}
+    for path in sorted(folder.rglob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        own = folder / machine.slug(result["cpu"])
+        if path.parent != own:
+            raise SystemExit(f"bench_tables: {path} was recorded on {result['cpu']} and belongs into {own}")
+        processors.setdefault(own.name, []).append((path.stem, result))
+    return processors
+
+
 def wanted(root):
     """-> {path: text} of all generated files"""
-    results = [(path.stem, json.loads(path.read_text(encoding="utf-8")))
-               for path in sorted((root / "bench" / "results").glob("*.json"))]
-    regions, plots = filled(results)
+    regions, plots = filled(recorded(root / "bench" / "results"))
     files = {root / name: text for name, text in plots.items()}
     for page in PAGES:
         text = (root / page).read_text(encoding="utf-8")

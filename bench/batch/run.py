@@ -2,7 +2,7 @@
 # Trials of `galago batch` that take too long for every day: killed 300 times, on 60 disks that are too small, and how fast
 # it is beside Model::ask_all. In: the program, a model, how many of each. Out: a JSON file; exit 1 when a record was lost,
 # doubled or changed.
-# Usage: python3 bench/batch/run.py build/galago [--kills 300] [--disks 60] [--throughput build/batch_throughput] [-o bench/results/batch.json]
+# Usage: python3 bench/batch/run.py build/galago [--kills 300] [--disks 60] [--throughput build/batch_throughput] [-o bench/results/PROCESSOR/batch.json]
 
 import argparse
 import ctypes

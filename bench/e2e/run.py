@@ -2,7 +2,7 @@
 # In: a built galago, a model directory, a picture. Out: one JSON file: for each way the times that the program reports
 # (load, first token, tokens a second), the time from its start to its exit, and its largest resident set.
 # Ways take turns, each round begins with another one. Random weights answer to the last token that is asked for.
-# Usage: python3 bench/e2e/run.py --galago build/galago --model DIR --image FILE -o bench/results/NAME.json [--rounds 5]
+# Usage: python3 bench/e2e/run.py --galago build/galago --model DIR --image FILE -o bench/results/PROCESSOR/NAME.json [--rounds 5]
 
 import argparse
 import json

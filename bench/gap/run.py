@@ -1,6 +1,6 @@
 # Records bench/gap/gap_bench: what those who stream wait for while photos arrive, and many short questions at once.
 # In: a built gap_bench, a model directory; another build's gap_bench to compare with, in turns. Out: one JSON file.
-# Usage: python3 bench/gap/run.py --program build/gap_bench --model DIR -o bench/results/NAME.json [--before PROGRAM]
+# Usage: python3 bench/gap/run.py --program build/gap_bench --model DIR -o bench/results/PROCESSOR/NAME.json [--before PROGRAM]
 
 import argparse
 import json

@@ -1,7 +1,7 @@
 # How time grows with tiles, images, context and the sequences of a batch.
 # In: a built galago, a model directory. Out: one JSON file: for each curve its points with median, min and max.
 # Pictures are made here: their shape decides into how many tiles they are cut.
-# Usage: python3 bench/growth/run.py --galago build/galago --model DIR -o bench/results/NAME.json [--runs 5]
+# Usage: python3 bench/growth/run.py --galago build/galago --model DIR -o bench/results/PROCESSOR/NAME.json [--runs 5]
 
 import argparse
 import json

@@ -3,7 +3,7 @@
 # task the median, smallest and largest time of every program, and the ratios peer / galago of every round.
 # A round runs every program once, each round beginning with another one; programs that wait are stopped (SIGSTOP).
 # Usage: CACHE/venv/bin/python bench/peers/compare.py --galago build/galago --model DIR --cache CACHE --image FILE
-#        -o bench/results/NAME.json [--rounds 5] [--threads 2] [--tasks tile ...] [--peers llama-f16 torch-f32 ...]
+#        -o bench/results/PROCESSOR/NAME.json [--rounds 5] [--threads 2] [--tasks tile ...] [--peers llama-f16 torch-f32 ...]
 
 import argparse
 import json

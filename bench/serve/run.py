@@ -1,6 +1,6 @@
 # Load and faults on `galago serve`, and the same photo questions to llama-server, in turns. In: the program, a small
 # model for connections and faults, a model of true size for speed. Out: one JSON file in bench/results.
-# Usage: python3 bench/serve/run.py --program build/galago --small models/demo -o bench/results/serve.json
+# Usage: python3 bench/serve/run.py --program build/galago --small models/demo -o bench/results/PROCESSOR/serve.json
 #        [--large DIR --llama llama-server --llama-text FILE.gguf --llama-mmproj FILE.gguf] [--rounds 3] [--soak MINUTES]
 
 import argparse

@@ -1,6 +1,6 @@
 # Records `galago bench`: every stage alone, against the machine's peak, with what a result must say of its origin.
 # In: a built galago, a model directory, a picture. Out: one JSON file for tools/bench_tables.py.
-# Usage: python3 bench/stages/run.py --galago build/galago --model DIR --image FILE -o bench/results/NAME.json
+# Usage: python3 bench/stages/run.py --galago build/galago --model DIR --image FILE -o bench/results/PROCESSOR/NAME.json
 
 import argparse
 import json

@@ -9,8 +9,10 @@ import unittest
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "bench_tables.py"
 PAGE = "# Times\n\n<!-- bench:{0} -->\nold\n<!-- /bench:{0} -->\nafter\n"
-FACTS = {"commit": "abc", "date": "2026-01-02", "cpu": "A processor", "cores": 2, "isa": ["avx2"], "threads": 2,
+FACTS = {"commit": "abc", "date": "2026-01-02", "cpu": "Plain(R) CPU @ 2.10GHz, family 1, model 2", "cores": 2, "isa": ["avx2"], "threads": 2,
          "model": "small", "load_average": 0.1, "peak": {"gflops": 100, "gb_per_s": 10}}
+OTHER = "Other, family 6, model 7"
+FOLDERS = {FACTS["cpu"]: "plain-1-2", OTHER: "other-6-7"}
 STAGE = {"name": "decode", "work": "1 row", "median_ms": 2, "min_ms": 1, "max_ms": 4, "gflop": 0.1, "gb": 0.01,
          "gflops": 50, "gb_per_s": 5, "of_peak_gflops": 0.5, "of_peak_gb_per_s": 0.5}
 STAGES = {"kind": "stages", **FACTS, "runs": 5, "stages": [STAGE]}
@@ -56,7 +58,9 @@ class BenchTables(unittest.TestCase):
         self.folder.cleanup()
 
     def add(self, name, result):
-        (self.root / "bench" / "results" / f"{name}.json").write_text(json.dumps(result))
+        folder = self.root / "bench" / "results" / FOLDERS[result["cpu"]]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.json").write_text(json.dumps(result))
 
     def run_tool(self, *arguments):
         done = subprocess.run([sys.executable, "-B", str(TOOL), *arguments, str(self.root)], capture_output=True, text=True)
@@ -77,20 +81,66 @@ class BenchTables(unittest.TestCase):
         self.assertIn("| longest gap, ms | 22.0 (1.00 to 99.0) | 11.0 (1.00 to 99.0) |", text)
         self.assertEqual(text.count("\nafter\n"), 6)
         self.assertNotIn("Other programs were running", text)
-        self.assertTrue((self.root / "docs" / "performance" / "c.svg").read_text().startswith("<svg"))
+        self.assertTrue((self.root / "docs" / "performance" / "c-plain-1-2.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
 
-    def test_the_summary_takes_a_peers_fastest_format(self):
-        self.add("b", PEERS)
+    def test_the_front_page_sets_equal_formats_side_by_side(self):
+        self.add("peers", PEERS)
         self.run_tool()
-        self.assertIn("| prefill, 7 rows | 10.0 ms float32, 5.00 ms bfloat16 | 2.00x float32, 4.00x bfloat16 (its q8_0) "
-                      "| - | - | - |", (self.root / "README.md").read_text())
+        text = (self.root / "README.md").read_text()
+        self.assertIn("### Plain(R) CPU @ 2.10GHz, family 1, model 2\n", text)
+        self.assertIn("| prefill, 7 rows | float32 | 10.0 ms | - | - | - | - |", text)
+        self.assertIn("|  | bfloat16 | 5.00 ms | 30.0 ms (f16) | - | - | - |", text)
+        self.assertIn("| decode, one token after 3 | bf16 | 10.0 ms | - | - | - | - |", text)
+        self.assertIn("|  | q8 | 6.00 ms | 12.0 ms, 2.00x | - | - | - |", text)
 
-    def test_decoding_is_compared_in_the_same_format(self):
-        self.add("b", PEERS)
+    def test_the_front_page_takes_the_faster_of_a_formats_like_and_shows_losses(self):
+        more = json.loads(json.dumps(PEERS))
+        more["tasks"]["prefill"]["programs"] |= {
+            "galago-compute-int8": {"median": 4, "min": 4, "max": 4},
+            "llama-q4_0": {"median": 3, "min": 3, "max": 3, "ratios": {"galago-compute-int8": {"median": 0.75, "min": 0.7, "max": 0.8}}}}
+        self.add("peers", more)
         self.run_tool()
-        self.assertIn("| decode, one token after 3 | 10.0 ms mapped bf16, 6.00 ms q8 | 2.00x q8 (its q8_0) | - | - | - |",
-                      (self.root / "README.md").read_text())
+        self.assertIn("|  | int8 | 4.00 ms | 3.00 ms (q4_0), 0.75x | - | - | - |", (self.root / "README.md").read_text())
+
+    def test_the_front_page_shows_one_recording_of_each_processor(self):
+        self.add("peers", PEERS)
+        self.add("peers-again", PEERS)
+        self.add("peers", {**PEERS, "cpu": OTHER, "commit": "def"})
+        self.run_tool()
+        text = (self.root / "README.md").read_text()
+        self.assertEqual(text.count("| prefill, 7 rows |"), 2)
+        self.assertEqual(text.count("commit abc"), 1)
+        self.assertIn("### Other, family 6, model 7\n\n2 of 2 cores (avx2); commit def", text)
+
+    def test_a_result_lies_in_the_folder_of_its_processor(self):
+        self.add("peers", PEERS)
+        file = self.root / "bench" / "results" / "plain-1-2" / "peers.json"
+        (self.root / "bench" / "results" / "other-6-7").mkdir()
+        file.rename(self.root / "bench" / "results" / "other-6-7" / "peers.json")
+        code, output = self.run_tool()
+        self.assertEqual(code, 1)
+        self.assertIn("belongs into", output)
+        self.assertIn("plain-1-2", output)
+
+    def test_an_older_set_counts_by_itself(self):
+        older = json.loads(json.dumps(PEERS))
+        older["set"] = "avx2"
+        older["tasks"]["decode"]["rounds"] = 31
+        older["tasks"]["decode"]["programs"]["llama-q8_0"]["ratios"]["galago-q8"]["median"] = 1.1
+        self.add("peers", PEERS)
+        self.add("peers-avx2", older)
+        self.run_tool()
+        text = self.page.read_text()
+        self.assertIn("| decode q8, llama.cpp Q8_0 | 1.8x | - | 2.00x q8 | must |", text)
+        self.assertIn("| AVX2 only: decode, llama.cpp Q8_0 | 1x | 1.2x | 1.10x q8 | must |", text)
+        self.assertIn("**Instructions up to AVX2 only**", text)
+
+    def test_what_peers_were_asked_for_is_said(self):
+        self.add("peers", {**PEERS, "programs": {
+            "openvino-bf16": {"version": "1", "asked": "bfloat16", "ran": "72 products in bf16", "note": "came back"}}})
+        self.run_tool()
+        self.assertIn("| openvino-bf16 | bfloat16 | 72 products in bf16; came back |", self.page.read_text())
 
     def test_of_two_recordings_the_one_with_most_rounds_counts(self):
         more = json.loads(json.dumps(PEERS))
@@ -100,9 +150,6 @@ class BenchTables(unittest.TestCase):
         self.add("a", more)
         self.add("b", PEERS)
         self.run_tool()
-        summary = (self.root / "README.md").read_text()
-        self.assertIn("| 1.50x q8 (its q8_0) |", summary)
-        self.assertNotIn("2.00x q8", summary)
         self.assertIn("| decode q8, llama.cpp Q8_0 | 1.8x | - | 1.50x q8 | missed |", self.page.read_text())
         self.assertIn("2.00 (1.50 to 2.50) q8", self.page.read_text())
 
@@ -132,7 +179,7 @@ class BenchTables(unittest.TestCase):
         changed = json.loads(json.dumps(GROWTH))
         changed["curves"][0]["points"][0]["median"] = 2.5
         self.add("c", changed)
-        self.assertIn("c.svg", self.run_tool("--check")[1])
+        self.assertIn("c-plain-1-2.svg", self.run_tool("--check")[1])
 
     def test_a_busy_machine_is_said(self):
         self.add("a", {**STAGES, "load_average": 3.5})
