@@ -261,6 +261,9 @@ void take_keys(std::string_view text, char between, std::vector<std::string>& ke
   }
 }
 
+/// Of all commands (docs/cli.md).
+bool is_library_variable(std::string_view name) { return name == "GALAGO_CPU" || name == "GALAGO_TUNE"; }
+
 bool loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
 }
@@ -317,7 +320,7 @@ std::vector<std::string> serve_warnings(const ServeFlags& flags,
   for (const std::string& entry : environment) {
     const std::string name = entry.substr(0, entry.find('='));
     const auto known = std::find(flags.variables.begin(), flags.variables.end(), name);
-    if (!name.starts_with("GALAGO_") || known != flags.variables.end()) continue;
+    if (!name.starts_with("GALAGO_") || known != flags.variables.end() || is_library_variable(name)) continue;
     const auto near = nearest(name, flags.variables);
     warnings.push_back(shortened(name, 80) + " in the environment is no flag of galago serve" +
                        (near ? ": did you mean " + *near + "?" : ""));

@@ -295,8 +295,8 @@ class Device {
 /// A device together with those who need it to stay.
 using SharedDevice = std::shared_ptr<const Device>;
 
-/// The machine's processors with the fastest instructions that they have. threads: 0..kMaxThreads, 0 for one
-/// a processor; they start with the first call that wants them. Error{usage} for another number.
+/// The machine's processors with their fastest instructions up to the cap GALAGO_CPU. threads: at most
+/// kMaxThreads, 0 for one a processor; they start when wanted. Error{usage} for another number or cap.
 SharedDevice cpu_device(int threads = 0);
 /// The scalar twins, on the caller's thread: for tests and for finding a fault.
 SharedDevice reference_device();

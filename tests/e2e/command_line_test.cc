@@ -54,6 +54,19 @@ TEST(CommandLine, UnknownFlagsAndCommandsAreUsage) {
   }
 }
 
+TEST(CommandLine, ACapOnInstructionSetsIsAWordOfTheList) {
+  const Words words = {"run", "-m", tiny(), "-n", "1", "-p", "x", "--json"};
+  ::setenv("GALAGO_CPU", "avx3", 1);
+  const Finished refused = galago(words);
+  EXPECT_EQ(refused.code, 64);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("usage: GALAGO_CPU: got 'avx3'"), HasSubstr("avx512_vnni")));
+  ::setenv("GALAGO_CPU", "sse4", 1);
+  EXPECT_EQ(galago(words).code, 0);
+  const Finished timed = galago({"bench", "-m", tiny(), "--runs", "1", "--only", "decode", "--json"});
+  ::unsetenv("GALAGO_CPU");
+  EXPECT_THAT(timed.json()["backend"].get<std::string>(), HasSubstr("(GALAGO_CPU=sse4)"));
+}
+
 TEST(CommandLine, HabitsOfOtherProgramsAreTaken) {
   const Json here = answer({"run", "-m", tiny(), "-i", picture(kPicture), "-n", "6", "-p", "What is it?",
                             "--temp", "1", "--top-p", "0.9", "--seed", "3", "--system", "Be brief."});

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cache_pages.h"
+#include "kernels/cpu/instructions.h"
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
 #include "kernels/reference/reference.h"
@@ -166,19 +167,19 @@ TEST(FastAttention, RowsOfSeveralSequencesAndWindows) {
 
 TEST(FastAttention, OlderInstructionSets) {
   for (const int64_t off : {HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
-    hwy::DisableTargets(off);
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
     check_full(600, {2, 1, 72, 0.118f}, true);
     Cached test({4, 2, 24, 0.2f}, 600, 1);
     test.add(0, 0, 599);
     test.check();
   }
-  hwy::DisableTargets(0);
+  hwy::DisableTargets(kernels::cpu::capped_targets());
 }
 
 // The twin reads the same half numbers, so the bound is that of the arithmetic.
 TEST(FastAttention, HalfCaches) {
   for (const int64_t off : {0LL, HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
-    hwy::DisableTargets(off);
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
     for (const int64_t dim : {20, 64, 72, 100}) {  // one that no vector divides, one beyond a packed part
       Cached test({6, 2, dim, 0.2f}, 700, 2, DType::f16);
       for (int64_t i = 0; i < 40; ++i) test.add(0, 0, 600 + i);
@@ -186,7 +187,7 @@ TEST(FastAttention, HalfCaches) {
       test.check();
     }
   }
-  hwy::DisableTargets(0);
+  hwy::DisableTargets(kernels::cpu::capped_targets());
 }
 
 TEST(FastAttention, HalfAndFloatCachesOfOneSequenceDiffer) {

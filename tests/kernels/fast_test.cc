@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "galago/error.h"
+#include "kernels/cpu/instructions.h"
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
 #include "kernels/reference/reference.h"
@@ -370,12 +371,12 @@ TEST(Fast, GatherRows) {
 
 TEST(Fast, OlderInstructionSets) {
   for (const int64_t off : {HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
-    hwy::DisableTargets(off);
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
     SCOPED_TRACE(off);
     for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
       check_linear({7, 45, 21, dtype, Activation::gelu_tanh, true, 1, 3, 1});
   }
-  hwy::DisableTargets(0);
+  hwy::DisableTargets(kernels::cpu::capped_targets());
 }
 
 TEST(Devices, HaveANameAndThreads) {

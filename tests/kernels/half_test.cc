@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include "core/half.h"
+#include "kernels/cpu/instructions.h"
 #include "kernels/kernels.h"
 #include "kernels/reference/reference.h"
 #include "support/devices.h"
@@ -66,15 +68,36 @@ TEST(ToHalf, TheFastKernelGivesTheTwinsBits) {
   reference::scatter_rows(row, to, DType::f16);
   to[0] = fast.data();
   for (const int64_t off : {0LL, HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
-    hwy::DisableTargets(off);
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
     fast.assign(fast.size(), 0);
     test::device().scatter_rows(row, to, DType::f16);
     EXPECT_EQ(fast, twin);
   }
-  hwy::DisableTargets(0);
+  hwy::DisableTargets(kernels::cpu::capped_targets());
   std::vector<float> broken(33, std::numeric_limits<float>::quiet_NaN());
   test::device().scatter_rows({broken.data(), 1, std::ssize(broken)}, to, DType::f16);
   for (size_t i = 0; i < broken.size(); ++i) EXPECT_TRUE(std::isnan(from_f16(fast[i]))) << i;
+}
+
+// Every float16, infinities and NaN too, on every instruction set.
+TEST(Half, WideningIsExact) {
+  constexpr int64_t kAll = 1 << 16;
+  std::vector<uint16_t> halves(kAll);
+  for (int64_t i = 0; i < kAll; ++i) halves[static_cast<size_t>(i)] = static_cast<uint16_t>(i);
+  const TensorView table{DType::f16, {1, kAll}, reinterpret_cast<const std::byte*>(halves.data())};
+  const int32_t first = 0;
+  Tensor wide({1, kAll});
+  for (const int64_t off : {0LL, HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}) {
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
+    test::device().gather_rows(table, {&first, 1}, wide.matrix());
+    for (int64_t i = 0; i < kAll; ++i) {
+      const float got = wide.data()[i], right = from_f16(halves[static_cast<size_t>(i)]);
+      ASSERT_TRUE(std::isnan(right) ? std::isnan(got)
+                                    : std::bit_cast<uint32_t>(got) == std::bit_cast<uint32_t>(right))
+          << i << ": " << got;
+    }
+  }
+  hwy::DisableTargets(kernels::cpu::capped_targets());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/cpu/instructions.h"
 #include "kernels/cpu/quant.h"
 #include "kernels/kernels.h"
 #include "kernels/model_shapes.h"
@@ -98,12 +99,12 @@ TEST(Quantised, OlderInstructionSets) {
   for (const int64_t off : {HWY_AVX3 | HWY_AVX3_DL, HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2,
                             HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2 | HWY_SSE4}) {
     SCOPED_TRACE(off);
-    hwy::DisableTargets(off);
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
     for (const WeightFormat format : kFormats)
       for (const int64_t in : {32, 96, 576})
         for (const int64_t rows : {1, 7, 40}) check_product(format, rows, in, 21, 1);
   }
-  hwy::DisableTargets(0);
+  hwy::DisableTargets(kernels::cpu::capped_targets());
 }
 
 TEST(Quantised, ARowAloneIsTheRowInCompany) {
@@ -179,7 +180,7 @@ TEST(Quantised, ProductsOfShorts) {
 TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
   for (const int64_t off :
        {int64_t{0}, int64_t{HWY_AVX3 | HWY_AVX3_DL}, int64_t{HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}}) {
-    hwy::DisableTargets(off);
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
     for (const WeightFormat format : kFormats)
       for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16})
         for (const auto& [in, out] : {std::pair<int64_t, int64_t>{32, 1}, {96, 53}, {576, 100}, {1536, 70}}) {
@@ -194,7 +195,7 @@ TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
             ASSERT_EQ(panels.data()[i], rows.data()[i]) << to_string(format) << " " << in << "x" << out;
         }
   }
-  hwy::DisableTargets(0);
+  hwy::DisableTargets(kernels::cpu::capped_targets());
 }
 
 // A file's own layout, as a pooling head meets it that is stored so.
@@ -269,7 +270,7 @@ TEST(Quantised, ZerosAndTheSmallestNumbers) {
 TEST(Quantised, ReadAsFloatsBitForBit) {
   for (const int64_t off :
        {int64_t{0}, int64_t{HWY_AVX3 | HWY_AVX3_DL}, int64_t{HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}}) {
-    hwy::DisableTargets(off);
+    hwy::DisableTargets(off | kernels::cpu::capped_targets());
     for (const WeightFormat format : kFormats) {
       const QuantisedMatrix weight(format, 3, 160, 1, 1);
       for (const auto& [begin, count] :
@@ -290,7 +291,7 @@ TEST(Quantised, ReadAsFloatsBitForBit) {
       for (int64_t i = 0; i < fast.size(); ++i) ASSERT_EQ(fast.data()[i], twin.data()[i]);
     }
   }
-  hwy::DisableTargets(0);
+  hwy::DisableTargets(kernels::cpu::capped_targets());
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <hwy/base.h>
 #include <immintrin.h>
 
+#include "kernels/cpu/instructions.h"
+
 namespace galago::kernels::cpu {
 namespace {
 
@@ -115,8 +117,9 @@ void sigmoid_to_bf16(SigmoidUnit unit, const float* x, const float* bias, const 
 void round_to_bf16(const float* from, int64_t count, uint16_t* to) { round_all(from, count, to); }
 
 bool has_bf16_products() {
-  static const bool has = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  static const bool has = may_use(Instructions::avx512_bf16) && __builtin_cpu_supports("avx512bf16") &&
+                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512vl");
   return has;
 }
 

@@ -29,7 +29,7 @@ void resample(Pool& pool, const ConstPicture& in, std::span<const ResamplePass> 
 void look_up(Pool& pool, std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables,
              float* out);
 
-/// E.g. "cpu: AVX3+BF16".
+/// E.g. "cpu: AVX3+BF16", or "cpu: AVX2 (GALAGO_CPU=avx2)" where a cap is given.
 std::string name();
 
 }  // namespace galago::kernels::cpu

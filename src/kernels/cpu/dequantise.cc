@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "core/half.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
@@ -60,10 +61,7 @@ void Group4(const std::byte* from, float scale, float minimum, float* out) {
 float HalfAt(const std::byte* plane, int64_t i) {
   uint16_t bits = 0;
   std::memcpy(&bits, plane + 2 * i, sizeof bits);
-  const hn::CappedTag<float, 1> one;
-  const hn::Rebind<uint16_t, decltype(one)> narrow;
-  const hn::Rebind<hwy::float16_t, decltype(one)> half;
-  return hn::GetLane(hn::PromoteTo(one, hn::BitCast(half, hn::Set(narrow, bits))));
+  return from_f16(bits);
 }
 
 /// A group's bytes of one row of a panel, as they lie in planes.

@@ -1,6 +1,7 @@
 // The device that is made of the processors: every kernel by the fast implementation, on its own threads.
 #include "galago/error.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/instructions.h"
 
 namespace galago::kernels {
 namespace {
@@ -65,6 +66,7 @@ SharedDevice cpu_device(int threads) {
     throw Error(ErrorCode::usage, {.where = "threads",
                                    .got = std::to_string(threads),
                                    .expected = "0 to " + std::to_string(kMaxThreads)});
+  cpu::capped_targets();  // from here on
   return std::make_shared<const CpuDevice>(threads > 0 ? threads : processors());
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/instructions.h"
 #include "kernels/cpu/products.h"
 
 namespace galago::kernels::cpu {
@@ -35,6 +36,10 @@ void feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const 
   cpu::linear_each(pool, in.back().y, {&out, 1});
 }
 
-std::string name() { return std::string("cpu: ") + simd_name() + (has_bf16_products() ? "+BF16" : ""); }
+std::string name() {
+  const std::string cap = cap_word();
+  return std::string("cpu: ") + simd_name() + (has_bf16_products() ? "+BF16" : "") +
+         (cap.empty() ? "" : std::string(" (") + kCapVariable + "=" + cap + ")");
+}
 
 }  // namespace galago::kernels::cpu

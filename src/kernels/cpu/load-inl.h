@@ -64,9 +64,20 @@ struct F16 {
   static constexpr int64_t kBytes = 2;
   static HWY_INLINE hn::Vec<Floats> Load(const std::byte* from) {
     const hn::Rebind<uint16_t, Floats> narrow;
+    const auto bits = hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from));
+#if HWY_TARGET < HWY_SSE4 || HWY_TARGET == HWY_NEON
     const hn::Rebind<hwy::float16_t, Floats> half;
-    return hn::PromoteTo(Floats(),
-                         hn::BitCast(half, hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from))));
+    return hn::PromoteTo(Floats(), hn::BitCast(half, bits));
+#else  // no instruction: exponent and fraction in their places, 2^112 too small, which makes subnormals exact
+    const hn::RebindToSigned<Floats> wide;
+    const auto word = hn::PromoteTo(wide, bits);
+    const auto size = hn::ShiftLeft<13>(hn::And(word, hn::Set(wide, 0x7fff)));
+    const auto number = hn::Mul(hn::BitCast(Floats(), size), hn::Set(Floats(), 0x1p112f));
+    const auto strange = hn::VecFromMask(wide, hn::Gt(size, hn::Set(wide, 0x0f7fffff)));  // infinity, NaN
+    const auto sign = hn::ShiftLeft<16>(hn::And(word, hn::Set(wide, 0x8000)));
+    return hn::BitCast(Floats(), hn::Or(hn::Or(hn::BitCast(wide, number), sign),
+                                        hn::And(strange, hn::Set(wide, 0x7f800000))));
+#endif
   }
   static HWY_INLINE void LoadTwo(const std::byte* from, hn::Vec<Floats>& a, hn::Vec<Floats>& b) {
     a = Load(from);

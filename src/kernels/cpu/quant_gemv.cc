@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "kernels/cpu/epilogue-inl.h"
+#include "kernels/cpu/instructions.h"
 #include "kernels/cpu/integers-inl.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
@@ -201,7 +202,8 @@ HWY_EXPORT(IntegerRow);
 
 bool has_byte_products() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512vnni");
+  static const bool has = may_use(Instructions::avx512_vnni) && __builtin_cpu_supports("avx512vnni");
+  return has;
 #else
   return false;
 #endif
