@@ -15,8 +15,10 @@ CLIENTS = ROOT / "tests" / "clients"
 sys.path[:0] = [str(CLIENTS), str(CLIENTS / "stubs")]  # pdf_pages; torch, which docling imports and does not need here
 
 import galago
+from docling.backend.pypdfium2_backend import PyPdfiumDocumentBackend
 from docling.datamodel.accelerator_options import AcceleratorOptions
 from docling.datamodel.base_models import ConversionStatus, InputFormat, VlmStopReason
+from docling.datamodel.document import InputDocument
 from docling.datamodel.pipeline_options import VlmConvertOptions, VlmPipelineOptions
 from docling.datamodel.settings import settings
 from docling.datamodel.vlm_engine_options import ApiVlmEngineOptions, BaseVlmEngineOptions
@@ -29,6 +31,7 @@ from docling_galago import (
     GalagoVlmEngine,
     GalagoVlmPipeline,
 )
+from galago import _convert
 from pdf_pages import write_pages
 from PIL import Image
 
@@ -100,6 +103,15 @@ class Pages(DoclingTest):
         self.assertGreater(len(set(written)), PAGES // 2)
         for theirs, page in zip(result.document.pages.values(), of_file.pages.values(), strict=True):
             self.assertEqual(theirs.size.as_tuple(), (2 * page.size.width, 2 * page.size.height), "by images_scale")
+
+    def test_pages_are_drawn_as_docling_draws_them(self):
+        pages = list(_convert._pdf_pages(_convert._File("pages", "pages"), str(self.path), lambda number: True, 2.0, None))
+        self.assertEqual(len(pages), PAGES)
+        document = InputDocument(path_or_stream=self.path, format=InputFormat.PDF, backend=PyPdfiumDocumentBackend)
+        for number, page in enumerate(pages):
+            theirs = document._backend.load_page(number).get_page_image(scale=2.0)
+            self.assertEqual((page.image.mode, page.image.size), (theirs.mode, theirs.size))
+            self.assertEqual(page.image.tobytes(), theirs.tobytes())
 
     def test_pages_of_a_batch_are_read_together(self):
         settings.perf.page_batch_size = 64

@@ -37,6 +37,8 @@ class PageWarning(UserWarning):
 
 #: Pixels of a page, as the C++ program allows them.
 _MOST_PIXELS = 178_956_970
+#: docling's pypdfium2 backend draws this many times larger and makes it smaller, "to make it sharper". So do we: its pixels.
+_SHARPER = 1.5
 #: PDFium may be called by one thread at a time.
 _pdfium = threading.Lock()
 
@@ -85,10 +87,11 @@ def _pdf_page(file: _File, pdf: Any, number: int, scale: float) -> _Page:
     page = pdf[number - 1]
     try:
         width, height = page.get_size()
-        if width * scale * height * scale > _MOST_PIXELS:
-            got = f"{math.ceil(width * scale)}x{math.ceil(height * scale)} pixels"
+        drawn = _SHARPER * scale
+        if width * drawn * height * drawn > _MOST_PIXELS:
+            got = f"{math.ceil(width * drawn)}x{math.ceil(height * drawn)} pixels"
             raise InputTooLargeError(f"{file.name}: page {number}", got, f"at most {_MOST_PIXELS}", "scale= draws pages smaller")
-        image = page.render(scale=scale).to_pil()
+        image = page.render(scale=drawn).to_pil().resize((max(1, round(width * scale)), max(1, round(height * scale))))
         return _Page(file, number, image, (width, height), points=True)
     finally:
         page.close()
