@@ -83,7 +83,7 @@ def photos(rounds):
     """One row for each program: medians of its rounds."""
     return [[name, number(middle(done, "tokens_per_second")), number(60 * middle(done, "requests_per_second")),
              *(number(middle(done, "first_token_ms", part)) for part in ("p50", "p99")),
-             *(number(middle(done, "gap_ms", part)) for part in ("p50", "p99", "max")),
+             *(number(middle(done, "gap_ms", part)) if done[0].get("gap_ms", {}).get(part) is not None else "–" for part in ("p50", "p99", "max")),
              number(middle(done, "peak_mib")) if "peak_mib" in done[0] else "–"] for name, done in rounds.items()]
 
 

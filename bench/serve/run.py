@@ -1,7 +1,8 @@
 # Load and faults on `galago serve`, and the same photo questions to llama-server, in turns. In: the program, a small
 # model for connections and faults, a model of true size for speed. Out: one JSON file in bench/results.
 # Usage: python3 bench/serve/run.py --program build/galago --small models/demo -o bench/results/PROCESSOR/serve.json
-#        [--large DIR --llama llama-server --llama-text FILE.gguf --llama-mmproj FILE.gguf] [--rounds 3] [--soak MINUTES]
+#        [--large DIR --llama llama-server --llama-text FILE.gguf --llama-mmproj FILE.gguf --transformers PYTHON] [--rounds 3]
+#        [--soak MINUTES]
 
 import argparse
 import asyncio
@@ -9,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -46,6 +48,15 @@ def peak_mib(pid):
     return round(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024, 1)
 
 
+def with_transformers(arguments):
+    """The same questions by transformers in a process of its own."""
+    script = pathlib.Path(__file__).resolve().parent / "with_transformers.py"
+    words = ["--model", arguments.large, "--questions", arguments.questions, "--together", arguments.together, "--tokens", max(arguments.tokens),
+             "--size", *arguments.size, "--threads", arguments.threads]
+    done = subprocess.run([arguments.transformers, "-B", script, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def photos(arguments, log):
     """Photo questions side by side, in turns with llama-server; -> {program: [figures]}"""
     commands = {name: server.galago(arguments.program, arguments.large, "-t", arguments.threads, *flags, *arguments.galago_flags)
@@ -54,7 +65,11 @@ def photos(arguments, log):
         commands["llama-server"] = server.llama(arguments.llama, arguments.llama_text, arguments.llama_mmproj, "-t", arguments.threads,
                                                 "--parallel", 8, "-c", 8 * 2048, *arguments.llama_flags)
     rounds = {name: [] for name in commands}
+    if arguments.transformers:
+        rounds["transformers bf16"] = []
     for number in range(arguments.rounds):
+        if arguments.transformers:
+            rounds["transformers bf16"].append(say("transformers bf16", with_transformers(arguments)))
         for name, command in sorted(commands.items(), reverse=number % 2 == 1):
             with server.running(command, log) as (process, port):
                 figures = asyncio.run(scenarios.photos(port, arguments.questions, arguments.together, arguments.tokens, *arguments.size))
@@ -78,6 +93,7 @@ def main():
     parser.add_argument("--llama-text", type=pathlib.Path)
     parser.add_argument("--llama-mmproj", type=pathlib.Path)
     parser.add_argument("--llama-flags", nargs="*", default=[])
+    parser.add_argument("--transformers", type=pathlib.Path, metavar="PYTHON", help="a Python with torch and transformers, asked with bfloat16 weights")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--questions", type=int, default=16, help="about photos, in all")

