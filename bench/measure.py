@@ -7,17 +7,21 @@ import subprocess
 import time
 
 
-def run(command):
+class Ended(SystemExit):
+    """A program that failed, which ends a script that does not expect it."""
+
+
+def run(command, environment=None):
     """A program that prints one JSON object -> (the object, ms from start to exit, peak resident memory in MB)"""
     command = [str(word) for word in command]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     text = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)  # it is reaped
     ms = (time.perf_counter() - start) * 1e3
     if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
+        raise Ended(f"{' '.join(command)}: exit code {process.returncode}")
     return json.loads(text), ms, usage.ru_maxrss / 1e3
 
 

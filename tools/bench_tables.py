@@ -14,10 +14,11 @@ import bench_bars
 import bench_peers
 from bench_text import number, origin, table
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench" / "growth"))
+BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench"
+sys.path[1:1] = [str(BENCH), str(BENCH / "growth"), str(BENCH / "stages")]
 import machine  # noqa: E402
 import plot  # noqa: E402
+import thread_plan  # noqa: E402
 
 PAGES = ["docs/performance.md", "README.md"]
 PLOTS = "docs/performance"
@@ -35,7 +36,30 @@ def stages(result):
             f"{number(stage['gflops'])} ({100 * stage['of_peak_gflops']:.0f} %)" if counted else "-",
             f"{number(stage['gb_per_s'])} ({100 * stage['of_peak_gb_per_s']:.0f} %)" if stage["gb"] > 0 else "-"])
     header = ["stage", "work", "median", "smallest to largest", "GFLOP", "GFLOP/s (of peak)", "GB/s (of peak)"]
-    return origin(result) + f"\nMedians of {result['runs']} runs.\n\n" + table(header, rows)
+    flags = result.get("flags", [])
+    how = f", `galago bench {' '.join(flags)}`" if flags else ""
+    return origin(result) + f"\nMedians of {result['runs']} runs{how}.\n\n" + table(header, rows)
+
+
+MORE_THREADS = (4, 8, 16)  # for which nothing is measured
+
+
+def threads(result):
+    rates = {int(count): rate for count, rate in result["rates"].items()}
+    reading = {count: rate["gb_per_s"] for count, rate in rates.items()}
+    rows = []
+    for stage in result["stages"]:
+        times = {int(count): one["median"] for count, one in stage["ms"].items()}
+        memory, serial = thread_plan.shares(stage["gb"], times, reading)
+        rows.append([f"{stage['name']}, {stage['numbers']}", *(f"{number(times[count])} ms" for count in (1, 2)),
+                     f"{100 * memory:.0f} %", f"{100 * serial:.0f} %",
+                     *(f"{number(thread_plan.computed(stage['gb'], times, reading, count))} ms" for count in MORE_THREADS),
+                     f"{number(thread_plan.computed(stage['gb'], times, reading, MORE_THREADS[-1], memory_grows=True))} ms"])
+    header = ["stage", "1 thread, measured", "2 threads, measured", "reading's share, measured", "serial share of the rest, measured",
+              *(f"{count} threads, computed" for count in MORE_THREADS), f"{MORE_THREADS[-1]} threads, memory growing along, computed"]
+    peak = "; ".join(f"{count} {'thread' if count == 1 else 'threads'}: {number(rate['gflops'])} GFLOP/s, {number(rate['gb_per_s'])} GB/s"
+                     for count, rate in sorted(rates.items()))
+    return origin(result) + f"\nMeasured peaks: {peak}. Medians of {result['rounds']} rounds in turns.\n\n" + table(header, rows)
 
 
 def e2e(result):
@@ -125,7 +149,7 @@ def growth(result, plot_name):
     return origin(result) + f"\n![How time grows](performance/{plot_name}.svg)\n"
 
 
-TEXTS = {"stages": stages, "peers": bench_peers.peers, "e2e": e2e, "gap": gap, "serve": serve}
+TEXTS = {"stages": stages, "threads": threads, "peers": bench_peers.peers, "e2e": e2e, "gap": gap, "serve": serve}
 REGIONS = (*TEXTS, "growth", "summary", "bars")
 
 

@@ -1,39 +1,60 @@
 # Makes what the peers read from one Hugging Face model directory.
 # In: an Idefics3 or SmolVLM directory (tools/oracle/make_true_size.py makes one with random weights) and the cache of
-# setup.sh. Out: in CACHE/models/NAME, GGUF files of text model and image part in several formats, the tower as ONNX, and
-# the same directory with its weights as float32.
+# setup.sh. Out: in CACHE/models/NAME, GGUF files of text model and image part in several formats, the tower as ONNX, in
+# int8 for ONNX Runtime and for OpenVINO, and the same directory with its weights as float32.
 # Usage: CACHE/venv/bin/python bench/peers/prepare.py --cache CACHE --model DIR [--formats f32 f16 ...]
 
 import argparse
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
-FORMATS = ["f32", "f16", "bf16", "q8_0"]
+FORMATS = ["f32", "f16", "bf16", "q8_0", "q4_0"]
+QUANTISED_BY_TOOL = ("q4_0",)  # formats that the converter does not write; of the text model only
+SAMPLES = 8  # tiles that show the quantisers how large numbers get
+
+
+def step(name, target, make):
+    """Makes a file that is not there; a half-written one never takes its name."""
+    if target.exists():
+        print(f"prepare: {name}: there already", flush=True)
+        return
+    print(f"prepare: {name}", flush=True)
+    begin = time.monotonic()
+    unfinished = target.with_name(f"unfinished-{target.name}")
+    make(unfinished)
+    os.replace(unfinished, target)
+    print(f"prepare:   done in {time.monotonic() - begin:.0f} s", flush=True)
+
+
+def run(command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"prepare: {' '.join(map(str, command))} failed:\n{done.stdout[-500:]}\n{done.stderr[-2000:]}")
 
 
 def convert(cache, model, folder, dtype):
-    """llama.cpp's own converter, for the text model and for the image part; what is there already stays."""
+    """llama.cpp's own converter, for the text model and for the image part; its own tool for what that cannot write."""
+    if dtype in QUANTISED_BY_TOOL:
+        tool = cache / "llama-native" / "bin" / "llama-quantize"
+        # The table of tokens, which is the head as well, in 8 bits, as galago's q4 has it.
+        step(f"text-{dtype}.gguf", folder / f"text-{dtype}.gguf", lambda target: run(
+            [tool, "--token-embedding-type", "q8_0", folder / "text-f32.gguf", target, dtype]))
+        return
     script = cache / "llama-source" / "vendor" / "llama.cpp" / "convert_hf_to_gguf.py"
     for name, more in ((f"text-{dtype}.gguf", []), (f"mmproj-{dtype}.gguf", ["--mmproj"])):
-        if (folder / name).exists():
-            continue
-        print(f"prepare: {name}", flush=True)
-        command = [sys.executable, str(script), str(model), "--outtype", dtype, "--outfile", str(folder / name), *more]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"prepare: {' '.join(command)} failed:\n{done.stderr[-2000:]}")
+        step(name, folder / name, lambda target, more=more: run(
+            [sys.executable, script, model, "--outtype", dtype, "--outfile", target, *more]))
 
 
-def widen(model, folder):
+def widen(model, target):
     """The model directory with float32 weights, which is what GGUF files of that format hold."""
-    target = folder / "float32"
-    if target.exists():
-        return
-    print("prepare: float32", flush=True)
     import safetensors.torch
 
+    shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     for file in model.iterdir():
         if file.suffix == ".json":
@@ -43,12 +64,8 @@ def widen(model, folder):
                                 metadata={"format": "pt"})
 
 
-def export_tower(model, folder):
+def export_tower(model, target):
     """The tower alone, [1, 3, S, S] to [1, P, C], in float32, its mask folded in because a tile is full."""
-    target = folder / "tower.onnx"
-    if target.exists():
-        return
-    print("prepare: tower.onnx", flush=True)
     import torch
     from transformers import AutoModelForImageTextToText
 
@@ -82,6 +99,57 @@ def export_tower(model, folder):
                       external_data=False)
 
 
+def tiles(shape):
+    """Made tiles as the tower meets them: numbers from -1 to 1. Times do not depend on them, ranges of int8 do."""
+    import numpy
+
+    random = numpy.random.default_rng(1)
+    return [random.uniform(-1, 1, shape).astype(numpy.float32) for _ in range(SAMPLES)]
+
+
+def onnxruntime_dynamic(tower, target):
+    """ONNX Runtime's own int8: weights ahead, each output channel its own scale; activations as they come."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(tower, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8)
+
+
+def onnxruntime_static(tower, target):
+    """The same with activations' ranges found ahead; unsigned activations, as the instructions of x86 want them."""
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Tiles(CalibrationDataReader):
+        def __init__(self, name, shape):
+            self.left = [{name: tile} for tile in tiles(shape)]
+
+        def get_next(self):
+            return self.left.pop() if self.left else None
+
+    prepared = target.with_suffix(".prepared")
+    quant_pre_process(tower, prepared, skip_symbolic_shape=True)
+    one = onnx.load(tower, load_external_data=False).graph.input[0]
+    shape = [size.dim_value for size in one.type.tensor_type.shape.dim]
+    quantize_static(prepared, target, Tiles(one.name, shape), quant_format=QuantFormat.QDQ, per_channel=True,
+                    op_types_to_quantize=["MatMul", "Gemm"], activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8)
+    prepared.unlink()
+
+
+def openvino_int8(tower, target):
+    """NNCF's quantisation after training, the way OpenVINO's pages name for transformers."""
+    import nncf
+    import openvino
+
+    target.mkdir(exist_ok=True)
+    model = openvino.Core().read_model(tower)
+    dataset = nncf.Dataset(tiles(list(model.input(0).shape)))
+    quantised = nncf.quantize(model, dataset, subset_size=SAMPLES, model_type=nncf.ModelType.TRANSFORMER,
+                              preset=nncf.QuantizationPreset.PERFORMANCE)
+    openvino.save_model(quantised, target / "tower.xml", compress_to_fp16=False)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Makes the peers' model files from one model directory.")
     parser.add_argument("--cache", type=pathlib.Path, required=True, help="folder of setup.sh")
@@ -93,9 +161,16 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for dtype in arguments.formats:
         convert(arguments.cache, arguments.model, folder, dtype)
-    widen(arguments.model, folder)
+    step("float32", folder / "float32", lambda target: widen(arguments.model, target))
     if not arguments.no_onnx:
-        export_tower(arguments.model, folder)
+        tower = folder / "tower.onnx"
+        step("tower.onnx", tower, lambda target: export_tower(arguments.model, target))
+        step("tower-dynamic.onnx", folder / "tower-dynamic.onnx", lambda target: onnxruntime_dynamic(tower, target))
+        step("tower-static.onnx", folder / "tower-static.onnx", lambda target: onnxruntime_static(tower, target))
+        try:
+            step("openvino-int8", folder / "openvino-int8", lambda target: openvino_int8(tower, target))
+        except ImportError as error:
+            print(f"prepare: openvino-int8 is left out: {error}", file=sys.stderr)
     print(f"prepare: all in {folder}")
 
 

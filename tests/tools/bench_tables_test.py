@@ -7,6 +7,9 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "stages"))
+import thread_plan  # noqa: E402
+
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "bench_tables.py"
 PAGE = "# Times\n\n<!-- bench:{0} -->\nold\n<!-- /bench:{0} -->\nafter\n"
 FACTS = {"commit": "abc", "date": "2026-01-02", "cpu": "Plain(R) CPU @ 2.10GHz, family 1, model 2", "cores": 2, "isa": ["avx2"], "threads": 2,
@@ -42,6 +45,35 @@ GAP = {"kind": "gap", **FACTS, "rounds": 3, "tokens": 64, "programs": {
     name: {what: {"median": median, "min": 1, "max": 99} for what in (
         "gap_ms p50", "gap_ms p99", "gap_ms max", "tile_ms", "photos_ms", "tokens_per_second", "short_tokens_per_second")}
     for name, median in (("now", 11), ("before", 22))}}
+
+
+# Of 100 ms with one thread 20 are reading (2 GB/s); of the other 80 a quarter is serial: 20 + 60 / 2 = 50, and 10 of reading.
+THREADS = {"kind": "threads", **FACTS, "threads": "1 and 2", "rounds": 3,
+           "rates": {"1": {"gflops": 100, "gb_per_s": 2}, "2": {"gflops": 200, "gb_per_s": 4}}, "stages": [
+               {"name": "decode", "numbers": "float32", "work": "1 row", "gflop": 1, "gb": 0.04,
+                "ms": {"1": {"median": 100, "min": 99, "max": 101}, "2": {"median": 60, "min": 59, "max": 61}}}]}
+
+
+class ThreadPlan(unittest.TestCase):
+    TIMES, RATES = {1: 100, 2: 60}, {1: 2, 2: 4}
+
+    def test_shares_are_those_of_a_sum_done_by_hand(self):
+        memory, serial = thread_plan.shares(0.04, self.TIMES, self.RATES)
+        self.assertAlmostEqual(memory, 0.2)
+        self.assertAlmostEqual(serial, 0.25)
+
+    def test_two_threads_come_out_as_measured(self):
+        self.assertAlmostEqual(thread_plan.computed(0.04, self.TIMES, self.RATES, 2), 60)
+
+    def test_more_threads_divide_what_is_not_serial_and_read_no_faster(self):
+        self.assertAlmostEqual(thread_plan.computed(0.04, self.TIMES, self.RATES, 4), 10 + 20 + 15)
+        self.assertAlmostEqual(thread_plan.computed(0.04, self.TIMES, self.RATES, 16), 10 + 20 + 3.75)
+        self.assertAlmostEqual(thread_plan.computed(0.04, self.TIMES, self.RATES, 16, memory_grows=True), 1.25 + 20 + 3.75)
+
+    def test_a_stage_that_only_reads_and_one_that_more_than_halves(self):
+        self.assertEqual(thread_plan.shares(1, {1: 400, 2: 250}, self.RATES), (1, 0))
+        self.assertAlmostEqual(thread_plan.computed(1, {1: 400, 2: 250}, self.RATES, 16), 250)
+        self.assertEqual(thread_plan.shares(0, {1: 100, 2: 40}, self.RATES), (0, 0))
 
 
 class BenchTables(unittest.TestCase):
@@ -164,6 +196,19 @@ class BenchTables(unittest.TestCase):
         self.assertIn("| decode q8, of the read rate | - | 90 % | 85 % q8 | missed |", text)
         self.assertIn("| 8 sequences together, tokens a second of one | 4x | 6x | 4.6x | must |", text)
         self.assertIn("| start to ready | 0.5 s | 0.15 s | not measured | not measured |", text)
+
+    def test_threads_say_what_is_measured_and_what_is_computed(self):
+        self.page.write_text(PAGE.format("threads"))
+        self.add("threads", THREADS)
+        self.run_tool()
+        text = self.page.read_text()
+        self.assertIn("| decode, float32 | 100 ms | 60.0 ms | 20 % | 25 % | 45.0 ms | 37.5 ms | 33.8 ms | 25.0 ms |", text)
+        self.assertIn("1 thread: 100 GFLOP/s, 2.00 GB/s; 2 threads: 200 GFLOP/s, 4.00 GB/s", text)
+
+    def test_a_stage_table_names_the_flags_it_was_made_with(self):
+        self.add("stages-bf16", {**STAGES, "flags": ["--compute", "bf16"]})
+        self.run_tool()
+        self.assertIn("Medians of 5 runs, `galago bench --compute bf16`.", self.page.read_text())
 
     def test_a_changed_figure_is_noticed(self):
         self.add("a", STAGES)

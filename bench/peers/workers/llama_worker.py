@@ -1,5 +1,5 @@
 # llama.cpp behind the protocol of compare.py, through llama-cpp-python's bindings of its C interface.
-# In: a GGUF text model and its image part. Out: times of one tile, a whole picture, prefill and decode.
+# In: a GGUF text model and perhaps its image part. Out: times of one tile, a whole picture, prefill and decode.
 # "tune" tries batch sizes and flash attention and keeps what is fastest here: peers run at their best.
 
 import argparse
@@ -17,6 +17,8 @@ WARNINGS = (3, 4)  # ggml's log levels of warnings and errors: to standard error
 QUIET = llama_cpp.llama_log_callback(lambda level, text, data: level in WARNINGS and sys.stderr.buffer.write(text) and None)
 SETTINGS = [(ubatch, flash) for flash in (1, 0) for ubatch in (512, 2048)]
 
+LOOKS = 2  # at each setting, of which the first one warms up
+
 
 class Llama:
     def __init__(self, arguments):
@@ -31,12 +33,13 @@ class Llama:
         self.vocabulary = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
         self.flash, self.ubatch = 1, 512
         self.open(self.ubatch, self.flash)
-        self.open_vision(self.flash)
+        if arguments.mmproj:
+            self.open_vision(self.flash)
 
-    @staticmethod
-    def model_parameters():
+    def model_parameters(self):
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = 0
+        parameters.use_extra_bufts = not self.arguments.no_extra_buffers
         return parameters
 
     def open(self, ubatch, flash):
@@ -139,38 +142,43 @@ class Llama:
         return {"ms": ms, "prompt_tokens": positions}
 
     def tune(self, request):
-        """Opens contexts with the fastest of SETTINGS, for text and for tiles."""
-        tried = {}
-        for ubatch, flash in SETTINGS:
-            self.open(ubatch, flash)
-            self.prefill(request)
-            tried[(ubatch, flash)] = min(self.prefill(request)["ms"] for _ in range(2))
-        self.ubatch, self.flash = min(tried, key=tried.get)
-        self.open(self.ubatch, self.flash)
-        seen = {}
-        for flash in (1, 0):
-            self.open_vision(flash)
-            self.tile(request)
-            seen[flash] = min(self.tile(request)["ms"] for _ in range(2))
-        vision_flash = min(seen, key=seen.get)
-        self.open_vision(vision_flash)
-        return {"settings": {"ubatch": self.ubatch, "flash_attention": self.flash, "tower_flash_attention": vision_flash},
-                "tried": {"prefill_ms": {f"ubatch {u}, flash {f}": ms for (u, f), ms in tried.items()},
-                          "tile_ms": {f"flash {f}": ms for f, ms in seen.items()}}}
+        """Opens contexts with the fastest of SETTINGS, for text and for tiles, as far as the tasks to come need them."""
+        settings, tried = {}, {}
+        if {"prefill", "photo"} & set(request["tasks"]):
+            times = {}
+            for ubatch, flash in SETTINGS:
+                self.open(ubatch, flash)
+                times[(ubatch, flash)] = min(self.prefill(request)["ms"] for _ in range(LOOKS))
+            self.ubatch, self.flash = min(times, key=times.get)
+            self.open(self.ubatch, self.flash)
+            tried["prefill_ms"] = {f"ubatch {ubatch}, flash {flash}": ms for (ubatch, flash), ms in times.items()}
+        settings |= {"ubatch": self.ubatch, "flash_attention": self.flash}
+        if self.vision and {"tile", "photo"} & set(request["tasks"]):
+            times = {}
+            for flash in (1, 0):
+                self.open_vision(flash)
+                times[flash] = min(self.tile(request)["ms"] for _ in range(LOOKS))
+            settings["tower_flash_attention"] = min(times, key=times.get)
+            self.open_vision(settings["tower_flash_attention"])
+            tried["tile_ms"] = {f"flash {flash}": ms for flash, ms in times.items()}
+        return {"settings": settings, "tried": tried, "ran": ", ".join(f"{key} {value}" for key, value in settings.items())}
 
 
 def main():
     parser = argparse.ArgumentParser(description="llama.cpp behind bench/peers/compare.py.")
     parser.add_argument("--text", required=True, help="GGUF of the text model")
-    parser.add_argument("--mmproj", required=True, help="GGUF of its image part")
+    parser.add_argument("--mmproj", help="GGUF of its image part")
+    parser.add_argument("--no-extra-buffers", action="store_true", help="no weights in a layout of their own")
     parser.add_argument("--threads", type=int, required=True)
     arguments = parser.parse_args()
 
     def load():
         llama = Llama(arguments)
-        facts = {"version": llama_cpp.__version__, "system": llama_cpp.llama_print_system_info().decode().strip()}
-        return facts, {"tile": llama.tile, "photo": llama.photo, "prefill": llama.prefill, "decode": llama.decode_steps,
-                       "tune": llama.tune}
+        system = llama_cpp.llama_print_system_info().decode().strip()
+        asked = "the file's format; the fastest of ubatch 512 and 2048 with and without flash attention"
+        facts = {"version": llama_cpp.__version__, "system": system, "asked": asked}
+        tasks = {"prefill": llama.prefill, "decode": llama.decode_steps, "tune": llama.tune}
+        return facts, tasks | ({"tile": llama.tile, "photo": llama.photo} if llama.vision else {})
 
     protocol.serve(OUT, load)
 

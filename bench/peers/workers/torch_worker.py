@@ -79,7 +79,11 @@ def main():
         torch_model = Torch(arguments)
         tasks = {"tile": torch_model.tile, "photo": torch_model.photo, "prefill": torch_model.prefill,
                  "decode": torch_model.decode}
-        return {"version": f"transformers {transformers.__version__}, torch {torch.__version__}"}, tasks
+        onednn = ", bfloat16 in oneDNN" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
+        facts = {"version": f"transformers {transformers.__version__}, torch {torch.__version__}",
+                 "asked": f"{torch_model.pixels.dtype}, attention by scaled_dot_product_attention".replace("torch.", ""),
+                 "ran": f"kernels of {torch.backends.cpu.get_cpu_capability()}{onednn if arguments.dtype == 'bf16' else ''}"}
+        return facts, tasks
 
     protocol.serve(OUT, load)
 
