@@ -13,7 +13,7 @@ import sys
 import time
 
 FORMATS = ["f32", "f16", "bf16", "q8_0", "q4_0"]
-QUANTISED_BY_TOOL = ("q4_0",)  # formats that the converter does not write; of the text model only
+QUANTISED = {"q4_0": "MOSTLY_Q4_0"}  # formats that the converter does not write; of the text model only
 SAMPLES = 8  # tiles that show the quantisers how large numbers get
 
 
@@ -30,19 +30,29 @@ def step(name, target, make):
     print(f"prepare:   done in {time.monotonic() - begin:.0f} s", flush=True)
 
 
-def run(command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+def run(command, environment=None):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise SystemExit(f"prepare: {' '.join(map(str, command))} failed:\n{done.stdout[-500:]}\n{done.stderr[-2000:]}")
 
 
+QUANTISE = """
+import ctypes, sys, llama_cpp
+source, target, kind = sys.argv[1:]
+parameters = llama_cpp.llama_model_quantize_default_params()
+parameters.ftype = getattr(llama_cpp, "LLAMA_FTYPE_" + kind)
+parameters.token_embedding_type = llama_cpp.GGML_TYPE_Q8_0
+sys.exit(llama_cpp.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(parameters)))
+"""
+
+
 def convert(cache, model, folder, dtype):
-    """llama.cpp's own converter, for the text model and for the image part; its own tool for what that cannot write."""
-    if dtype in QUANTISED_BY_TOOL:
-        tool = cache / "llama-native" / "bin" / "llama-quantize"
-        # The table of tokens, which is the head as well, in 8 bits, as galago's q4 has it.
+    """llama.cpp's own converter, for the text model and for the image part; its quantiser for what that cannot write.
+    There the table of tokens, which is the head as well, is in 8 bits, as galago's q4 has it."""
+    if dtype in QUANTISED:
+        python = {**os.environ, "PYTHONPATH": str(cache / "llama-native" / "python")}
         step(f"text-{dtype}.gguf", folder / f"text-{dtype}.gguf", lambda target: run(
-            [tool, "--token-embedding-type", "q8_0", folder / "text-f32.gguf", target, dtype]))
+            [sys.executable, "-c", QUANTISE, folder / "text-f32.gguf", target, QUANTISED[dtype]], python))
         return
     script = cache / "llama-source" / "vendor" / "llama.cpp" / "convert_hf_to_gguf.py"
     for name, more in ((f"text-{dtype}.gguf", []), (f"mmproj-{dtype}.gguf", ["--mmproj"])):

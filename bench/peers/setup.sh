@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Fetches and builds the programs that galago is compared with, all into one folder outside the tree.
 # In: a cache folder. Out: CACHE/venv with torch, transformers, onnxruntime, openvino and nncf (where they install);
-# CACHE/llama-SET for each set of instructions: llama.cpp's libraries, llama-server, llama-mtmd-cli and llama-quantize in
-# bin, its Python bindings in python.
-# Usage: bench/peers/setup.sh CACHE [--torch-index URL] [--sets "native avx2"] [--jobs N]
+# CACHE/llama-SET for each set of instructions: llama.cpp's libraries in bin, its Python bindings in python; llama-server and
+# llama-mtmd-cli in CACHE/llama-native/bin.
+# Usage: bench/peers/setup.sh CACHE [--torch-index URL] [--sets "native avx2"] [--no-server] [--jobs N]
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: bench/peers/setup.sh CACHE [--torch-index URL] [--sets "native avx2"] [--jobs N]
+Usage: bench/peers/setup.sh CACHE [--torch-index URL] [--sets "native avx2"] [--no-server] [--jobs N]
 Makes what bench/peers/compare.py runs, and llama-server for bench/serve/run.py, in CACHE. 15 to 40 minutes on two cores, of
 which most is compiling llama.cpp; 6 GB of disk. Steps that are done stay done: a call that was broken off goes on where it was.
 Nothing is tried twice by itself: a step that fails says why and ends the call (OpenVINO and NNCF alone may be missing).
   --torch-index URL  where pip finds a CPU build of torch, if its default index has another one
   --sets SETS        builds of llama.cpp: native for this very processor, avx2 for processors without AVX-512; default both
+  --no-server        without llama-server and llama-mtmd-cli, which bench/serve/run.py wants and compare.py does not
   --jobs N           compilers at a time; default: one for each core
 Set LLAMA_SDIST to a llama_cpp_python-*.tar.gz to build that one instead of the newest.
 CACHE/setup.log has what every step printed.
@@ -24,11 +25,13 @@ cache=""
 index=()
 sets="native avx2"
 jobs="$(nproc)"
+server=yes
 while (($#)); do
   case "$1" in
     -h | --help) usage; exit 0 ;;
     --torch-index) index=(--extra-index-url "${2:?--torch-index needs a URL}"); shift ;;
     --sets) sets="${2:?--sets needs a list}"; shift ;;
+    --no-server) server="" ;;
     --jobs) jobs="${2:?--jobs needs a number}"; shift ;;
     -*) echo "setup.sh: unknown argument $1" >&2; usage >&2; exit 64 ;;
     *) cache="$1" ;;
@@ -48,7 +51,7 @@ trap 'exit 130' INT TERM
 
 # step NAME COMMAND...: says what begins and what it took; every half minute the last line of what it printed.
 # A step that succeeded leaves CACHE/done/NAME and is not done again.
-steps=$((4 + $(wc -w <<<"$sets") + 1))
+steps=$((4 + $(wc -w <<<"$sets") + (${#server} > 0) + 1))
 number=0
 step() {
   local name="$1" mark="$cache/done/$1" begin=$SECONDS code=0 ticks=0
@@ -120,7 +123,7 @@ configure() {
     "${flags[@]}"
 }
 
-# Libraries and programs of one set, and the bindings beside them, which look for their libraries in their own lib.
+# Libraries of one set, and the bindings beside them, which look for their libraries in their own lib.
 llama() {
   local set="$1" build="$cache/build-$1" target="$cache/llama-$1"
   configure "$set" || return
@@ -130,7 +133,7 @@ llama() {
     cmake --build "$build" -j "$jobs" --target ggml-cpu || return
     cp -a "$cache/llama-native/bin/." "$target/bin/" || return
   else
-    cmake --build "$build" -j "$jobs" --target llama mtmd llama-server llama-mtmd-cli llama-quantize || return
+    cmake --build "$build" -j "$jobs" --target llama mtmd || return
   fi
   cp -a "$build/bin/." "$target/bin/" || return
   cp -a "$cache/llama-source/llama_cpp" "$target/python/" || return
@@ -141,11 +144,20 @@ import llama_cpp, llama_cpp.mtmd_cpp
 print(llama_cpp.__version__, llama_cpp.llama_print_system_info().decode())"
 }
 
+# The programs, on libraries that are there already.
+llama_server() {
+  configure native || return
+  cmake --build "$cache/build-native" -j "$jobs" --target llama-server llama-mtmd-cli || return
+  mkdir -p "$cache/llama-native/bin" && cp -a "$cache/build-native/bin/." "$cache/llama-native/bin/" || return
+  "$cache/llama-native/bin/llama-server" --version
+}
+
 step reference reference
 step onnxruntime runtimes
 step openvino openvino || echo "setup.sh: OpenVINO or NNCF does not install here; the comparison goes on without them" >&2
 step llama-source llama_source
 for set in $sets; do step "llama-$set" llama "$set"; done
+[[ -z "$server" ]] || step llama-server llama_server
 versions() { "$cache/venv/bin/pip" list 2>/dev/null | grep -iE '^(torch|transformers|onnxruntime|openvino|nncf) '; }
 number=$((number + 1))
 echo "setup.sh: step $number of $steps, versions"
