@@ -21,6 +21,9 @@ import server  # noqa: E402
 import soak  # noqa: E402
 
 
+WAYS = {"galago": [], "galago --compute bf16": ["--compute", "bf16"], "galago --compute int8": ["--compute", "int8"]}
+
+
 def say(name, result):
     print(f"{name}: {json.dumps(result)}", file=sys.stderr)
     return result
@@ -60,7 +63,7 @@ def with_transformers(arguments):
 def photos(arguments, log):
     """Photo questions side by side, in turns with llama-server; -> {program: [figures]}"""
     commands = {name: server.galago(arguments.program, arguments.large, "-t", arguments.threads, *flags, *arguments.galago_flags)
-                for name, flags in (("galago", []), ("galago --compute bf16", ["--compute", "bf16"]))}
+                for name, flags in WAYS.items() if name in arguments.ways}
     if arguments.llama:
         commands["llama-server"] = server.llama(arguments.llama, arguments.llama_text, arguments.llama_mmproj, "-t", arguments.threads,
                                                 "--parallel", 8, "-c", 8 * 2048, *arguments.llama_flags)
@@ -88,6 +91,7 @@ def main():
     parser.add_argument("--program", type=pathlib.Path, required=True)
     parser.add_argument("--small", type=pathlib.Path, help="a model for connections and faults")
     parser.add_argument("--large", type=pathlib.Path, help="a model for photo questions")
+    parser.add_argument("--ways", nargs="*", choices=WAYS, default=[*WAYS][:2], help="of galago, with the large model")
     parser.add_argument("--galago-flags", nargs="*", default=[])
     parser.add_argument("--llama", type=pathlib.Path)
     parser.add_argument("--llama-text", type=pathlib.Path)
