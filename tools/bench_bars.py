@@ -103,13 +103,14 @@ INT8 = [("onnxruntime", "int8"), ("openvino", "int8")]
 def bars(results):
     """-> [(bar, must, aim, unit, more is better, measured)]; a bar is reached by the best of its ways."""
     found = Results(results)
+    amx = "amx_tile" in found.sets
     both, memory = ["galago", "galago-compute-bf16"], found.ratio("peak memory", "llama-bf16", ["galago"])
     return [
         ("one tile in float32, of the machine's peak", .75, .88, "%", True, found.share("tile", "galago")),
         ("one tile, llama.cpp", 2.4, 3, "x", True, found.ratio("tile", "llama", both)),
         ("one tile, torch in float32", 1.05, 1.3, "x", True, found.ratio("tile", "torch-f32", ["galago"])),
         ("one tile, ONNX Runtime in float32", 1.05, 1.3, "x", True, found.ratio("tile", "onnxruntime-f32", ["galago"])),
-        *between_formats(found),
+        *between_formats(found, amx),
         ("photo to first token, llama.cpp", 2.5, 3.1, "x", True, found.ratio("photo", "llama", both)),
         ("photo to first token, transformers", 1.1, 1.4, "x", True, found.ratio("photo", "torch", both)),
         ("prefill, llama.cpp", 2.2, 3, "x", True, found.ratio("prefill", "llama", both)),
@@ -118,14 +119,14 @@ def bars(results):
          found.ratio("decode", "llama-bf16", ["galago", "galago-no-mmap"])),
         ("decode bf16, llama.cpp F16", 1.1, None, "x", True,
          found.ratio("decode", "llama-f16", ["galago", "galago-no-mmap"])),
-        ("decode q8, llama.cpp Q8_0", 1.8, None, "x", True, found.ratio("decode", "llama-q8_0", ["galago-q8"])),
+        ("decode q8, llama.cpp Q8_0", 1.1 if amx else 1.8, None, "x", True, found.ratio("decode", "llama-q8_0", ["galago-q8"])),
         ("decode q4, llama.cpp Q4_0", 1.1, None, "x", True, found.ratio("decode", "llama-q4_0", ["galago-q4"])),
         ("decode f32, of the read rate", None, .9, "%", True, found.share("decode", "galago-f32")),
         ("decode bf16, of the read rate", None, .9, "%", True, found.share("decode", "galago", "galago-no-mmap")),
         ("decode q8, of the read rate", None, .9, "%", True, found.share("decode", "galago-q8")),
         ("decode q4, of the read rate", None, .9, "%", True, found.share("decode", "galago-q4")),
         ("decode q4, time of q8", 1.4, None, "x", True, found.between("decode", "galago-q8", "galago-q4")),
-        ("8 sequences together, tokens a second of one", 4, 6, "x", True, found.together(8)),
+        ("8 sequences together, tokens a second of one", *((5, 6.5) if amx else (4, 6)), "x", True, found.together(8)),
         ("peak memory of the photo, of llama.cpp BF16", .85, .6, "x", False,
          [(1 / ratio, f"{1 / ratio:.2f}x") for ratio, _ in memory]),
         ("start to ready", .5, .15, "s", False, found.value("load", "galago", "s", 1e-3)),
@@ -135,9 +136,8 @@ def bars(results):
     ]
 
 
-def between_formats(found):
+def between_formats(found, amx):
     """Equal formats of many rows, and the best of every peer. Limits are for processors with AMX; the others have one."""
-    amx = "amx_tile" in found.sets
     limit = lambda must, aim: (must, aim) if amx else (None, None)  # noqa: E731
     best = lambda task: [one for way in MANY_ROWS for one in found.against(task, way, ANY)]  # noqa: E731
     return [

@@ -210,6 +210,17 @@ class BenchTables(unittest.TestCase):
         self.run_tool()
         self.assertIn("Medians of 5 runs, `galago bench --compute bf16`.", self.page.read_text())
 
+    def test_processors_with_amx_have_limits_of_their_own(self):
+        many = json.loads(json.dumps(PEERS))
+        many["tasks"]["prefill"]["programs"]["llama-q8_0"]["ratios"]["galago-compute-bf16"]["median"] = 1.2
+        many["tasks"]["prefill"]["programs"]["llama-q8_0"]["ratios"]["galago"]["median"] = 0.6
+        self.add("peers", {**many, "isa": ["avx2", "amx_tile"]})
+        self.run_tool()
+        text = self.page.read_text()
+        self.assertIn("| prefill, the best peer in any format | 1x | 1.5x | 0.60x float32 (llama-q8_0), 1.20x bfloat16 (llama-q8_0) | must |", text)
+        self.assertIn("| decode q8, llama.cpp Q8_0 | 1.1x | - | 2.00x q8 | must |", text)
+        self.assertIn("| 8 sequences together, tokens a second of one | 5x | 6.5x |", text)
+
     def test_a_changed_figure_is_noticed(self):
         self.add("a", STAGES)
         self.run_tool()

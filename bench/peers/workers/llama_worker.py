@@ -161,7 +161,14 @@ class Llama:
             settings["tower_flash_attention"] = min(times, key=times.get)
             self.open_vision(settings["tower_flash_attention"])
             tried["tile_ms"] = {f"flash {flash}": ms for flash, ms in times.items()}
-        return {"settings": settings, "tried": tried, "ran": ", ".join(f"{key} {value}" for key, value in settings.items())}
+        ran = ", ".join(f"{key} {value}" for key, value in settings.items())
+        return {"settings": settings, "tried": tried, "ran": f"{ran}; {', '.join(instructions())}"}
+
+
+def instructions():
+    """What this build of llama.cpp uses of the processor, by its own words: "CPU : AVX2 = 1 | ..." """
+    words = llama_cpp.llama_print_system_info().decode().partition(":")[2].split("|")
+    return [word.split("=")[0].strip() for word in words if word.strip().endswith("= 1")]
 
 
 def main():
