@@ -42,6 +42,7 @@ void finish_options(ConvertFlags& flags) {
   if (flags.dpi > 0) options.pages.draw.scale = flags.dpi / kPointsAnInch;
   options.pages.draw.keep_going = [] { return !interrupted(); };
   options.pages.retry = !flags.no_retry;
+  options.pages.draft = !flags.no_draft;
   if (flags.no_split) options.run.request.split_images = false;
   if (flags.split) options.run.request.split_images = true;
   finish_answer_flags(flags.answer, options.run.request.options);
@@ -74,8 +75,12 @@ void tell_end(const ConvertFlags& flags, const convert::Summary& summary, BatchP
   const std::string corrected =
       flags.options.text_layer ? ", " + counted(summary.corrected, "element") + " corrected by the text layer"
                                : "";
+  const std::string guessed = summary.accepted > 0
+                                  ? ", " + grouped(summary.accepted) + " of " +
+                                        counted(summary.tokens, "token") + " guessed beforehand"
+                                  : "";
   notice(counted(summary.run.done, "page") + " of " + counted(summary.documents, "document") + again +
-         failed + " in " + time_text(summary.run.seconds));
+         failed + corrected + guessed + " in " + time_text(summary.run.seconds));
 }
 
 int run_convert(ConvertFlags& flags) {

@@ -121,6 +121,13 @@ void add_convert_flags(CLI::App& command, ConvertFlags& flags) {
       ->check(CLI::Range(int64_t{1}, int64_t{1024}))
       ->capture_default_str();
   command
+      .add_flag(
+          "--no-draft", flags.no_draft,
+          "Read pages token by token. Otherwise a PDF's own words, and what was read of the page so far, "
+          "are tried as guesses, several at a time: the answers are the same, and sooner where guesses "
+          "are right")
+      ->group(kSpeedGroup);
+  command
       .add_option("--max-memory", flags.options.run.max_memory,
                   "Bytes that pages in work may hold beside the model, e.g. 4GB; 0: no limit")
       ->group(kSpeedGroup)

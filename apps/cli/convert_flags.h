@@ -18,6 +18,7 @@ struct ConvertFlags {
   std::string pages;
   double dpi = 0;  // 0: --scale says
   bool no_retry = false;
+  bool no_draft = false;
   bool no_split = false;
   bool split = false;
   bool progress = false;

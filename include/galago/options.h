@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "galago/draft.h"
 #include "galago/logits_processor.h"
 #include "galago/tokens.h"
 #include "galago/visibility.h"
@@ -76,6 +77,8 @@ struct GenerateOptions {
   std::optional<int> prompt_logprobs;  ///< Answer::prompt_tokens, the same way
   /// Whether the prompt may begin with what an earlier one left (LoadOptions::prefix_cache_bytes).
   bool reuse_prefix = true;
+  /// What the answer is likely to say. Makes it faster where that is right, and never another one.
+  Draft draft;
   /// Prompt rows that go through the decoder at once: a prompt is cut at its multiples. 0: 512.
   int64_t prefill_chunk = 0;
 };
@@ -149,7 +152,9 @@ struct Usage {
   int64_t prompt_tokens = 0;
   int64_t image_tokens = 0;
   int64_t completion_tokens = 0;
-  int64_t cached_tokens = 0;  ///< of the prompt, taken from an earlier one that began with the same
+  int64_t cached_tokens = 0;    ///< of the prompt, taken from an earlier one that began with the same
+  int64_t drafted_tokens = 0;   ///< guesses that went through the model (GenerateOptions::draft)
+  int64_t accepted_tokens = 0;  ///< of these, that the answer says
 };
 
 }  // namespace galago

@@ -62,8 +62,7 @@ class Run {
         options_(options),
         callbacks_(callbacks),
         journal_(open_journal(manifest(model, options), options)) {
-    progress_.total = source.total();
-    if (options.limit > 0 && progress_.total) progress_.total = std::min(*progress_.total, options.limit);
+    look_for_total();
   }
 
   Summary operator()() {
@@ -86,6 +85,8 @@ class Run {
   void add(const Ended& ended);
   std::optional<Placed> take();
   std::optional<Placed> from_source();
+  bool became_several(const Placed& placed);
+  void look_for_total();
   void tell();
   bool stop() const { return callbacks_.stop && callbacks_.stop(); }
 
@@ -129,11 +130,14 @@ bool Run::resume() {
                  .expected = "the same items in the same order as when the run began",
                  .hint = "put the input back as it was, or --restart throws away what is done"});
   };
-  const int64_t seen = options_.limit > 0 ? std::min(options_.limit, journal_.items()) : journal_.items();
-  while (next_ < seen) {
+  const auto seen = [this] {
+    return options_.limit > 0 ? std::min(options_.limit, journal_.items()) : journal_.items();
+  };
+  while (next_ < seen()) {
     if (next_ % 1024 == 0 && stop()) return false;
     auto placed = from_source();
     if (!placed) refuse(next_, "the end of the input");
+    if (became_several(*placed)) journal_.widen(placed->index, placed->item.siblings);
     if (!journal_.has(placed->index)) {
       missing_.push_back(std::move(*placed));
       continue;
@@ -151,6 +155,20 @@ bool Run::resume() {
   return true;
 }
 
+// What failed as one item then is there now: what was wrong has been mended.
+bool Run::became_several(const Placed& placed) {
+  const auto& [index, item] = placed;
+  return !item.instead_of.empty() && journal_.has(index) && journal_.failed(index) &&
+         journal_.identity(index) == short_digest(item.instead_of) &&
+         identity_of(item) != journal_.identity(index);
+}
+
+void Run::look_for_total() {
+  if (progress_.total) return;
+  progress_.total = source_.total();
+  if (options_.limit > 0 && progress_.total) progress_.total = std::min(*progress_.total, options_.limit);
+}
+
 std::optional<Placed> Run::take() {
   if (missing_.empty()) return from_source();
   Placed placed = std::move(missing_.front());
@@ -159,6 +177,7 @@ std::optional<Placed> Run::take() {
 }
 
 void Run::tell() {
+  look_for_total();
   progress_.seconds = seconds_since(begun_);
   if (callbacks_.progress) callbacks_.progress(progress_);
 }

@@ -26,6 +26,10 @@ struct Item {
   /// All that shapes its answer, but for the contents of files that it names: a resumed run compares it.
   /// Empty: the id.
   std::string identity;
+  /// Of items that an earlier run may have seen as one item which failed, pages of a file that could not be
+  /// opened then: the identity of that one, and how many they are. They take its place. Empty: none.
+  std::string instead_of;
+  int64_t siblings = 1;
   /// Makes the request from that of the run, pictures opened. Called once, on a thread of the run's own,
   /// beside others. An Error is the item's record; of any other exception it says "internal".
   std::function<Request(const Request& base)> request;
@@ -44,7 +48,7 @@ class Source {
   /// None at the end. An Error ends the run, which can be resumed: what is wrong with one item belongs to its
   /// request(). Cancelled, as also from request(), ends it as Callbacks::stop does.
   virtual std::optional<Item> next() = 0;
-  /// How many there are in all, if that is known before the end.
+  /// How many there are in all, if that is known; asked until it is, also while others take items.
   virtual std::optional<int64_t> total() const { return std::nullopt; }
 };
 

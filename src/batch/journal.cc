@@ -18,6 +18,7 @@ constexpr size_t kChunk = size_t{1} << 20;
 // Items that have a line no earlier than a later one: far more than are ever in work.
 constexpr int64_t kMostAhead = 1 << 20;
 constexpr int64_t kShortestLine = 32;  // bytes
+constexpr int kWidened = 2;            // an outcome
 
 std::string hex(uint64_t value) {
   std::array<char, kDigits> digits{};
@@ -120,16 +121,24 @@ void Journal::read_line(std::string_view line, int64_t offset) {
   if (!text) return;
   std::string_view rest = *text;
   int64_t index = 0;
-  int failed = 0;
+  int outcome = 0;
   Place place;
   // Those before it have lines of their own, so that the table of places grows with the file.
   const int64_t most = offset / kShortestLine + kMostAhead;
   if (!take_number(rest, index, 10) || !take_number(rest, place.identity, 16) ||
-      !take_number(rest, failed, 10) || index < 0 || index > most || rest.empty())
+      !take_number(rest, outcome, 10) || index < 0 || index > most || rest.empty())
     return;
+  if (outcome == kWidened) {
+    int64_t count = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), count);
+    const bool fits = error == std::errc() && end == rest.data() + rest.size() && count >= 1 &&
+                      count <= most - items() && has(index) && this->failed(index);
+    if (fits) make_room(index, count);
+    return;
+  }
   place.offset = offset + static_cast<int64_t>(line.size() - rest.size());
   place.length = static_cast<int64_t>(rest.size());
-  place.failed = failed != 0;
+  place.failed = outcome != 0;
   put(index, place);
 }
 
@@ -139,6 +148,18 @@ void Journal::put(int64_t index, const Place& place) {
   if (own.length > 0 && !own.failed) return;
   records_ += own.length == 0;
   own = place;
+}
+
+void Journal::make_room(int64_t index, int64_t count) {
+  --records_;
+  places_[static_cast<size_t>(index)] = {};
+  places_.insert(places_.begin() + index, static_cast<size_t>(count - 1), Place{});
+}
+
+void Journal::widen(int64_t index, int64_t count) {
+  file_.append(sealed(std::to_string(index) + " " + hex(identity(index)) + " " + std::to_string(kWidened) +
+                      " " + std::to_string(count)));
+  make_room(index, count);
 }
 
 std::string Journal::record(int64_t index) const {

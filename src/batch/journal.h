@@ -8,7 +8,8 @@
 //
 // Of an item with several lines the first answer counts, else the last error. DIGEST is the first 16 digits
 // of the SHA-256 of what follows it in its line, IDENTITY that of the item, OUTCOME 0 for an answer and 1 for
-// an error.
+// an error. OUTCOME 2 is no record: the item of that index, an error until then, became as many as RECORD
+// says, none of them done, and those behind it count from there in what follows.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,8 @@ class Journal {
   };
   /// Once for each index; again for one that failed, in whose place it comes.
   void add(const Entry& entry);
+  /// An item whose record is an error became `count` items without a record.
+  void widen(int64_t index, int64_t count);
   /// Until all records are on the disk.
   void sync() { file_.sync(); }
   /// A journal that a power failure brings back has all records: its run writes the output once more.
@@ -74,6 +77,7 @@ class Journal {
   void begin(const std::string& manifest);
   [[noreturn]] void refuse_journal() const;
   void put(int64_t index, const Place& place);
+  void make_room(int64_t index, int64_t count);
 
   std::filesystem::path path_;
   AppendFile file_;

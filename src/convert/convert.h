@@ -69,6 +69,9 @@ struct Summary {
   int64_t problems = 0;   ///< pages that were read, with a PageProblem
   int64_t corrected = 0;  ///< elements, by the text layer
   int64_t retried = 0;    ///< pages that were read twice, with and without success
+  int64_t tokens = 0;     ///< of all pages, those of earlier runs included
+  int64_t drafted = 0;    ///< guesses for them that went through the model (PageOptions::draft)
+  int64_t accepted = 0;   ///< of these, that were right
 };
 
 /// Converts all pages, then writes the documents: each file appears whole, in the place of one that was

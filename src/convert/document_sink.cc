@@ -66,6 +66,9 @@ class DocumentSink final : public batch::Sink {
   void tell(const PageRecord& record) {
     std::string text = record.error;
     summary_.retried += record.attempts > 1;
+    summary_.tokens += record.tokens;
+    summary_.drafted += record.drafted;
+    summary_.accepted += record.accepted;
     if (text.empty() && record.problem != PageProblem::none) {
       ++summary_.problems;
       text = explain(record.problem);

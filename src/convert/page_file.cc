@@ -29,7 +29,10 @@ class PdfPages final : public PageFile {
     return {image_of(drawing.image), drawing.size.width, drawing.size.height, documents::PageUnit::points};
   }
 
-  std::vector<PdfWord> words(int64_t page) const override { return pdf_.words(page); }
+  std::vector<PdfWord> words(int64_t page, const DrawnPage* drawn) const override {
+    if (drawn == nullptr) return pdf_.words(page);
+    return pdf_.words(page, PdfPageSize{.width = drawn->width, .height = drawn->height});
+  }
 
  private:
   PdfFile pdf_;

@@ -40,8 +40,11 @@ class PageFile {
   virtual int64_t pages() const = 0;
   /// Pages count from 1. The same errors.
   virtual DrawnPage draw(int64_t page) const = 0;
-  /// The words that the file has of a page; none of a picture. Errors of PdfFile::words.
-  virtual std::vector<PdfWord> words(int64_t /*page*/) const { return {}; }
+  /// The words that the file has of a page; none of a picture. drawn: of that page, where it is there
+  /// already. Errors of PdfFile::words.
+  virtual std::vector<PdfWord> words(int64_t /*page*/, const DrawnPage* /*drawn*/ = nullptr) const {
+    return {};
+  }
 };
 
 /// Whether a file's name ends as those of what can be opened: .pdf, .png, .TIFF.

@@ -85,6 +85,7 @@ std::string to_line(const PageRecord& record) {
   json["attempts"] = record.attempts;
   if (!record.retried.empty()) json["retried"] = record.retried;
   json["tokens"] = record.tokens;
+  if (record.drafted > 0) json.update({{"drafted", record.drafted}, {"accepted", record.accepted}});
   if (record.confidence) json["confidence"] = rounded(*record.confidence);
   if (!record.confidences.empty()) json["confidences"] = record.confidences;
   return written(json);
@@ -115,6 +116,8 @@ PageRecord read_record(const std::string& line) {
     record.attempts = json.value("attempts", 1);
     record.retried = json.value("retried", "");
     record.tokens = json.value("tokens", int64_t{0});
+    record.drafted = json.value("drafted", int64_t{0});
+    record.accepted = json.value("accepted", int64_t{0});
     if (json.contains("confidence")) record.confidence = json.at("confidence").get<double>();
     record.confidences = json.value("confidences", std::vector<double>{});
     return record;

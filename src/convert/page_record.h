@@ -28,7 +28,9 @@ struct PageRecord {
   int attempts = 1;
   std::string retried;  ///< how the second attempt was made; empty: there was none
   int64_t tokens = 0;
-  std::string error;  ///< why there is no answer; empty: there is one
+  int64_t drafted = 0;   ///< guesses that went through the model for them
+  int64_t accepted = 0;  ///< of these, that were right
+  std::string error;     ///< why there is no answer; empty: there is one
 };
 
 /// "FILE#PAGE"

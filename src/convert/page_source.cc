@@ -8,14 +8,12 @@
 #include <utility>
 
 #include "convert/page_record.h"
-#include "core/cancelled.h"
+#include "convert/text_draft.h"
 
 namespace galago::convert {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kCountedFiles = 64;
 
 [[noreturn]] void refuse_missing(const fs::path& path) {
   throw Error(ErrorCode::not_found, {.where = path.string(),
@@ -32,6 +30,8 @@ struct Page {
   void describe(const Answer& answer, const documents::Document& read) {
     record.doctags = answer.text;
     record.tokens = answer.usage.completion_tokens;
+    record.drafted = answer.usage.drafted_tokens;
+    record.accepted = answer.usage.accepted_tokens;
     record.confidences = confidences_of(read);
     if (answer.confidence) record.confidence = std::exp(answer.confidence->mean_logprob);
     record.problem = find_problem(read, answer.finish_reason);
@@ -63,6 +63,7 @@ std::optional<Request> second_attempt(Page& page, const Answer& answer) {
   ++options.seed;
   options.temperature = kRetryTemperature;
   options.top_p = kRetryTopP;
+  if (options.draft.answer) options.draft.texts.insert(options.draft.texts.begin(), answer.text);
   page.record.attempts = 2;
   page.record.retried = how_retried(options);
   return again;
@@ -75,17 +76,28 @@ std::string record_line(Page& page, const Answer& answer) {
   return to_line(page.record);
 }
 
+// What is guessed of a page. A layer that cannot be read is one that is not there.
+Draft draft_of(const PageFile& file, int64_t page, const DrawnPage& drawn) {
+  Draft draft{.texts = {}, .answer = true, .source = {}};
+  try {
+    draft.texts = draft_texts(file.words(page, &drawn));
+  } catch (const Error&) {
+  }
+  return draft;
+}
+
 batch::Item item_of(PageRecord record, std::shared_ptr<const PageFile> file, const std::string& version,
                     const PageOptions& options) {
   auto page = std::make_shared<Page>(Page{.record = std::move(record), .request = {}, .first = {}});
   batch::Item item{.id = page_id(page->record.file, page->record.page)};
   item.identity = item.id + version;
-  item.request = [page, file = std::move(file)](const Request& base) {
+  item.request = [page, file = std::move(file), draft = options.draft](const Request& base) {
     DrawnPage drawn = file->draw(page->record.page);
     page->record.width = drawn.width;
     page->record.height = drawn.height;
     page->record.unit = drawn.unit;
     page->request = base;
+    if (draft) page->request.options.draft = draft_of(*file, page->record.page, drawn);
     page->request.images.push_back(std::move(drawn.image));
     return page->request;
   };
@@ -108,7 +120,10 @@ batch::Item failing_item(const fs::path& path, int64_t pages, const Error& fault
 }  // namespace
 
 PageSource::PageSource(std::vector<fs::path> inputs, PageOptions options)
-    : inputs_(std::move(inputs)), options_(std::move(options)) {
+    : inputs_(std::move(inputs)),
+      options_(std::move(options)),
+      files_(inputs_),
+      counter_(std::make_unique<PageCounter>(inputs_, options_.draw, options_.pages)) {
   if (inputs_.empty())
     throw Error(
         ErrorCode::usage,
@@ -127,29 +142,17 @@ PageSource::PageSource(std::vector<fs::path> inputs, PageOptions options)
   }
 }
 
-std::optional<fs::path> PageSource::next_file() {
-  for (;;) {
-    if (walk_) {
-      while (auto file = walk_->next())
-        if (ends_like_document(file->string())) return file;
-      walk_.reset();
-    }
-    if (input_ == inputs_.size()) return {};
-    const fs::path& input = inputs_[input_++];
-    std::error_code error;
-    if (!fs::is_directory(input, error)) return input;
-    walk_.emplace(input, "**");
-  }
-}
-
 std::optional<batch::Item> PageSource::next() {
   for (;;) {
     if (file_) {
       while (++page_ <= file_->pages())
         if (options_.pages.has(page_)) {
           ++of_file_;
-          return item_of({.file = path_.string(), .page = page_, .pages = file_->pages()}, file_, version_,
-                         options_);
+          batch::Item item = item_of({.file = path_.string(), .page = page_, .pages = file_->pages()}, file_,
+                                     version_, options_);
+          item.instead_of = path_.string();  // as failing_item has it
+          item.siblings = wanted_;
+          return item;
         }
       const int64_t pages = file_->pages();
       file_.reset();
@@ -160,39 +163,26 @@ std::optional<batch::Item> PageSource::next() {
                                    .got = std::to_string(pages) + (pages == 1 ? " page" : " pages"),
                                    .expected = "one of those of --pages"}));
     }
-    auto path = next_file();
+    auto path = files_.next();
     if (!path) return {};
+    ++number_;
     path_ = std::move(*path);
     page_ = of_file_ = 0;
     version_ = version_of(path_);
     try {
       file_ = PageFile::open(path_, options_.draw);
+      wanted_ = wanted_pages(*file_, options_.pages);
+      counter_->know(number_, wanted_);
     } catch (const Error& fault) {
       std::error_code error;
       const bool program_missing = fault.code() == ErrorCode::not_found && fs::exists(path_, error);
       if (fault.code() == ErrorCode::resource || program_missing) throw;
+      counter_->know(number_, 1);
       return failing_item(path_, 0, fault);
     }
   }
 }
 
-std::optional<int64_t> PageSource::total() const {
-  PageSource again(inputs_, options_);
-  int64_t items = 0;
-  for (size_t files = 0; auto path = again.next_file();) {
-    if (++files > kCountedFiles) return {};
-    try {
-      const auto file = PageFile::open(*path, options_.draw);
-      int64_t wanted = 0;
-      for (int64_t page = 1; page <= file->pages(); ++page) wanted += options_.pages.has(page);
-      items += std::max<int64_t>(wanted, 1);
-    } catch (const Error&) {
-      ++items;
-    } catch (const Cancelled&) {
-      return {};
-    }
-  }
-  return items;
-}
+std::optional<int64_t> PageSource::total() const { return counter_->total(); }
 
 }  // namespace galago::convert

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "batch/batch.h"
-#include "batch/walk.h"
+#include "convert/page_counter.h"
 #include "convert/page_file.h"
 #include "convert/page_range.h"
 
@@ -20,6 +20,9 @@ struct PageOptions {
   DrawOptions draw;
   PageRange pages;
   bool retry = true;  ///< a page with a PageProblem is asked about once more, with kRetryTemperature
+  /// A PDF's own words, and what was read of the page so far, are tried as guesses (convert/text_draft.h):
+  /// faster where they are right, and never another answer.
+  bool draft = true;
 };
 
 /// How the second attempt is made: sampled, from the first seed that is not the run's.
@@ -34,19 +37,19 @@ class PageSource final : public batch::Source {
   PageSource(std::vector<std::filesystem::path> inputs, PageOptions options);
 
   std::optional<batch::Item> next() override;
-  /// Of few files, after they have been opened; nothing of many.
+  /// Counted on a thread of its own.
   std::optional<int64_t> total() const override;
 
  private:
-  std::optional<std::filesystem::path> next_file();
-
   std::vector<std::filesystem::path> inputs_;
   PageOptions options_;
-  size_t input_ = 0;
-  std::optional<batch::Walk> walk_;
-  std::filesystem::path path_;  // of the file whose pages come
+  FileWalk files_;
+  std::unique_ptr<PageCounter> counter_;
+  int64_t number_ = -1;         // of the file whose pages come
+  std::filesystem::path path_;  // its path
   std::string version_;         // its size and time
   std::shared_ptr<const PageFile> file_;
+  int64_t wanted_ = 0;   // pages of it
   int64_t page_ = 0;     // the last one that came
   int64_t of_file_ = 0;  // pages that came
 };

@@ -245,14 +245,14 @@ PdfDrawing PdfFile::draw(int64_t page, double scale) const {
   return {std::move(image), points};
 }
 
-std::vector<PdfWord> PdfFile::words(int64_t page) const {
+std::vector<PdfWord> PdfFile::words(int64_t page, const std::optional<PdfPageSize>& known) const {
   std::vector<std::string> words = arguments(options_.pdftotext, page);
   for (const std::string& word :
        {std::string("-cropbox"), std::string("-bbox"), as_argument(path_), std::string("-")})
     words.push_back(word);
   Program program(words, use_of_poppler(options_));
   ProgramLines lines(program);
-  const PdfPageSize shown = size(page);
+  const PdfPageSize shown = known ? *known : size(page);
   std::vector<PdfWord> all;
   for (std::string line; lines.next(line);) {
     const auto word = word_of(line);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,8 @@ class PdfFile {
   /// Pages count from 1. Error{input_invalid} for one that cannot be read, or without a size.
   PdfPageSize size(int64_t page) const;
   /// The text layer in its own order; none of a scanned page. Error{input_invalid}; Error{input_too_large}
-  /// over 200,000; Error{timeout}.
-  std::vector<PdfWord> words(int64_t page) const;
+  /// over 200,000; Error{timeout}. size: of the page, where it is known already.
+  std::vector<PdfWord> words(int64_t page, const std::optional<PdfPageSize>& size = {}) const;
   /// The page with `scale` pixels a point, on white. Error{input_too_large} over limits::kImagePixels or
   /// limits::kImageSide, before it is drawn; Error{input_invalid}; Error{timeout}.
   PdfDrawing draw(int64_t page, double scale) const;

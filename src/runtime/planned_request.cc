@@ -72,6 +72,8 @@ PlannedRequest::PlannedRequest(const Model::State& model, Request request)
   GenerateOptions& options = request_.options;
   if (!options.max_new_tokens) options.max_new_tokens = frontend.answer_defaults().max_new_tokens;
   check_options(options);
+  if (const auto texts = std::exchange(options.draft.texts, {}); !texts.empty())
+    generate_.draft_texts = std::make_shared<DraftTexts>(texts, frontend.tokenizer());
   const PromptText text = take_words();
   std::vector<ImageSize> sizes;
   std::vector<std::optional<bool>> splits;
@@ -92,7 +94,8 @@ PlannedRequest::PlannedRequest(const Model::State& model, Request request)
                .stop_ids = stop_ids(),
                .image_tokens = plan_.image_tokens,
                .options = options,
-               .rules = token_rules(frontend)};
+               .rules = token_rules(frontend),
+               .draft_texts = std::move(generate_.draft_texts)};
   generate_.rules.end_ids = generate_.end_ids;
   for (const int32_t id : generate_.stop_ids) generate_.rules.end_ids.push_back(id);
   generate_.scored = model_.doctags != nullptr;
@@ -193,6 +196,8 @@ Answer PlannedRequest::finish(Generation generation) {
   add_confidence(generation);
   answer_.usage.completion_tokens = generation.usage.completion_tokens;
   answer_.usage.cached_tokens = generation.usage.cached_tokens;
+  answer_.usage.drafted_tokens = generation.usage.drafted_tokens;
+  answer_.usage.accepted_tokens = generation.usage.accepted_tokens;
   answer_.timings.prefill_ms = generation.timings.prefill_ms;
   answer_.timings.first_token_ms = generation.timings.first_token_ms;
   answer_.timings.decode_ms = generation.timings.decode_ms;

@@ -1,5 +1,4 @@
-// A round: pictures, prompts, one token for everybody. The last chosen token of an answer is never run
-// through the model: nobody would read its logits.
+// A round: pictures, prompts, a token for everybody (scheduler_decode.cc).
 #include "runtime/scheduler_loop.h"
 
 #include <algorithm>
@@ -14,9 +13,6 @@ namespace galago {
 namespace {
 
 constexpr double kNewest = 0.3;  // weight of the last measurement in a running mean
-
-// Tokens of one answer that go through the decoder in one call, when they are known beforehand.
-constexpr int64_t kMostTokens = 16;
 
 void update(double& mean, double value) { mean = mean == 0 ? value : mean + kNewest * (value - mean); }
 
@@ -198,86 +194,6 @@ RowLogits SchedulerLoop::prompt_scores(Member& one) const {
     one.prompt_tokens.push_back(logprobs_of(RowScores(logits), one.request().ids[static_cast<size_t>(next)],
                                             *one.request().options.prompt_logprobs, one.work->text()));
   };
-}
-
-bool SchedulerLoop::decode() {
-  deciding_.clear();
-  next_.clear();
-  for (const auto& one : members_) {
-    if (!one->seated || one->ended || one->stage != Member::Stage::tokens) continue;
-    if (!one->work->has_room()) {  // its reader is slow: it keeps what it has, and its seat is free
-      leave_seat(*one);
-    } else if (const int64_t count = std::min(std::ssize(one->chosen) - one->fed, kMostTokens);
-               grow(*one, count)) {
-      deciding_.push_back(one.get());
-      for (int64_t i = 0; i < count; ++i)
-        next_.push_back({one->sequence->number, one->chosen[static_cast<size_t>(one->fed + i)]});
-    }
-  }
-  if (next_.empty()) return false;
-  try {
-    decode_together();
-  } catch (...) {  // the call was everybody's
-    for (Member* one : deciding_) end(*one, std::current_exception());
-  }
-  return true;
-}
-
-void SchedulerLoop::decode_together() {
-  const ConstMatrix logits = model_.decode(next_);
-  int64_t row = 0;
-  for (Member* one : deciding_) {
-    const int32_t sequence = one->sequence->number;
-    for (; row < std::ssize(next_) && next_[static_cast<size_t>(row)].sequence == sequence; ++row) ++one->fed;
-    if (one->fed == std::ssize(one->chosen))
-      take(*one, {logits.row(row - 1), static_cast<size_t>(logits.cols)});
-  }
-}
-
-void SchedulerLoop::take(Member& one, std::span<const float> logits) {
-  try {
-    choose(one, logits);
-  } catch (...) {
-    end(one, std::current_exception());
-  }
-}
-
-// Tokens that a format makes certain go through the decoder together, unless their scores are wanted.
-void SchedulerLoop::choose(Member& one, std::span<const float> logits) {
-  std::optional<int32_t> token = one.format ? one.format->next_forced() : std::nullopt;
-  if (!token)
-    token = one.sampler->next(logits, one.format ? one.format->mask() : std::span<const uint32_t>());
-  const auto& top = one.request().options.logprobs;
-  if (one.wants_scores()) {
-    const RowScores row(logits);
-    const TokenScore score = row.of(*token);
-    one.logprobs.push_back(score.logprob);
-    one.margins.push_back(score.margin);
-    if (top) one.tokens.push_back(logprobs_of(row, *token, *top, one.work->text()));
-  }
-  if (!advance(one, *token, top ? &one.tokens.back() : nullptr) || !one.format) return;
-  while (one.format->look_ahead() && !one.wants_scores())
-    while ((token = one.format->next_forced()))
-      if (!advance(one, *token, nullptr)) return;
-}
-
-// False when its answer has ended.
-bool SchedulerLoop::advance(Member& one, int32_t token, const TokenLogprobs* logprobs) {
-  one.chosen.push_back(token);
-  if (one.chosen.size() == 1) one.timings.first_token_ms = now_() - one.added_ms;
-  bool more = one.answer->push(token, logprobs) && std::ssize(one.chosen) < one.budget;
-  if (one.format && !one.answer->ended()) {
-    one.format->accept(token);
-    if (one.format->complete() && one.request().end_ids.empty()) {
-      one.answer->complete();
-      more = false;
-    }
-  }
-  if (more)
-    one.sampler->observe({&token, 1});
-  else
-    end(one, nullptr);
-  return more;
 }
 
 }  // namespace galago

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "runtime/call_costs.h"
 #include "runtime/task_pool.h"
 #include "runtime/work.h"
 
@@ -94,7 +95,11 @@ class SchedulerLoop {
   void prefill_piece(Member& one, int64_t rows);
   void open(Member& one);
   bool decode();
+  void add_guesses();
+  bool has_room_for_guess(Member& one);
   void decode_together();
+  void take_rows(Member& one, ConstMatrix rows);
+  void forget_guesses(Member& one);
   void share_prompt(Member& one, std::span<const float> logits);
   RowLogits prompt_scores(Member& one) const;
   void take(Member& one, std::span<const float> logits);
@@ -114,6 +119,7 @@ class SchedulerLoop {
   bool changed_ = false;           // seats changed hands in this round
   std::vector<Member*> deciding_;  // those that decode in this round
   std::vector<NextToken> next_;    // their tokens, one or several of each
+  CallCosts costs_;                // of calls that decode
   TaskPool formats_{1};            // where masks are worked out
 };
 

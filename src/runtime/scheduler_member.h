@@ -42,11 +42,17 @@ struct SchedulerLoop::Member {
   int64_t room = 0;  // positions that its pages hold
   int64_t read = 0;  // rows of the prompt that are in the cache
   int64_t fed = 0;   // chosen tokens that are in the cache
+  // Of a call that decodes: chosen tokens that go through it, and guesses behind them, which are in the cache
+  // until it is known which of them are chosen.
+  int64_t feeding = 0;
+  std::vector<int32_t> guessed;
+  int64_t drafted = 0, accepted = 0;  // guesses of the whole answer, and those that were right
 
   StreamCallback on_piece;
   std::optional<Sampler> sampler;
   std::optional<AnswerBuilder> answer;
   std::optional<AnswerFormatState> format;
+  std::optional<Drafter> drafter;  // where the request has a draft
   std::vector<int32_t> chosen;
   std::vector<float> logprobs, margins;  // of chosen, when the request wants them
   std::vector<TokenLogprobs> tokens;

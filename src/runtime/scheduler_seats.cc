@@ -116,6 +116,9 @@ void SchedulerLoop::prepare(Member& one) {
                                  .on_piece = &one.on_piece,
                                  .keep_end = request.options.keep_special.value_or(false)},
                      one.work->text());
+  const Draft& draft = request.options.draft;
+  if (model_.can_cut() && (request.draft_texts || draft.answer || draft.source))
+    one.drafter.emplace(draft, request.draft_texts, model_.vocab_size());
   if (request.constraint) one.format.emplace(request.constraint, model_.vocab_size(), formats_);
 }
 
@@ -210,6 +213,7 @@ bool SchedulerLoop::grow(Member& one, int64_t count) {
 
 void SchedulerLoop::end(Member& one, std::exception_ptr error) {
   if (std::exchange(one.ended, true)) return;
+  forget_guesses(one);
   if (one.sequence) model_.close(one.sequence->number);
   one.sequence.reset();
   one.promised = 0;
@@ -231,6 +235,8 @@ void SchedulerLoop::end(Member& one, std::exception_ptr error) {
     out.usage.prompt_tokens = one.length();
     out.usage.image_tokens = one.request().image_tokens;
     out.usage.cached_tokens = one.cached_tokens;
+    out.usage.drafted_tokens = one.drafted;
+    out.usage.accepted_tokens = one.accepted;
     one.work->end(std::move(out));
   } catch (...) {
     one.work->fail(std::current_exception());

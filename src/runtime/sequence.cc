@@ -146,6 +146,13 @@ ConstMatrix DecoderSequences::decode(std::span<const NextToken> tokens) {
   return on_host(logits);
 }
 
+// The pages stay: they are its own, and what follows is written over.
+void DecoderSequences::cut(int32_t sequence, int64_t positions) {
+  cache_.at(sequence).set_length(std::min(positions, cache_.length(sequence)));
+  auto& ids = origins_[static_cast<size_t>(sequence)].ids;
+  ids.resize(std::min(ids.size(), static_cast<size_t>(positions)));
+}
+
 // Here, and nowhere else, logits leave the device.
 ConstMatrix DecoderSequences::on_host(ConstMatrix logits) {
   return decoder_.device().on_host(logits, host_logits_);

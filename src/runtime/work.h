@@ -12,6 +12,7 @@
 #include "galago/options.h"
 #include "runtime/answer.h"
 #include "runtime/causal_model.h"
+#include "runtime/draft.h"
 #include "runtime/sampler.h"
 #include "structured/constraint.h"
 
@@ -24,9 +25,10 @@ struct GenerateRequest {
   std::vector<int32_t> stop_ids{};  ///< tokens whose text is a stop text
   int64_t image_tokens = 0;         ///< how many of the L rows come from images
   GenerateOptions options;
-  TokenRules rules{};                        ///< of the model
-  bool scored = false;                       ///< Generation::logprobs and margins are wanted
-  std::shared_ptr<Constraint> constraint{};  ///< on the answer; null: none
+  TokenRules rules{};                               ///< of the model
+  bool scored = false;                              ///< Generation::logprobs and margins are wanted
+  std::shared_ptr<Constraint> constraint{};         ///< on the answer; null: none
+  std::shared_ptr<const DraftTexts> draft_texts{};  ///< of options.draft; null: none
 };
 
 /// When a request's turn comes.

@@ -7,7 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -43,6 +43,14 @@ _SHARPER = 1.5
 _pdfium = threading.Lock()
 
 
+#: A word of a PDF's text layer: its left, top, right and bottom as fractions of the page.
+_Word = tuple[str, float, float, float, float]
+#: Words of a page that are looked at.
+_MOST_WORDS = 200_000
+#: A page's width and height in the whole numbers that PDFium's places come in.
+_GRID = 1_000_000
+
+
 @dataclass
 class _Page:
     """A page on its way from a picture to a document."""
@@ -52,6 +60,7 @@ class _Page:
     image: Any
     size: tuple[float, float]
     points: bool
+    words: list[_Word] = field(default_factory=list)  # that the file has of it, where they are wanted
     document: _core.Document | None = None  # what was read
     problem: str = ""  # with it, in words
     error: Exception | None = None  # in the place of it
@@ -83,7 +92,49 @@ def _failed(file: _File, number: int, error: Exception) -> _Page:
     return _Page(file, number, None, (0.0, 0.0), False, error=error, done=True)
 
 
-def _pdf_page(file: _File, pdf: Any, number: int, scale: float) -> _Page:
+def _words(page: Any) -> list[_Word]:
+    """The text layer in its own order; nothing where there is none that can be read."""
+    import ctypes
+
+    from pypdfium2 import raw  # type: ignore[import-untyped]
+
+    x, y = ctypes.c_int(), ctypes.c_int()
+    edges = [ctypes.c_double() for _ in range(4)]  # left, right, bottom, top
+
+    def place(across: float, up: float) -> tuple[float, float]:
+        raw.FPDF_PageToDevice(page.raw, 0, 0, _GRID, _GRID, 0, across, up, x, y)
+        return x.value / _GRID, y.value / _GRID
+
+    text_page = page.get_textpage()
+    words: list[_Word] = []
+    letters, boxes = "", []
+
+    def end_word() -> None:
+        nonlocal letters
+        if boxes:
+            across, down = [box[0] for box in boxes], [box[1] for box in boxes]
+            words.append((letters, min(across), min(down), max(across), max(down)))
+        letters = ""
+        boxes.clear()
+
+    try:
+        for i in range(text_page.count_chars()):
+            letter = chr(raw.FPDFText_GetUnicode(text_page.raw, i))
+            if letter.isspace() or letter in "\0\ufffe" or "\ud800" <= letter <= "\udfff":
+                end_word()
+                if len(words) >= _MOST_WORDS:
+                    break
+            elif raw.FPDFText_GetCharBox(text_page.raw, i, *edges):
+                left, right, bottom, top = (edge.value for edge in edges)
+                letters += letter
+                boxes += [place(left, top), place(right, bottom)]
+        end_word()
+    finally:
+        text_page.close()
+    return words
+
+
+def _pdf_page(file: _File, pdf: Any, number: int, scale: float, words: bool) -> _Page:
     page = pdf[number - 1]
     try:
         width, height = page.get_size()
@@ -92,25 +143,25 @@ def _pdf_page(file: _File, pdf: Any, number: int, scale: float) -> _Page:
             got = f"{math.ceil(width * drawn)}x{math.ceil(height * drawn)} pixels"
             raise InputTooLargeError(f"{file.name}: page {number}", got, f"at most {_MOST_PIXELS}", "scale= draws pages smaller")
         image = page.render(scale=drawn).to_pil().resize((max(1, round(width * scale)), max(1, round(height * scale))))
-        return _Page(file, number, image, (width, height), points=True)
+        return _Page(file, number, image, (width, height), points=True, words=_words(page) if words else [])
     finally:
         page.close()
 
 
-def _pdf_pages(file: _File, path: str, wanted: Callable[[int], bool], scale: float, password: str | None) -> Iterator[_Page]:
+def _pdf_pages(file: _File, path: str, reading: _Reading) -> Iterator[_Page]:
     import pypdfium2  # type: ignore[import-untyped]
 
     try:
         with _pdfium:
-            pdf = pypdfium2.PdfDocument(path, password=password)
+            pdf = pypdfium2.PdfDocument(path, password=reading.password)
             count = len(pdf)
     except pypdfium2.PdfiumError as error:
         raise InputError(path, str(error), "a PDF that can be read", "password= opens one that is encrypted") from None
     try:
-        for number in filter(wanted, range(1, count + 1)):
+        for number in filter(reading.wanted, range(1, count + 1)):
             try:
                 with _pdfium:
-                    drawn = _pdf_page(file, pdf, number, scale)
+                    drawn = _pdf_page(file, pdf, number, reading.scale, reading.text_layer or reading.draft)
             except pypdfium2.PdfiumError as error:
                 drawn = _failed(file, number, InputError(f"{path}: page {number}", str(error), "a page that can be drawn"))
             except Error as error:
@@ -155,6 +206,14 @@ class _Reading:
     wanted: Callable[[int], bool]
     scale: float
     password: str | None
+    join_pages: bool
+    text_layer: bool
+    draft: bool
+
+    def request(self, page: _Page, prompt: str, more: Iterable[str] = ()) -> Request:
+        if not self.draft:
+            return Request(prompt, [page.image])
+        return Request(prompt, [page.image], options={"draft": [*more, *_core.draft_texts(page.words)]})
 
     def of(self, source: PageSource) -> Iterator[_Page | _File]:
         """The pages of a source, and at its end the file itself."""
@@ -169,7 +228,7 @@ class _Reading:
         file = _File(name or "a picture", Path(name).stem)
         try:
             if name and _is_pdf(name):
-                found = _pdf_pages(file, name, self.wanted, self.scale, self.password)
+                found = _pdf_pages(file, name, self)
             else:
                 found = _picture_pages(file, name or source, self.wanted)
             for page in found:
@@ -199,22 +258,28 @@ def _retry(model: Model, file: _File, reading: _Reading, source: PageSource, ask
     wrong = {page.number: page for page in file.pages if page.problem}
     if not wrong:
         return
-    again = _Reading(wrong.__contains__, reading.scale, reading.password)
+    again = replace(reading, wanted=wrong.__contains__)
     drawn = (page for page in again.of(source) if isinstance(page, _Page) and not page.done)
     options = {**ask["options"], **_RETRY, "seed": ask["options"].get("seed", 0) + 1}
-    for page, answer in stream(model, drawn, lambda page: Request(ask["prompt"], [page.image]), options):
+    for page, answer in stream(model, drawn, lambda page: reading.request(page, ask["prompt"]), options):
         page.take(answer)
         if page.document is not None and not page.problem:
             wrong[page.number].document, wrong[page.number].problem = page.document, ""
 
 
-def _document(file: _File) -> Document | None:
+def _document(file: _File, reading: _Reading) -> Document | None:
+    if reading.text_layer:
+        for page in file.pages:
+            if page.document is not None and page.words:
+                page.document.correct(page.words)
     read = [page.document for page in file.pages if page.document is not None]
     if not read:
         return None
     whole = read[0]
     for page in read[1:]:
         whole.append(page)
+    if reading.join_pages:
+        whole.join_pages()
     whole.name = file.title
     return Document(whole)
 
@@ -227,6 +292,9 @@ def read_documents(
     scale: float = 2.0,
     password: str | None = None,
     prompt: str = _core.PAGE_QUESTION,
+    join_pages: bool = False,
+    text_layer: bool = False,
+    draft: bool = True,
     retry: bool = True,
     on_error: str = "raise",
     progress: bool | None = None,
@@ -237,7 +305,7 @@ def read_documents(
         raise ValueError(f'on_error: got {on_error!r}, expected "raise" or "warn"')
     one = isinstance(sources, (str, bytes, os.PathLike)) or hasattr(sources, "convert")
     every: Iterable[Any] = [sources] if one else sources  # type: ignore[assignment]
-    reading = _Reading(_wanted(pages), scale, password)
+    reading = _Reading(_wanted(pages), scale, password, join_pages, text_layer, draft)
     ask = {"prompt": prompt, "options": {"logprobs": 0, **options}}
     shown = progress_bar(progress, unit="page")
     return _run(model, every, reading, ask, retry, on_error, shown)
@@ -255,7 +323,7 @@ def _run(model: Model, every: Iterable[Any], reading: _Reading, ask: dict[str, A
                     yield part
 
     def request(page: _Page) -> Request:
-        asked = Request(ask["prompt"], [page.image])
+        asked = reading.request(page, ask["prompt"])
         page.image = None  # the request has it now
         return asked
 
@@ -265,7 +333,7 @@ def _run(model: Model, every: Iterable[Any], reading: _Reading, ask: dict[str, A
             if retry:
                 _retry(model, file, reading, source, ask)
             _report(file, on_error)
-            if document := _document(file):
+            if document := _document(file, reading):
                 yield document
 
     try:
@@ -288,6 +356,9 @@ def convert(
     scale: float = 2.0,
     password: str | None = None,
     prompt: str = _core.PAGE_QUESTION,
+    join_pages: bool = False,
+    text_layer: bool = False,
+    draft: bool = True,
     retry: bool = True,
     on_error: str = "raise",
     progress: bool | None = None,
@@ -305,6 +376,11 @@ def convert(
         scale: pixels a point (1/72 inch) of PDF pages.
         password: of encrypted PDFs.
         prompt: what is asked about each page.
+        join_pages: make one of paragraphs, lists and tables that a page's end cut in two.
+        text_layer: let a PDF's own words correct misread letters, where its words in an element's box differ from what was read in
+            at most a fifth of the characters.
+        draft: try a PDF's own words, and what was read of the page so far, as guesses, several at a time: the same documents, sooner
+            where guesses are right.
         retry: a page that comes out cut, empty or as a loop is read once more, sampled at temperature 0.3.
         on_error: "raise" what was wrong with a file or a page, once it is its document's turn; or "warn" (PageWarning) and
             go on without it.
@@ -320,6 +396,7 @@ def convert(
     import docling_core  # noqa: F401  # before an hour of work
 
     documents = read_documents(
-        model, sources, pages=pages, scale=scale, password=password, prompt=prompt, retry=retry, on_error=on_error, progress=progress, **options
+        model, sources, pages=pages, scale=scale, password=password, prompt=prompt, join_pages=join_pages, text_layer=text_layer, draft=draft,
+        retry=retry, on_error=on_error, progress=progress, **options
     )
     return (document.docling() for document in documents)

@@ -45,6 +45,9 @@ class Options(TypedDict, total=False):
     logprobs: bool | int | None  #: of each token; a number: with so many of the likeliest, up to 20
     prompt_logprobs: bool | int | None
     prefill_chunk: int  #: prompt rows that are read at once; 0: 512
+    #: texts that the answer is likely to hold, and with them what stands in the answer itself so far; an empty list: that alone. The same
+    #: answer, sooner where they are right
+    draft: str | Sequence[str] | None
 
     schema: Any  #: a pydantic model or TypeAdapter, or a JSON schema: Answer.parsed is what it allows
     json_object: bool  #: any JSON object
@@ -137,6 +140,9 @@ def _set_generation(request: _core.Request, options: Mapping[str, Any]) -> None:
         elif name == "stop":
             texts = [value] if isinstance(value, str) else list(value)
             request.options.stop = [checked_text(text, "stop") for text in texts]
+        elif name == "draft":
+            texts = [] if value is None else [value] if isinstance(value, str) else list(value)
+            request.options.set_draft([checked_text(text, "draft") for text in texts], value is not None)
         elif name == "logit_bias":
             _set(request.options, name, [_core.TokenBias(int(id), float(bias)) for id, bias in value.items()])
         elif name not in _OF_CONVERSATION and name not in _FORMS:

@@ -70,6 +70,8 @@ nb::dict usage_dict(const Usage& usage) {
   all["image_tokens"] = usage.image_tokens;
   all["completion_tokens"] = usage.completion_tokens;
   all["cached_tokens"] = usage.cached_tokens;
+  all["drafted_tokens"] = usage.drafted_tokens;
+  all["accepted_tokens"] = usage.accepted_tokens;
   return all;
 }
 

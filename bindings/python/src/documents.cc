@@ -3,16 +3,21 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "bindings.h"
 #include "convert/convert.h"
+#include "convert/join_pages.h"
 #include "convert/page_problem.h"
 #include "convert/page_range.h"
+#include "convert/text_draft.h"
+#include "convert/text_layer.h"
 #include "documents/doctags_parser.h"
 #include "documents/export.h"
 
@@ -60,6 +65,16 @@ std::string problem(const Document& document, const std::string& finish_reason) 
       convert::find_problem(document, finish_reason == "length" ? FinishReason::length : FinishReason::stop));
 }
 
+// A word, and left, top, right, bottom as fractions of the page.
+using Word = std::tuple<std::string, double, double, double, double>;
+
+std::vector<PdfWord> words_of(const std::vector<Word>& words) {
+  std::vector<PdfWord> all;
+  for (const auto& [text, left, top, right, bottom] : words)
+    all.push_back({.text = text, .left = left, .top = top, .right = right, .bottom = bottom});
+  return all;
+}
+
 }  // namespace
 
 void bind_documents(nb::module_& module) {
@@ -75,6 +90,13 @@ void bind_documents(nb::module_& module) {
       .def(
           "append", [](Document& d, Document more) { documents::append(d, std::move(more)); },
           nb::arg("more"))
+      .def(
+          "correct",
+          [](Document& d, const std::vector<Word>& words) {
+            return convert::correct(d.pages.at(0), words_of(words));
+          },
+          nb::arg("words"), "What a PDF's own words correct on the first page: how many elements.")
+      .def("join_pages", &convert::join_pages, "How many elements were joined.")
       .def("problem", &problem, nb::arg("finish_reason"))
       .def(
           "markdown",
@@ -109,6 +131,9 @@ void bind_documents(nb::module_& module) {
   module.attr("PAGE_QUESTION") = convert::kQuestion;
   module.attr("RETRY_TEMPERATURE") = convert::kRetryTemperature;
   module.attr("RETRY_TOP_P") = convert::kRetryTopP;
+  module.def(
+      "draft_texts", [](const std::vector<Word>& words) { return convert::draft_texts(words_of(words)); },
+      nb::arg("words"), "A PDF's own words as a draft of what will be read.");
   module.def("parse_doctags", &parse, nb::arg("text"), nb::arg("pieces").none(),
              "The document of a text; with pieces, each token's bytes and log probability, in its place.");
 }

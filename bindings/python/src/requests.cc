@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -103,6 +104,12 @@ void bind_options(nb::module_& module) {
       .def_rw("logprobs", &Options::logprobs, nb::arg().none())
       .def_rw("prompt_logprobs", &Options::prompt_logprobs, nb::arg().none())
       .def_rw("prefill_chunk", &Options::prefill_chunk)
+      .def(
+          "set_draft",
+          [](Options& options, std::vector<std::string> texts, bool answer) {
+            options.draft = {.texts = std::move(texts), .answer = answer, .source = {}};
+          },
+          nb::arg("texts"), nb::arg("answer"), "What the answer is likely to say.")
       .def("set_format", &set_format, nb::arg("kind"), nb::arg("definition"), nb::arg("choices"),
            "The form that the answer has to have: json_object, schema, regex, choices or grammar.");
 }

@@ -3,6 +3,8 @@
 import concurrent.futures
 import io
 import pathlib
+import shutil
+import subprocess
 import tempfile
 import unittest
 import warnings
@@ -10,8 +12,11 @@ import warnings
 import galago
 import pypdfium2
 from docling_core.types.doc import DoclingDocument
+from galago import _convert
 from PIL import Image
-from support import MODELS, SHAPES
+from support import MODELS, ROOT, SHAPES
+
+PAGES = ROOT / "models" / "demo-page" / "pages"
 
 PAGE = (
     "<doctag><title><loc_50><loc_20><loc_450><loc_60>Pages read</title><text><loc_50><loc_70><loc_450><loc_90>Some words</text>"
@@ -124,6 +129,64 @@ class Convert(unittest.TestCase):
         alone = self.model.ask("Convert this page to docling.", [image], max_tokens=8, logprobs=0)
         (document,) = galago.read_documents(self.model, path, max_tokens=8, retry=False)
         self.assertEqual(document.markdown(), galago.parse_doctags(alone).markdown())
+
+    def test_guesses_change_nothing(self):
+        path = PAGES / "sample.pdf"
+        model = galago.Model(PAGES.parent)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", galago.PageWarning)
+            (drafted,) = galago.read_documents(model, path)
+            (plain,) = galago.read_documents(model, path, draft=False)
+        self.assertEqual(drafted.doctags(), plain.doctags())
+        self.assertGreater(len(plain.doctags()), 100)
+
+    def test_a_draft_of_ones_own(self):
+        ask = {"messages": "Convert this page to docling.", "images": [SHAPES], "max_tokens": 40, "logprobs": 1}
+        plain = self.model.ask(**ask)
+        for draft in (plain.text, ["other words", plain.text[: len(plain.text) // 2]], []):
+            answer = self.model.ask(**ask, draft=draft)
+            self.assertEqual(answer.token_ids, plain.token_ids)
+            self.assertEqual([token.logprob for token in answer.logprobs], [token.logprob for token in plain.logprobs])
+        self.assertGreater(self.model.ask(**ask, draft=plain.text).usage.accepted_tokens, 0)
+        self.assertEqual(plain.usage.drafted_tokens, 0)
+        for bad in (3, [3], [None]):
+            with self.assertRaises(TypeError):
+                self.model.ask(**ask, draft=bad)
+        with self.assertRaises(galago.InputError):
+            self.model.ask(**ask, draft="\ud800")
+
+    def test_words_of_a_pdf(self):
+        words = []
+        pdf = pypdfium2.PdfDocument(PAGES / "sample.pdf")
+        for page in pdf:
+            words.append(_convert._words(page))
+        poppler = shutil.which("pdftotext")
+        for number, of_page in enumerate(words, 1):
+            self.assertTrue(of_page)
+            for text, left, top, right, bottom in of_page:
+                self.assertTrue(text and not text.isspace())
+                self.assertTrue(-0.01 <= left < right <= 1.01 and -0.01 <= top < bottom <= 1.01, (text, left, top, right, bottom))
+            if poppler:
+                found = subprocess.run(
+                    [poppler, "-f", str(number), "-l", str(number), "-raw", PAGES / "sample.pdf", "-"], capture_output=True, text=True, check=True
+                )
+                self.assertEqual(sorted(word[0] for word in of_page), sorted(found.stdout.split()))
+        self.assertTrue(galago._core.draft_texts(words[0]))
+
+    def test_the_text_layer_corrects_and_pages_are_joined(self):
+        read = galago._core.parse_doctags("<doctag><text><loc_10><loc_10><loc_400><loc_60>Tne quick brovvn fox</text></doctag>", None)
+        line = [(text, 0.05 + 0.1 * i, 0.05, 0.12 + 0.1 * i, 0.08) for i, text in enumerate("The quick brown fox".split())]
+        self.assertEqual(read.correct(line), 1)
+        self.assertEqual(read.markdown(None, False), "The quick brown fox")
+        self.assertEqual(read.correct([]), 0)
+        more = galago._core.parse_doctags("<doctag><text>jumps over it.</text></doctag>", None)
+        read.describe_page(1, 100, 100, True, None)
+        more.describe_page(2, 100, 100, True, None)
+        read.append(more)
+        self.assertEqual(read.join_pages(), 1)
+        self.assertEqual(read.markdown(None, False), "The quick brown fox jumps over it.")
+        documents, _ = self.convert(self.pdf(2), join_pages=True, text_layer=True)
+        self.assertEqual(len(documents[0].pages), 2)
 
     def test_a_page_is_read_again(self):
         path = self.pdf(2)

@@ -77,6 +77,42 @@ TEST(Journal, CutAnywhereHasTheRecordsThatAreWholeAndGoesOn) {
   }
 }
 
+TEST(Journal, AnItemThatFailedMayBecomeSeveral) {
+  const TempDir folder;
+  const fs::path path = written(folder);
+  const auto expect = [](const Journal& journal, bool filled) {
+    EXPECT_EQ(journal.items(), 7);
+    EXPECT_EQ(journal.records(), filled ? 7 : 4);
+    for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(journal.record(i), text_of(i));
+    EXPECT_EQ(journal.record(6), text_of(4));
+    for (int64_t i = 3; i < 6; ++i) EXPECT_EQ(journal.has(i), filled);
+  };
+  {
+    Journal journal(path, kManifest, Journal::Begin::resume);
+    journal.widen(3, 3);
+    expect(journal, false);
+  }
+  {
+    Journal journal(path, kManifest, Journal::Begin::resume);
+    expect(journal, false);
+    for (const int64_t i : {4, 3, 5}) add(journal, i);
+    expect(journal, true);
+  }
+  expect(Journal(path, kManifest, Journal::Begin::resume), true);
+  // A line like that for an answer, for no item or for far too many means nothing.
+  const auto sealed = [](const std::string& text) {
+    char digits[20];
+    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(short_digest(text)));
+    return std::string(digits) + " " + text + "\n";
+  };
+  const std::string whole = read_bytes(path);
+  for (const char* line : {"0 0000000000000000 2 3", "90 0000000000000000 2 3", "4 0000000000000000 2 3",
+                           "3 0000000000000000 2 99999999999", "3 0000000000000000 2 x"}) {
+    folder.add("odd", whole + sealed(line));
+    expect(Journal(folder.file("odd"), kManifest, Journal::Begin::resume), true);
+  }
+}
+
 TEST(Journal, WithAByteChangedLosesTheRecordsOfThatByteAlone) {
   const TempDir folder;
   const std::string whole = read_bytes(written(folder));

@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <tiffio.h>
 
+#include <chrono>
+#include <thread>
+
 #include "convert/page_record.h"
 #include "documents/export.h"
 #include "support/fixtures.h"
@@ -65,8 +68,16 @@ class Converting : public testing::Test {
     std::vector<std::string> all;
     while (auto item = source.next())
       all.push_back(fs::path(item->id).lexically_relative(folder_.path()).string());
-    EXPECT_EQ(source.total(), std::ssize(all));
+    EXPECT_EQ(counted(source), std::ssize(all));
     return all;
+  }
+  // What a source says in the end; it counts beside.
+  static std::optional<int64_t> counted(const PageSource& source) {
+    for (int tries = 0; tries < 2000; ++tries) {
+      if (const auto total = source.total()) return total;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return {};
   }
   std::vector<std::string> files() const {
     std::vector<std::string> all;
@@ -93,6 +104,32 @@ TEST_F(Converting, PagesComeInOrder) {
   EXPECT_EQ(error_of([&] { ids({}); }).code(), ErrorCode::usage);
   fs::create_directory(folder_.file("empty"));
   EXPECT_EQ(error_of([&] { ids({"empty"}); }).code(), ErrorCode::not_found);
+}
+
+TEST_F(Converting, ManyFilesAreCountedBesideTheRun) {
+  for (int i = 0; i < 150; ++i) {
+    if (i % 10 == 0)
+      add_tiff("in/" + std::to_string(i) + ".tiff", 2);
+    else
+      folder_.add("in/" + std::to_string(i) + ".png", "no picture");
+  }
+  const std::vector<fs::path> in = {folder_.file("in")};
+  EXPECT_EQ(counted(PageSource(in, {})), 165);
+  EXPECT_EQ(counted(PageSource(in, {.pages = PageRange::parse("2")})), 150);
+  // What is opened meanwhile is not opened to be counted, and whoever goes does not wait for the count.
+  for (int taken = 0; taken < 40; taken += 13) {
+    PageSource source(in, {});
+    for (int i = 0; i < taken; ++i) source.next();
+    source.total();
+    if (taken % 2 == 0) {
+      EXPECT_EQ(counted(source), 165);
+    }
+  }
+  bool stopped = false;
+  const DrawOptions asked{.keep_going = [&] { return !stopped; }};
+  PageSource source(in, {.draw = asked});
+  source.total();
+  stopped = true;
 }
 
 TEST_F(Converting, PagesOfATiffAreItsPictures) {
@@ -241,6 +278,66 @@ TEST_F(Converting, WhatIsGoneWhenDocumentsAreWrittenIsTold) {
   EXPECT_EQ(summary.documents, 1);
   EXPECT_THAT(notes, testing::Contains(HasSubstr("is not to be had any more")));
   EXPECT_THAT(files(), ElementsAre("a.md", "a.report.html"));
+}
+
+// A file that was refused, and is not any more: its pages come in its place.
+TEST_F(Converting, AnotherPasswordMakesTheRefusedFileRunAgain) {
+  if (!poppler()) GTEST_SKIP() << "poppler-utils is not installed";
+  add_picture("in/a.png");
+  fs::copy_file(data_path("pdf/locked.pdf"), folder_.file("in/b.pdf"));
+  folder_.add("in/c.pdf", "no pdf yet");
+  add_tiff("in/d.tiff", 12);
+  const auto with = [&](const std::string& password, const std::string& output) {
+    Options one = options({"in"}, output);
+    one.pages.draw.password = password;
+    one.formats = {Format::doctags};
+    one.run.workers = 2;
+    return one;
+  };
+  const auto stopped_at = [&](const Options& one, int64_t records) {
+    int64_t done = 0;
+    return run(model(), one,
+               {.stop = [&] { return done >= records; },
+                .progress = [&](const batch::Progress& p) { done = p.done; }});
+  };
+  EXPECT_TRUE(stopped_at(with("wrong", "out"), 6).run.stopped);
+  EXPECT_THAT(read_bytes(folder_.file("out/.galago-convert.journal")), testing::Not(HasSubstr("wrong")));
+  folder_.add("in/c.pdf", test::pdf({{.width = 60, .height = 30}, {.width = 50, .height = 30}}));
+  EXPECT_TRUE(stopped_at(with("user", "out"), 9).run.stopped);
+  EXPECT_THAT(read_bytes(folder_.file("out/.galago-convert.journal")), testing::Not(HasSubstr("user")));
+  std::vector<std::string> notes;
+  const Summary summary =
+      run(model(), with("user", "out"), {.note = [&](const PageNote& note) { notes.push_back(note.page); }});
+  EXPECT_EQ(summary.run.failed, 0);
+  EXPECT_GE(summary.run.resumed, 9);
+  EXPECT_EQ(summary.documents, 4);
+  const Summary anew = run(model(), with("user", "anew"));
+  EXPECT_EQ(summary.run.done, anew.run.done);
+  for (const char* name : {"a", "b", "c", "d"})
+    EXPECT_EQ(read_bytes(folder_.file(std::string("out/") + name + ".doctags")),
+              read_bytes(folder_.file(std::string("anew/") + name + ".doctags")));
+}
+
+// The answers are the same; what is guessed is counted.
+TEST_F(Converting, GuessesChangeNothing) {
+  if (!poppler()) GTEST_SKIP() << "poppler-utils is not installed";
+  add_tiff("in/a.tiff", 3);
+  folder_.add("in/b.pdf", test::pdf({{.width = 60, .height = 30, .ink = "5 5 20 10 re f"}}));
+  const auto read = [&](bool draft, const std::string& output) {
+    Options one = options({"in"}, output);
+    one.run.request.options.max_new_tokens = 80;
+    one.formats = {Format::json};
+    one.confidence = true;
+    one.pages.draft = draft;
+    return run(model(), one);
+  };
+  const Summary with = read(true, "with"), without = read(false, "without");
+  EXPECT_EQ(without.drafted, 0);
+  EXPECT_GE(with.drafted, with.accepted);
+  EXPECT_EQ(with.tokens, without.tokens);
+  for (const char* name : {"a.json", "b.json"})
+    EXPECT_EQ(read_bytes(folder_.file(std::string("with/") + name)),
+              read_bytes(folder_.file(std::string("without/") + name)));
 }
 
 TEST_F(Converting, PdfPagesAreDrawn) {

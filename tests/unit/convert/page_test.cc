@@ -7,6 +7,7 @@
 #include "convert/join_pages.h"
 #include "convert/page_range.h"
 #include "convert/page_record.h"
+#include "convert/text_draft.h"
 #include "convert/text_layer.h"
 #include "documents/doctags_parser.h"
 #include "documents/export.h"
@@ -37,6 +38,31 @@ TEST(PageRange, ReadsNumbersAndSpans) {
   for (const char* bad :
        {"", ",", "0", "-", "3-2", "a", "1,", "1--2", "1.5", "99999999999999999999", " 1", "+1", "-0"})
     EXPECT_EQ(error_of([&] { PageRange::parse(bad); }).code(), ErrorCode::usage) << bad;
+}
+
+PdfWord word(const std::string& text, double left, double top, double height = 0.02) {
+  return {.text = text,
+          .left = left,
+          .top = top,
+          .right = left + 0.01 * static_cast<double>(text.size()),
+          .bottom = top + height};
+}
+
+TEST(DraftTexts, AreWhatLooksLikeElements) {
+  const std::vector<PdfWord> words = {
+      word("A", 0.1, 0.05, 0.04), word("Title", 0.13, 0.05, 0.04), word("A", 0.1, 0.12),
+      word("para-", 0.13, 0.12),  word("graph", 0.1, 0.145),       word("of", 0.16, 0.145),
+      word("lines", 0.19, 0.145), word("Another", 0.1, 0.22),      word("T-", 0.1, 0.245),
+      word("Shirt", 0.1, 0.27),   word("cell", 0.1, 0.4),          word("far", 0.5, 0.4),
+      word("top", 0.6, 0.1),      word("\xff", 0.65, 0.1),         word("of", 0.64, 0.1),
+      word("column", 0.67, 0.1)};
+  EXPECT_THAT(draft_texts(words), ElementsAre("A Title", "A paragraph of lines", "Another T- Shirt", "cell",
+                                              "far", "top of column"));
+  EXPECT_TRUE(draft_texts({}).empty());
+  const std::vector<PdfWord> many(100'000, word(std::string(50, 'a'), 0.1, 0.1));
+  size_t bytes = 0;
+  for (const std::string& text : draft_texts(many)) bytes += text.size();
+  EXPECT_LE(bytes, size_t{1} << 20);
 }
 
 PageProblem problem(const std::string& doctags, FinishReason finish = FinishReason::stop) {

@@ -82,10 +82,24 @@ class HashModel : public CausalModel {
     for (size_t i = 0; i < tokens.size(); ++i) {
       float row[kHidden];
       embed(tokens[i].id, row);
+      open_.at(tokens[i].sequence)
+          .past.emplace_back(open_.at(tokens[i].sequence).hash, open_.at(tokens[i].sequence).scored);
       append(tokens[i].sequence, row);
       score(tokens[i].sequence, std::span(logits_).subspan(i * kVocabulary, kVocabulary));
     }
     return {logits_.data(), std::ssize(tokens), kVocabulary};
+  }
+
+  bool can_cut() const override { return cuts; }
+  void cut(int32_t sequence, int64_t positions) override {
+    State& state = open_.at(sequence);
+    EXPECT_LE(positions, state.rows);
+    for (; state.rows > positions; --state.rows, ++rows_cut) {
+      ASSERT_FALSE(state.past.empty()) << "a row of the prompt";
+      state.hash = state.past.back().first;
+      state.scored = state.past.back().second;
+      state.past.pop_back();
+    }
   }
 
   int64_t open_now() const { return std::ssize(open_); }
@@ -97,6 +111,8 @@ class HashModel : public CausalModel {
   int64_t refused_length = -1;   // a prompt of that length cannot be opened
   int64_t fails_to_decode = -1;  // that call throws
   std::vector<int64_t> calls;    // rows of each
+  bool cuts = true;
+  int64_t rows_cut = 0;
 
  protected:
   struct State {
@@ -104,6 +120,7 @@ class HashModel : public CausalModel {
     int64_t rows = 0;
     int64_t room = 0;  // positions
     size_t scored = 0;
+    std::vector<std::pair<uint64_t, size_t>> past;  // hash and scored before each row that was decoded
   };
   virtual void score(int32_t sequence, std::span<float> out) {
     for (size_t v = 0; v < out.size(); ++v) {
