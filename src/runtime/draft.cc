@@ -18,11 +18,12 @@ constexpr size_t kTextBegins = 0;  // the first word of a text's element
 constexpr size_t kInText = 1;      // 5 by length
 constexpr size_t kTextEnds = 6;
 constexpr size_t kRepeats = 7;  // 5 by length
-constexpr size_t kSource = 12;  // 4 by place
+constexpr size_t kSource =
+    12;  // 4: after a wrong one or a right one, the first of those proposed or a later one
 constexpr std::array<double, 16> kBeforehand = {0.3, 0.3, 0.6, 0.8, 0.9, 0.95, 0.4, 0.2,
-                                                0.3, 0.5, 0.7, 0.8, 0.8, 0.8,  0.8, 0.8};
+                                                0.3, 0.5, 0.7, 0.8, 0.3, 0.8,  0.8, 0.9};
 constexpr double kWeightBeforehand = 2;  // in guesses
-constexpr double kForgetting = 0.98;     // of what was seen, with each guess more
+constexpr double kForgetting = 0.96;     // of what was seen, with each guess more
 
 constexpr int64_t kLongestMatch = 9;  // tokens that are compared
 // A single token that is alike is believed as far from where the texts go on.
@@ -85,12 +86,8 @@ int32_t DraftTexts::number(int32_t id) {
   const auto [place, fresh] = numbers_.emplace(word, static_cast<int32_t>(numbers_.size()));
   like_ids_.emplace(id, place->second);
   if (word.size() < bytes.size() && !is_blank(word) && !tokenizer_.is_special(id)) {
-    // A part of a character is no text, and has no form of its own.
-    try {
-      const std::vector<int32_t> bare = tokenizer_.encode(word);
-      if (!bare.empty()) bare_.emplace(id, bare.front());
-    } catch (const Error&) {
-    }
+    if (const auto known = tokenizer_.token_to_id(word); known && tokenizer_.token_bytes(*known) == word)
+      bare_.emplace(id, *known);
   }
   return place->second;
 }
@@ -141,7 +138,8 @@ void Drafter::observe(int32_t id) {
   if (const auto predicted = predict(state_)) kinds_[predicted->kind].count(predicted->id == id);
   if (proposed_at_ < proposed_.size()) {
     const bool right = proposed_[proposed_at_] == id;
-    kinds_[kSource + std::min<size_t>(proposed_at_, 3)].count(right);
+    kinds_[source_kind(proposed_at_)].count(right);
+    was_right_ = right;
     proposed_at_ = right ? proposed_at_ + 1 : proposed_.size();
   }
   answer_.push_back(id);
@@ -166,6 +164,10 @@ std::span<const Guess> Drafter::guess(int64_t most) {
   return guesses_;
 }
 
+size_t Drafter::source_kind(size_t place) const {
+  return kSource + (was_right_ || place > 0 ? 2 : 0) + (place > 0 ? 1 : 0);
+}
+
 void Drafter::ask_source(int64_t most) {
   proposed_at_ = 0;
   proposed_ = source_->propose(answer_, most);
@@ -173,7 +175,7 @@ void Drafter::ask_source(int64_t most) {
       std::ranges::find_if(proposed_, [&](int32_t id) { return id < 0 || id >= vocab_size_; });
   proposed_.erase(stranger, proposed_.end());
   for (size_t i = 0; i < proposed_.size() && std::ssize(guesses_) < most; ++i)
-    guesses_.push_back({.id = proposed_[i], .chance = kinds_[kSource + std::min<size_t>(i, 3)].chance()});
+    guesses_.push_back({.id = proposed_[i], .chance = kinds_[source_kind(i)].chance()});
 }
 
 std::optional<Drafter::Prediction> Drafter::predict(const State& state) const {

@@ -100,6 +100,7 @@ class Drafter {
   void follow_answer(State& state, int32_t id) const;
   int64_t length_before(int64_t place, const State& state, int32_t id) const;
   void ask_source(int64_t most);
+  size_t source_kind(size_t place) const;
 
   std::shared_ptr<const DraftTexts> texts_;
   bool look_back_;
@@ -111,6 +112,7 @@ class Drafter {
   std::unordered_map<uint64_t, int64_t> behind_;  // in the answer: two tokens, or one
   std::vector<int32_t> proposed_;                 // by the source, of which `proposed_at_` came
   size_t proposed_at_ = 0;
+  bool was_right_ = true;
   std::vector<Guess> guesses_;
 };
 

@@ -71,8 +71,8 @@ class Usage:
     image_tokens: int  #: of the prompt
     completion_tokens: int
     cached_tokens: int  #: of the prompt, taken from an earlier one that began with the same
-    drafted_tokens: int = 0  #: guesses that went through the model (Options: draft)
-    accepted_tokens: int = 0  #: of these, that the answer says
+    drafted_tokens: int = field(default=0, compare=False)  #: guesses that went through the model (Options: draft)
+    accepted_tokens: int = field(default=0, compare=False)  #: of these, that the answer says
 
 
 @dataclass(frozen=True)

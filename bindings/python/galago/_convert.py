@@ -107,15 +107,16 @@ def _words(page: Any) -> list[_Word]:
 
     text_page = page.get_textpage()
     words: list[_Word] = []
-    letters, boxes = "", []
+    letters = ""
+    corners: list[tuple[float, float]] = []  # of the word's letters
 
     def end_word() -> None:
         nonlocal letters
-        if boxes:
-            across, down = [box[0] for box in boxes], [box[1] for box in boxes]
+        if corners:
+            across, down = zip(*corners)
             words.append((letters, min(across), min(down), max(across), max(down)))
         letters = ""
-        boxes.clear()
+        corners.clear()
 
     try:
         for i in range(text_page.count_chars()):
@@ -127,7 +128,7 @@ def _words(page: Any) -> list[_Word]:
             elif raw.FPDFText_GetCharBox(text_page.raw, i, *edges):
                 left, right, bottom, top = (edge.value for edge in edges)
                 letters += letter
-                boxes += [place(left, top), place(right, bottom)]
+                corners += [place(left, top), place(right, bottom)]
         end_word()
     finally:
         text_page.close()
@@ -149,7 +150,7 @@ def _pdf_page(file: _File, pdf: Any, number: int, scale: float, words: bool) -> 
 
 
 def _pdf_pages(file: _File, path: str, reading: _Reading) -> Iterator[_Page]:
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     try:
         with _pdfium:
@@ -269,9 +270,9 @@ def _retry(model: Model, file: _File, reading: _Reading, source: PageSource, ask
 
 def _document(file: _File, reading: _Reading) -> Document | None:
     if reading.text_layer:
-        for page in file.pages:
-            if page.document is not None and page.words:
-                page.document.correct(page.words)
+        for drawn in file.pages:
+            if drawn.document is not None and drawn.words:
+                drawn.document.correct(drawn.words)
     read = [page.document for page in file.pages if page.document is not None]
     if not read:
         return None
@@ -294,7 +295,7 @@ def read_documents(
     prompt: str = _core.PAGE_QUESTION,
     join_pages: bool = False,
     text_layer: bool = False,
-    draft: bool = True,
+    use_draft: bool = True,
     retry: bool = True,
     on_error: str = "raise",
     progress: bool | None = None,
@@ -305,7 +306,7 @@ def read_documents(
         raise ValueError(f'on_error: got {on_error!r}, expected "raise" or "warn"')
     one = isinstance(sources, (str, bytes, os.PathLike)) or hasattr(sources, "convert")
     every: Iterable[Any] = [sources] if one else sources  # type: ignore[assignment]
-    reading = _Reading(_wanted(pages), scale, password, join_pages, text_layer, draft)
+    reading = _Reading(_wanted(pages), scale, password, join_pages, text_layer, use_draft)
     ask = {"prompt": prompt, "options": {"logprobs": 0, **options}}
     shown = progress_bar(progress, unit="page")
     return _run(model, every, reading, ask, retry, on_error, shown)
@@ -358,7 +359,7 @@ def convert(
     prompt: str = _core.PAGE_QUESTION,
     join_pages: bool = False,
     text_layer: bool = False,
-    draft: bool = True,
+    use_draft: bool = True,
     retry: bool = True,
     on_error: str = "raise",
     progress: bool | None = None,
@@ -379,7 +380,7 @@ def convert(
         join_pages: make one of paragraphs, lists and tables that a page's end cut in two.
         text_layer: let a PDF's own words correct misread letters, where its words in an element's box differ from what was read in
             at most a fifth of the characters.
-        draft: try a PDF's own words, and what was read of the page so far, as guesses, several at a time: the same documents, sooner
+        use_draft: try a PDF's own words, and what was read of the page so far, as guesses, several at a time: the same documents, sooner
             where guesses are right.
         retry: a page that comes out cut, empty or as a loop is read once more, sampled at temperature 0.3.
         on_error: "raise" what was wrong with a file or a page, once it is its document's turn; or "warn" (PageWarning) and
@@ -396,7 +397,7 @@ def convert(
     import docling_core  # noqa: F401  # before an hour of work
 
     documents = read_documents(
-        model, sources, pages=pages, scale=scale, password=password, prompt=prompt, join_pages=join_pages, text_layer=text_layer, draft=draft,
+        model, sources, pages=pages, scale=scale, password=password, prompt=prompt, join_pages=join_pages, text_layer=text_layer, use_draft=use_draft,
         retry=retry, on_error=on_error, progress=progress, **options
     )
     return (document.docling() for document in documents)

@@ -3,6 +3,7 @@
 import concurrent.futures
 import io
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,25 @@ PAGE = (
     "<doctag><title><loc_50><loc_20><loc_450><loc_60>Pages read</title><text><loc_50><loc_70><loc_450><loc_90>Some words</text>"
     "<otsl><loc_50><loc_100><loc_450><loc_200><ched>year<ched>pages<nl><fcel>2024<fcel>12<nl></otsl></doctag>"
 )
+
+
+def worded_pdf(turn, entries):
+    """A page of 200 x 200 points with two lines of words, in two sizes."""
+    content = b"BT /F 12 Tf 20 150 Td (The quick fox) Tj ET BT /F 20 Tf 30 60 Td (jumps) Tj ET"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]{entries}/Rotate {turn}/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>".encode(),
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    tail = b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n"
+    return out + tail % (table, len(out))
 
 
 class Documents(unittest.TestCase):
@@ -136,42 +156,51 @@ class Convert(unittest.TestCase):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", galago.PageWarning)
             (drafted,) = galago.read_documents(model, path)
-            (plain,) = galago.read_documents(model, path, draft=False)
+            (plain,) = galago.read_documents(model, path, use_draft=False)
         self.assertEqual(drafted.doctags(), plain.doctags())
         self.assertGreater(len(plain.doctags()), 100)
 
     def test_a_draft_of_ones_own(self):
-        ask = {"messages": "Convert this page to docling.", "images": [SHAPES], "max_tokens": 40, "logprobs": 1}
-        plain = self.model.ask(**ask)
+        def ask(**more):
+            return self.model.ask("Convert this page to docling.", [SHAPES], max_tokens=40, logprobs=1, **more)
+
+        plain = ask()
         for draft in (plain.text, ["other words", plain.text[: len(plain.text) // 2]], []):
-            answer = self.model.ask(**ask, draft=draft)
-            self.assertEqual(answer.token_ids, plain.token_ids)
+            answer = ask(draft=draft)
+            self.assertEqual(answer.tokens, plain.tokens)
             self.assertEqual([token.logprob for token in answer.logprobs], [token.logprob for token in plain.logprobs])
-        self.assertGreater(self.model.ask(**ask, draft=plain.text).usage.accepted_tokens, 0)
+        self.assertGreater(ask(draft=plain.text).usage.accepted_tokens, 0)
         self.assertEqual(plain.usage.drafted_tokens, 0)
         for bad in (3, [3], [None]):
             with self.assertRaises(TypeError):
-                self.model.ask(**ask, draft=bad)
+                ask(draft=bad)
         with self.assertRaises(galago.InputError):
-            self.model.ask(**ask, draft="\ud800")
+            ask(draft="\ud800")
 
     def test_words_of_a_pdf(self):
-        words = []
-        pdf = pypdfium2.PdfDocument(PAGES / "sample.pdf")
-        for page in pdf:
-            words.append(_convert._words(page))
-        poppler = shutil.which("pdftotext")
-        for number, of_page in enumerate(words, 1):
-            self.assertTrue(of_page)
-            for text, left, top, right, bottom in of_page:
-                self.assertTrue(text and not text.isspace())
-                self.assertTrue(-0.01 <= left < right <= 1.01 and -0.01 <= top < bottom <= 1.01, (text, left, top, right, bottom))
-            if poppler:
-                found = subprocess.run(
-                    [poppler, "-f", str(number), "-l", str(number), "-raw", PAGES / "sample.pdf", "-"], capture_output=True, text=True, check=True
-                )
-                self.assertEqual(sorted(word[0] for word in of_page), sorted(found.stdout.split()))
-        self.assertTrue(galago._core.draft_texts(words[0]))
+        for turn, crop in ((0, ""), (90, ""), (270, ""), (0, "/CropBox[10 20 180 180]")):
+            path = self.folder / "words.pdf"
+            path.write_bytes(worded_pdf(turn, crop))
+            with pypdfium2.PdfDocument(path) as pdf:
+                words = _convert._words(pdf[0])
+            self.assertEqual([word[0] for word in words], ["The", "quick", "fox", "jumps"])
+            for _, left, top, right, bottom in words:
+                self.assertTrue(0 <= left < right <= 1 and 0 <= top < bottom <= 1)
+            if not shutil.which("pdftotext"):
+                continue
+            command = ["pdftotext", "-cropbox", "-bbox", path, "-"]
+            shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            width, height = map(float, re.search(r'<page width="([\d.]+)" height="([\d.]+)"', shown).groups())
+            found = re.findall(r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">(\w+)<', shown)
+            theirs = {word: tuple(map(float, box)) for *box, word in found}
+            self.assertEqual(sorted(theirs), sorted(word[0] for word in words))
+            for text, *ours in words:
+                left, top, right, bottom = theirs[text]
+                self.assertAlmostEqual((ours[0] + ours[2]) / 2, (left + right) / 2 / width, delta=0.03)
+                self.assertAlmostEqual((ours[1] + ours[3]) / 2, (top + bottom) / 2 / height, delta=0.03)
+        self.assertEqual(galago._core.draft_texts(words), ["The quick fox", "jumps"])
+        with pypdfium2.PdfDocument(PAGES / "sample.pdf") as pdf:
+            self.assertEqual(_convert._words(pdf[0]), [], "its pages are pictures")
 
     def test_the_text_layer_corrects_and_pages_are_joined(self):
         read = galago._core.parse_doctags("<doctag><text><loc_10><loc_10><loc_400><loc_60>Tne quick brovvn fox</text></doctag>", None)

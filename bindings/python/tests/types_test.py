@@ -40,8 +40,8 @@ class Types(unittest.TestCase):
         from galago import _core, _requests
 
         options = set(galago.Options.__annotations__)
-        known = set(_requests._OF_REQUEST + _requests._OF_CONVERSATION + _requests._FORMS)
-        self.assertEqual(options - known, {name for name in vars(_core.GenerateOptions) if name[0] != "_"} - {"set_format"})
+        known = {"draft", *_requests._OF_REQUEST, *_requests._OF_CONVERSATION, *_requests._FORMS}
+        self.assertEqual(options - known, {name for name in vars(_core.GenerateOptions) if name[0] != "_"} - {"set_draft", "set_format"})
 
 
 if __name__ == "__main__":

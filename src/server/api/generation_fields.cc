@@ -106,25 +106,6 @@ void read_end(const Fields& body, GenerateOptions& options) {
   options.ignore_eos = body.boolean("ignore_eos").value_or(false);
 }
 
-// OpenAI's predicted outputs: {"type": "content", "content": a text or a list of its parts}.
-void read_prediction(const Fields& body, GenerateOptions& options) {
-  const OrderedJson* asked = body.find("prediction");
-  if (!asked) return;
-  const Fields prediction(*asked, body.path("prediction"));
-  if (const auto type = prediction.text("type"); type && *type != "content")
-    refuse_field(prediction.path("type"), shown_json(*type), "content");
-  const OrderedJson* content = prediction.find("content");
-  const std::string where = prediction.path("content");
-  if (content && content->is_array())
-    for (size_t i = 0; i < content->size(); ++i) {
-      const Fields part((*content)[i], where + "[" + std::to_string(i) + "]");
-      options.draft.texts.push_back(part.text("text").value_or(""));
-    }
-  else
-    options.draft.texts.push_back(text_of(content ? *content : OrderedJson(), where));
-  options.draft.answer = true;
-}
-
 }  // namespace
 
 std::vector<int32_t> AnswerCall::unseen_ids() const {
@@ -139,7 +120,6 @@ void read_generation(const Fields& body, const ApiOptions& api, AnswerCall& call
   read_end(body, options);
   options.logprobs = logprobs(body);
   options.format = answer_format(body);
-  read_prediction(body, options);
   // The text of DocTags is of no use without them, whatever a client's habit is.
   const bool doctags = call.model->chat->answer_defaults().doctags;
   if (const auto skip = body.boolean("skip_special_tokens"); skip && !doctags) options.keep_special = !*skip;

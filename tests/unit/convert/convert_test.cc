@@ -107,6 +107,7 @@ TEST_F(Converting, PagesComeInOrder) {
 }
 
 TEST_F(Converting, ManyFilesAreCountedBesideTheRun) {
+  fs::create_directories(folder_.file("in"));
   for (int i = 0; i < 150; ++i) {
     if (i % 10 == 0)
       add_tiff("in/" + std::to_string(i) + ".tiff", 2);
@@ -283,6 +284,7 @@ TEST_F(Converting, WhatIsGoneWhenDocumentsAreWrittenIsTold) {
 // A file that was refused, and is not any more: its pages come in its place.
 TEST_F(Converting, AnotherPasswordMakesTheRefusedFileRunAgain) {
   if (!poppler()) GTEST_SKIP() << "poppler-utils is not installed";
+  fs::create_directories(folder_.file("in"));
   add_picture("in/a.png");
   fs::copy_file(data_path("pdf/locked.pdf"), folder_.file("in/b.pdf"));
   folder_.add("in/c.pdf", "no pdf yet");
@@ -321,6 +323,7 @@ TEST_F(Converting, AnotherPasswordMakesTheRefusedFileRunAgain) {
 // The answers are the same; what is guessed is counted.
 TEST_F(Converting, GuessesChangeNothing) {
   if (!poppler()) GTEST_SKIP() << "poppler-utils is not installed";
+  fs::create_directories(folder_.file("in"));
   add_tiff("in/a.tiff", 3);
   folder_.add("in/b.pdf", test::pdf({{.width = 60, .height = 30, .ink = "5 5 20 10 re f"}}));
   const auto read = [&](bool draft, const std::string& output) {

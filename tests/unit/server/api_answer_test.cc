@@ -215,30 +215,6 @@ TEST(ApiChat, AConversationIsCachedUnlessItSaysOtherwise) {
   EXPECT_EQ(cached({{"cache_prompt", false}}), 0);
 }
 
-TEST(ApiChat, APredictionChangesNoAnswer) {
-  test::Api api;
-  const auto ask = [&](const OrderedJson& fields) { return api.post(kChat, question("Hello?", fields)); };
-  const Reply plain = ask(OrderedJson::object());
-  const std::string said = plain.json["choices"][0]["message"]["content"];
-  EXPECT_FALSE(plain.json["usage"].contains("completion_tokens_details"));
-  for (const OrderedJson& content :
-       {OrderedJson(said), OrderedJson::array({{{"type", "text"}, {"text", said}}}),
-        OrderedJson("another")}) {
-    const Reply reply = ask({{"prediction", {{"type", "content"}, {"content", content}}}});
-    ASSERT_EQ(reply.status, 200) << reply.body;
-    EXPECT_EQ(reply.json["choices"][0]["message"]["content"], said);
-  }
-  EXPECT_EQ(ask({{"prediction", nullptr}}).status, 200);
-  for (const OrderedJson& wrong : {OrderedJson("text"), OrderedJson{{"content", 3}}, OrderedJson::object(),
-                                   OrderedJson{{"type", "other"}, {"content", "a"}},
-                                   OrderedJson{{"content", OrderedJson::array({3})}}}) {
-    const Reply reply = ask({{"prediction", wrong}});
-    EXPECT_EQ(reply.status, 400) << reply.body;
-  }
-  const std::string metrics = api.get("/metrics").body;
-  EXPECT_NE(metrics.find("galago_accepted_tokens_total{model="), std::string::npos);
-}
-
 TEST(ApiChat, ARequiredToolIsACall) {
   const OrderedJson tool = OrderedJson::parse(
       R"({"type":"function","function":{"name":"colour","parameters":{"type":"object","properties":{"name":{"enum":["red","blue"]}},"required":["name"],"additionalProperties":false}}})");
