@@ -80,7 +80,7 @@ part_avx2() {
     --peers llama-f32 llama-bf16 llama-q8_0 llama-q4_0 --ways galago galago-compute-int8 galago-f32 galago-q8 galago-q4
 }
 
-part_threads() { python3 -B bench/stages/threads.py "${common[@]}" -o "$output/threads.json"; }
+part_threads() { python3 -B bench/stages/threads.py "${common[@]}" --rounds 2 -o "$output/threads.json"; }
 
 part_tables() { python3 -B tools/bench_tables.py; }
 
