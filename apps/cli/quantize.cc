@@ -25,16 +25,24 @@ std::string megabytes(int64_t bytes) { return grouped((bytes + 500'000) / 1'000'
 nlohmann::ordered_json to_json(const QuantizeFlags& flags, const QuantisedModel& done) {
   nlohmann::ordered_json matrices = nlohmann::ordered_json::object();
   for (const auto& [format, count] : done.matrices) matrices[to_string(format)] = count;
-  return {{"from", flags.input},  {"output", flags.output},     {"dtype", flags.dtype},
-          {"matrices", matrices}, {"bytes", done.bytes_before}, {"bytes_written", done.bytes_after}};
+  return {{"from", flags.input},
+          {"output", flags.output},
+          {"dtype", flags.dtype},
+          {"matrices", matrices},
+          {"moved", done.moved},
+          {"bytes", done.bytes_before},
+          {"bytes_written", done.bytes_after}};
 }
 
 std::string to_text(const QuantizeFlags& flags, const QuantisedModel& done) {
   std::string matrices;
   for (const auto& [format, count] : done.matrices)
     matrices += (matrices.empty() ? "" : ", ") + grouped(count) + " " + to_string(format);
+  const std::string moved =
+      done.moved == 0 ? ""
+                      : "; " + grouped(done.moved) + " that were quantised before now lie as they are read";
   return flags.input + ": matrices as " + matrices + "; " + megabytes(done.bytes_before) + " became " +
-         megabytes(done.bytes_after) + "\nwritten to " + flags.output + "\n";
+         megabytes(done.bytes_after) + moved + "\nwritten to " + flags.output + "\n";
 }
 
 int run(const QuantizeFlags& flags) {
@@ -49,7 +57,7 @@ int run(const QuantizeFlags& flags) {
   const QuantisedModel done =
       quantise_model(model_path(flags.input), flags.output, weight_dtype(flags.dtype), progress, lora);
   status.clear();
-  if (done.bytes_after >= done.bytes_before)
+  if (done.bytes_after >= done.bytes_before && done.moved == 0)
     notice("no matrix could be made smaller as " + flags.dtype +
            ": the folder holds the weights as they were");
   if (flags.json)
@@ -62,7 +70,9 @@ int run(const QuantizeFlags& flags) {
 constexpr const char* kFooter =
     "The folder holds everything that the model's folder does, with one model.safetensors, and every "
     "command\n"
-    "loads it without a flag. q4: layers of the text decoder in 4 bits, all other matrices in 8. Norms,\n"
+    "loads it without a flag. Quantised matrices of the text decoder lie as products read them, so that the\n"
+    "file is mapped and nothing made of it; a folder that an older galago wrote gets there in the same way.\n"
+    "q4: layers of the text decoder in 4 bits, all other matrices in 8. Norms,\n"
     "biases, position tables, patch embeddings and matrices whose rows are no multiple of 32 stay as they "
     "are.\n"
     "docs/quantisation.md has the formats and what they cost in quality.\n"

@@ -12,11 +12,10 @@ namespace galago {
 namespace {
 
 constexpr std::array<const char*, 5> kNames = {"f32", "f16", "bf16", "q8", "q4"};
-constexpr int64_t kScaleBytes = 2;
 
 float half_at(const std::byte* plane, int64_t i) {
   uint16_t bits = 0;
-  std::memcpy(&bits, plane + kScaleBytes * i, sizeof bits);
+  std::memcpy(&bits, plane + kHalfBytes * i, sizeof bits);
   return from_f16(bits);
 }
 
@@ -39,12 +38,11 @@ struct Quantised {
 };
 
 Quantised in_rows(const WeightView& view, int64_t row, int64_t col) {
-  const int64_t plane = row * view.groups() + col / kWeightGroup, within = col % kWeightGroup;
-  const std::byte* const values = view.row(row);
-  const float scale = half_at(view.scales, plane);
-  if (view.format == WeightFormat::q8) return {static_cast<int8_t>(values[col]), scale};
-  const std::byte pair = values[col / kWeightGroup * kHalfGroup + within % kHalfGroup];
-  return {half_of(pair, within), scale, half_at(view.minimums, plane)};
+  const WeightGroupView group = view.group(row, col / kWeightGroup);
+  const int64_t within = col % kWeightGroup;
+  const float scale = half_at(group.scale, 0);
+  if (view.format == WeightFormat::q8) return {static_cast<int8_t>(group.values[within]), scale};
+  return {half_of(group.values[within % kHalfGroup], within), scale, from_f16(group.minimum_bits())};
 }
 
 Quantised in_panel(const WeightView& view, int64_t row, int64_t col) {
@@ -101,6 +99,13 @@ int64_t panel_bytes(WeightFormat format, int64_t cols) noexcept {
          (format == WeightFormat::q8 && groups % 2 != 0 ? 0 : kPanelLine);
 }
 
+uint16_t WeightGroupView::minimum_bits() const noexcept {
+  uint16_t bits = 0;
+  if (minimum == nullptr) return to_f16(-8 * half_at(scale, 0));
+  std::memcpy(&bits, minimum, sizeof bits);
+  return bits;
+}
+
 WeightView rows_view(const Tensor& rows) {
   const ConstMatrix matrix = rows.matrix();
   WeightView view(WeightFormat::f32, matrix.rows, matrix.cols);
@@ -109,10 +114,11 @@ WeightView rows_view(const Tensor& rows) {
 }
 
 int64_t WeightView::bytes() const noexcept {
+  if (in_blocks()) return rows * groups() * block_bytes;
   if (in_panels()) return (rows + kPanelRows - 1) / kPanelRows * panel_bytes(format, cols);
   const int64_t planes = format == WeightFormat::q4 ? 2 : 1;
   return rows * value_bytes(format, cols) +
-         (is_quantised(format) ? planes * rows * groups() * kScaleBytes : 0);
+         (is_quantised(format) ? planes * rows * groups() * kHalfBytes : 0);
 }
 
 WeightView WeightView::slice_rows(int64_t begin, int64_t count) const {
@@ -120,8 +126,8 @@ WeightView WeightView::slice_rows(int64_t begin, int64_t count) const {
   part.rows = count;
   if (!values) return part;
   part.values = in_panels() ? panel(begin) : row(begin);
-  if (scales) part.scales += begin * groups() * kScaleBytes;
-  if (minimums) part.minimums += begin * groups() * kScaleBytes;
+  if (scales) part.scales += begin * groups() * kHalfBytes;
+  if (minimums) part.minimums += begin * groups() * kHalfBytes;
   return part;
 }
 

@@ -1,8 +1,9 @@
 // Weight matrices as they are stored: floats, or small integers whose groups of 32 share a scale.
 // In: tensors of a checkpoint. Out: a view that every reader of weights takes (linear layers, tables of
 // rows). q8: w = scale * q with q in -127..127. q4: w = scale * q + minimum with q in 0..15. Groups lie along
-// the input features. A file has values, scales and minimums as planes of their own; products read them panel
-// by panel, in the order in which they are used. docs/quantisation.md teaches both.
+// the input features. Values, scales and minimums lie in planes of their own, or together group by group as
+// in GGUF files, or panel by panel, in the order in which products of few rows use them. docs/quantisation.md
+// teaches all three.
 #pragma once
 
 #include <cstddef>
@@ -33,9 +34,10 @@ inline bool is_quantised(WeightFormat format) {
 /// Bytes that `count` values take, without scales and minimums; count is even for q4.
 int64_t value_bytes(WeightFormat format, int64_t count) noexcept;
 
-/// Where the numbers of a quantised matrix lie. rows: as in a file, in planes. panels: kPanelRows rows
-/// together, group by group; the last panel ends with rows of zeros.
-enum class WeightLayout { rows, panels };
+/// Where the numbers of a quantised matrix lie. rows: row by row, in planes. panels: kPanelRows rows
+/// together, group by group; the last panel ends with rows of zeros. blocks: row by row, each group's scale,
+/// minimum and values together; q4 without minimums has those of Q4_0, -8 times the scale.
+enum class WeightLayout { rows, panels, blocks };
 /// Rows of a panel.
 inline constexpr int64_t kPanelRows = 16;
 
@@ -57,17 +59,31 @@ constexpr PanelGroup panel_group(WeightFormat format, int64_t group) {
 /// Bytes of a panel of q8 or q4.
 int64_t panel_bytes(WeightFormat format, int64_t cols) noexcept;
 
+/// Bytes of a scale or a minimum.
+inline constexpr int64_t kHalfBytes = 2;
+
+/// Where the numbers of one group of a row lie.
+struct WeightGroupView {
+  const std::byte* values = nullptr;
+  const std::byte* scale = nullptr;
+  const std::byte* minimum = nullptr;  ///< null: of q8, and of blocks without
+
+  /// The float16 of a q4 group, as bits.
+  uint16_t minimum_bits() const noexcept;
+};
+
 /// A read-only weight matrix [rows, cols] in somebody else's memory. No pointer need be aligned.
 struct WeightView {
   WeightFormat format = WeightFormat::f32;
   WeightLayout layout = WeightLayout::rows;  ///< of q8 and q4
+  int64_t block_bytes = 0;                   ///< in blocks: of one
   int64_t rows = 0;
   int64_t cols = 0;
   /// Row-major. q8: int8 [rows, cols]. q4: bytes [rows, cols / 2]; byte j of a group's 16 holds weight j in
-  /// its low half and weight j + 16 in its high half. Or panels, one after another. Null for a tensor that a
-  /// checkpoint lacks.
+  /// its low half and weight j + 16 in its high half. Or panels, one after another, or blocks. Null for a
+  /// tensor that a checkpoint lacks.
   const std::byte* values = nullptr;
-  const std::byte* scales = nullptr;    ///< float16 [rows, cols / 32]; null for floats and in panels
+  const std::byte* scales = nullptr;    ///< float16 [rows, cols / 32] in rows; null for floats and elsewhere
   const std::byte* minimums = nullptr;  ///< the same, of q4 only
 
   WeightView() = default;
@@ -79,11 +95,27 @@ struct WeightView {
 
   int64_t groups() const { return cols / kWeightGroup; }
   bool in_panels() const { return layout == WeightLayout::panels; }
-  /// Values of row i; not of panels.
-  const std::byte* row(int64_t i) const { return values + i * value_bytes(format, cols); }
+  bool in_blocks() const { return layout == WeightLayout::blocks; }
+  /// Whether scales and minimums are planes of their own.
+  bool in_planes() const { return is_quantised(format) && layout == WeightLayout::rows; }
+  /// Values of row i, or its blocks; not of panels.
+  const std::byte* row(int64_t i) const {
+    return values + i * (in_blocks() ? groups() * block_bytes : value_bytes(format, cols));
+  }
+  /// Group `group` of a quantised row; not of panels.
+  WeightGroupView group(int64_t i, int64_t group) const noexcept {
+    const int64_t bytes = format == WeightFormat::q8 ? kWeightGroup : kWeightGroup / 2;
+    const int64_t at = i * groups() + group;
+    if (!in_blocks())
+      return {values + at * bytes, scales + at * kHalfBytes,
+              minimums == nullptr ? nullptr : minimums + at * kHalfBytes};
+    const std::byte* const block = values + at * block_bytes;
+    const int64_t before = block_bytes - bytes;  // a float16, or two
+    return {block + before, block, before > kHalfBytes ? block + kHalfBytes : nullptr};
+  }
   /// The panel of row i, a multiple of kPanelRows.
   const std::byte* panel(int64_t i) const { return values + i / kPanelRows * panel_bytes(format, cols); }
-  /// Bytes of all planes, or of the panels.
+  /// Bytes of all planes, or of the panels or blocks.
   int64_t bytes() const noexcept;
   /// Rows [begin, begin + count), in panels from a multiple of kPanelRows on; a view without data stays one.
   WeightView slice_rows(int64_t begin, int64_t count) const;

@@ -88,7 +88,18 @@ WeightView Binder::request_weight(const std::string& name, LinearShape shape) {
   return converted;
 }
 
+WeightView Binder::one_tensor(const std::string& name, WeightView matrix, LinearShape shape) {
+  used_.insert(name);
+  const Shape own{matrix.rows, matrix.cols}, expected{shape.out, shape.in};
+  if (own != expected)
+    fault("shape of " + name + ": got " + to_string(own) + ", expected " + to_string(expected));
+  else
+    matrix.values = checkpoint_.read(name).data;
+  return matrix;
+}
+
 WeightView Binder::stored_weight(const std::string& name, LinearShape shape) {
+  if (const WeightView* matrix = checkpoint_.matrix(name)) return one_tensor(name, *matrix, shape);
   const TensorView* view = checkpoint_.find(name);
   const DType dtype = view ? view->dtype : DType::f32;
   if (dtype != DType::i8 && dtype != DType::u8) return request(name, {shape.out, shape.in});

@@ -29,7 +29,8 @@ struct LinearShape {
 
 enum class Bias { no, yes };
 
-/// A quantised weight NAME is stored as NAME (I8 or U8), NAME_scale and, for q4, NAME_min (both F16).
+/// A quantised weight NAME in planes is NAME (I8 or U8), NAME_scale and, for q4, NAME_min (both F16); in
+/// panels or blocks it is NAME alone (Checkpoint::matrix).
 inline constexpr const char* kScaleSuffix = "_scale";
 inline constexpr const char* kMinimumSuffix = "_min";
 
@@ -54,6 +55,7 @@ class Binder {
   TensorView request(const std::string& name, const Shape& expected);
   WeightView request_weight(const std::string& name, LinearShape shape);
   WeightView stored_weight(const std::string& name, LinearShape shape);
+  WeightView one_tensor(const std::string& name, WeightView matrix, LinearShape shape);
   const std::byte* take(const std::string& name, const Shape& expected, std::span<const DType> types);
   void fault(std::string text);
   std::vector<std::string> unused() const;
@@ -85,7 +87,7 @@ class Scope {
   /// finish()).
   TensorView tensor(const std::string& name, const Shape& expected) const;
   /// A matrix of weights [out, in] under its full name, in the format in which the checkpoint has it:
-  /// quantised ones are name (I8 or U8), name_scale and, for q4, name_min. Faults as tensor().
+  /// quantised ones in planes are name (I8 or U8), name_scale and, for q4, name_min. Faults as tensor().
   WeightView weight(const std::string& name, LinearShape shape) const;
   /// NAME.weight [out, in] and, with Bias::yes, NAME.bias [out].
   LinearView linear(const std::string& name, LinearShape shape, Bias bias = Bias::no) const;

@@ -14,6 +14,13 @@ bool is_plane(const std::string& name) {
   return name.ends_with(kScaleSuffix) || name.ends_with(kMinimumSuffix);
 }
 
+/// Weights in a tensor: a q4 in planes has two to a byte, its scales and minimums are none.
+int64_t weights_in(const Checkpoint& checkpoint, const std::string& name, const TensorView& view) {
+  if (const WeightView* matrix = checkpoint.matrix(name)) return matrix->rows * matrix->cols;
+  if (is_plane(name)) return 0;
+  return view.count() * (view.dtype == DType::u8 ? 2 : 1);
+}
+
 /// As config.json calls it; null for what is no type of weights.
 const char* type_name(DType dtype) {
   switch (dtype) {
@@ -36,9 +43,11 @@ const char* type_name(DType dtype) {
 
 StoredTypes stored_types(const Checkpoint& checkpoint) {
   std::map<std::string, int64_t> counts;
-  for (const auto& [name, view] : checkpoint.tensors())
-    if (const char* type = type_name(view.dtype); type && view.shape.size() > 1 && !is_plane(name))
-      ++counts[type];
+  for (const auto& [name, view] : checkpoint.tensors()) {
+    const WeightView* matrix = checkpoint.matrix(name);
+    const char* type = matrix ? to_string(matrix->format) : type_name(view.dtype);
+    if (type && view.shape.size() > 1 && !is_plane(name)) ++counts[type];
+  }
   StoredTypes types{.name = {}, .matrices = {counts.begin(), counts.end()}};
   std::stable_sort(types.matrices.begin(), types.matrices.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -60,8 +69,7 @@ std::vector<ModuleSize> inspect(const Frontend& frontend, const Checkpoint& chec
                          [&](const std::string& prefix) { return name.starts_with(prefix); });
     });
     owner->tensors += 1;
-    // A quantised matrix has two weights in a byte of q4; its scales and minimums are none.
-    if (!is_plane(name)) owner->parameters += view.count() * (view.dtype == DType::u8 ? 2 : 1);
+    owner->parameters += weights_in(checkpoint, name, view);
     owner->bytes += view.count() * size_of(view.dtype);
   }
   if (rows.back().tensors == 0) rows.pop_back();

@@ -65,7 +65,7 @@ class Planner {
                                        [&](const ModuleShape& s) { return has_prefix(name, s.prefixes); });
       if (module == modules.end() || (head.copy && name.starts_with(head.name))) continue;
       if (view.shape.size() == 1) copies_ += view.count() * kFloat;
-      const int64_t owned = converted_bytes(name, view);
+      const int64_t owned = converted_bytes(outline, name, view);
       if (owned > 0)
         converted_ += owned;
       else if (module->name == kEmbeddingModule && head.own)
@@ -91,15 +91,19 @@ class Planner {
 
  private:
   // Of a weight that is kept in memory of its own; 0: it is read where it lies.
-  int64_t converted_bytes(const std::string& name, const TensorView& view) const {
+  int64_t converted_bytes(const Checkpoint& outline, const std::string& name, const TensorView& view) const {
+    const WeightView* matrix = outline.matrix(name);
     const bool floats = view.dtype == DType::f32 || view.dtype == DType::f16 || view.dtype == DType::bf16;
     const bool plane = name.ends_with(kScaleSuffix) || name.ends_with(kMinimumSuffix);
-    if (view.shape.size() != 2) return 0;
+    if (!matrix && view.shape.size() != 2) return 0;
     const int64_t copied = request_.mmap ? 0 : bytes_of(view);
-    if (!floats || plane) return goes_into_panels(name, WeightFormat::q8) ? bytes_of(view) : copied;
-    WeightView weight(view);
-    const auto format = chosen_format(request_.weights, name, weight);
-    return format ? WeightView(*format, weight.rows, weight.cols).bytes() : copied;
+    if (!matrix && (!floats || plane))  // planes
+      return goes_into_panels(name, WeightFormat::q8) ? bytes_of(view) : copied;
+    const WeightView weight = matrix ? *matrix : WeightView(view);
+    const WeightFormat format = chosen_format(request_.weights, name, weight).value_or(weight.format);
+    const bool panels = goes_into_panels(name, format);
+    if (format == weight.format && (weight.in_panels() || !panels)) return copied;
+    return WeightView(format, weight.rows, weight.cols).bytes();
   }
 
   MemoryPart program() const {

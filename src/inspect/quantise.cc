@@ -32,6 +32,12 @@ namespace fs = std::filesystem;
 struct Plan {
   WeightView stored;
   WeightFormat format = WeightFormat::f32;
+  bool panels = false;
+
+  bool changes() const { return format != stored.format || panels != stored.in_panels(); }
+  WeightView written() const {
+    return {format, stored.rows, stored.cols, panels ? WeightLayout::panels : WeightLayout::rows};
+  }
 };
 using Plans = std::map<std::string, Plan>;
 
@@ -41,7 +47,9 @@ Plans plans_for(const std::shared_ptr<const ModelFiles>& files, WeightDtype dtyp
   auto plans = std::make_shared<Plans>();
   const auto noting = with_converter(files, [plans, dtype] {
     return [plans, dtype](const std::string& name, const WeightView& stored) {
-      (*plans)[name] = {stored, chosen_format(dtype, name, stored).value_or(stored.format)};
+      const WeightFormat format = chosen_format(dtype, name, stored).value_or(stored.format);
+      const bool stays = stored.in_panels() && format == stored.format;
+      (*plans)[name] = {stored, format, stays || goes_into_panels(name, format)};
       return stored;
     };
   });
@@ -84,6 +92,17 @@ struct Source {
   }
 };
 
+/// The panels of a matrix.
+NamedTensor panels_of(const Source& source) {
+  const WeightView matrix = source.plan.written();
+  return {.name = source.name, .view = panel_tensor(matrix), .make = [source, matrix] {
+            std::vector<std::byte> made(static_cast<size_t>(matrix.bytes()));
+            source.device.pack_weights(source.read(), matrix.format, made.data());
+            forget_made(source.checkpoint, source.name);
+            return made;
+          }};
+}
+
 /// One plane of a converted matrix; all of it is converted for each, which costs less than keeping it.
 NamedTensor plane_of(const std::string& suffix, const Source& source, const TensorView& view,
                      const std::byte* WeightView::*plane) {
@@ -100,6 +119,7 @@ NamedTensor plane_of(const std::string& suffix, const Source& source, const Tens
 
 void add_matrix(const Source& source, std::vector<NamedTensor>& tensors) {
   const Plan& plan = source.plan;
+  if (plan.panels) return tensors.push_back(panels_of(source));
   const int64_t rows = plan.stored.rows, cols = plan.stored.cols;
   const bool q4 = plan.format == WeightFormat::q4;
   const TensorView values{.dtype = value_type(plan.format), .shape = {rows, q4 ? cols / 2 : cols}};
@@ -124,7 +144,7 @@ std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Pl
   std::set<std::string> replaced;
   std::vector<NamedTensor> tensors;
   for (const auto& [name, plan] : plans) {
-    if (plan.format == plan.stored.format) continue;
+    if (!plan.changes()) continue;
     replaced.insert({name, name + kScaleSuffix, name + kMinimumSuffix});
     add_matrix({checkpoint, name, plan, device}, tensors);
   }
@@ -134,9 +154,15 @@ std::vector<NamedTensor> tensors_to_write(const Checkpoint& checkpoint, const Pl
   return tensors;
 }
 
-std::map<std::string, std::string> metadata_for(WeightDtype dtype, const Plans& plans) {
+std::map<std::string, std::string> metadata_for(WeightDtype dtype, const Checkpoint& checkpoint,
+                                                const std::vector<NamedTensor>& tensors, const Plans& plans) {
   std::map<std::string, std::string> metadata = {{"format", "pt"}, {"galago.dtype", to_string(dtype)}};
+  for (const NamedTensor& tensor : tensors)  // panels that nobody asked for are copied with the others
+    if (const WeightView* matrix = checkpoint.matrix(tensor.name); matrix && !plans.contains(tensor.name))
+      note_panels(tensor.name, *matrix, metadata);
   for (const auto& [name, plan] : plans) {
+    if (plan.panels) note_panels(name, plan.written(), metadata);
+    if (plan.panels) continue;
     if (plan.format == WeightFormat::q8)
       metadata["galago.q8"] =
           "NAME I8 [out, in], NAME_scale F16 [out, in/32]: w[o, i] = NAME_scale[o, i/32] * NAME[o, i]";
@@ -210,7 +236,10 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightDt
   const std::vector<NamedTensor> tensors = tensors_to_write(checkpoint, plans, *device);
 
   QuantisedModel done{.matrices = {}, .bytes_before = checkpoint.bytes(), .bytes_after = 0};
-  for (const auto& [name, plan] : plans) ++done.matrices[plan.format];
+  for (const auto& [name, plan] : plans) {
+    ++done.matrices[plan.format];
+    if (plan.format == plan.stored.format && plan.changes()) ++done.moved;
+  }
   for (const NamedTensor& tensor : tensors)
     done.bytes_after += tensor.view.count() * size_of(tensor.view.dtype);
 
@@ -218,7 +247,7 @@ QuantisedModel quantise_model(const fs::path& from, const fs::path& to, WeightDt
   write_config(*files, out);
   int64_t written = 0;
   const auto total = static_cast<int64_t>(tensors.size());
-  write_safetensors(out.file("model.safetensors"), tensors, metadata_for(dtype, plans),
+  write_safetensors(out.file("model.safetensors"), tensors, metadata_for(dtype, checkpoint, tensors, plans),
                     [&] { return !on_progress || on_progress(written++, total); });
   out.commit();
   return done;

@@ -1,5 +1,5 @@
-// A model directory with its weights in another format, which loads by itself.
-// In: a model directory and a WeightDtype. Out: a directory with the same small files and one
+// A model directory with its weights in another format, which loads by itself: mapped, with nothing made of
+// it. In: a model directory and a WeightDtype. Out: a directory with the same small files and one
 // model.safetensors.
 #pragma once
 
@@ -17,6 +17,7 @@ namespace galago {
 /// What was written.
 struct QuantisedModel {
   std::map<WeightFormat, int64_t> matrices;  ///< by format, those that stayed as they were included
+  int64_t moved = 0;                         ///< those that keep their format and went into panels
   int64_t bytes_before = 0;                  ///< of tensors
   int64_t bytes_after = 0;
 };

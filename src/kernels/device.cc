@@ -72,8 +72,7 @@ int Device::threads() const { return pool_->threads(); }
 
 Weight Device::prepare(const WeightView& matrix) const {
   if (!matrix.values || memory().is_host()) return {matrix, nullptr};
-  const bool planes = is_quantised(matrix.format) && !matrix.in_panels();
-  const int64_t scales = planes ? 2 * matrix.rows * matrix.groups() : 0;
+  const int64_t scales = matrix.in_planes() ? 2 * matrix.rows * matrix.groups() : 0;
   const int64_t minimums = matrix.format == WeightFormat::q4 ? scales : 0;
   const int64_t values = matrix.bytes() - scales - minimums;
   constexpr int64_t kFloat = sizeof(float);

@@ -20,7 +20,7 @@ namespace {
 
 bool is_whole(const WeightView& weight) {
   if (!is_quantised(weight.format)) return true;
-  const bool planes = weight.in_panels() ||
+  const bool planes = !weight.in_planes() ||
                       (weight.scales && (weight.minimums != nullptr) == (weight.format == WeightFormat::q4));
   return planes && weight.cols % kWeightGroup == 0;
 }

@@ -171,8 +171,10 @@ class Sum {
   kernels::SharedDevice device_;
 };
 
-/// The shape of a tensor's numbers: a quantised one has two to a byte.
-Shape shape_of(const TensorView& stored) {
+/// The shape of a tensor's numbers: q4 in planes has two to a byte.
+Shape shape_of(const Checkpoint& checkpoint, const std::string& name) {
+  if (const WeightView* matrix = checkpoint.matrix(name)) return {matrix->rows, matrix->cols};
+  const TensorView& stored = *checkpoint.find(name);
   Shape shape = stored.shape;
   if (stored.dtype == DType::u8 && shape.size() == 2) shape[1] *= 2;
   return shape;
@@ -238,8 +240,10 @@ class Placer {
     }
     const std::string base = checkpoint_.find(place) ? place : table_;
     const TensorView& stored = *checkpoint_.find(base);
-    const bool planes = stored.dtype == DType::i8 || stored.dtype == DType::u8;
-    if (!weight_format(stored.dtype) && !(planes && stored.shape.size() == 2)) {
+    const bool quantised =
+        checkpoint_.matrix(base) ||
+        ((stored.dtype == DType::i8 || stored.dtype == DType::u8) && stored.shape.size() == 2);
+    if (!weight_format(stored.dtype) && !quantised) {
       faults_.push_back(one.source.directory.string() + ": " + printable(name) + ", which the model has as " +
                         to_string(stored.dtype) + " " + to_string(stored.shape));
       return nullptr;
@@ -252,7 +256,7 @@ class Placer {
   void replace(const Loaded& one, const std::string& name, const TensorView& view) {
     Change* change = change_of(one, name);
     if (!change) return;
-    const Shape shape = shape_of(*checkpoint_.find(change->base));
+    const Shape shape = shape_of(checkpoint_, change->base);
     if (view.shape != shape)
       add_misfit(one, name, view.shape, shape);
     else if (change->replaced.data)
@@ -270,7 +274,7 @@ class Placer {
   void add_matrix(const Loaded& one, const std::string& name, const LoraMatrix& matrix) {
     Change* change = change_of(one, name);
     if (!change) return;
-    const Shape shape = shape_of(*checkpoint_.find(change->base));
+    const Shape shape = shape_of(checkpoint_, change->base);
     const TensorView a = flat(matrix.a), b = flat(matrix.b);
     const int64_t rows = matrix.embedding ? a.shape[1] : b.shape[0];
     const int64_t cols = matrix.embedding ? b.shape[0] : a.shape[1];
@@ -292,7 +296,7 @@ class Placer {
     const std::string bias = name.substr(0, name.rfind('.')) + ".bias";
     Change* const moved = change_of(one, bias);
     if (!moved) return;
-    if (const Shape own = shape_of(*checkpoint_.find(moved->base)); matrix.bias.shape != own) {
+    if (const Shape own = shape_of(checkpoint_, moved->base); matrix.bias.shape != own) {
       add_misfit(one, bias, matrix.bias.shape, own);
     } else {
       moved->biases.emplace_back(matrix.bias, matrix.scale * one.source.scale);
@@ -319,7 +323,7 @@ void apply(Checkpoint& checkpoint, const Adapters& adapters, const std::string& 
   // Its own memory: what is made of the base under a tensor's name is not what the model reads there.
   const auto base = std::make_shared<const Checkpoint>(checkpoint.part(bases));
   for (const auto& [name, change] : changes) {
-    const Shape shape = shape_of(*base->find(change.base));
+    const Shape shape = shape_of(*base, change.base);
     for (const std::string& plane : {name, name + kScaleSuffix, name + kMinimumSuffix})
       checkpoint.remove(plane);
     const TensorView outline{.dtype = DType::f32, .shape = shape, .data = nullptr};

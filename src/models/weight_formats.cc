@@ -25,8 +25,9 @@ class OwnedWeights {
 
   WeightView get(const std::string& name, const WeightView& stored) {
     const WeightFormat format = chosen_format(dtype_, name, stored).value_or(stored.format);
-    const bool panels = goes_into_panels(name, format);
-    if (format == stored.format && !panels && mmap_) return stored;
+    const bool same = format == stored.format;
+    const bool panels = (same && stored.in_panels()) || goes_into_panels(name, format);
+    if (same && panels == stored.in_panels() && mmap_) return stored;
     const auto [place, added] = weights_.try_emplace(name);
     if (added)
       place->second = panels ? pack_weights(stored, format, memory_, *device_)

@@ -106,25 +106,4 @@ std::optional<WeightFormat> same_format(GgmlType type) noexcept {
   return std::nullopt;
 }
 
-std::vector<std::byte> planes_of(GgmlType type, const std::byte* blocks, int64_t rows, int64_t cols) {
-  constexpr int64_t kHalf = 2;  // bytes of a float16
-  const int64_t groups = rows * (cols / kWeightGroup);
-  const int64_t block_bytes = ggml_block(type).bytes;
-  const int64_t pairs = value_bytes(*same_format(type), kWeightGroup);
-  const bool minimums = type != GgmlType::q8_0;
-  std::vector<std::byte> planes(static_cast<size_t>(groups * (pairs + (minimums ? 2 : 1) * kHalf)));
-  std::byte* const scale = planes.data() + groups * pairs;
-  std::byte* const minimum = scale + groups * kHalf;
-  for (int64_t g = 0; g < groups; ++g) {
-    const std::byte* block = blocks + g * block_bytes;
-    std::memcpy(planes.data() + g * pairs, block + block_bytes - pairs, static_cast<size_t>(pairs));
-    std::memcpy(scale + g * kHalf, block, kHalf);
-    if (type == GgmlType::q4_1) std::memcpy(minimum + g * kHalf, block + kHalf, kHalf);
-    if (type != GgmlType::q4_0) continue;
-    const uint16_t least = to_f16(-8 * half_at(block));
-    std::memcpy(minimum + g * kHalf, &least, kHalf);
-  }
-  return planes;
-}
-
 }  // namespace galago

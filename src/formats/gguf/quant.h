@@ -63,13 +63,9 @@ std::string ggml_types_read();
 std::optional<DType> plain_dtype(GgmlType type) noexcept;
 
 /// The weight format that holds exactly what blocks of a type hold: q8 for Q8_0, q4 for Q4_0 and Q4_1;
-/// nothing for the others.
+/// nothing for the others. They are read as they lie, in WeightLayout::blocks; the minimum of Q4_0 is -8
+/// times its scale, for which a float16 has room unless the scale is beyond 8188.
 std::optional<WeightFormat> same_format(GgmlType type) noexcept;
-/// Blocks of such a type as the planes of a matrix [rows, cols], one plane after another: values, scales,
-/// minimums. cols is a multiple of 32. Nothing is rounded: the minimum of Q4_0 is -8 times its scale, for
-/// which a float16 has room unless the scale is beyond 8188.
-std::vector<std::byte> planes_of(GgmlType type, const std::byte* blocks, int64_t rows, int64_t cols);
-
 /// `count` elements, a multiple of the type's block, to out[0..count). The data need not be aligned.
 void dequantise(GgmlType type, const std::byte* data, int64_t count, float* out);
 

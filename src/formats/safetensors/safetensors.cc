@@ -15,6 +15,7 @@
 #include "core/printable.h"
 #include "formats/json.h"
 #include "formats/safetensors/header.h"
+#include "formats/safetensors/panel_tensors.h"
 #include "galago/error.h"
 
 namespace galago {
@@ -70,13 +71,19 @@ WeightMap read_index(const fs::path& file) {
   throw Error(ErrorCode::not_found, {.where = directory.string(), .got = "no weights", .expected = expected});
 }
 
-/// Larger elements first, then by name: each tensor then begins at a multiple of its element size.
-std::vector<const NamedTensor*> in_file_order(const std::vector<NamedTensor>& tensors) {
+/// Of what a tensor's place in a file is a multiple: panels are read in lines of 64 bytes.
+int64_t alignment_of(const NamedTensor& tensor, const std::map<std::string, std::string>& metadata) {
+  return is_panels(tensor.name, metadata) ? kPanelLine : size_of(tensor.view.dtype);
+}
+
+/// What wants more alignment first, then by name: each tensor then begins at a multiple of its own.
+std::vector<const NamedTensor*> in_file_order(const std::vector<NamedTensor>& tensors,
+                                              const std::map<std::string, std::string>& metadata) {
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
-  std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
-    return std::pair(-size_of(a->view.dtype), std::string_view(a->name)) <
-           std::pair(-size_of(b->view.dtype), std::string_view(b->name));
+  std::sort(order.begin(), order.end(), [&](const NamedTensor* a, const NamedTensor* b) {
+    return std::pair(-alignment_of(*a, metadata), std::string_view(a->name)) <
+           std::pair(-alignment_of(*b, metadata), std::string_view(b->name));
   });
   return order;
 }
@@ -124,7 +131,10 @@ std::string make_header(const std::vector<const NamedTensor*>& order,
   }
   // Metadata may hold a user's text: bytes that are not UTF-8 become U+FFFD.
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  constexpr size_t kLength = 8;  // of the number before the header
+  const auto unit = static_cast<size_t>(
+      order.empty() ? int64_t{kLength} : std::max<int64_t>(kLength, alignment_of(*order.front(), metadata)));
+  text.resize((kLength + text.size() + unit - 1) / unit * unit - kLength, ' ');
   return text;
 }
 
@@ -133,6 +143,7 @@ std::string make_header(const std::vector<const NamedTensor*>& order,
 void Checkpoint::add_file(const fs::path& file) {
   const MappedFile map(file);
   TensorFile content = read_tensor_file(map.bytes(), file.string());
+  std::map<std::string, WeightView> matrices = read_panels(content, file.string());
   for (auto& [name, view] : content.tensors) {
     if (const auto other = file_of_.find(name); other != file_of_.end())
       throw Error(ErrorCode::model_invalid,
@@ -142,6 +153,7 @@ void Checkpoint::add_file(const fs::path& file) {
     file_of_[name] = maps_.size();
     tensors_[name] = std::move(view);
   }
+  matrices_.merge(std::move(matrices));
   if (maps_.empty()) metadata_ = std::move(content.metadata);
   maps_.push_back(map);
 }
@@ -165,6 +177,7 @@ void Checkpoint::add_made(const std::string& name, TensorView outline, Maker mak
 void Checkpoint::rename(const std::string& from, const std::string& to) {
   add(to, tensors_.at(from), nullptr);
   if (const auto memory = memory_.find(from); memory != memory_.end()) memory_[to] = memory->second;
+  if (const WeightView* outline = matrix(from)) set_matrix(to, *outline);
   remove(from);
 }
 
@@ -175,6 +188,7 @@ std::shared_ptr<const void> Checkpoint::remove(const std::string& name) {
     memory_.erase(memory);
   }
   tensors_.erase(name);
+  matrices_.erase(name);
   file_of_.erase(name);
   return owner;
 }
@@ -182,6 +196,7 @@ std::shared_ptr<const void> Checkpoint::remove(const std::string& name) {
 Checkpoint Checkpoint::part(const std::set<std::string>& names) const {
   Checkpoint part = *this;
   std::erase_if(part.tensors_, [&](const auto& tensor) { return !names.contains(tensor.first); });
+  std::erase_if(part.matrices_, [&](const auto& matrix) { return !names.contains(matrix.first); });
   std::erase_if(part.memory_, [&](const auto& memory) { return !names.contains(memory.first); });
   for (auto& [name, memory] : part.memory_)
     memory = std::make_shared<Memory>(Memory{memory->make, memory->make ? nullptr : memory->owner});
@@ -256,6 +271,7 @@ void Checkpoint::unwrap() {
       by_name = std::move(renamed);
     };
     bare(tensors_);
+    bare(matrices_);
     bare(file_of_);
     wrapper_ += wrapper;
   }
@@ -264,6 +280,11 @@ void Checkpoint::unwrap() {
 const TensorView* Checkpoint::find(const std::string& name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? nullptr : &found->second;
+}
+
+const WeightView* Checkpoint::matrix(const std::string& name) const {
+  const auto found = matrices_.find(name);
+  return found == matrices_.end() ? nullptr : &found->second;
 }
 
 void Checkpoint::release(std::span<const std::string> prefixes) const {
@@ -316,7 +337,7 @@ void write_safetensors(const fs::path& file, const std::vector<NamedTensor>& ten
   const auto check = [&go_on] {
     if (go_on && !go_on()) throw Cancelled{};
   };
-  const std::vector<const NamedTensor*> order = in_file_order(tensors);
+  const std::vector<const NamedTensor*> order = in_file_order(tensors, metadata);
   const std::string header = make_header(order, metadata);
   std::array<std::byte, 8> length;
   for (size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i));

@@ -53,6 +53,12 @@ class Checkpoint {
   /// of one is not the other's.
   Checkpoint part(const std::set<std::string>& names) const;
 
+  /// A quantised matrix whose numbers lie in one tensor, in panels or blocks: its format, layout and sizes,
+  /// without data. Null for all others.
+  const WeightView* matrix(const std::string& name) const;
+  /// Says that a tensor, which is here, is such a matrix.
+  void set_matrix(const std::string& name, const WeightView& outline) { matrices_[name] = outline; }
+
   /// Every matrix of weights that a Binder finds passes through this; what it returns has the same shape, and
   /// memory that lives as long as the function, which copies of the checkpoint share.
   using WeightConverter = std::function<WeightView(const std::string& name, const WeightView& stored)>;
@@ -103,7 +109,8 @@ class Checkpoint {
   std::vector<MappedFile> maps_;
   std::map<std::string, std::shared_ptr<Memory>> memory_;  ///< by the tensor's name
   std::map<std::string, TensorView> tensors_;
-  std::map<std::string, size_t> file_of_;  ///< tensor name -> index in maps_
+  std::map<std::string, WeightView> matrices_;  ///< of those tensors; views without data
+  std::map<std::string, size_t> file_of_;       ///< tensor name -> index in maps_
   std::map<std::string, std::string> metadata_;
   std::string wrapper_;
   WeightConverter converter_;
@@ -118,10 +125,17 @@ struct NamedTensor {
   std::function<std::vector<std::byte>()> make;
 };
 
-/// Writes a safetensors file atomically, larger elements first and then by name as the reference does, which
-/// keeps every tensor aligned. Error{output_io}; a name given twice or a view without data is
-/// Error{internal}. go_on is asked before each tensor and before the file gets its name; false is
-/// Cancelled, and nothing is left behind.
+/// The tensor of a quantised matrix in panels, without data: U8 [panels, lines, 64].
+TensorView panel_tensor(const WeightView& matrix);
+/// What a file's metadata must say of such a tensor, so that reading it gives Checkpoint::matrix.
+void note_panels(const std::string& name, const WeightView& matrix,
+                 std::map<std::string, std::string>& metadata);
+
+/// Writes a safetensors file atomically: tensors that metadata says are in panels first, at multiples of 64
+/// bytes in the file, then larger elements first, then by name as the reference does, which keeps every
+/// tensor aligned. Error{output_io}; a name given twice or a view without data is Error{internal}. go_on is
+/// asked before each tensor and before the file gets its name; false is Cancelled, and nothing is left
+/// behind.
 void write_safetensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {},
                        const std::function<bool()>& go_on = {});

@@ -57,10 +57,10 @@ void Group4(const std::byte* from, float scale, float minimum, float* out) {
   }
 }
 
-/// The float16 at index i of a plane.
-float HalfAt(const std::byte* plane, int64_t i) {
+/// A float16.
+float HalfAt(const std::byte* place) {
   uint16_t bits = 0;
-  std::memcpy(&bits, plane + 2 * i, sizeof bits);
+  std::memcpy(&bits, place, sizeof bits);
   return from_f16(bits);
 }
 
@@ -78,25 +78,22 @@ void RowOfPanel(WeightFormat format, const std::byte* values, int64_t lane, std:
 /// Whole groups [first, end) of a row.
 void Groups(const WeightView& view, int64_t row, int64_t first, int64_t end, float* out) {
   const bool q8 = view.format == WeightFormat::q8;
-  const auto group = [&](const std::byte* values, const std::byte* scales, const std::byte* minimums,
-                         int64_t half) {
-    if (q8)
-      Group8(values, HalfAt(scales, half), out);
-    else
-      Group4(values, HalfAt(scales, half), HalfAt(minimums, half), out);
-    out += kWeightGroup;
-  };
-  const int64_t bytes = value_bytes(view.format, kWeightGroup), lane = row % kPanelRows;
-  for (int64_t g = first; g < end; ++g) {
+  const int64_t lane = row % kPanelRows;
+  std::byte values[kWeightGroup];
+  for (int64_t g = first; g < end; ++g, out += kWeightGroup) {
+    WeightGroupView group;
     if (view.in_panels()) {
       const std::byte* const panel = view.panel(row);
       const PanelGroup place = panel_group(view.format, g);
-      std::byte values[kWeightGroup];
       RowOfPanel(view.format, panel + place.values, lane, values);
-      group(values, panel + place.scales, panel + place.minimums, lane);
+      group = {values, panel + place.scales + 2 * lane, panel + place.minimums + 2 * lane};
     } else {
-      group(view.row(row) + g * bytes, view.scales, view.minimums, row * view.groups() + g);
+      group = view.group(row, g);
     }
+    if (q8)
+      Group8(group.values, HalfAt(group.scale), out);
+    else
+      Group4(group.values, HalfAt(group.scale), from_f16(group.minimum_bits()), out);
   }
 }
 

@@ -11,6 +11,11 @@ namespace galago::kernels::cpu {
 /// and count are multiples of kWeightGroup; needs no alignment.
 void dequantise(const WeightView& view, int64_t row, int64_t begin, int64_t count, float* out);
 
+/// Rows [first, first + count) of a matrix, at most kPanelRows, as a panel of q8 or q4: the numbers of
+/// reference::quantise_row, bit for bit; a panel's other rows are zeros. `first` is a multiple of kPanelRows.
+void quantise_panel(const WeightView& from, WeightFormat format, int64_t first, int64_t count,
+                    std::byte* panel);
+
 /// Numbers of a group of x, four at a time, in 32 bits twice.
 inline constexpr int64_t kGroupFours = kWeightGroup / 2;
 

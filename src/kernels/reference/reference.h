@@ -23,6 +23,8 @@ void rope(Matrix x, std::span<const int32_t> positions, std::span<const float> i
           float scale);
 void scatter_rows(ConstMatrix x, std::span<void* const> to, DType dtype);
 void gather_rows(const WeightView& table, std::span<const int32_t> ids, Matrix out);
+/// A row of whole groups as q8 or q4: its values, scales and minimums.
+void quantise_row(std::span<const float> row, WeightFormat format, const WeightPlanes& to);
 void resample(const ConstPicture& in, std::span<const ResamplePass> passes, const Picture& out);
 void look_up(std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables, float* out);
 

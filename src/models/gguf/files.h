@@ -20,8 +20,9 @@ struct GgufPair {
   std::optional<GgufFile> vision;
 };
 
-/// ModelFiles out of GGUF. Matrices of Q8_0, Q4_0 and Q4_1 become q8 and q4 in memory, other blocks float32;
-/// F32, F16 and BF16 stay in the file's map, unless their rows are in another order than transformers'.
+/// ModelFiles out of GGUF. Matrices of Q8_0, Q4_0 and Q4_1 are q8 and q4 in blocks, other blocks float32;
+/// what is F32, F16, BF16, q8 or q4 stays in the file's map, unless its rows are in another order than
+/// transformers'.
 class GgufFiles final : public ModelFiles {
  public:
   /// `path`: the text file, one of its parts, or a directory that holds it. `mmproj`: the vision file; one

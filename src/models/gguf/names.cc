@@ -136,8 +136,6 @@ std::optional<WeightFormat> kept_format(const GgufTensor& tensor, const std::str
   return matrix && !is_position_table(name) ? same_format(tensor.type) : std::nullopt;
 }
 
-using Bytes = std::shared_ptr<const std::vector<std::byte>>;
-
 /// A tensor of the file, and what is to be done with it.
 struct Source {
   MappedFile map;  ///< keeps the tensor's memory
@@ -164,69 +162,52 @@ void check_heads(const Source& source, const std::string& where) {
                  .expected = "a multiple of two for each of " + std::to_string(*source.heads) + " heads"});
 }
 
-/// The planes of one matrix, made together and kept as long as one of them is.
-class PlaneMaker {
- public:
-  explicit PlaneMaker(Source source) : source_(std::move(source)) {}
-
-  std::shared_ptr<const std::byte> plane(int64_t begin, int64_t bytes) {
-    Bytes planes = planes_.lock();
-    if (!planes) {
-      const GgufTensor& tensor = source_.tensor;
-      planes = std::make_shared<const std::vector<std::byte>>(
-          planes_of(tensor.type, tensor.data, tensor.shape[0], tensor.shape[1]));
-      planes_ = planes;
-      source_.done();
-    }
-    const std::byte* const at = planes->data() + begin;
-    if (!source_.heads) return {planes, at};
-    const auto moved =
-        std::make_shared<const std::vector<std::byte>>(source_.in_order({at, static_cast<size_t>(bytes)}));
-    return {moved, moved->data()};
-  }
-
- private:
-  Source source_;
-  std::weak_ptr<const std::vector<std::byte>> planes_;
-};
-
-/// Blocks as the planes of one matrix, under the names that quantised weights have.
-void add_planes(Checkpoint& checkpoint, const std::string& name, const Source& source, WeightFormat format) {
-  const int64_t rows = source.tensor.shape[0], cols = source.tensor.shape[1];
-  const bool q4 = format == WeightFormat::q4;
-  const Shape groups{rows, cols / kWeightGroup};
-  std::vector<std::pair<std::string, TensorView>> planes = {
-      {name, {q4 ? DType::u8 : DType::i8, {rows, q4 ? cols / 2 : cols}, nullptr}},
-      {name + kScaleSuffix, {DType::f16, groups, nullptr}}};
-  if (q4) planes.emplace_back(name + kMinimumSuffix, TensorView{DType::f16, groups, nullptr});
-  const auto maker = std::make_shared<PlaneMaker>(source);
-  int64_t begin = 0;
-  for (auto& [plane, view] : planes) {
-    const int64_t bytes = view.count() * size_of(view.dtype);
-    checkpoint.add_made(plane, std::move(view), [maker, begin, bytes] { return maker->plane(begin, bytes); });
-    begin += bytes;
-  }
-}
-
-/// Views where the tensor can be used as it lies; planes of blocks that keep their format; floats of others.
-/// What is not in the file as it is wanted is made when somebody asks for it.
-void add_tensor(Checkpoint& checkpoint, const std::string& name, const Source& source) {
-  const GgufTensor& tensor = source.tensor;
-  if (const auto format = kept_format(tensor, name)) return add_planes(checkpoint, name, source, *format);
-  const auto dtype = plain_dtype(tensor.type);
-  if (dtype && !source.heads)
-    return checkpoint.add(name, {.dtype = *dtype, .shape = tensor.shape, .data = tensor.data}, nullptr);
-  const TensorView outline{.dtype = dtype.value_or(DType::f32), .shape = tensor.shape, .data = nullptr};
-  checkpoint.add_made(name, outline, [source, plain = dtype.has_value(), count = outline.count()] {
-    std::vector<float> floats(static_cast<size_t>(plain ? 0 : count));
-    std::span<const std::byte> bytes(source.tensor.data, static_cast<size_t>(source.tensor.bytes));
-    if (!plain) {
-      dequantise(source.tensor.type, source.tensor.data, count, floats.data());
-      bytes = std::as_bytes(std::span(floats));
-    }
+/// Bytes of the file in transformers' order of rows, when somebody asks for them.
+Checkpoint::Maker moved_rows(const Source& source) {
+  return [source] {
+    const std::span<const std::byte> bytes(source.tensor.data, static_cast<size_t>(source.tensor.bytes));
     const auto made = std::make_shared<const std::vector<std::byte>>(source.in_order(bytes));
     source.done();
     return std::shared_ptr<const std::byte>(made, made->data());
+  };
+}
+
+/// Blocks that hold what q8 or q4 holds, as they lie.
+void add_blocks(Checkpoint& checkpoint, const std::string& name, const Source& source, WeightFormat format) {
+  WeightView matrix(format, source.tensor.shape[0], source.tensor.shape[1], WeightLayout::blocks);
+  matrix.block_bytes = ggml_block(source.tensor.type).bytes;
+  const TensorView view{.dtype = DType::u8,
+                        .shape = {matrix.rows, matrix.groups(), matrix.block_bytes},
+                        .data = source.tensor.data};
+  if (source.heads)
+    checkpoint.add_made(name, view, moved_rows(source));
+  else
+    checkpoint.add(name, view, nullptr);
+  checkpoint.set_matrix(name, matrix);
+}
+
+/// Views where the tensor can be used as it lies; floats of blocks that no format holds. What is not in the
+/// file as it is wanted is made when somebody asks for it.
+void add_tensor(Checkpoint& checkpoint, const std::string& name, const Source& source) {
+  const GgufTensor& tensor = source.tensor;
+  if (const auto format = kept_format(tensor, name)) return add_blocks(checkpoint, name, source, *format);
+  const auto dtype = plain_dtype(tensor.type);
+  const TensorView view{.dtype = dtype.value_or(DType::f32), .shape = tensor.shape, .data = tensor.data};
+  if (dtype && !source.heads) return checkpoint.add(name, view, nullptr);
+  if (dtype) return checkpoint.add_made(name, view, moved_rows(source));
+  checkpoint.add_made(name, view, [source, count = view.count()] {
+    const auto floats = std::make_shared<Tensor>(source.tensor.shape);
+    dequantise(source.tensor.type, source.tensor.data, count, floats->data());
+    source.done();
+    if (source.heads) {
+      const Tensor stored = std::move(*floats);
+      *floats = Tensor(stored.shape());
+      const int64_t row = count / source.rows() * static_cast<int64_t>(sizeof(float));
+      restore_rows(reinterpret_cast<const std::byte*>(stored.data()),
+                   reinterpret_cast<std::byte*>(floats->data()), static_cast<size_t>(row), source.rows(),
+                   *source.heads);
+    }
+    return std::shared_ptr<const std::byte>(floats, reinterpret_cast<const std::byte*>(floats->data()));
   });
 }
 

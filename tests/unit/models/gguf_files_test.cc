@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 
+#include "formats/weights.h"
 #include "galago/galago.h"
 #include "models/gguf/parts.h"
 #include "models/registry.h"
@@ -47,6 +48,35 @@ TEST(GgufModel, ATinyTextModelLoads) {
     EXPECT_THAT(frontend->generation().eos_token_id, ElementsAre(3));
     EXPECT_THAT(frontend->tokenizer().encode("aba"), ElementsAre(2, 0));
     EXPECT_NE(frontend->load_engine(frontend->files().checkpoint()), nullptr);
+  }
+}
+
+// A tower meets many rows at once and is read in the file's blocks; the text model goes into panels.
+TEST(GgufModel, BlocksOfTheTowerStayInTheMap) {
+  for (const bool mmap : {true, false}) {
+    const auto frontend =
+        load_frontend(test::data_path("models/gguf_smolvlm_q8"), {.numbers = {.mmap = mmap}});
+    const Checkpoint files = frontend->files().checkpoint();
+    Binder binder(files, frontend->device());
+    int64_t mapped = 0, panels = 0;
+    for (const auto& [name, view] : files.tensors()) {
+      const WeightView* matrix = files.matrix(name);
+      if (!matrix) continue;
+      ASSERT_TRUE(matrix->in_blocks());
+      EXPECT_EQ(view.shape, (Shape{matrix->rows, matrix->groups(), 34}));
+      const WeightView got = binder.root().weight(name, {.out = matrix->rows, .in = matrix->cols});
+      ASSERT_NE(got.values, nullptr);
+      EXPECT_EQ(got.format, WeightFormat::q8);
+      const bool tower = name.find("text_model") == std::string::npos && !name.starts_with("lm_head");
+      (tower ? mapped : panels) += 1;
+      EXPECT_EQ(got.in_panels(), !tower) << name;
+      EXPECT_EQ(got.in_blocks(), tower && mmap) << name;
+      if (tower && mmap) {
+        EXPECT_EQ(got.values, view.data) << name;
+      }
+    }
+    EXPECT_GT(mapped, 0);
+    EXPECT_GT(panels, 0);
   }
 }
 
