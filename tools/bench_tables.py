@@ -164,7 +164,7 @@ def of_processor(slug, results):
         elif kind == "growth":
             regions["growth"].append(growth(result, f"{name}-{slug}"))
             plots[f"{PLOTS}/{name}-{slug}.svg"] = plot.svg(result)
-        elif kind != "batch":  # told in docs/batch.md
+        elif kind not in ("batch", "drafts"):  # told in docs/batch.md and docs/convert.md
             raise SystemExit(f"bench_tables: {slug}/{name}.json: unknown kind {kind}")
         if kind == "peers" and name == FRONT:
             regions["summary"].append(bench_peers.summary(result))

@@ -1,6 +1,6 @@
 # Records bench/drafts/drafts_bench: tokens a second with and without guesses, one page and eight at once.
 # In: a built drafts_bench, models with a PDF or a picture each. Out: one JSON file.
-# Usage: python3 bench/drafts/run.py --program build/bench/drafts_bench -o bench/results/drafts.json
+# Usage: python3 bench/drafts/run.py --program build/drafts_bench -o bench/results/drafts.json
 #            --case NAME MODEL PDF-OR-PICTURE DTYPE TOKENS [--case ...]
 
 import argparse
