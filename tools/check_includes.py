@@ -32,7 +32,7 @@ EDGES = {
     "nn/vision": MODULE,
     "nn/connector": MODULE,
     "nn/decoder": MODULE,
-    "models": FAMILIES,
+    "models": FAMILIES | {"kernels/tuning.h"},
     "runtime": FAMILIES | {"ffmpeg", "models", "structured"},
     "inspect": FAMILIES | {"models", "runtime", "structured"},
     "messages": {"core", "io", "formats"},

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "bench_tune.h"
 #include "commands.h"
 #include "console.h"
 #include "core/cancelled.h"
@@ -33,12 +34,14 @@ struct BenchFlags {
   int64_t context = 0;
   int64_t sequences = BenchOptions{}.sequences;
   bool no_split = false;
+  bool tune = false;
   bool json = false;
 };
 
 /// One stage with the milliseconds of its runs.
 struct Measured {
   BenchStage stage;
+  Arithmetic arithmetic;  // of its products, as far as the processor has the instruction
   std::vector<double> ms;
 
   double at(double part) const {
@@ -51,6 +54,8 @@ struct Measured {
   }
   double median() const { return at(0.5); }
   double gflops() const { return stage.cost.flops / median() / 1e6; }
+  /// Of the rate of the instruction that the stage's products use.
+  double of_peak(const kernels::MachinePeak& peak) const { return gflops() / peak.of(arithmetic); }
   double gb_per_s() const { return stage.cost.bytes / median() / 1e6; }
 };
 
@@ -61,13 +66,13 @@ void stop_if_interrupted() {
   if (interrupted()) throw Cancelled{};
 }
 
-Measured measure(const BenchStage& stage, int runs, StatusLine& status) {
+Measured measure(const BenchStage& stage, Arithmetic many_rows, int runs, StatusLine& status) {
   status.show(stage.name + ": warming up");
   if (stage.warm_up)
     stage.warm_up();
   else
     stage.run();
-  Measured measured{.stage = stage, .ms = {}};
+  Measured measured{.stage = stage, .arithmetic = stage.many_rows ? many_rows : Arithmetic::f32, .ms = {}};
   int repeats = 1;
   while (std::ssize(measured.ms) < runs) {
     stop_if_interrupted();
@@ -103,6 +108,32 @@ double load_average() {
   return getloadavg(&load, 1) == 1 ? load : -1;
 }
 
+/// In what the products of a model's many rows are made here: what was asked for, where there is an
+/// instruction for it.
+Arithmetic arithmetic_of(ComputeDtype compute, const kernels::MachinePeak& peak) {
+  if (compute == ComputeDtype::bf16 && peak.bf16_gflops > 0) return Arithmetic::bf16;
+  if (compute == ComputeDtype::int8 && peak.int8_gops > 0) return Arithmetic::int8;
+  return Arithmetic::f32;
+}
+
+const char* word_of(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::f32 ? "f32" : arithmetic == Arithmetic::bf16 ? "bf16" : "int8";
+}
+
+nlohmann::ordered_json peak_json(const kernels::MachinePeak& peak) {
+  nlohmann::ordered_json rates = {{"gflops", peak.gflops}, {"gb_per_s", peak.gb_per_s}};
+  if (peak.bf16_gflops > 0) rates["bf16_gflops"] = peak.bf16_gflops;
+  if (peak.int8_gops > 0) rates["int8_gops"] = peak.int8_gops;
+  return rates;
+}
+
+std::string peak_text(const kernels::MachinePeak& peak) {
+  std::string text = fixed(peak.gflops, 0) + " GFLOP/s in float32";
+  if (peak.bf16_gflops > 0) text += ", " + fixed(peak.bf16_gflops, 0) + " in bfloat16";
+  if (peak.int8_gops > 0) text += ", " + fixed(peak.int8_gops, 0) + " GOP/s in bytes";
+  return text + "; reads " + fixed(peak.gb_per_s, 1) + " GB/s";
+}
+
 nlohmann::ordered_json stage_json(const Measured& m, const kernels::MachinePeak& peak) {
   return {{"name", m.stage.name},
           {"work", m.stage.work},
@@ -114,7 +145,8 @@ nlohmann::ordered_json stage_json(const Measured& m, const kernels::MachinePeak&
           {"gb", m.stage.cost.bytes / 1e9},
           {"gflops", m.gflops()},
           {"gb_per_s", m.gb_per_s()},
-          {"of_peak_gflops", m.gflops() / peak.gflops},
+          {"arithmetic", word_of(m.arithmetic)},
+          {"of_peak_gflops", m.of_peak(peak)},
           {"of_peak_gb_per_s", m.gb_per_s() / peak.gb_per_s},
           {"items", m.stage.items},
           {"item", m.stage.item}};
@@ -128,8 +160,9 @@ std::string to_text(const std::vector<Measured>& stages, const kernels::MachineP
         {m.stage.name, m.stage.work, fixed(m.median(), 3) + " ms",
          fixed(m.at(0), 3) + ".." + fixed(m.at(1), 3),
          m.stage.items > 0 ? fixed(m.stage.items / m.median() * 1e3, 1) + " " + m.stage.item + "/s" : "-",
-         counted(m.stage.cost.flops / 1e9, 2), counted(m.gflops(), 1), percent(m.gflops(), peak.gflops),
-         counted(m.gb_per_s(), 2), percent(m.gb_per_s(), peak.gb_per_s)});
+         counted(m.stage.cost.flops / 1e9, 2), counted(m.gflops(), 1),
+         percent(m.gflops(), peak.of(m.arithmetic)), counted(m.gb_per_s(), 2),
+         percent(m.gb_per_s(), peak.gb_per_s)});
   return table(rows);
 }
 
@@ -153,14 +186,12 @@ BenchOptions bench_options(const BenchFlags& flags) {
   return options;
 }
 
-kernels::MachinePeak better(const kernels::MachinePeak& a, const kernels::MachinePeak& b) {
-  return {.gflops = std::max(a.gflops, b.gflops), .gb_per_s = std::max(a.gb_per_s, b.gb_per_s)};
-}
-
 int run(const BenchFlags& flags) {
+  if (flags.tune) return bench_tune(flags.load.threads, flags.json);
   const double load = load_average();
   const ModelOptions model = model_options(flags.load);
   const int threads = model.device->threads();
+  const ComputeDtype compute = resolved(flags.load.compute, *model.device);
   catch_interrupt();
   StatusLine status(!flags.json);
   status.show("loading the model");
@@ -178,11 +209,11 @@ int run(const BenchFlags& flags) {
   kernels::MachinePeak peak = kernels::measure_peak(threads, kPeakRounds, go_on);
   std::vector<Measured> stages;
   for (const BenchStage& stage : bench.stages(flags.only))
-    stages.push_back(measure(stage, flags.runs, status));
+    stages.push_back(measure(stage, arithmetic_of(compute, peak), flags.runs, status));
   if (stages.empty())
     throw Error(ErrorCode::usage,
                 {.where = "--only", .got = "no stage that this model and these flags have"});
-  peak = better(peak, kernels::measure_peak(threads, kPeakRounds, go_on));
+  peak = kernels::better(peak, kernels::measure_peak(threads, kPeakRounds, go_on));
   stop_if_interrupted();
   status.clear();
   if (flags.json) {
@@ -194,22 +225,21 @@ int run(const BenchFlags& flags) {
                 {"dtype", stored_types(checkpoint).name},
                 {"numbers",
                  {{"dtype", to_string(flags.load.dtype)},
-                  {"compute", to_string(flags.load.compute)},
+                  {"compute", to_string(compute)},
                   {"mmap", flags.load.mmap},
                   {"kv_cache_dtype", to_string(flags.load.kv_cache_dtype)}}},
                 {"backend", model.device->name()},
                 {"threads", threads},
                 {"load_average", load},
                 {"load_ms", load_ms},
-                {"peak", {{"gflops", peak.gflops}, {"gb_per_s", peak.gb_per_s}}},
+                {"peak", peak_json(peak)},
                 {"stages", rows}});
     return 0;
   }
   print(frontend->files().path().string() + ": " + frontend->config().model_type + ", " +
         std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + model.device->name() +
-        ", loaded in " + fixed(load_ms, 0) + " ms\n" + "this machine's peak: " + fixed(peak.gflops, 0) +
-        " GFLOP/s, reads " + fixed(peak.gb_per_s, 1) + " GB/s; load average before: " + fixed(load, 2) +
-        "\n\n" + to_text(stages, peak));
+        ", loaded in " + fixed(load_ms, 0) + " ms\n" + "this machine's peak: " + peak_text(peak) +
+        "; load average before: " + fixed(load, 2) + "\n\n" + to_text(stages, peak));
   return 0;
 }
 
@@ -243,6 +273,9 @@ void add_bench(CLI::App& app, Action& action) {
   add_texts(*command, "--only", flags->only, "Time this stage only; may be given several times")
       ->check(CLI::IsMember(BenchStages::names()));
   command->add_flag("--no-split", flags->no_split, "Encode the picture as one tile");
+  command->add_flag(
+      "--tune", flags->tune,
+      "Time no stage: choose anew which ways of this processor are fastest, keep that and show it");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Percentages are of the peak that is measured in the same run, before and after the stages.\n"

@@ -221,6 +221,7 @@ BenchStage BenchStages::State::tower_stage() {
           .work = "1 tile of " + std::to_string(patches) + " patches",
           .cost = {.flops = tower_flops(vision, patches).total(),
                    .bytes = static_cast<double>(module("vision tower").bytes) + moved},
+          .many_rows = patches > kernels::kFewRows,
           .items = 1,
           .item = "tiles",
           .run = [this] { features = engine.encode_image(tile, workspace, options.progress); },
@@ -237,6 +238,7 @@ BenchStage BenchStages::State::connector_stage() {
           // every row of the output comes through every weight once
           .cost = {.flops = 2.0 * static_cast<double>(connected.shape()[1] * size.parameters),
                    .bytes = static_cast<double>(size.bytes) + moved},
+          .many_rows = connected.shape()[1] > kernels::kFewRows,
           .items = 1,
           .item = "tiles",
           .run = [this] { engine.connect(features, workspace); },
@@ -258,6 +260,7 @@ BenchStage BenchStages::State::prefill_stage() {
           .work = std::to_string(context) + " rows",
           .cost = {.flops = decoder_flops(frontend.config().text, 0, context),
                    .bytes = text_bytes() + cache_bytes(context)},
+          .many_rows = context > kernels::kFewRows,
           .items = static_cast<double>(context),
           .item = "tokens",
           .run = [this] { forward(embeds.matrix(), 0); },
@@ -315,6 +318,7 @@ BenchStage BenchStages::State::decode_batch_stage() {
           .cost = {.flops = static_cast<double>(options.sequences) *
                             decoder_flops(frontend.config().text, context, context + 1),
                    .bytes = text_bytes() + options.sequences * cache_bytes(context + 1)},
+          .many_rows = options.sequences > kernels::kFewRows,
           .items = static_cast<double>(options.sequences),
           .item = "tokens",
           .run = [this] { decode_batch(); },
@@ -353,6 +357,7 @@ BenchStage BenchStages::State::first_token_stage() {
           .cost = {.flops = static_cast<double>(tiles.count) * tile_flops +
                             decoder_flops(frontend.config().text, 0, length),
                    .bytes = 0},
+          .many_rows = true,
           .items = 1,
           .item = "pictures",
           .run = [this] { first_token(); },

@@ -77,7 +77,7 @@ const EncoderFile& encoder_file(const std::string& model_type) {
 }
 
 kernels::SharedDevice device_of(const ModelOptions& options) {
-  return options.device ? options.device : kernels::cpu_device();
+  return options.device ? options.device : tuned_device();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "formats/model_files.h"
 #include "models/dual_encoder.h"
 #include "models/frontend.h"
+#include "models/tuning.h"
 #include "models/weight_formats.h"
 
 namespace galago {
@@ -23,15 +24,15 @@ struct ModelOptions {
   Resizer resizer = Resizer::pillow13;       ///< what pictures are resized as
   kernels::SharedDevice device = {};         ///< what the model runs on; null: every processor
 };
-/// What LoadOptions say of them, with a device of the model's own. Error{usage} for a number of threads that
-/// cannot be.
+/// What LoadOptions say of them, with a device of the model's own that goes the ways which are fastest here.
+/// Error{usage} for a number of threads that cannot be, and as tuning_is_on.
 inline ModelOptions model_options(const LoadOptions& load) {
   return {.numbers = numbers_of(load),
           .mmproj = load.mmproj,
           .lora = load.lora,
           .chat_template = load.chat_template,
           .resizer = pillow_resizer(load.pillow),
-          .device = kernels::cpu_device(load.threads)};
+          .device = tuned_device(load.threads)};
 }
 
 /// The files of the model at a path, with its adapters; a directory that holds an adapter alone means its

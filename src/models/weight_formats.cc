@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "galago/error.h"
+#include "models/tuning.h"
 
 namespace galago {
 namespace {
@@ -149,12 +150,13 @@ std::shared_ptr<const ModelFiles> with_converter(std::shared_ptr<const ModelFile
 
 std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles> files,
                                                const NumberOptions& numbers, kernels::SharedDevice device) {
+  const ComputeDtype compute = resolved(numbers.compute, *device);
   files = with_converter(
       std::move(files), [dtype = numbers.dtype, mmap = numbers.mmap, device = std::move(device)] {
         return [weights = std::make_shared<OwnedWeights>(dtype, mmap, device)](
                    const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
       });
-  if (numbers.compute == ComputeDtype::f32) return files;
+  if (compute == ComputeDtype::f32) return files;
   return with_change(std::move(files),
                      [](Checkpoint& checkpoint) { checkpoint.set_arithmetic(Arithmetic::bf16); });
 }

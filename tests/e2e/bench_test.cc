@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+
+#include "models/tuning.h"
 #include "program.h"
 
 namespace galago::test {
@@ -33,6 +37,7 @@ TEST(Bench, TimesEveryStageOfAPicture) {
   EXPECT_EQ(result["model_type"], "idefics3");
   EXPECT_GT(result["peak"]["gflops"], 0);
   EXPECT_GT(result["peak"]["gb_per_s"], 0);
+  for (const Json& stage : result["stages"]) EXPECT_EQ(stage["arithmetic"], "f32");
   for (const Json& stage : result["stages"]) {
     SCOPED_TRACE(stage["name"].get<std::string>());
     EXPECT_EQ(stage["runs_ms"].size(), 3u);
@@ -45,6 +50,22 @@ TEST(Bench, TimesEveryStageOfAPicture) {
                   1e-6 * stage["gflops"].get<double>());
     }
   }
+}
+
+// Where the processor has the instruction; elsewhere all is float32.
+TEST(Bench, AShareIsOfTheInstructionThatAStageUses) {
+  const Json result = galago(bench({"--json", "--compute", "bf16", "--context", "40", "--only", "prefill",
+                                    "--only", "decode"}))
+                          .json();
+  const bool has = result["peak"].contains("bf16_gflops");
+  const Json &prefill = result["stages"][0], &decode = result["stages"][1];
+  EXPECT_EQ(prefill["arithmetic"], has ? "bf16" : "f32");
+  EXPECT_EQ(decode["arithmetic"], "f32");
+  const auto share = [&](const Json& stage, const char* peak) {
+    return stage["gflops"].get<double>() / result["peak"][peak].get<double>();
+  };
+  EXPECT_NEAR(prefill["of_peak_gflops"], share(prefill, has ? "bf16_gflops" : "gflops"), 1e-6);
+  EXPECT_NEAR(decode["of_peak_gflops"], share(decode, "gflops"), 1e-6);
 }
 
 TEST(Bench, ThePromptIsThatOfARun) {
@@ -111,6 +132,46 @@ TEST(Bench, RefusesWhatItCannotTime) {
   const Finished broken = galago(bench({"--json", "--image", tiny() + "/config.json"}));
   EXPECT_EQ(broken.code, 65);
   EXPECT_EQ(broken.json()["error"]["code"], "unsupported_media");
+}
+
+TEST(Bench, TuneShowsTheWaysAndKeepsTheChoice) {
+  const TempDir cache;
+  ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+  ::setenv("GALAGO_TUNE", "on", 1);
+  const Finished done = galago({"bench", "--tune", "-t", "1", "--json"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  const Json result = done.json();
+  EXPECT_EQ(result["threads"], 1);
+  EXPECT_GE(result["ways"].size(), 4u);
+  EXPECT_EQ(result["kept"].is_null(), !result["settled"].get<bool>()) << "a busy machine tells nothing";
+  if (!result["kept"].is_null()) {
+    EXPECT_THAT(result["kept"].get<std::string>(), testing::StartsWith(cache.path()));
+    const Json file = Json::parse(read_bytes(result["kept"]));
+    EXPECT_EQ(file["prefetch"], result["prefetch"]["hint"]);
+    EXPECT_EQ(file["bf16_is_faster"], result["compute_auto"] == "bf16");
+  }
+  EXPECT_THAT(galago({"bench", "--tune", "-t", "1"}).out,
+              AllOf(HasSubstr("prefetch nta 8192"), HasSubstr("chosen"), HasSubstr("--compute auto means")));
+  ::setenv("GALAGO_TUNE", "off", 1);
+  EXPECT_TRUE(galago({"bench", "--tune", "-t", "1", "--json"}).json()["kept"].is_null());
+  ::setenv("GALAGO_TUNE", "never", 1);
+  EXPECT_EQ(galago(bench({"--only", "normalise"})).code, 64);
+  ::setenv("GALAGO_TUNE", "off", 1);
+  ::unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(Bench, AModelGoesByTheChoiceThatIsKept) {
+  const TempDir cache;
+  ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+  kernels::Tuning choice{.prefetch = kernels::prefetch_ways().back(), .bf16_is_faster = true};
+  ASSERT_TRUE(keep_tuning(tuning_folder(), tuning_key(1), choice));
+  const auto computes = [](const char* word) {
+    ::setenv("GALAGO_TUNE", word, 1);
+    return galago(bench({"--json", "--only", "normalise", "--compute", "auto"})).json()["numbers"]["compute"];
+  };
+  EXPECT_EQ(computes("on"), "bf16");
+  EXPECT_EQ(computes("off"), "f32");
+  ::unsetenv("XDG_CACHE_HOME");
 }
 
 TEST(Bench, CtrlCStopsIt) {

@@ -5,6 +5,9 @@
 
 #include <cmath>
 
+#include "kernels/cpu/bf16.h"
+#include "kernels/cpu/quant.h"
+
 namespace galago::kernels {
 namespace {
 
@@ -13,6 +16,15 @@ TEST(Peak, GivesRates) {
   const MachinePeak peak = measure_peak(2, 1);
   EXPECT_TRUE(std::isfinite(peak.gflops) && peak.gflops > 0);
   EXPECT_TRUE(std::isfinite(peak.gb_per_s) && peak.gb_per_s > 0);
+}
+
+TEST(Peak, EachArithmeticHasTheRateOfItsInstruction) {
+  const MachinePeak peak = measure_peak(1, 1);
+  EXPECT_EQ(peak.bf16_gflops > 0, cpu::has_bf16_products());
+  EXPECT_EQ(peak.int8_gops > 0, cpu::has_byte_products());
+  EXPECT_EQ(peak.of(Arithmetic::f32), peak.gflops);
+  EXPECT_EQ(peak.of(Arithmetic::bf16), cpu::has_bf16_products() ? peak.bf16_gflops : peak.gflops);
+  EXPECT_EQ(peak.of(Arithmetic::int8), cpu::has_byte_products() ? peak.int8_gops : peak.gflops);
 }
 
 TEST(Peak, StopsWhenAsked) {

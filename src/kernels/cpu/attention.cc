@@ -91,8 +91,8 @@ struct KeyParts {
 };
 
 /// Rows that share too few keys to pack them: one item for each row and part of its keys.
-void attend_rows(Pool& pool, ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
-                 Matrix out) {
+void attend_rows(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix q, std::span<const CausalRow> rows,
+                 const HeadLayout& layout, Matrix out) {
   const int64_t dim = layout.head_dim, heads = layout.heads;
   int64_t parts = 1, block = 1;
   for (const CausalRow& row : rows) {
@@ -114,7 +114,7 @@ void attend_rows(Pool& pool, ConstMatrix q, std::span<const CausalRow> rows, con
       const int64_t first = std::max(row.first, part * own.block);
       const int64_t count = std::min(row.last + 1, (part + 1) * own.block) - first;
       if (count <= 0) continue;
-      attend_row({q.row(i), heads, layout.kv_heads, dim, layout.scale},
+      attend_row({q.row(i), heads, layout.kv_heads, dim, layout.scale, prefetch},
                  keys_of(row.cache, layout, row.last + 1).slice_rows(first, count),
                  values_of(row.cache, layout, row.last + 1).slice_rows(first, count), scratch,
                  partials + item * heads, sums + item * heads * dim);
@@ -148,13 +148,13 @@ void attention(Pool& pool, ConstMatrix q, ConstMatrix k, ConstMatrix v, const He
   attend_tiles(pool, {q, {&key_page, k}, {&value_page, v}, ranges.data(), bias, out}, layout);
 }
 
-void attention_cached(Pool& pool, ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
-                      Matrix out) {
+void attention_cached(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix q,
+                      std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
   thread_local std::vector<Range> ranges;
   const auto singles = [&](int64_t begin, int64_t end) {
     for (int64_t count; begin < end; begin += count) {
       count = std::min(kRowsAtOnce, end - begin);
-      attend_rows(pool, q.slice_rows(begin, count),
+      attend_rows(pool, prefetch, q.slice_rows(begin, count),
                   rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), layout,
                   out.slice_rows(begin, count));
     }

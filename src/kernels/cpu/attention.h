@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "kernels/kernels.h"
+#include "kernels/tuning.h"
 
 namespace galago::kernels::cpu {
 
@@ -108,6 +109,7 @@ struct QueryRow {
   int64_t kv_heads;
   int64_t head_dim;
   float scale;
+  WeightPrefetch prefetch;  ///< of keys and values
 };
 
 /// What attend_row needs of memory for `count` keys.

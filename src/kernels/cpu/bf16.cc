@@ -101,9 +101,26 @@ void sigmoid_all(SigmoidUnit unit, const float* __restrict x, const float* __res
   }
 }
 
+float steps_of(int64_t steps, float factor) {
+  const __m512 floats = _mm512_set1_ps(factor);
+  const auto pairs = (__m512bh)_mm512_cvtne2ps_pbh(floats, floats);
+  __m512 sums[12];
+#pragma GCC unroll 12
+  for (int i = 0; i < 12; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
+  for (int64_t s = 0; s < steps; ++s)
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) sums[i] = _mm512_dpbf16_ps(sums[i], pairs, pairs);
+  __m512 all = sums[0];
+#pragma GCC unroll 12
+  for (int i = 1; i < 12; ++i) all = _mm512_add_ps(all, sums[i]);
+  return _mm512_reduce_add_ps(all);
+}
+
 HWY_POP_ATTRIBUTES
 
 }  // namespace
+
+float bf16_steps(int64_t steps, float factor) { return steps_of(steps, factor); }
 
 float exp_to_bf16(const float* x, float largest, int64_t count, uint16_t* to) {
   return exp_all(x, largest, count, to);
@@ -149,6 +166,7 @@ template void bf16_block<kBf16HeadVectors>(const ConstMatrix&, const float*, boo
 namespace galago::kernels::cpu {
 
 bool has_bf16_products() { return false; }
+float bf16_steps(int64_t, float) { return 0; }
 void round_to_bf16(const float*, int64_t, uint16_t*) {}
 void sigmoid_to_bf16(SigmoidUnit, const float*, const float*, const float*, int64_t, uint16_t*) {}
 float exp_to_bf16(const float*, float, int64_t, uint16_t*) { return 0; }

@@ -11,6 +11,12 @@ namespace galago::kernels::cpu {
 /// Whether bf16_block may be called.
 bool has_bf16_products();
 
+/// `steps` times twelve independent additions of products of pairs, between registers: the yardstick of all
+/// that is below. Only where there are such products.
+float bf16_steps(int64_t steps, float factor);
+/// Multiplications and additions of one step.
+inline constexpr int64_t kBf16StepOperations = int64_t{12} * 16 * 2 * 2;
+
 /// The nearest bfloat16 of each float, ties to even. Only where there are such products.
 void round_to_bf16(const float* from, int64_t count, uint16_t* to);
 

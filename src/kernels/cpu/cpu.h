@@ -1,11 +1,13 @@
 // The fast kernels of this machine's processor: written with Highway.
-// Meaning and arguments as in kernels.h, which has checked them; before them the threads to work with.
+// Meaning and arguments as in kernels.h, which has checked them; before them the threads to work with, and
+// how to ask for what is read once.
 #pragma once
 
 #include <string>
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "kernels/tuning.h"
 
 namespace galago::kernels::cpu {
 
@@ -13,14 +15,16 @@ void copy(Pool& pool, ConstMatrix x, Matrix y);
 void scale(Pool& pool, ConstMatrix x, float factor, Matrix y);
 void add(Pool& pool, ConstMatrix x, Matrix y);
 void unfold_patches(Pool& pool, const TileView& tile, int64_t patch, Matrix rows);
-void linear_each(Pool& pool, ConstMatrix x, std::span<const Product> products);
-void feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out);
+void linear_each(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
+                 std::span<const Product> products);
+void feed_forward(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x, std::span<const Product> in,
+                  const Product& out);
 void layer_norm(Pool& pool, ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
 void rms_norm(Pool& pool, ConstMatrix x, const float* weight, float eps, Matrix y);
 void attention(Pool& pool, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
                std::span<const uint8_t> key_mask, Matrix out);
-void attention_cached(Pool& pool, ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
-                      Matrix out);
+void attention_cached(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix q,
+                      std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out);
 void rope(Pool& pool, Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
           int64_t head_dim, float scale);
 void scatter_rows(Pool& pool, ConstMatrix x, std::span<void* const> to, DType dtype);

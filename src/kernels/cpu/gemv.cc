@@ -10,6 +10,7 @@
 #include "kernels/cpu/epilogue-inl.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/prefetch.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/quant.h"
 #include "kernels/cpu/sums-inl.h"
@@ -23,8 +24,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// partial sums. The first rows that read a weight prefetch those to come, as rows of weights are too short
 /// for the processor to guess the next: cache lines in the order in which they lie, whatever the order of
 /// use.
-template <int kRows, int kOuts, bool kFirst, class Element>
-HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float* HWY_RESTRICT dots) {
+template <int kRows, int kOuts, class Element, class Ahead>
+HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, const Ahead& ask,
+                     float* HWY_RESTRICT dots) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t stride = x.cols * Element::kBytes;
@@ -35,7 +37,7 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
     hn::Vec<Floats> a[kOuts], b[kOuts];
     for (int o = 0; o < kOuts; ++o) {
       Element::LoadTwo(weights + o * stride + c * Element::kBytes, a[o], b[o]);
-      if (kFirst) PrefetchOnce(weights + kPrefetchBytes + (c * kOuts + 2 * lanes * o) * Element::kBytes);
+      ask.ahead_of(weights + (c * kOuts + 2 * lanes * o) * Element::kBytes);
     }
     for (int r = 0; r < kRows; ++r) {
       const auto first_x = hn::LoadU(d, x.row(r) + c), second_x = hn::LoadU(d, x.row(r) + c + lanes);
@@ -52,9 +54,9 @@ HWY_INLINE void Dots(ConstMatrix x, const std::byte* HWY_RESTRICT weights, float
 
 /// One row of x against four rows of weights as Dots has it, but one row after another, so that memory is
 /// read in order.
-template <class Element>
+template <class Element, class Ahead>
 HWY_INLINE void OneRow(const float* HWY_RESTRICT x, int64_t cols, const std::byte* HWY_RESTRICT weights,
-                       float* HWY_RESTRICT dots) {
+                       const Ahead& ask, float* HWY_RESTRICT dots) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   hn::Vec<Floats> sums[4];
@@ -65,7 +67,7 @@ HWY_INLINE void OneRow(const float* HWY_RESTRICT x, int64_t cols, const std::byt
       hn::Vec<Floats> a, b;
       Element::LoadTwo(weights + c * Element::kBytes, a, b);
       for (int64_t line = 0; line < 2 * lanes * Element::kBytes; line += 64)
-        PrefetchOnce(weights + kPrefetchBytes + c * Element::kBytes + line);
+        ask.ahead_of(weights + c * Element::kBytes + line);
       sum = hn::MulAdd(hn::LoadU(d, x + c), a, sum);
       sum = hn::MulAdd(hn::LoadU(d, x + c + lanes), b, sum);
     }
@@ -85,32 +87,33 @@ void AddTail(ConstMatrix x, const WeightView& weight, int64_t out, float* dots) 
 }
 
 /// dots[r][0..outs) for kRows rows from row `row` on.
-template <int kRows, bool kFirst, class Element>
-void SomeRows(ConstMatrix x, int64_t row, const std::byte* weights, int64_t outs, float* dots) {
+template <int kRows, class Element, class Ahead>
+void SomeRows(ConstMatrix x, int64_t row, const std::byte* weights, int64_t outs, const Ahead& ask,
+              float* dots) {
   constexpr int kOuts = 4;
   const ConstMatrix some = x.slice_rows(row, kRows);
   const int64_t stride = x.cols * Element::kBytes;
   int64_t o = 0;
   for (; o + kOuts <= outs; o += kOuts)
-    if constexpr (kRows == 1 && kFirst)
-      OneRow<Element>(some.row(0), x.cols, weights + o * stride, dots + o);
+    if constexpr (kRows == 1 && Ahead::kAsks)
+      OneRow<Element>(some.row(0), x.cols, weights + o * stride, ask, dots + o);
     else
-      Dots<kRows, kOuts, kFirst, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
+      Dots<kRows, kOuts, Element>(some, weights + o * stride, ask, dots + row * kOutputBlock + o);
   for (; o < outs; ++o)
-    Dots<kRows, 1, kFirst, Element>(some, weights + o * stride, dots + row * kOutputBlock + o);
+    Dots<kRows, 1, Element>(some, weights + o * stride, ask, dots + row * kOutputBlock + o);
 }
 
-template <class Element>
-void AllRows(ConstMatrix x, const std::byte* weights, int64_t outs, float* dots) {
+template <class Element, class Ahead>
+void AllRows(ConstMatrix x, const std::byte* weights, int64_t outs, const Ahead& ask, float* dots) {
   if (x.rows >= 4)
-    SomeRows<4, true, Element>(x, 0, weights, outs, dots);
+    SomeRows<4, Element>(x, 0, weights, outs, ask, dots);
   else if (x.rows >= 2)
-    SomeRows<2, true, Element>(x, 0, weights, outs, dots);
+    SomeRows<2, Element>(x, 0, weights, outs, ask, dots);
   else
-    SomeRows<1, true, Element>(x, 0, weights, outs, dots);
+    SomeRows<1, Element>(x, 0, weights, outs, ask, dots);
   int64_t row = x.rows >= 4 ? 4 : x.rows >= 2 ? 2 : 1;
-  for (; row + 4 <= x.rows; row += 4) SomeRows<4, false, Element>(x, row, weights, outs, dots);
-  for (; row < x.rows; ++row) SomeRows<1, false, Element>(x, row, weights, outs, dots);
+  for (; row + 4 <= x.rows; row += 4) SomeRows<4, Element>(x, row, weights, outs, AskNot(), dots);
+  for (; row < x.rows; ++row) SomeRows<1, Element>(x, row, weights, outs, AskNot(), dots);
 }
 
 /// x in the order of elements that are split: of each two vectors the even columns, then the odd ones.
@@ -127,22 +130,29 @@ void Split(ConstMatrix x, float* to) {
 }
 
 /// Columns [begin, end) of product.y. split: x as Split gives it.
-void FewRows(ConstMatrix x, ConstMatrix split, const Product& product, int64_t begin, int64_t end) {
+template <class Ahead>
+void Columns(ConstMatrix x, ConstMatrix split, const Product& product, int64_t begin, int64_t end,
+             const Ahead& ask) {
   float dots[kFewRows * kOutputBlock];
   const WeightView& weight = product.layer->weight();
   for (int64_t first = begin; first < end; first += kOutputBlock) {
     const int64_t outs = std::min(kOutputBlock, end - first);
     const std::byte* weights = weight.row(first);
     if (weight.format == WeightFormat::f32)
-      AllRows<F32>(x, weights, outs, dots);
+      AllRows<F32>(x, weights, outs, ask, dots);
     else if (weight.format == WeightFormat::bf16)
-      AllRows<Bf16>(split, weights, outs, dots);
+      AllRows<Bf16>(split, weights, outs, ask, dots);
     else
-      AllRows<F16>(x, weights, outs, dots);
+      AllRows<F16>(x, weights, outs, ask, dots);
     if (x.cols % (2 * static_cast<int64_t>(hn::Lanes(Floats()))) != 0)
       for (int64_t o = 0; o < outs; ++o) AddTail(x, weight, first + o, dots + o);
     Finish(product.epilogue, EndOf(product, 0, first, {dots, x.rows, outs, kOutputBlock}));
   }
+}
+
+void FewRows(const WeightPrefetch& prefetch, ConstMatrix x, ConstMatrix split, const Product& product,
+             int64_t begin, int64_t end) {
+  with_ask(prefetch, [&](const auto& ask) { Columns(x, split, product, begin, end, ask); });
 }
 
 const char* SimdName() { return hwy::TargetName(HWY_TARGET); }
@@ -159,7 +169,8 @@ HWY_EXPORT(SimdName);
 
 const char* simd_name() { return HWY_DYNAMIC_DISPATCH(SimdName)(); }
 
-void few_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products) {
+void few_row_products(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
+                      std::span<const Product> products) {
   const auto blocks_of = [](const Product& product) {
     return (product.y.cols + kOutputBlock - 1) / kOutputBlock;
   };
@@ -184,9 +195,9 @@ void few_row_products(Pool& pool, ConstMatrix x, std::span<const Product> produc
       const int64_t first = begin * own / blocks * kOutputBlock;
       const int64_t last = std::min(end * own / blocks * kOutputBlock, product.y.cols);
       if (first < last && is_quantised(product.layer->weight().format))
-        quantised_few_rows(integers, product, first, last);
+        quantised_few_rows(integers, product, first, last, prefetch);
       else if (first < last)
-        HWY_DYNAMIC_DISPATCH(FewRows)(x, split, product, first, last);
+        HWY_DYNAMIC_DISPATCH(FewRows)(prefetch, x, split, product, first, last);
     }
   });
 }

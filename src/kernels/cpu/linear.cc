@@ -23,17 +23,19 @@ bool are_few(ConstMatrix x, std::span<const Product> products) {
 
 }  // namespace
 
-void linear_each(Pool& pool, ConstMatrix x, std::span<const Product> products) {
+void linear_each(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
+                 std::span<const Product> products) {
   if (are_few(x, products))
-    few_row_products(pool, x, products);
+    few_row_products(pool, prefetch, x, products);
   else
     many_row_products(pool, x, products);
 }
 
-void feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out) {
+void feed_forward(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x, std::span<const Product> in,
+                  const Product& out) {
   if (x.rows > kFewRows) return many_row_feed_forward(pool, x, in, out);
-  cpu::linear_each(pool, x, in);
-  cpu::linear_each(pool, in.back().y, {&out, 1});
+  cpu::linear_each(pool, prefetch, x, in);
+  cpu::linear_each(pool, prefetch, in.back().y, {&out, 1});
 }
 
 std::string name() {

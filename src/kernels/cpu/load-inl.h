@@ -21,10 +21,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Floats = hn::ScalableTag<float>;
 
-/// Prefetches a cache line of weights, which a step reads once: it need not push others out of the outer
-/// caches.
-HWY_INLINE void PrefetchOnce(const std::byte* line) { __builtin_prefetch(line, 0, 0); }
-
 /// Elements of a tensor in a file, by type: how many bytes they take and how to read a vector of them.
 struct F32 {
   static constexpr int64_t kBytes = 4;

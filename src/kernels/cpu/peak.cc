@@ -15,7 +15,9 @@
 
 #include "core/tensor.h"
 #include "galago/error.h"
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/instructions.h"
+#include "kernels/cpu/quant.h"
 #include "kernels/peak.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -55,6 +57,34 @@ float MultiplyAdds(int64_t steps, float factor, float part) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(first, last)));
 }
 
+#if HWY_TARGET == HWY_AVX3
+
+/// Multiplications and additions of one step of ByteProducts.
+int64_t ByteOperationsPerStep() { return 12 * 2 * 4 * static_cast<int64_t>(hn::Lanes(Floats())); }
+
+/// `steps` times twelve independent sums of products of bytes, as integers-inl.h has them. Sums wrap around.
+float ByteProducts(int64_t steps, int32_t bytes) {
+  const hn::ScalableTag<int32_t> d;
+  const auto x = hn::Set(d, bytes), y = x;
+  hn::Vec<decltype(d)> sums[12];
+#pragma GCC unroll 12
+  for (int i = 0; i < 12; ++i) sums[i] = hn::Set(d, i);
+  for (int64_t s = 0; s < steps; ++s)
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) asm("vpdpbusd %2, %1, %0" : "+v"(sums[i].raw) : "v"(x.raw), "v"(y.raw));
+  auto all = sums[0];
+#pragma GCC unroll 12
+  for (int i = 1; i < 12; ++i) all = hn::Xor(all, sums[i]);
+  return static_cast<float>(hn::GetLane(all));
+}
+
+#else
+
+int64_t ByteOperationsPerStep() { return 0; }
+float ByteProducts(int64_t, int32_t) { return 0; }
+
+#endif
+
 /// The sum of n floats, n a multiple of 8 vectors.
 float ReadAll(const float* x, int64_t n) {
   const Floats d;
@@ -82,6 +112,8 @@ HWY_AFTER_NAMESPACE();
 namespace galago::kernels::cpu {
 HWY_EXPORT(OperationsPerStep);
 HWY_EXPORT(MultiplyAdds);
+HWY_EXPORT(ByteOperationsPerStep);
+HWY_EXPORT(ByteProducts);
 HWY_EXPORT(ReadAll);
 
 namespace {
@@ -134,6 +166,19 @@ double multiply_add_rate(int threads) {
   return step * static_cast<double>(kSteps) * threads / seconds / 1e9;
 }
 
+double bf16_rate(int threads) {
+  const double seconds = seconds_of_team(threads, [&](int64_t) { keep(bf16_steps(kSteps, 0.5f)); });
+  return static_cast<double>(kBf16StepOperations) * static_cast<double>(kSteps) * threads / seconds / 1e9;
+}
+
+double byte_rate(int threads) {
+  const auto step = static_cast<double>(HWY_DYNAMIC_DISPATCH(ByteOperationsPerStep)());
+  if (step == 0) return 0;
+  const double seconds = seconds_of_team(
+      threads, [&](int64_t) { keep(HWY_DYNAMIC_DISPATCH(ByteProducts)(kSteps, 0x01010101)); });
+  return step * static_cast<double>(kSteps) * threads / seconds / 1e9;
+}
+
 double read_rate(int threads, const Tensor& memory) {
   const int64_t part_size = memory.size() / threads / 1024 * 1024;  // whole steps of ReadAll
   const double seconds = seconds_of_team(threads, [&](int64_t part) {
@@ -153,10 +198,25 @@ MachinePeak measure_peak(int threads, int rounds, const std::function<bool()>& g
   std::fill_n(memory.data(), memory.size(), 1.0f);  // a page that was never written is not memory yet
   MachinePeak best;
   for (int i = 0; i < rounds && (i == 0 || !go_on || go_on()); ++i) {
-    best.gflops = std::max(best.gflops, cpu::multiply_add_rate(threads));
-    best.gb_per_s = std::max(best.gb_per_s, cpu::read_rate(threads, memory));
+    best = better(best, {.gflops = cpu::multiply_add_rate(threads),
+                         .bf16_gflops = cpu::has_bf16_products() ? cpu::bf16_rate(threads) : 0,
+                         .int8_gops = cpu::has_byte_products() ? cpu::byte_rate(threads) : 0,
+                         .gb_per_s = cpu::read_rate(threads, memory)});
   }
   return best;
+}
+
+MachinePeak better(const MachinePeak& a, const MachinePeak& b) {
+  return {.gflops = std::max(a.gflops, b.gflops),
+          .bf16_gflops = std::max(a.bf16_gflops, b.bf16_gflops),
+          .int8_gops = std::max(a.int8_gops, b.int8_gops),
+          .gb_per_s = std::max(a.gb_per_s, b.gb_per_s)};
+}
+
+double MachinePeak::of(Arithmetic arithmetic) const {
+  if (arithmetic == Arithmetic::bf16 && bf16_gflops > 0) return bf16_gflops;
+  if (arithmetic == Arithmetic::int8 && int8_gops > 0) return int8_gops;
+  return gflops;
 }
 
 }  // namespace galago::kernels

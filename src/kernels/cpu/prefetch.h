@@ -1,10 +1,44 @@
 // Prefetch: memory that is brought near while something else is computed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/tuning.h"
+
 namespace galago::kernels::cpu {
+
+/// Asks for the cache line of weights `bytes` behind one that is read.
+template <int kLocality>
+struct Ask {
+  static constexpr bool kAsks = true;
+  int64_t bytes = 0;
+
+  void at(const void* line) const { __builtin_prefetch(line, 0, kLocality); }
+  void ahead_of(const std::byte* line) const { at(line + bytes); }
+};
+/// Asks for nothing: of weights that were read a moment ago.
+struct AskNot {
+  static constexpr bool kAsks = false;
+  void ahead_of(const std::byte*) const {}
+};
+
+/// body(ask) with the hint as a type. Without one each line is asked for as it is read, which costs next to
+/// nothing and saves a fourth copy of every kernel.
+template <class Body>
+inline void with_ask(const WeightPrefetch& prefetch, const Body& body) {
+  switch (prefetch.hint) {
+    case PrefetchHint::nta:
+      return body(Ask<0>{prefetch.bytes});
+    case PrefetchHint::t0:
+      return body(Ask<3>{prefetch.bytes});
+    case PrefetchHint::t1:
+      return body(Ask<2>{prefetch.bytes});
+    case PrefetchHint::none:
+      return body(Ask<3>{0});
+  }
+}
 
 /// What later blocks of a product will touch. A block prefetches it little by little in the course of its
 /// work: all at once it would take the few places in which a processor waits for memory from the block's own

@@ -6,6 +6,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
+#include "kernels/tuning.h"
 
 namespace galago::kernels::cpu {
 
@@ -22,9 +23,8 @@ void many_row_products(Pool& pool, ConstMatrix x, std::span<const Product> produ
 void many_row_feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out);
 
 /// linear_each for at most kFewRows rows. What a row gives does not depend on the other rows, bit for bit.
-void few_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products);
-/// Bytes between a weight that is read there and the one that is prefetched.
-inline constexpr int64_t kPrefetchBytes = 8192;
+void few_row_products(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
+                      std::span<const Product> products);
 /// Outputs that few_row_products finishes together.
 inline constexpr int64_t kOutputBlock = 16;
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/kernels.h"
+#include "kernels/tuning.h"
 
 namespace galago::kernels::cpu {
 
@@ -43,6 +44,7 @@ IntegerRows integer_rows(ConstMatrix x, bool in_bytes = has_byte_products());
 /// Columns [begin, end) of product.y for quantised weights in panels; begin is a multiple of kPanelRows. The
 /// integers are multiplied exactly, group by group. What a row gives does not depend on the other rows, bit
 /// for bit.
-void quantised_few_rows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end);
+void quantised_few_rows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end,
+                        const WeightPrefetch& prefetch = {});
 
 }  // namespace galago::kernels::cpu

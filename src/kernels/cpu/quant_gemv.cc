@@ -17,6 +17,7 @@
 #include "kernels/cpu/integers-inl.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/prefetch.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/quant.h"
 
@@ -36,8 +37,9 @@ struct InShorts {};
 using InBytes = InShorts;
 
 /// dots[r * kOutputBlock + o] of all outputs o of a panel, for kRows rows of x from `row` on.
-template <class Products, WeightFormat kFormat, int kRows>
-void Panel(const WeightView& weight, int64_t first, const IntegerRows& x, int64_t row, float* dots) {
+template <class Products, WeightFormat kFormat, int kRows, class Ahead>
+void Panel(const WeightView& weight, int64_t first, const IntegerRows& x, int64_t row, const Ahead&,
+           float* dots) {
   for (int64_t o = first; o < std::min(first + kPanelRows, weight.rows); ++o, ++dots)
     for (int r = 0; r < kRows; ++r) {
       float& dot = dots[r * kOutputBlock] = 0;
@@ -74,9 +76,9 @@ void IntegersOf(const float* x, int64_t row, const IntegerRows& to) {
 
 /// dots[r * kOutputBlock + o] of all outputs o of a panel, for kRows rows of x from `row` on. With vectors
 /// shorter than a panel, lanes from one on at a time. Asks for memory in the order in which it lies.
-template <class Products, WeightFormat kFormat, int kRows>
+template <class Products, WeightFormat kFormat, int kRows, class Ahead>
 HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRows& x, int64_t row,
-                        float* dots) {
+                        const Ahead& ask, float* dots) {
   const Floats d;
   const Fours fours;
   constexpr bool kQ8 = kFormat == WeightFormat::q8;
@@ -91,12 +93,12 @@ HWY_NOINLINE void Panel(const WeightView& weight, int64_t first, const IntegerRo
       const std::byte* const values = panel + place.values + 4 * lane;
       TwoSums products[kRows];
       for (auto& two : products) two[0] = two[1] = hn::Zero(Ints());
-      PrefetchOnce(panel + place.scales + kPrefetchBytes);
+      ask.ahead_of(panel + place.scales);
       // Not unrolled: the processor's prefetchers follow each load instruction on its own.
 #pragma GCC unroll 1
       for (int64_t line = 0; line < kLines; ++line) {
         const auto weights = hn::LoadU(fours, reinterpret_cast<const uint8_t*>(values + line * kPanelLine));
-        PrefetchOnce(values + line * kPanelLine + kPrefetchBytes);
+        ask.ahead_of(values + line * kPanelLine);
         const auto low = hn::And(weights, hn::Set(fours, 15));
         const hn::Repartition<uint16_t, Ints> pairs;
         const auto high =
@@ -157,12 +159,12 @@ void IntegersOf(const float* HWY_RESTRICT x, int64_t row, const IntegerRows& to)
 
 #endif
 
-template <class Products, WeightFormat kFormat>
-void AllRows(const WeightView& weight, int64_t first, const IntegerRows& x, float* dots) {
+template <class Products, WeightFormat kFormat, class Ahead>
+void AllRows(const WeightView& weight, int64_t first, const IntegerRows& x, const Ahead& ask, float* dots) {
   int64_t row = 0;
   const auto step = [&]<int kRows>() {
     for (; row + kRows <= x.rows; row += kRows)
-      Panel<Products, kFormat, kRows>(weight, first, x, row, dots + row * kOutputBlock);
+      Panel<Products, kFormat, kRows>(weight, first, x, row, ask, dots + row * kOutputBlock);
   };
   step.template operator()<4>();
   step.template operator()<2>();
@@ -170,21 +172,25 @@ void AllRows(const WeightView& weight, int64_t first, const IntegerRows& x, floa
 }
 
 template <class Products>
-void AllRowsOf(const WeightView& weight, int64_t first, const IntegerRows& x, float* dots) {
-  if (weight.format == WeightFormat::q8)
-    AllRows<Products, WeightFormat::q8>(weight, first, x, dots);
-  else
-    AllRows<Products, WeightFormat::q4>(weight, first, x, dots);
-}
-
-void FewRows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end) {
+void Columns(const IntegerRows& x, const Product& product, int64_t begin, int64_t end,
+             const WeightPrefetch& prefetch) {
   float dots[kFewRows * kOutputBlock];
   const WeightView& weight = product.layer->weight();
   for (int64_t first = begin; first < end; first += kOutputBlock) {
     const int64_t outs = std::min(kOutputBlock, end - first);
-    (x.in_bytes ? AllRowsOf<InBytes> : AllRowsOf<InShorts>)(weight, first, x, dots);
+    with_ask(prefetch, [&](const auto& ask) {
+      if (weight.format == WeightFormat::q8)
+        AllRows<Products, WeightFormat::q8>(weight, first, x, ask, dots);
+      else
+        AllRows<Products, WeightFormat::q4>(weight, first, x, ask, dots);
+    });
     Finish(product.epilogue, EndOf(product, 0, first, {dots, x.rows, outs, kOutputBlock}));
   }
+}
+
+void FewRows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end,
+             const WeightPrefetch& prefetch) {
+  (x.in_bytes ? Columns<InBytes> : Columns<InShorts>)(x, product, begin, end, prefetch);
 }
 
 void IntegerRow(const float* x, int64_t row, const IntegerRows& to) {
@@ -220,8 +226,9 @@ IntegerRows integer_rows(ConstMatrix x, bool in_bytes) {
   return rows;
 }
 
-void quantised_few_rows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end) {
-  HWY_DYNAMIC_DISPATCH(FewRows)(x, product, begin, end);
+void quantised_few_rows(const IntegerRows& x, const Product& product, int64_t begin, int64_t end,
+                        const WeightPrefetch& prefetch) {
+  HWY_DYNAMIC_DISPATCH(FewRows)(x, product, begin, end, prefetch);
 }
 
 }  // namespace galago::kernels::cpu

@@ -15,7 +15,7 @@
 #include "kernels/cpu/activation-inl.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/load-inl.h"
-#include "kernels/cpu/products.h"
+#include "kernels/cpu/prefetch.h"
 #include "kernels/cpu/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -41,8 +41,10 @@ Places PlacesOf(const StoredRows& rows, const std::byte** to) {
   return {to, rows.rows};
 }
 
-/// Rows between one that is read and the one that is prefetched.
-int64_t Distance(const StoredRows& rows) { return std::max<int64_t>(1, kPrefetchBytes / rows.pitch()); }
+/// Rows between one that is read and the one that is asked for.
+int64_t Distance(const StoredRows& rows, int64_t bytes) {
+  return bytes == 0 ? 0 : std::max<int64_t>(1, bytes / rows.pitch());
+}
 
 /// Heads that read the same columns.
 struct Heads {
@@ -65,8 +67,8 @@ HWY_INLINE void ForHeads(const QueryRow& row, const Body& body) {
 }
 
 /// scores[h * keys.count + k] = scale q_h . k for kHeads heads and kKeys keys (4 or 1) from `first` on.
-/// Prefetches as many rows at `fetch`.
-template <int kHeads, int kKeys, class Element>
+/// Asks for as many rows at `fetch`.
+template <int kHeads, int kKeys, class Element, class Ahead>
 HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Places& keys, int64_t first,
                        const std::byte* const* fetch, float* scores) {
   const Floats d;
@@ -85,7 +87,7 @@ HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Places& ke
     hn::Vec<Floats> key[kKeys];
     for (int k = 0; k < kKeys; ++k) {
       key[k] = Element::Load(at[k] + c * Element::kBytes);
-      PrefetchOnce(next[k] + c * Element::kBytes);
+      Ahead().at(next[k] + c * Element::kBytes);
     }
     for (int h = 0; h < kHeads; ++h) {
       const auto qv = hn::LoadU(d, q + h * dim + c);
@@ -105,13 +107,13 @@ HWY_INLINE void Scores(const QueryRow& row, const Heads& heads, const Places& ke
   }
 }
 
-/// All scores of a row. The values' places follow the keys': prefetching goes on with the first values.
-template <class Element>
+/// All scores of a row. The values' places follow the keys': asking goes on with the first values.
+template <class Element, class Ahead>
 void AllScores(const QueryRow& row, const Places& keys, int64_t distance, float* scores) {
   const auto some = [&]<int kKeys>(int64_t k) {
     const std::byte* const* const fetch = keys.at + std::min(k + distance, 2 * keys.count - kKeys);
     ForHeads(row, [&]<int kHeads>(const Heads& heads) {
-      Scores<kHeads, kKeys, Element>(row, heads, keys, k, fetch, scores);
+      Scores<kHeads, kKeys, Element, Ahead>(row, heads, keys, k, fetch, scores);
     });
   };
   int64_t k = 0;
@@ -146,12 +148,12 @@ Partial Exponentials(float* scores, int64_t count) {
 struct ValueRange {
   Places places;
   int64_t first, end;
-  int64_t distance;  // of prefetching
+  int64_t distance;  // to the row that is asked for
 };
 
 /// out[h * head_dim + begin ..] of kHeads heads: kVectors vectors of the sum over the keys of a range of
 /// weight * value, added to what is there unless they are the first.
-template <int kHeads, int kVectors, class Element>
+template <int kHeads, int kVectors, class Element, class Ahead>
 HWY_INLINE void WeightedSum(const float* weights, const ValueRange& range, int64_t column,
                             float* const (&out)[kHeads]) {
   const Floats d;
@@ -167,7 +169,7 @@ HWY_INLINE void WeightedSum(const float* weights, const ValueRange& range, int64
     hn::Vec<Floats> value[kVectors];
     for (int v = 0; v < kVectors; ++v) {
       value[v] = Element::Load(here + v * lanes * Element::kBytes);
-      PrefetchOnce(next + v * lanes * Element::kBytes);
+      Ahead().at(next + v * lanes * Element::kBytes);
     }
     for (int h = 0; h < kHeads; ++h) {
       const auto weight = hn::Set(d, weights[h * count + k]);
@@ -179,7 +181,7 @@ HWY_INLINE void WeightedSum(const float* weights, const ValueRange& range, int64
 }
 
 /// The weighted sums of kHeads heads over a range.
-template <int kHeads, class Element>
+template <int kHeads, class Element, class Ahead>
 HWY_INLINE void Sums(const QueryRow& row, const Heads& heads, const float* weights, const ValueRange& range,
                      float* out) {
   constexpr int kVectors = hn::MaxLanes(Floats()) >= 16 ? 4 : 2;  // as many as registers hold sums
@@ -190,7 +192,7 @@ HWY_INLINE void Sums(const QueryRow& row, const Heads& heads, const float* weigh
   for (int h = 0; h < kHeads; ++h) to[h] = out + (heads.first + h) * dim;
   int64_t c = 0;
   const auto step = [&]<int kMany>() {
-    WeightedSum<kHeads, kMany, Element>(weights, range, heads.column + c, to);
+    WeightedSum<kHeads, kMany, Element, Ahead>(weights, range, heads.column + c, to);
     for (int h = 0; h < kHeads; ++h) to[h] += kMany * lanes;
     c += kMany * lanes;
   };
@@ -206,25 +208,30 @@ HWY_INLINE void Sums(const QueryRow& row, const Heads& heads, const float* weigh
     }
 }
 
-template <class Element>
+template <class Element, class Ahead>
 void Attend(const QueryRow& row, const StoredRows& key_rows, const StoredRows& value_rows,
-            const RowScratch& scratch, Partial* partials, float* out) {
+            const RowScratch& scratch, const Ahead& ask, Partial* partials, float* out) {
   constexpr int64_t kRows = 16;  // of values that all heads go through while they are near
-  const int64_t count = key_rows.rows, distance = Distance(key_rows);
+  const int64_t count = key_rows.rows, distance = Distance(key_rows, ask.bytes);
   const Places keys = PlacesOf(key_rows, scratch.rows), values = PlacesOf(value_rows, scratch.rows + count);
-  AllScores<Element>(row, keys, distance, scratch.scores);
+  AllScores<Element, Ahead>(row, keys, distance, scratch.scores);
   for (int64_t h = 0; h < row.heads; ++h) partials[h] = Exponentials(scratch.scores + h * count, count);
   for (int64_t first = 0; first < count; first += kRows) {
     const ValueRange range{values, first, std::min(first + kRows, count), distance};
     ForHeads(row, [&]<int kHeads>(const Heads& heads) {
-      Sums<kHeads, Element>(row, heads, scratch.scores, range, out);
+      Sums<kHeads, Element, Ahead>(row, heads, scratch.scores, range, out);
     });
   }
 }
 
 void AttendRow(const QueryRow& row, const StoredRows& keys, const StoredRows& values,
                const RowScratch& scratch, Partial* partials, float* out) {
-  (keys.dtype == DType::f16 ? Attend<F16> : Attend<F32>)(row, keys, values, scratch, partials, out);
+  with_ask(row.prefetch, [&](const auto& ask) {
+    if (keys.dtype == DType::f16)
+      Attend<F16>(row, keys, values, scratch, ask, partials, out);
+    else
+      Attend<F32>(row, keys, values, scratch, ask, partials, out);
+  });
 }
 
 void JoinParts(const Partial* partials, const float* sums, int64_t parts, int64_t stride, int64_t head_dim,

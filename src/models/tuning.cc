@@ -1,0 +1,148 @@
+// See the header.
+#include "models/tuning.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <span>
+
+#include "formats/json.h"
+#include "galago/error.h"
+#include "io/files.h"
+#include "io/processor.h"
+
+namespace galago {
+namespace {
+
+namespace fs = std::filesystem;
+using kernels::Tuning;
+
+constexpr int64_t kFileBytes = 4096;
+constexpr const char* kKind = "galago tuning 1";
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+Json json_of(const Tuning& tuning, const TuningKey& key) {
+  return {{"kind", kKind},
+          {"version", key.version},
+          {"processor", key.processor},
+          {"backend", key.backend},
+          {"threads", key.threads},
+          {"prefetch", to_string(tuning.prefetch.hint)},
+          {"prefetch_bytes", tuning.prefetch.bytes},
+          {"bf16_is_faster", tuning.bf16_is_faster}};
+}
+
+}  // namespace
+
+bool tuning_is_on() {
+  const std::string word = variable(kTuneVariable);
+  if (word.empty() || word == "on") return true;
+  if (word == "off") return false;
+  throw Error(ErrorCode::usage, {.where = kTuneVariable, .got = "'" + word + "'", .expected = "on or off"});
+}
+
+std::string TuningKey::file_name() const {
+  std::string name = processor + "." + backend + "." + std::to_string(threads) + "." + version + ".json";
+  std::erase_if(name, [](char c) { return c == ' ' || c == '(' || c == ')'; });
+  std::replace_if(
+      name.begin(), name.end(),
+      [](char c) {
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        return !letter && c != '-' && c != '.' && c != '_' && c != '+';
+      },
+      '_');
+  return name;
+}
+
+std::string to_text(const Tuning& tuning, const TuningKey& key) {
+  return json_of(tuning, key).dump(1) + "\n";
+}
+
+std::optional<Tuning> parse_tuning(std::string_view text, const TuningKey& key) {
+  try {
+    const Json found = parse_json(text, "tuning");
+    // Only what this program writes is believed: a way that it tries, in the very same object.
+    for (const kernels::WeightPrefetch& way : kernels::prefetch_ways())
+      for (const bool bf16 : {false, true})
+        if (const Tuning tuning{.prefetch = way, .bf16_is_faster = bf16}; found == json_of(tuning, key))
+          return tuning;
+  } catch (const Error&) {
+  }
+  return {};
+}
+
+fs::path tuning_folder() {
+  fs::path folder = variable("XDG_CACHE_HOME");
+  if (!folder.is_absolute()) {
+    const fs::path home = variable("HOME");
+    if (!home.is_absolute()) return {};
+    folder = home / ".cache";
+  }
+  return folder / "galago" / "tuning";
+}
+
+bool keep_tuning(const fs::path& folder, const TuningKey& key, const Tuning& tuning) noexcept {
+  try {
+    if (folder.empty()) return false;
+    fs::create_directories(folder);
+    const std::string text = to_text(tuning, key);
+    write_file_atomically(folder / key.file_name(), std::as_bytes(std::span(text)));
+    return true;
+  } catch (const std::exception&) {  // read-only, full, no folder: the choice holds without it
+    return false;
+  }
+}
+
+Tuning remembered_tuning(const fs::path& folder, const TuningKey& key,
+                         const std::function<kernels::TuningTable()>& measure) {
+  if (!folder.empty()) try {
+      if (const auto text = read_if_present(folder / key.file_name(), kFileBytes))
+        if (const auto tuning = parse_tuning(*text, key)) return *tuning;
+    } catch (const Error&) {  // a folder or pipe in its place, too large, not ours to read
+    }
+  const kernels::TuningTable table = measure();
+  if (table.settled) keep_tuning(folder, key, table.choice);
+  return table.choice;
+}
+
+TuningKey tuning_key(int threads) {
+  const kernels::SharedDevice device = kernels::cpu_device(threads);
+  return {.version = GALAGO_VERSION,
+          .processor = processor_model(),
+          .backend = device->name(),
+          .threads = device->threads()};
+}
+
+Tuning tuning_of(int threads) {
+  if (!tuning_is_on()) return {};
+  static std::mutex mutex;
+  static std::map<int, Tuning> made;  // for each number of threads, what this process goes by
+  const TuningKey key = tuning_key(threads);
+  const std::lock_guard lock(mutex);
+  const auto found = made.find(key.threads);
+  if (found != made.end()) return found->second;
+  const Tuning tuning = remembered_tuning(tuning_folder(), key, [&key]() -> kernels::TuningTable {
+    try {
+      return kernels::measure_tuning(key.threads);
+    } catch (const Error&) {  // no memory for it
+      return {.choice = {}, .ways = {}, .settled = false};
+    }
+  });
+  return made.emplace(key.threads, tuning).first->second;
+}
+
+kernels::SharedDevice tuned_device(int threads) {
+  return kernels::cpu_device(threads, tuning_of(threads).prefetch);
+}
+
+ComputeDtype resolved(ComputeDtype compute, const kernels::Device& device) {
+  if (compute != ComputeDtype::automatic) return compute;
+  return tuning_of(device.threads()).bf16_is_faster ? ComputeDtype::bf16 : ComputeDtype::f32;
+}
+
+}  // namespace galago

@@ -1,0 +1,125 @@
+// Choosing by measuring: with times that are made up, and that the ways change no bit.
+#include "kernels/tuning.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "kernels/quant_weights.h"
+#include "support/devices.h"
+
+namespace galago::kernels {
+namespace {
+
+Tensor random_rows(int64_t rows, int64_t cols, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  Tensor values({rows, cols});
+  for (int64_t i = 0; i < values.size(); ++i) values.data()[i] = normal(random);
+  return values;
+}
+
+/// Ways whose two best times are alike.
+std::vector<WayTimes> steady(const std::vector<double>& times) {
+  std::vector<WayTimes> ways;
+  for (const double ms : times) ways.push_back({ms, ms * 1.05});
+  return ways;
+}
+
+TEST(Choosing, TheFirstStaysUnlessAnotherIsClearlyFaster) {
+  EXPECT_EQ(fastest_way(steady({10.0, 9.6, 9.9})), 0u);
+  EXPECT_EQ(fastest_way(steady({10.0, 9.4, 9.2})), 2u);
+  EXPECT_EQ(fastest_way(steady({10.0, 12.0})), 0u);
+  EXPECT_EQ(fastest_way(steady({10.0})), 0u);
+}
+
+TEST(Choosing, TimesOfABusyMachineTellNothing) {
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  const auto with = [](size_t way, double second) {
+    std::vector<WayTimes> ways = steady({10.0, 9.0, 12.0});
+    ways[way].second = second;
+    return fastest_way(ways);
+  };
+  EXPECT_EQ(with(0, 20), std::nullopt) << "the first may be faster than it seems";
+  EXPECT_EQ(with(1, 20), std::nullopt) << "the fastest one's time came once";
+  EXPECT_EQ(with(2, 20), 1u) << "whom it does not concern";
+  EXPECT_EQ(with(2, kNever), std::nullopt) << "its turn came once";
+}
+
+TEST(Choosing, WaysTakeTurnsAndTheBestTimesCount) {
+  std::vector<size_t> asked;
+  const std::vector<double> script = {5, 2, 9, 1, 8, 4, 7, 3, 6};
+  const auto time = [&](size_t way) {
+    asked.push_back(way);
+    return script[asked.size() - 1];
+  };
+  const std::vector<WayTimes> times = race(3, time, {.ms = 1000, .rounds = 3});
+  EXPECT_EQ(asked, (std::vector<size_t>{0, 1, 2, 1, 2, 0, 2, 0, 1}));
+  const double best[] = {3, 1, 7}, second[] = {4, 2, 8};
+  for (size_t way = 0; way < 3; ++way) {
+    EXPECT_EQ(times[way].best, best[way]);
+    EXPECT_EQ(times[way].second, second[way]);
+  }
+}
+
+TEST(Choosing, EndsWithItsTime) {
+  int calls = 0;
+  const auto time = [&](size_t) { return ++calls, 10.0; };
+  EXPECT_TRUE(fastest_way(race(2, time, {.ms = 40, .rounds = 100})));
+  EXPECT_EQ(calls, 4);
+  EXPECT_FALSE(fastest_way(race(2, time, {.ms = 25, .rounds = 100})));
+  EXPECT_EQ(calls, 7);
+}
+
+TEST(Choosing, MeasuresEveryWay) {
+  const TuningTable table = measure_tuning(2, {.ms = 1e6, .rounds = 2});
+  ASSERT_GE(table.ways.size(), prefetch_ways().size());
+  int chosen = 0;
+  for (const TunedWay& way : table.ways) {
+    EXPECT_GT(way.ms, 0) << way.name;
+    chosen += way.chosen;
+  }
+  EXPECT_EQ(chosen, table.ways.size() > prefetch_ways().size() ? 2 : 1);
+  EXPECT_GT(table.ms, 0);
+  EXPECT_FALSE(measure_tuning(1, {.ms = 0.001, .rounds = 2}).settled);
+}
+
+// Floats of each format, rows of each kind of kernel, and attention over a cache.
+TEST(Choosing, NoWayOfAskingAheadChangesABit) {
+  constexpr int64_t kIn = 96, kOut = 40;
+  const Tensor x = random_rows(7, kIn, 1);
+  std::vector<std::byte> floats(kOut * kIn * 4);
+  for (size_t i = 0; i < floats.size(); ++i) floats[i] = std::byte{static_cast<uint8_t>(0x30 + i % 13)};
+  const QuantisedMatrix q8(WeightFormat::q8, kOut, kIn, 1), q4(WeightFormat::q4, kOut, kIn, 1);
+  std::vector<LinearView> views = {{q8.packed(), {}}, {q4.packed(), {}}};
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
+    views.push_back({TensorView{dtype, {kOut, kIn}, floats.data()}, {}});
+  const std::byte* const page = reinterpret_cast<const std::byte*>(x.data());
+  const CacheView cache{.pages = &page, .page_positions = 8, .stride = kIn, .dtype = DType::f32};
+  const CausalRow row{cache, 0, 6};
+  const HeadLayout layout{.heads = 3, .kv_heads = 3, .head_dim = 32, .scale = 0.2f};
+  std::vector<Tensor> first;
+  for (const WeightPrefetch& way : prefetch_ways()) {
+    const SharedDevice device = cpu_device(1, way);
+    std::vector<Tensor> all;
+    for (const LinearView& view : views)
+      for (const int64_t rows : {1, 2, 7}) {
+        all.emplace_back(Shape{rows, kOut});
+        device->linear(x.matrix().slice_rows(0, rows), Linear(view, *device), all.back().matrix());
+      }
+    all.emplace_back(Shape{1, kIn});
+    device->attention_cached(x.matrix().slice_rows(6, 1), {&row, 1}, layout, all.back().matrix());
+    if (first.empty()) {
+      first = std::move(all);
+      continue;
+    }
+    for (size_t i = 0; i < all.size(); ++i)
+      for (int64_t k = 0; k < all[i].size(); ++k)
+        ASSERT_EQ(all[i].data()[k], first[i].data()[k]) << i << " " << k;
+  }
+}
+
+}  // namespace
+}  // namespace galago::kernels
