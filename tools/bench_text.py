@@ -26,7 +26,10 @@ def origin(result):
     if result.get("set", "native") != "native":
         text = f"**Instructions up to {result['set'].upper()} only**, by every program. " + text
     if "peak" in result:
-        text += f"measured peak {result['peak']['gflops']:.0f} GFLOP/s, {result['peak']['gb_per_s']:.1f} GB/s; "
+        peak = result["peak"]
+        others = {"bf16_gflops": "GFLOP/s in bfloat16", "int8_gops": "GOP/s in bytes"}  # of newer recordings
+        others = "".join(f", {peak[key]:.0f} {name}" for key, name in others.items() if key in peak)
+        text += f"measured peak {peak['gflops']:.0f} GFLOP/s{others}, {peak['gb_per_s']:.1f} GB/s; "
     text += f"load average at the start {result['load_average']:.2f}.\n"
     if result["load_average"] > QUIET_LOAD:
         text += "\n**Other programs were running: these times show that the measurement works, not how fast galago is.**\n"

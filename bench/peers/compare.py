@@ -121,7 +121,8 @@ def galago_round(session, way, task):
     one = bench["stages"][0]
     ms = statistics.mean(one["runs_ms"])
     bound = "gb" if task == "decode" else "gflop"
-    rate = bench["peak"]["gb_per_s" if task == "decode" else "gflops"]
+    of = {"bf16": "bf16_gflops", "int8": "int8_gops"}.get(one.get("arithmetic"), "gflops")  # of the instruction that it used
+    rate = bench["peak"]["gb_per_s" if task == "decode" else of]
     return ms, one[bound] / ms * 1e3 / rate
 
 

@@ -116,6 +116,13 @@ class BenchTables(unittest.TestCase):
         self.assertTrue((self.root / "docs" / "performance" / "c-plain-1-2.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
 
+    def test_newer_recordings_name_the_peak_of_each_instruction(self):
+        sys.path.insert(0, str(TOOL.parent))
+        import bench_text
+        newer = {**STAGES, "peak": {"gflops": 100, "bf16_gflops": 200, "int8_gops": 400, "gb_per_s": 10}}
+        self.assertIn("peak 100 GFLOP/s, 200 GFLOP/s in bfloat16, 400 GOP/s in bytes, 10.0 GB/s;", bench_text.origin(newer))
+        self.assertIn("peak 100 GFLOP/s, 10.0 GB/s;", bench_text.origin(STAGES))
+
     def test_the_front_page_sets_equal_formats_side_by_side(self):
         self.add("peers", PEERS)
         self.run_tool()
