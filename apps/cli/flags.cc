@@ -78,8 +78,10 @@ void add_weights(CLI::App& command, LoadOptions& load) {
   add_threads(command, load.threads);
   add_pillow(command, load.pillow);
   add_weight_dtype(command, load.dtype, "Weights: auto (as stored), f32, bf16, q8 or q4")->group(kSpeedGroup);
-  add_dtype(command, "--compute", load.compute, compute_dtype,
-            "Products with pictures and prompts: f32, or bf16 (faster where the processor has it)")
+  add_dtype(
+      command, "--compute", load.compute, compute_dtype,
+      "How products with pictures and prompts multiply: f32, as exactly as floats can; bf16, about three "
+      "digits; int8, about two; auto: f32 or bf16. Which is fastest depends on the processor")
       ->group(kSpeedGroup);
 }
 

@@ -1,7 +1,7 @@
-// What weights in fewer bits cost a text model. In: a model, a text file, and formats (--dtype), the first of
-// which is the baseline. Out: one line of JSON for each: perplexity of the text, and how long greedy answers
-// to fixed questions stay those of the baseline.
-//   text_quality MODEL TEXT f32 q8 q4
+// What weights in fewer bits and coarser arithmetic cost a text model. In: a model, a text file, and formats
+// (--dtype, or --dtype/--compute), the first of which is the baseline. Out: one line of JSON for each:
+// perplexity of the text, and how long greedy answers to fixed questions stay those of the baseline.
+//   text_quality MODEL TEXT f32 q8 f32/int8
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,6 +13,7 @@
 
 #include "galago/galago.h"
 #include "models/registry.h"
+#include "models/weight_formats.h"
 
 namespace {
 
@@ -54,9 +55,17 @@ std::string read_file(const std::string& name) {
   return text.str();
 }
 
+/// DTYPE or DTYPE/COMPUTE.
+LoadOptions numbers_from(const std::string& words) {
+  const size_t slash = words.find('/');
+  LoadOptions load{.dtype = weight_dtype(words.substr(0, slash))};
+  if (slash != std::string::npos) load.compute = compute_dtype(words.substr(slash + 1));
+  return load;
+}
+
 /// Mean of -log p(token | those before it in its window).
-double mean_surprise(const std::string& path, WeightDtype dtype, const std::string& text) {
-  const auto frontend = load_frontend(path, {.numbers = {.dtype = dtype}});
+double mean_surprise(const std::string& path, const LoadOptions& load, const std::string& text) {
+  const auto frontend = load_frontend(path, {.numbers = numbers_of(load)});
   const Checkpoint checkpoint = frontend->files().checkpoint();
   const auto engine = frontend->load_engine(checkpoint);
   const Decoder& decoder = engine->decoder();
@@ -88,8 +97,8 @@ double mean_surprise(const std::string& path, WeightDtype dtype, const std::stri
   return sum / static_cast<double>(count);
 }
 
-std::vector<std::vector<int32_t>> answers(const std::string& path, WeightDtype dtype) {
-  const Model model = Model::load(path, {.dtype = dtype});
+std::vector<std::vector<int32_t>> answers(const std::string& path, const LoadOptions& load) {
+  const Model model = Model::load(path, load);
   std::vector<std::vector<int32_t>> all;
   for (const char* question : kQuestions) {
     Request request{.prompt = question};
@@ -103,15 +112,15 @@ std::vector<std::vector<int32_t>> answers(const std::string& path, WeightDtype d
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::fprintf(stderr, "usage: text_quality MODEL TEXT DTYPE...\n");
+    std::fprintf(stderr, "usage: text_quality MODEL TEXT DTYPE[/COMPUTE]...\n");
     return 64;
   }
   try {
     std::vector<std::vector<int32_t>> baseline;
     for (int i = 3; i < argc; ++i) {
-      const WeightDtype dtype = weight_dtype(argv[i]);
-      const double surprise = mean_surprise(argv[1], dtype, read_file(argv[2]));
-      const auto given = answers(argv[1], dtype);
+      const LoadOptions load = numbers_from(argv[i]);
+      const double surprise = mean_surprise(argv[1], load, read_file(argv[2]));
+      const auto given = answers(argv[1], load);
       if (baseline.empty()) baseline = given;
       int whole = 0, same = 0, tokens = 0;
       for (size_t q = 0; q < given.size(); ++q) {

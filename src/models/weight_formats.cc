@@ -157,8 +157,9 @@ std::shared_ptr<const ModelFiles> with_numbers(std::shared_ptr<const ModelFiles>
                    const std::string& name, const WeightView& stored) { return weights->get(name, stored); };
       });
   if (compute == ComputeDtype::f32) return files;
+  const Arithmetic arithmetic = compute == ComputeDtype::int8 ? Arithmetic::int8 : Arithmetic::bf16;
   return with_change(std::move(files),
-                     [](Checkpoint& checkpoint) { checkpoint.set_arithmetic(Arithmetic::bf16); });
+                     [arithmetic](Checkpoint& checkpoint) { checkpoint.set_arithmetic(arithmetic); });
 }
 
 }  // namespace galago

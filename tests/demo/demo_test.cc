@@ -35,9 +35,9 @@ struct Outcome {
   size_t asked = 0, same = 0, right = 0;
 };
 
-Outcome ask_all(WeightDtype dtype, bool every_one_the_same) {
-  const Model model =
-      Model::load(std::string(GALAGO_SOURCE_DIR) + "/models/demo", {.threads = 1, .dtype = dtype});
+Outcome ask_all(LoadOptions load, bool every_one_the_same) {
+  load.threads = 1;
+  const Model model = Model::load(std::string(GALAGO_SOURCE_DIR) + "/models/demo", load);
   Outcome outcome;
   std::map<std::string, Image> pictures;
   for (const Question& question : questions()) {
@@ -60,22 +60,30 @@ Outcome ask_all(WeightDtype dtype, bool every_one_the_same) {
 }
 
 TEST(DemoModel, AnswersTheHeldOutQuestionsAsTransformersDoes) {
-  const Outcome outcome = ask_all(WeightDtype::as_stored, true);
+  const Outcome outcome = ask_all({}, true);
   ASSERT_EQ(outcome.asked, 500u);
   EXPECT_EQ(outcome.same, outcome.asked);
   EXPECT_GE(outcome.right, outcome.asked * 9 / 10) << "the demo model's bar";
 }
 
 TEST(DemoModel, WeightsOfEightBitsKeepTheAnswers) {
-  const Outcome outcome = ask_all(WeightDtype::q8, false);
+  const Outcome outcome = ask_all({.dtype = WeightDtype::q8}, false);
   ASSERT_EQ(outcome.asked, 500u);
   EXPECT_GE(outcome.same, outcome.asked * 99 / 100);
 }
 
 TEST(DemoModel, WeightsOfFourBitsKeepMostAnswers) {
-  const Outcome outcome = ask_all(WeightDtype::q4, false);
+  const Outcome outcome = ask_all({.dtype = WeightDtype::q4}, false);
   ASSERT_EQ(outcome.asked, 500u);
   EXPECT_GE(outcome.same, outcome.asked * 9 / 10);
+}
+
+TEST(DemoModel, ProductsOfWholeNumbersKeepTheAnswers) {
+  for (const WeightDtype dtype : {WeightDtype::as_stored, WeightDtype::q8}) {
+    const Outcome outcome = ask_all({.dtype = dtype, .compute = ComputeDtype::int8}, false);
+    ASSERT_EQ(outcome.asked, 500u);
+    EXPECT_GE(outcome.same, outcome.asked * 99 / 100) << to_string(dtype);
+  }
 }
 
 }  // namespace

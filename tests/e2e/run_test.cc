@@ -322,7 +322,7 @@ TEST(Run, AReaderThatWentAwayIsAnOutputError) {
   EXPECT_THAT(run.err(), HasSubstr("output_io"));
 }
 
-TEST(Run, ProductsMayBeOfBfloat16) {
+TEST(Run, ProductsMayBeOfFewerBits) {
   const std::vector<std::string> words = {"run",
                                           "-m",
                                           data_path("../../models/demo"),
@@ -330,11 +330,13 @@ TEST(Run, ProductsMayBeOfBfloat16) {
                                           data_path("../../models/demo/pictures/cat.jpg"),
                                           "-p",
                                           "What is in the picture?"};
-  const Finished exact = galago(words),
-                 rounded = galago(words + std::vector<std::string>{"--compute", "bf16"});
-  EXPECT_EQ(rounded.code, 0) << rounded.err;
-  EXPECT_EQ(rounded.out, exact.out);
-  EXPECT_EQ(galago(words + std::vector<std::string>{"--compute", "int8"}).code, 64);
+  const Finished exact = galago(words);
+  for (const std::string compute : {"bf16", "int8"}) {
+    const Finished rounded = galago(words + std::vector<std::string>{"--compute", compute});
+    EXPECT_EQ(rounded.code, 0) << rounded.err;
+    EXPECT_EQ(rounded.out, exact.out) << compute;
+  }
+  EXPECT_EQ(galago(words + std::vector<std::string>{"--compute", "int4"}).code, 64);
 }
 
 TEST(Run, WeightsMayBeCopied) { EXPECT_EQ(ask_json({"--no-mmap"})["token_ids"], ask_json({})["token_ids"]); }

@@ -182,7 +182,7 @@ TEST(Quantised, PanelsAndRowsInProductsOfManyRows) {
        {int64_t{0}, int64_t{HWY_AVX3 | HWY_AVX3_DL}, int64_t{HWY_AVX3 | HWY_AVX3_DL | HWY_AVX2}}) {
     hwy::DisableTargets(off | kernels::cpu::capped_targets());
     for (const WeightFormat format : kFormats)
-      for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16})
+      for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16, Arithmetic::int8})
         for (const auto& [in, out] : {std::pair<int64_t, int64_t>{32, 1}, {96, 53}, {576, 100}, {1536, 70}}) {
           const QuantisedMatrix weight(format, out, in, 1, 1);
           const Tensor x = random_rows(40, in, 2);

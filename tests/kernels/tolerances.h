@@ -11,6 +11,7 @@ inline constexpr double kGeluBound = 3e-7;           ///< of |x|, on top of the 
 inline constexpr double kNormBound = 3e-6;           ///< of 1 + |twin|
 inline constexpr double kAttentionBound = 3e-6;      ///< of the largest |value|
 inline constexpr double kBf16AttentionBound = 2e-2;  ///< weights of 8 bits; values are below 5
+inline constexpr double kInt8AttentionBound = 1e-1;  ///< queries and keys of 8 bits; values are below 5
 inline constexpr double kRopeBound = 4e-7;           ///< of |a| + |b| of the pair
 
 }  // namespace galago::kernels

@@ -17,7 +17,7 @@ class LoadOptions(TypedDict, total=False):
 
     threads: int  #: of this model, at most 1024; 0: one per processor
     dtype: Literal["auto", "f32", "bf16", "q8", "q4"]  #: of weights; "auto": as they are stored
-    compute: Literal["f32", "bf16"]  #: in what products of many rows multiply
+    compute: Literal["f32", "bf16", "int8", "auto"]  #: in what products of many rows multiply
     kv_cache_dtype: Literal["f32", "f16"]  #: of what the decoder remembers
     mmap: bool  #: read weights where they lie in the file; False: copy them, for faster tokens
     pillow: Literal[12, 13]  #: the major version of Pillow whose resized pixels pictures get

@@ -39,7 +39,7 @@ void attend_tiles(Pool& pool, const Job& job, const HeadLayout& layout) {
   const int64_t tiles = (job.q.rows + kTileRows - 1) / kTileRows;
   const int64_t wanted = (pool.threads() * kTasksPerThread + layout.kv_heads - 1) / layout.kv_heads;
   const int64_t splits = std::min(wanted, tiles);
-  const Arithmetic arithmetic = pairs_in_tiles(dim) ? layout.arithmetic : Arithmetic::f32;
+  const Arithmetic arithmetic = tile_arithmetic(layout.arithmetic, dim);
   const auto task = [&](int64_t index) {
     const int64_t kv = index % layout.kv_heads, split = splits - 1 - index / layout.kv_heads;
     const int64_t begin = tiles * split / splits * kTileRows;

@@ -93,8 +93,9 @@ void pack_head(const StoredRows& keys, const StoredRows& values, float scale, Ar
                const PackedPlaces& packed);
 /// With the arithmetic that the head was packed for.
 void attend_tile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic);
-/// Whether tiles of such heads may be computed in bfloat16 here.
-bool pairs_in_tiles(int64_t head_dim);
+/// In what tiles of such heads are computed here when `wanted` is asked for. int8: the products with keys in
+/// whole numbers, the others in bfloat16.
+Arithmetic tile_arithmetic(Arithmetic wanted, int64_t head_dim);
 
 /// Softmax over some of the keys of one query row of one head, before the division by the sum.
 struct Partial {

@@ -12,12 +12,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 #include <vector>
 
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/block-inl.h"
-#include "kernels/cpu/epilogue-inl.h"
+#include "kernels/cpu/chain-inl.h"
+#include "kernels/cpu/int8.h"
 #include "kernels/cpu/load-inl.h"
 #include "kernels/cpu/panels-inl.h"
 #include "kernels/cpu/parallel.h"
@@ -123,67 +123,6 @@ void Rows(const ConstMatrix& x, const float* panel, bool accumulate, const Matri
   }
 }
 
-/// Whether a product's sums are what it gives.
-bool IsPlain(const Product& product) {
-  const auto& [layer, y, end] = product;
-  return !layer->bias() && end.activation == Activation::none && !end.factor.data && end.scale == 1 &&
-         !end.residual.data;
-}
-
-/// The form in which sigmoid_to_bf16 ends a product, if it can.
-std::optional<SigmoidUnit> UnitOf(const Epilogue& epilogue) {
-  if (epilogue.scale != 1 || epilogue.residual.data) return {};
-  switch (epilogue.activation) {
-    case Activation::silu:
-      return SigmoidUnit{};
-    case Activation::quick_gelu:
-      return SigmoidUnit{.linear = kQuickGelu};
-    case Activation::gelu_tanh:
-      return SigmoidUnit{.linear = kGeluLinear, .cubic = kGeluLinear * kGeluCubic};
-    default:
-      return {};
-  }
-}
-
-/// A block as bfloat16 in rows `stride` apart, from its sums, which change.
-void FinishPairs(const Product& product, BlockEnd& end, const Matrix& sums, uint16_t* to, int64_t stride) {
-  const std::optional<SigmoidUnit> unit = UnitOf(product.epilogue);
-  end.y = sums;
-  if (!unit && !IsPlain(product)) Finish(product.epilogue, end);
-  for (int64_t r = 0; r < sums.rows; ++r, to += stride) {
-    if (unit)
-      sigmoid_to_bf16(*unit, sums.row(r), end.bias, end.factor.data ? end.factor.row(r) : nullptr, sums.cols,
-                      to);
-    else
-      round_to_bf16(sums.row(r), sums.cols, to);
-  }
-}
-
-/// A block of a chain's product from its sums [rows, count], which change. `last`: the block of the
-/// product before it, as far apart; null for the first.
-void FinishBlock(const Chain& chain, size_t index, int64_t row, int64_t first, const Matrix& sums,
-                 const float* last) {
-  const Product& product = chain.products[index];
-  BlockEnd end = EndOf(product, row, first, sums);
-  if (last) end.factor = {last, sums.rows, sums.cols, sums.stride};
-  const bool written = index + 1 == chain.products.size();
-  if (written && chain.pairs.data)
-    return FinishPairs(product, end, sums, reinterpret_cast<uint16_t*>(chain.pairs.row(row)) + first,
-                       2 * chain.pairs.stride);
-  if (!written) end.y = sums;
-  if (end.y.data != sums.data || !IsPlain(product)) Finish(product.epilogue, end);
-}
-
-/// Adds to `prefetch` the places that FinishBlock will write of rows [row, row + kBlockRows).
-void PrefetchWritten(const Chain& chain, int64_t row, int64_t first, int64_t count, Prefetch& prefetch) {
-  const bool pairs = chain.pairs.data != nullptr;
-  const Matrix& to = pairs ? chain.pairs : chain.products.back().y;
-  const int64_t size = pairs ? 2 : 4;
-  prefetch.data = reinterpret_cast<const std::byte*>(to.row(row)) + first * size;
-  prefetch.stride = to.stride * 4;
-  prefetch.bytes = count * size;
-}
-
 /// Rows [begin, end) of the columns of one panel; x in places.
 template <Arithmetic kKind>
 void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
@@ -287,10 +226,16 @@ std::span<const Product> links_from(std::span<const Product> products, size_t i)
   return products.subspan(i, end - i);
 }
 
-/// Rows as floats, as pairs of bfloat16, or as both.
+bool in_int8(const Chain& chain, int64_t rows) {
+  return std::ranges::all_of(chain.products,
+                             [rows](const Product& product) { return cpu::in_int8(product, rows); });
+}
+
+/// Rows as floats, as pairs of bfloat16 or as whole numbers; what is missing is made of the floats.
 struct Input {
   ConstMatrix floats;
   ConstMatrix pairs;
+  Int8Rows integers;
 };
 
 /// All products of x; the last one's y as pairs in `last_pairs` if that has memory.
@@ -304,6 +249,7 @@ void multiply(Pool& pool, Input x, std::span<const Product> products, Matrix las
     chains.push_back({links_from(products, i), {}});
     all += panels(products[i]);
     if (in_pairs(chains.back()) && !x.pairs.data) x.pairs = rounded(pool, x.floats);
+    if (in_int8(chains.back(), rows) && !x.integers.places.data) x.integers = int8_rows(pool, x.floats);
   }
   chains.back().pairs = last_pairs;
   const int64_t parts = row_parts(pool, rows, all);
@@ -314,7 +260,9 @@ void multiply(Pool& pool, Input x, std::span<const Product> products, Matrix las
     for (; panel >= panels(chain->products.front()); ++chain) panel -= panels(chain->products.front());
     // Parts begin at whole blocks, which are the fastest.
     const auto row = [&](int64_t p) { return p == parts ? rows : rows * p / parts / 8 * 8; };
-    if (in_pairs(*chain))
+    if (in_int8(*chain, rows))
+      int8_task(x.integers, *chain, panel, row(part), row(part + 1));
+    else if (in_pairs(*chain))
       HWY_DYNAMIC_DISPATCH(Bf16Task)(x.pairs, *chain, panel, row(part), row(part + 1));
     else
       HWY_DYNAMIC_DISPATCH(Task)(x.floats, *chain, panel, row(part), row(part + 1));
@@ -324,15 +272,15 @@ void multiply(Pool& pool, Input x, std::span<const Product> products, Matrix las
 }  // namespace
 
 void many_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products) {
-  multiply(pool, {x, {}}, products, {});
+  multiply(pool, {.floats = x}, products, {});
 }
 
 void many_row_feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out) {
   const Matrix hidden = in.back().y;
   Matrix pairs;
   if (in_pairs(out)) pairs = pairs_of<struct Hidden>(hidden.rows, hidden.cols);
-  multiply(pool, {x, {}}, in, pairs);
-  multiply(pool, {hidden, pairs}, {&out, 1}, {});
+  multiply(pool, {.floats = x}, in, pairs);
+  multiply(pool, {.floats = hidden, .pairs = pairs}, {&out, 1}, {});
 }
 
 }  // namespace galago::kernels::cpu

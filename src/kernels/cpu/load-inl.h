@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include <bit>
 #include <cstring>
 
 #include "core/half.h"
@@ -53,6 +54,11 @@ struct Bf16 {
     const auto bits = hn::LoadU(wide, reinterpret_cast<const uint32_t*>(from));
     even = hn::BitCast(Floats(), hn::ShiftLeft<16>(bits));
     odd = hn::BitCast(Floats(), hn::And(bits, hn::Set(wide, 0xffff0000U)));
+  }
+  static float One(const std::byte* from) {
+    uint16_t bits;
+    std::memcpy(&bits, from, sizeof bits);
+    return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
   }
 };
 

@@ -3,7 +3,8 @@
 // what was summed before, which gives the softmax over all keys (Milakov and Gimelshein, arXiv:1805.02867).
 // Packed keys carry the factor of the scores. Packed order: panels of kPanel = 2 vectors; keys [panel of
 // keys][head_dim][kPanel], values [panel of columns][key][kPanel], both padded with zeros. With products of
-// bfloat16 a place of 4 bytes holds a pair of columns of keys, or the values of a pair of keys.
+// bfloat16 a place of 4 bytes holds a pair of columns of keys, or the values of a pair of keys. With int8 it
+// holds four columns of keys, whose factors follow the panels; softmax weights and values stay bfloat16.
 #include "kernels/cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/tile_attention.cc"
@@ -18,7 +19,11 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/block-inl.h"
+#include "kernels/cpu/int8.h"
+#include "kernels/cpu/int8_block-inl.h"
+#include "kernels/cpu/int8_rows-inl.h"
 #include "kernels/cpu/load-inl.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -51,10 +56,14 @@ HWY_INLINE void Widen(const std::byte* from, int64_t count, float factor, float*
   for (int64_t c = whole; c < count; ++c) to[c] = Element::One(from + c * Element::kBytes) * factor;
 }
 
+/// The arithmetic of the product with the values.
+constexpr Arithmetic OfValues(Arithmetic kind) { return kind == Arithmetic::int8 ? Arithmetic::bf16 : kind; }
+
 /// Places of 4 bytes that `count` numbers take.
 template <Arithmetic kKind>
 constexpr int64_t Places(int64_t count) {
-  return kKind == Arithmetic::bf16 ? (count + 1) / 2 : count;
+  const int64_t numbers = kKind == Arithmetic::int8 ? 4 : kKind == Arithmetic::bf16 ? 2 : 1;
+  return (count + numbers - 1) / numbers;
 }
 
 template <class Element, Arithmetic kKind>
@@ -82,6 +91,47 @@ void PackKeys(const StoredRows& keys, float scale, float* packed) {
           packed + first / panel * panel * Places<kKind>(dim) + Places<kKind>(c) * panel + first % panel,
           panel);
     }
+}
+
+/// The lines of a row that is read soon. Rows are far apart, and finding the largest number of one takes so
+/// many steps that the processor does not look ahead to the next one.
+HWY_INLINE void PrefetchRow(const void* row, int64_t bytes) {
+  const auto* const from = static_cast<const char*>(row);
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(from + b);
+}
+
+/// Keys as whole numbers: the panels, and then the factor of each key.
+template <class Element>
+void PackInt8Keys(const StoredRows& keys, float scale, float* packed) {
+  const int64_t panel = Panel(), lanes = Lanes(), dim = keys.cols, places = Places<Arithmetic::int8>(dim);
+  const int64_t padded = RoundUp(keys.rows, panel);
+  float* const factors = packed + padded * places;
+  float* const rows = thread_scratch<struct Int8Keys>(lanes * places + dim);
+  float* const floats = rows + lanes * places;
+  for (int64_t first = 0; first < padded; first += lanes) {
+    for (int64_t r = 0; r < lanes; ++r) {
+      float* const row = rows + r * places;
+      factors[first + r] = 0;
+      row[places - 1] = 0;
+      if (first + r >= keys.rows) {
+        std::fill_n(row, places, 0.0f);
+        continue;
+      }
+      if (first + r + lanes < keys.rows) PrefetchRow(keys.row(first + r + lanes), dim * Element::kBytes);
+      Widen<Element>(keys.row(first + r), dim, scale, floats);
+      const auto* const numbers = reinterpret_cast<const std::byte*>(floats);
+      Sizes sizes;
+      sizes.Take<F32>(numbers, dim);
+      const Int8Scale own = sizes.Scale();
+      factors[first + r] = own.factor;
+      if (own.inverse == 0)
+        std::fill_n(row, places, 0.0f);
+      else
+        ToIntegers<F32>(numbers, dim, own.inverse, ByteProducts::kOffset,
+                        reinterpret_cast<ByteProducts::Number*>(row));
+    }
+    Transpose(rows, places, places, packed + first / panel * panel * places + first % panel, panel);
+  }
 }
 
 template <class Element, Arithmetic kKind>
@@ -114,19 +164,29 @@ void PackValues(const StoredRows& values, float* packed) {
 
 template <class Element, Arithmetic kKind>
 void PackElements(const StoredRows& keys, const StoredRows& values, float scale, const PackedPlaces& packed) {
-  PackKeys<Element, kKind>(keys, scale, packed.keys);
-  PackValues<Element, kKind>(values, packed.values);
+  if constexpr (kKind == Arithmetic::int8)
+    PackInt8Keys<Element>(keys, scale, packed.keys);
+  else
+    PackKeys<Element, kKind>(keys, scale, packed.keys);
+  PackValues<Element, OfValues(kKind)>(values, packed.values);
+}
+
+template <class Element>
+void PackHeadOf(const StoredRows& keys, const StoredRows& values, float scale, Arithmetic arithmetic,
+                const PackedPlaces& packed) {
+  switch (arithmetic) {
+    case Arithmetic::f32:
+      return PackElements<Element, Arithmetic::f32>(keys, values, scale, packed);
+    case Arithmetic::bf16:
+      return PackElements<Element, Arithmetic::bf16>(keys, values, scale, packed);
+    case Arithmetic::int8:
+      return PackElements<Element, Arithmetic::int8>(keys, values, scale, packed);
+  }
 }
 
 void PackHead(const StoredRows& keys, const StoredRows& values, float scale, Arithmetic arithmetic,
               const PackedPlaces& packed) {
-  const bool pairs = arithmetic == Arithmetic::bf16;
-  if (keys.dtype == DType::f16)
-    (pairs ? PackElements<F16, Arithmetic::bf16> : PackElements<F16, Arithmetic::f32>)(keys, values, scale,
-                                                                                       packed);
-  else
-    (pairs ? PackElements<F32, Arithmetic::bf16> : PackElements<F32, Arithmetic::f32>)(keys, values, scale,
-                                                                                       packed);
+  (keys.dtype == DType::f16 ? PackHeadOf<F16> : PackHeadOf<F32>)(keys, values, scale, arithmetic, packed);
 }
 
 /// c [rows, panels] (+)= a [rows, places] times `panels` panels that lie panel_stride floats apart.
@@ -164,6 +224,47 @@ ConstMatrix Operand(ConstMatrix x, int64_t count, float* pairs) {
     round_to_bf16(x.row(r), count, reinterpret_cast<uint16_t*>(pairs + r * places));
   return {pairs, x.rows, places};
 }
+
+/// The rows of a tile of queries as an operand: q . k for keys from `first` on, whole panels.
+template <Arithmetic kKind>
+class Queries {
+ public:
+  Queries(ConstMatrix q, float* places) : rows_(Operand<kKind>(q, q.cols, places)) {}
+  void Scores(const PackedHead& head, int64_t first, int64_t panels, const Matrix& scores) const {
+    Multiply<kKind>(rows_, head.keys + first * rows_.cols, panels, Panel() * rows_.cols, false, scores);
+  }
+
+ private:
+  ConstMatrix rows_;
+};
+
+template <>
+class Queries<Arithmetic::int8> {
+ public:
+  Queries(ConstMatrix q, float* places) : rows_(places, q.rows, Places<Arithmetic::int8>(q.cols)) {
+    for (int64_t r = 0; r < q.rows; ++r) PrefetchRow(q.row(r), 4 * q.cols);
+    for (int64_t r = 0; r < q.rows; ++r)
+      Int8Row(q.row(r), q.cols, Int8Way::bytes, places + r * rows_.cols, factors_ + r, starts_ + r);
+  }
+  void Scores(const PackedHead& head, int64_t first, int64_t panels, const Matrix& scores) const {
+    const float* const factors = head.keys + RoundUp(head.count, Panel()) * rows_.cols;
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t key = first + p * Panel();
+      const Int8End end{.factors = factors_,
+                        .starts = starts_,
+                        .columns = factors + key,
+                        .is_first = true,
+                        .is_last = true};
+      Int8BlockRows<ByteProducts, kVectors>(rows_, head.keys + key * rows_.cols, end,
+                                            scores.slice_cols(p * Panel(), Panel()), NoPrefetch());
+    }
+  }
+
+ private:
+  ConstMatrix rows_;
+  float factors_[kTileRows];
+  int32_t starts_[kTileRows];
+};
 
 /// Scores get their bias, hidden ones -infinity up to a whole vector. Returns how many these are; `largest`
 /// is the largest so far, before and after.
@@ -216,14 +317,15 @@ float Weights(float* scores, float largest, int64_t count, float* to) {
     return Exponentials(scores, largest, count);
 }
 
-template <Arithmetic kKind>
+template <Arithmetic kKeys>
 void AttendWith(const Tile& tile, const PackedHead& head) {
+  constexpr Arithmetic kKind = OfValues(kKeys);
   const int64_t rows = tile.q.rows, dim = tile.q.cols, panel = Panel();
   const Matrix scores(tile.scratch, rows, kKeyBlock);
   const Matrix sums(scores.data + kTileRows * kKeyBlock, rows, RoundUp(dim, panel));
   float* const pairs = sums.data + kTileRows * sums.cols;
   const Matrix weights(kKind == Arithmetic::bf16 ? pairs : scores.data, rows, Places<kKind>(kKeyBlock));
-  const ConstMatrix q = Operand<kKind>(tile.q, dim, pairs + kTileRows * kKeyBlock / 2);
+  const Queries<kKeys> queries(tile.q, pairs + kTileRows * kKeyBlock / 2);
   float largest[kTileRows], total[kTileRows];
   int64_t first = head.count, last = 0;
   for (int64_t r = 0; r < rows; ++r) {
@@ -236,7 +338,7 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
   const int64_t value_panel = Places<kKind>(RoundUp(head.count, panel)) * panel;
   for (int64_t key = first / kKeyBlock * kKeyBlock; key < last; key += kKeyBlock) {
     const int64_t count = std::min(kKeyBlock, last - key), width = RoundUp(count, panel);
-    Multiply<kKind>(q, head.keys + key * q.cols, width / panel, panel * q.cols, false, scores);
+    queries.Scores(head, key, width / panel, scores);
     for (int64_t r = 0; r < rows; ++r) {
       const Range visible = {std::clamp<int64_t>(tile.ranges[r].begin - key, 0, count),
                              std::clamp<int64_t>(tile.ranges[r].end - key, 0, count)};
@@ -260,7 +362,14 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
 }
 
 void AttendTile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic) {
-  (arithmetic == Arithmetic::bf16 ? AttendWith<Arithmetic::bf16> : AttendWith<Arithmetic::f32>)(tile, head);
+  switch (arithmetic) {
+    case Arithmetic::f32:
+      return AttendWith<Arithmetic::f32>(tile, head);
+    case Arithmetic::bf16:
+      return AttendWith<Arithmetic::bf16>(tile, head);
+    case Arithmetic::int8:
+      return AttendWith<Arithmetic::int8>(tile, head);
+  }
 }
 
 }  // namespace HWY_NAMESPACE
@@ -290,8 +399,11 @@ void attend_tile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic
   HWY_DYNAMIC_DISPATCH(AttendTile)(tile, head, arithmetic);
 }
 
-bool pairs_in_tiles(int64_t head_dim) {
-  return has_bf16_products() && HWY_DYNAMIC_DISPATCH(Panel)() == kBf16HeadVectors * 16 && head_dim % 2 == 0;
+Arithmetic tile_arithmetic(Arithmetic wanted, int64_t head_dim) {
+  const bool pairs =
+      has_bf16_products() && HWY_DYNAMIC_DISPATCH(Panel)() == kBf16HeadVectors * 16 && head_dim % 2 == 0;
+  if (wanted == Arithmetic::f32 || !pairs) return Arithmetic::f32;
+  return wanted == Arithmetic::int8 && int8_way() == Int8Way::bytes ? Arithmetic::int8 : Arithmetic::bf16;
 }
 
 }  // namespace galago::kernels::cpu

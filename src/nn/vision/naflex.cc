@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "galago/error.h"
+#include "nn/vision/patches.h"
 #include "nn/vision/position_resize.h"
 
 namespace galago {
@@ -20,7 +21,7 @@ LinearView patch_linear(const VisionConfig& config, const Scope& scope) {
   const int64_t values = config.num_channels * config.patch_size * config.patch_size;
   return {.weight = scope.tensor("weight", {config.hidden_size, values}),
           .bias = scope.tensor("bias", {config.hidden_size}),
-          .arithmetic = scope.arithmetic()};
+          .arithmetic = patch_arithmetic(scope)};
 }
 
 }  // namespace

@@ -14,12 +14,16 @@ LinearView patch_linear(const VisionConfig& config, const Scope& scope, Bias bia
   const int64_t p = config.patch_size;
   TensorView kernel = scope.tensor("weight", {c, config.num_channels, p, p});
   kernel.shape = {c, config.num_channels * p * p};
-  LinearView view{.weight = kernel, .bias = {}, .arithmetic = scope.arithmetic()};
+  LinearView view{.weight = kernel, .bias = {}, .arithmetic = patch_arithmetic(scope)};
   if (bias == Bias::yes) view.bias = scope.tensor("bias", {c});
   return view;
 }
 
 }  // namespace
+
+Arithmetic patch_arithmetic(const Scope& scope) {
+  return scope.arithmetic() == Arithmetic::int8 ? Arithmetic::bf16 : scope.arithmetic();
+}
 
 PatchEmbedding::PatchEmbedding(const VisionConfig& config, const Scope& scope, Bias bias)
     : patch_(config.patch_size), linear_(patch_linear(config, scope, bias), scope.device()) {

@@ -51,7 +51,8 @@ TEST(Dtype, WordsGoBothWays) {
 
 TEST(Dtype, OtherWordsAreRefusedWithTheList) {
   EXPECT_THAT(refused(weight_dtype, "q5"), HasSubstr("dtype: got q5, expected auto, f32, bf16, q8 or q4"));
-  EXPECT_THAT(refused(compute_dtype, "int8"), HasSubstr("compute: got int8, expected f32 or bf16"));
+  EXPECT_THAT(refused(compute_dtype, "int4"),
+              HasSubstr("compute: got int4, expected f32, bf16, int8 or auto"));
   EXPECT_THAT(refused(kv_cache_dtype, "q8"), HasSubstr("kv_cache_dtype: got q8, expected f32 or f16"));
   EXPECT_THAT(refused(kv_cache_dtype, ""), HasSubstr("expected f32 or f16"));
 }

@@ -1,0 +1,263 @@
+// Products of many rows in whole numbers of 8 bits, blocked as those of gemm.cc: a task packs a panel of
+// weights, as integers with a factor for each output, and takes its rows past it. In: rows as integers,
+// weights in any format. Out: rows of floats. The sums are exact, so that only the factors round, and a row's
+// result depends neither on the other rows nor on the instruction set's own order.
+#include "kernels/cpu/simd.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/int8.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/cpu/block-inl.h"
+#include "kernels/cpu/chain-inl.h"
+#include "kernels/cpu/int8.h"
+#include "kernels/cpu/int8_block-inl.h"
+#include "kernels/cpu/int8_rows-inl.h"
+#include "kernels/cpu/panels-inl.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/quant.h"
+#include "kernels/cpu/transpose-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace galago::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr int64_t kMostDepth = 1024;  // places of a panel at once: 192 KiB with 16 lanes, in the second cache
+constexpr int64_t kChunk = 1024;      // weights of a row that become floats at once
+constexpr int64_t kMostWidth = kInt8Vectors * hn::MaxLanes(Floats());
+
+/// Whether this instruction set has products of bytes, if the processor does.
+bool Int8InBytes() { return ByteProducts::kNumbers == 4; }
+
+int64_t Int8PanelColumns() { return kInt8Vectors * static_cast<int64_t>(hn::Lanes(Floats())); }
+
+/// Calls body with the element type of a part of a row of weights, and where that part lies: quantised ones
+/// become floats first. At most kChunk numbers.
+template <class Body>
+void WithPart(const WeightView& weights, int64_t row, int64_t begin, int64_t count, const Body& body) {
+  float floats[kChunk];
+  const auto place = [&] { return weights.row(row) + value_bytes(weights.format, begin); };
+  switch (weights.format) {
+    case WeightFormat::f32:
+      return body(F32(), place());
+    case WeightFormat::f16:
+      return body(F16(), place());
+    case WeightFormat::bf16:
+      return body(Bf16(), place());
+    default:
+      dequantise(weights, row, begin, count, floats);
+      return body(F32(), reinterpret_cast<const std::byte*>(floats));
+  }
+}
+
+/// The factors of outputs [first, first + count), and what their weights are multiplied by; of columns past
+/// count zeros.
+struct Int8Columns {
+  HWY_ALIGN float factors[kMostWidth] = {};
+  HWY_ALIGN float inverses[kMostWidth] = {};
+
+  Int8Columns() = default;
+  void Take(const WeightView& weights, int64_t first, int64_t count) {
+    if (weights.in_panels()) return TakePanels(weights, first, count);
+    for (int64_t i = 0; i < count; ++i) {
+      Sizes sizes;
+      for (int64_t k = 0; k < weights.cols; k += kChunk) {
+        const int64_t part = std::min(kChunk, weights.cols - k);
+        WithPart(weights, first + i, k, part,
+                 [&]<class Element>(Element, const std::byte* from) { sizes.Take<Element>(from, part); });
+      }
+      const Int8Scale scale = sizes.Scale();
+      factors[i] = scale.factor;
+      inverses[i] = scale.inverse;
+    }
+  }
+
+ private:
+  void TakePanels(const WeightView& weights, int64_t first, int64_t count) {
+    const Floats d;
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+    HWY_ALIGN float group[hn::MaxLanes(Floats()) * kWeightGroup];
+    for (int64_t i = 0; i < count; i += lanes) {
+      auto largest = hn::Zero(d), odd = hn::Zero(d);
+      for (int64_t k = 0; k < weights.cols; k += kWeightGroup) {
+        ColumnsOfPanel(weights, first + i, k, kWeightGroup, group, lanes);
+        for (int64_t c = 0; c < kWeightGroup; ++c) {
+          const auto v = hn::Load(d, group + c * lanes);
+          largest = hn::Max(largest, hn::Abs(v));
+          odd = hn::Add(odd, hn::Sub(v, v));
+        }
+      }
+      hn::StoreU(largest, d, factors + i);
+      hn::StoreU(odd, d, inverses + i);
+      for (int64_t l = i; l < i + lanes; ++l) {
+        const Int8Scale scale = int8_scale(factors[l], inverses[l] == 0);
+        factors[l] = scale.factor;
+        inverses[l] = scale.inverse;
+      }
+    }
+  }
+};
+
+/// Numbers [begin, begin + count) of as many outputs from `row` on as a vector has lanes, from panels of
+/// quantised weights to places `width` apart.
+template <class Way>
+void PackFromPanel(const WeightView& weights, int64_t row, int64_t begin, int64_t count,
+                   const float* inverses, float* HWY_RESTRICT to, int64_t width) {
+  const Floats d;
+  const hn::RebindToUnsigned<Floats> words;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  constexpr int kBits = 32 / Way::kNumbers;
+  HWY_ALIGN float group[hn::MaxLanes(Floats()) * kWeightGroup];
+  const auto times = hn::LoadU(d, inverses);
+  for (int64_t k = 0; k < count; k += kWeightGroup) {
+    ColumnsOfPanel(weights, row, begin + k, kWeightGroup, group, lanes);
+    for (int64_t c = 0; c < kWeightGroup; c += Way::kNumbers, to += width) {
+      auto place = hn::Zero(words);
+      for (int64_t i = 0; i < Way::kNumbers; ++i) {
+        const auto q = hn::Add(hn::NearestInt(hn::Mul(hn::Load(d, group + (c + i) * lanes), times)),
+                               hn::Set(Ints(), Way::kOffset));
+        const auto bits = hn::And(hn::BitCast(words, q), hn::Set(words, (1ULL << kBits) - 1));
+        place = hn::Or(place, hn::ShiftLeftSame(bits, static_cast<int>(i) * kBits));
+      }
+      hn::StoreU(hn::BitCast(d, place), d, to);
+    }
+  }
+}
+
+/// The weights of outputs [first, first + count) at places [begin, begin + depth) as a panel
+/// [depth][Int8PanelColumns()]; columns past count are anything.
+template <class Way>
+void PackInt8(const WeightView& weights, int64_t first, int64_t count, int64_t begin, int64_t depth,
+              const Int8Columns& columns, float* HWY_RESTRICT panel) {
+  using Number = typename Way::Number;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), width = Int8PanelColumns();
+  constexpr int64_t kPlaces = kChunk / Way::kNumbers;
+  HWY_ALIGN float rows[hn::MaxLanes(Floats()) * kPlaces];
+  for (int64_t column = 0; column < std::min(width, count); column += lanes) {
+    if (weights.in_panels()) {
+      PackFromPanel<Way>(weights, first + column, begin * Way::kNumbers, depth * Way::kNumbers,
+                         columns.inverses + column, panel + column, width);
+      continue;
+    }
+    for (int64_t k = 0; k < depth; k += kPlaces) {
+      const int64_t places = std::min(kPlaces, depth - k), from = (begin + k) * Way::kNumbers;
+      const int64_t numbers = std::min(places * Way::kNumbers, weights.cols - from);
+      for (int64_t r = 0; r < std::min(lanes, count - column); ++r) {
+        float* const row = rows + r * kPlaces;
+        row[places - 1] = 0;
+        WithPart(weights, first + column + r, from, numbers,
+                 [&]<class Element>(Element, const std::byte* part) {
+                   ToIntegers<Element>(part, numbers, columns.inverses[column + r], Way::kOffset,
+                                       reinterpret_cast<Number*>(row));
+                 });
+      }
+      Transpose(rows, kPlaces, places, panel + k * width + column, width);
+    }
+  }
+}
+
+/// Rows [begin, end) of the columns of one panel.
+template <class Way>
+void Int8PanelTask(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
+  constexpr int64_t kRows = kInt8Rows<Way, kInt8Vectors>, kAhead = 2 * kRows;
+  const int64_t links = std::ssize(chain.products);
+  const Product& written = chain.products.back();
+  const int64_t width = Int8PanelColumns(), first = panel * width, in = x.places.cols;
+  const int64_t count = std::min(width, written.y.cols - first);
+  const int64_t depths = (in + kMostDepth - 1) / kMostDepth;
+  const int64_t depth = ((in + depths - 1) / depths + kWeightGroup - 1) / kWeightGroup * kWeightGroup;
+  const int64_t kept = depths > 1 ? end - begin : kRows;  // rows whose sums wait for the next depth
+  float* const packed = thread_scratch<struct Int8Packed>(links * (depth + kept) * width);
+  const bool in_place = IsPlain(written) && !chain.pairs.data && count == width;
+  const auto sums_of = [&](int64_t link, int64_t row, int64_t rows) -> Matrix {
+    if (in_place && link + 1 == links) return written.y.slice_rows(row, rows).slice_cols(first, width);
+    const int64_t place = links * depth + link * kept + (depths > 1 ? row - begin : 0);
+    return {packed + place * width, rows, count, width};
+  };
+  std::vector<Int8Columns> columns(static_cast<size_t>(links));
+  for (size_t i = 0; i < columns.size(); ++i)
+    columns[i].Take(chain.products[i].layer->weight(), first, count);
+  for (int64_t from = 0; from < in; from += depth) {
+    const int64_t part = std::min(depth, in - from);
+    for (int64_t i = 0; i < links; ++i)
+      PackInt8<Way>(chain.products[static_cast<size_t>(i)].layer->weight(), first, count, from, part,
+                    columns[static_cast<size_t>(i)], packed + i * depth * width);
+    for (int64_t row = begin; row < end; row += kRows) {
+      const int64_t rows = std::min<int64_t>(kRows, end - row);
+      const bool last_depth = from + part == in;
+      const float* last = nullptr;
+      for (int64_t i = 0; i < links; ++i) {
+        const Matrix sums = sums_of(i, row, rows);
+        Prefetch prefetch;
+        if (i == 0 && row + 2 * kRows <= end) prefetch.next = x.places.row(row + kRows) + from;
+        if (last_depth && i + 1 == links && row + kAhead + kRows <= end)
+          PrefetchWritten(chain, row + kAhead, first, count, prefetch);
+        const Int8End ending{.factors = x.factors + row,
+                             .starts = x.starts + row,
+                             .columns = columns[static_cast<size_t>(i)].factors,
+                             .is_first = from == 0,
+                             .is_last = last_depth};
+        Int8BlockRows<Way, kInt8Vectors>(x.places.slice_rows(row, rows).slice_cols(from, part),
+                                         packed + i * depth * width, ending, sums, prefetch);
+        if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);
+        last = sums.data;
+      }
+    }
+  }
+}
+
+void Int8Task(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
+  if (x.way == Int8Way::bytes)
+    Int8PanelTask<ByteProducts>(x, chain, panel, begin, end);
+  else
+    Int8PanelTask<ShortProducts>(x, chain, panel, begin, end);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace galago::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace galago::kernels::cpu {
+HWY_EXPORT(Int8InBytes);
+HWY_EXPORT(Int8PanelColumns);
+HWY_EXPORT(Int8Row);
+HWY_EXPORT(Int8Task);
+
+Int8Way int8_way() {
+  return has_byte_products() && HWY_DYNAMIC_DISPATCH(Int8InBytes)() ? Int8Way::bytes : Int8Way::shorts;
+}
+
+bool in_int8(const Product& product, int64_t rows) {
+  return product.layer->arithmetic() == Arithmetic::int8 && rows > kFewRows &&
+         product.layer->in_features() <= kMostInt8Columns;
+}
+
+Int8Rows int8_rows(Pool& pool, ConstMatrix x, Int8Way way) {
+  constexpr int64_t kLine = 16;  // places of a cache line, of which each row has whole ones
+  const int64_t number = way == Int8Way::bytes ? 4 : 2, places = (x.cols + number - 1) / number;
+  const int64_t stride = (places + kLine - 1) / kLine * kLine;
+  float* const memory = thread_scratch<struct Int8Scratch>(x.rows * (stride + 2));
+  float* const factors = memory + x.rows * stride;
+  auto* const starts = reinterpret_cast<int32_t*>(factors + x.rows);
+  parallel_for(pool, x.rows, x.cols, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      HWY_DYNAMIC_DISPATCH(Int8Row)(x.row(r), x.cols, way, memory + r * stride, factors + r, starts + r);
+  });
+  return {{memory, x.rows, places, stride}, factors, starts, way};
+}
+
+int64_t int8_panel_columns() { return HWY_DYNAMIC_DISPATCH(Int8PanelColumns)(); }
+
+void int8_task(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
+  HWY_DYNAMIC_DISPATCH(Int8Task)(x, chain, panel, begin, end);
+}
+
+}  // namespace galago::kernels::cpu
+#endif
