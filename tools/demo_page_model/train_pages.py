@@ -210,6 +210,8 @@ def parse():
     args.add_argument("out")
     args.add_argument("--minutes", type=float, required=True, help="the schedule ends after this much wall time")
     args.add_argument("--vision-minutes", type=float, default=0, help="first train the tower on dense labels alone")
+    args.add_argument("--heads-minutes", type=float, default=0,
+                      help="before that, only the heads of the dense labels: for weights that are trained, whose heads are not kept")
     args.add_argument("--batch", type=int, default=16, help="pages per step")
     args.add_argument("--threads", type=int, default=1, help="at most; see Threads")
     args.add_argument("--matrix-rate", type=float, default=0.01)
@@ -248,11 +250,15 @@ def main():
     train(args, reader, heads, optimizer, pointing, feeder, held, done)
 
 
-def one_step(args, reader, heads, pointing, batch, text):
-    """(loss, parts) of one batch."""
+def one_step(args, reader, heads, pointing, batch, minutes):
+    """(loss, parts) of one batch, by what is trained after so many minutes."""
     patches, rows = reader.picture(batch)
+    words = reader.model.get_input_embeddings().weight
+    text = minutes >= args.heads_minutes + args.vision_minutes
+    if minutes < args.heads_minutes:
+        patches, rows, words = patches.detach(), rows.detach(), words.detach()
     labels = {k: torch.from_numpy(getattr(batch, k)) for k in ("tag", "box", "chars", "token", "cell")}
-    loss, parts = heads(patches, rows[:, 0], labels, reader.model.get_input_embeddings().weight)
+    loss, parts = heads(patches, rows[:, 0], labels, words)
     if text:
         logits, targets = reader.text(batch, rows, args.spoil)
         answer = F.cross_entropy(logits, targets)
@@ -274,8 +280,7 @@ def train(args, reader, heads, optimizer, pointing, feeder, held, done):
         if part >= 1:
             break
         batch = feeder.next()
-        text = done["elapsed"] >= 60 * args.vision_minutes
-        loss, parts = one_step(args, reader, heads, pointing, batch, text)
+        loss, parts = one_step(args, reader, heads, pointing, batch, done["elapsed"] / 60)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step(schedule(part, (optimizer.steps + 1) / 100))
