@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 import warnings
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CLIENTS = ROOT / "tests" / "clients"
@@ -105,13 +106,21 @@ class Pages(DoclingTest):
             self.assertEqual(theirs.size.as_tuple(), (2 * page.size.width, 2 * page.size.height), "by images_scale")
 
     def test_pages_are_drawn_as_docling_draws_them(self):
-        pages = list(_convert._pdf_pages(_convert._File("pages", "pages"), str(self.path), lambda number: True, 2.0, None))
+        pages = []
+
+        def watched(model, requests, make, options):
+            return _stream(model, requests, lambda page: pages.append(page.image) or make(page), options)
+
+        _stream = _convert.stream
+        with mock.patch.object(_convert, "stream", watched), warnings.catch_warnings():
+            warnings.simplefilter("ignore", galago.PageWarning)
+            list(galago.convert(self.model, self.path, retry=False, max_tokens=2))
         self.assertEqual(len(pages), PAGES)
         document = InputDocument(path_or_stream=self.path, format=InputFormat.PDF, backend=PyPdfiumDocumentBackend)
-        for number, page in enumerate(pages):
+        for number, image in enumerate(pages):
             theirs = document._backend.load_page(number).get_page_image(scale=2.0)
-            self.assertEqual((page.image.mode, page.image.size), (theirs.mode, theirs.size))
-            self.assertEqual(page.image.tobytes(), theirs.tobytes())
+            self.assertEqual((image.mode, image.size), (theirs.mode, theirs.size))
+            self.assertEqual(image.tobytes(), theirs.tobytes())
 
     def test_pages_of_a_batch_are_read_together(self):
         settings.perf.page_batch_size = 64
