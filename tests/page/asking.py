@@ -128,6 +128,7 @@ class AskTest(unittest.TestCase):
     def test_same_from_a_program(self):
         with stand.opened() as page:
             page.get_by_role("button", name="What shape is blue?").click()
+            expect(page.locator("#chosen .about")).to_contain_text("tokens")
             page.locator("#question").fill("What shape is blue? `$HOME` \"quoted\" \\ 'é")
             page.locator("#send").click()
             stand.answered(page)

@@ -327,10 +327,12 @@ async function changedElsewhere(id) {
   showConversation();
 }
 
+/** What was typed while the picture came stays. */
 async function example(question) {
+  const before = byId('question').value;
   const blob = await (await fetch(new URL('page/shapes.png', document.baseURI))).blob();
   if (!composer.pictures.length) await composer.add([new File([blob], 'shapes.png', {type: 'image/png'})]);
-  composer.load({text: question, pictures: composer.pictures}, false);
+  if (byId('question').value === before) composer.load({text: question, pictures: composer.pictures}, false);
   focusQuestion();
 }
 
