@@ -48,10 +48,15 @@ class Sizes {
   float strange_ = 0;  // NaN once one is not finite
 };
 
-/// The integers of `count` numbers, plus `offset`. Returns the sum of those before it.
+/// The integers of `count` numbers, plus `offset`: zeros with an inverse of 0, whatever the numbers are.
+/// Returns the sum of those before it.
 template <class Element, class T>
 int32_t ToIntegers(const std::byte* HWY_RESTRICT from, int64_t count, float inverse, int32_t offset,
                    T* HWY_RESTRICT to) {
+  if (inverse == 0) {
+    std::fill_n(to, count, static_cast<T>(offset));
+    return 0;
+  }
   const Floats d;
   const hn::RebindToSigned<Floats> ints;
   const hn::Rebind<T, Floats> narrow;
