@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -62,11 +63,12 @@ def with_transformers(arguments):
 
 def photos(arguments, log):
     """Photo questions side by side, in turns with llama-server; -> {program: [figures]}"""
-    commands = {name: server.galago(arguments.program, arguments.large, "-t", arguments.threads, *flags, *arguments.galago_flags)
+    parallel = max(8, arguments.together)
+    commands = {name: server.galago(arguments.program, arguments.large, "-t", arguments.threads, "--parallel", parallel, *flags, *arguments.galago_flags)
                 for name, flags in WAYS.items() if name in arguments.ways}
     if arguments.llama:
         commands["llama-server"] = server.llama(arguments.llama, arguments.llama_text, arguments.llama_mmproj, "-t", arguments.threads,
-                                                "--parallel", 8, "-c", 8 * 2048, *arguments.llama_flags)
+                                                "--parallel", parallel, "-c", parallel * 2048, *arguments.llama_flags)
     rounds = {name: [] for name in commands}
     if arguments.transformers:
         rounds["transformers bf16"] = []
@@ -92,11 +94,11 @@ def main():
     parser.add_argument("--small", type=pathlib.Path, help="a model for connections and faults")
     parser.add_argument("--large", type=pathlib.Path, help="a model for photo questions")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=[*WAYS][:2], help="of galago, with the large model")
-    parser.add_argument("--galago-flags", nargs="*", default=[])
+    parser.add_argument("--galago-flags", type=shlex.split, default=[], metavar="WORDS", help="more flags in one word: --galago-flags='--max-gap 100'")
     parser.add_argument("--llama", type=pathlib.Path)
     parser.add_argument("--llama-text", type=pathlib.Path)
     parser.add_argument("--llama-mmproj", type=pathlib.Path)
-    parser.add_argument("--llama-flags", nargs="*", default=[])
+    parser.add_argument("--llama-flags", type=shlex.split, default=[], metavar="WORDS", help="likewise, for llama-server")
     parser.add_argument("--transformers", type=pathlib.Path, metavar="PYTHON", help="a Python with torch and transformers, asked with bfloat16 weights")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)

@@ -104,7 +104,7 @@ TEST_F(Convert, ToldToEndGoesOnLater) {
   EXPECT_FALSE(fs::exists(file("out/in.md")));
   const Finished rest = galago(words);
   EXPECT_EQ(rest.code, 3);
-  EXPECT_THAT(rest.err, HasSubstr("of 20 were done already"));
+  EXPECT_THAT(rest.err, HasSubstr("were done already"));
   EXPECT_TRUE(fs::exists(file("out/in.md")));
 }
 
