@@ -4,6 +4,7 @@
 #include "runtime/draft.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -71,11 +72,17 @@ DraftTexts::DraftTexts(const std::vector<std::string>& texts, const Tokenizer& t
     ids_.insert(ids_.end(), ids.begin(), ids.end());
     begins_.resize(ids_.size(), false);
   }
+  behind_.reserve(2 * ids_.size());
   for (size_t i = 0; i < ids_.size(); ++i) {
     like_.push_back(number(ids_[i]));
-    behind_[key_of(-1, like_[i])].push_back(static_cast<int32_t>(i) + 1);
-    if (i > 0) behind_[key_of(like_[i - 1], like_[i])].push_back(static_cast<int32_t>(i) + 1);
+    behind_.emplace_back(key_of(-1, like_[i]), static_cast<int32_t>(i) + 1);
+    if (i > 0) behind_.emplace_back(key_of(like_[i - 1], like_[i]), static_cast<int32_t>(i) + 1);
   }
+  std::ranges::sort(behind_);
+  words_.resize(ids_.size());
+  for (auto i = static_cast<int32_t>(ids_.size()), word = i; i-- > 0;)
+    words_[static_cast<size_t>(i)] = word =
+        blank_[static_cast<size_t>(like_[static_cast<size_t>(i)])] ? word : i;
 }
 
 // Of a token of the texts.
@@ -84,17 +91,13 @@ int32_t DraftTexts::number(int32_t id) {
   const std::string bytes = tokenizer_.token_bytes(id);
   const std::string word = without_space(bytes);
   const auto [place, fresh] = numbers_.emplace(word, static_cast<int32_t>(numbers_.size()));
+  if (fresh) blank_.push_back(is_blank(word));
   like_ids_.emplace(id, place->second);
   if (word.size() < bytes.size() && !is_blank(word) && !tokenizer_.is_special(id)) {
     if (const auto known = tokenizer_.token_to_id(word); known && tokenizer_.token_bytes(*known) == word)
       bare_.emplace(id, *known);
   }
   return place->second;
-}
-
-int64_t DraftTexts::first_word(int64_t place) const {
-  while (place < size() && is_blank(tokenizer_.token_bytes(id(place)))) ++place;
-  return place;
 }
 
 int32_t DraftTexts::bare(int64_t place) const {
@@ -113,11 +116,10 @@ bool DraftTexts::is_special(int32_t id) const { return tokenizer_.is_special(id)
 
 int64_t DraftTexts::find(int32_t a, int32_t b, int64_t from) const {
   if (b < 0) return -1;
-  const auto found = behind_.find(key_of(a, b));
-  if (found == behind_.end()) return -1;
-  const Places& places = found->second;
-  const auto next = std::ranges::lower_bound(places, from);
-  return next == places.end() ? places.back() : *next;
+  const uint64_t key = key_of(a, b);
+  const auto next = std::ranges::lower_bound(behind_, std::pair(key, static_cast<int32_t>(from)));
+  if (next != behind_.end() && next->first == key) return next->second;
+  return next != behind_.begin() && std::prev(next)->first == key ? std::prev(next)->second : -1;
 }
 
 void Drafter::Kind::count(bool was_right) {
@@ -157,7 +159,7 @@ std::span<const Guess> Drafter::guess(int64_t most) {
   State state = state_;
   while (std::ssize(guesses_) < most) {
     const auto predicted = predict(state);
-    if (!predicted) break;
+    if (!predicted || predicted->id >= vocab_size_) break;
     guesses_.push_back({.id = predicted->id, .chance = kinds_[predicted->kind].chance()});
     advance(state, predicted->id);
   }
@@ -222,8 +224,9 @@ void Drafter::follow_texts(State& state, int32_t id) const {
     return;
   }
   if (state.matched > 1 || ends) state.home = state.place;
-  const int64_t two = texts_->find(texts_->like(state.last), like, state.home);
-  if (state.last >= 0 && two >= 0) {
+  const int32_t before = texts_->like(state.last);
+  const int64_t two = before < 0 ? -1 : texts_->find(before, like, state.home);
+  if (two >= 0) {
     state.place = state.home = two;
     state.matched = length_before(two, state, id);
     return;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "galago/draft.h"
@@ -34,7 +35,9 @@ class DraftTexts {
   /// Whether a text begins at a place other than the first.
   bool begins(int64_t place) const { return begins_[static_cast<size_t>(place)]; }
   /// The place from which on an element's words may begin: behind white space.
-  int64_t first_word(int64_t place) const;
+  int64_t first_word(int64_t place) const {
+    return place < size() ? words_[static_cast<size_t>(place)] : place;
+  }
   /// The token at a place as it stands where no space comes before it.
   int32_t bare(int64_t place) const;
   /// The same number for tokens that differ by a space at their beginning only; -1: no token here is like it.
@@ -45,23 +48,24 @@ class DraftTexts {
   int64_t find(int32_t a, int32_t b, int64_t from) const;
 
  private:
-  using Places = std::vector<int32_t>;
   int32_t number(int32_t id);
 
   Tokenizer tokenizer_;
   std::vector<int32_t> ids_;
-  std::vector<int32_t> like_;  // of ids_
+  std::vector<int32_t> like_;   // of ids_
+  std::vector<int32_t> words_;  // of each place the first behind white space
   std::vector<bool> begins_;
   std::unordered_map<std::string, int32_t> numbers_;  // of bytes without a space at the beginning
+  std::vector<bool> blank_;                           // of these numbers
   std::unordered_map<int32_t, int32_t> like_ids_;     // of tokens of ids_
   std::unordered_map<int32_t, int32_t> bare_;         // of tokens that are written otherwise then
-  std::unordered_map<uint64_t, Places> behind_;       // two tokens, or one
+  std::vector<std::pair<uint64_t, int32_t>> behind_;  // two tokens, or one, and a place behind them; sorted
 };
 
 /// Guesses at one answer.
 class Drafter {
  public:
-  /// texts: null for none. vocab_size: ids of a caller's source are below it.
+  /// texts: null for none. vocab_size: guesses are below it; a tokenizer may know more tokens than the model.
   Drafter(const Draft& draft, std::shared_ptr<const DraftTexts> texts, int64_t vocab_size);
 
   /// A token of the answer was chosen.

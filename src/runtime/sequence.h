@@ -43,8 +43,7 @@ class DecoderSequences final : public CausalModel {
   std::span<const float> prefill(int32_t sequence, ConstMatrix rows) override;
   std::span<const float> prefill(int32_t sequence, ConstMatrix rows, const RowLogits& each) override;
   ConstMatrix decode(std::span<const NextToken> tokens) override;
-  /// Where a row may depend on where its call ends, a guess beside it could change it.
-  bool can_cut() const override { return decoder_.rows_stand_alone(); }
+  bool can_cut() const override { return true; }
   void cut(int32_t sequence, int64_t positions) override;
 
  private:

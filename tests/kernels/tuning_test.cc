@@ -73,6 +73,13 @@ TEST(Choosing, EndsWithItsTime) {
   EXPECT_EQ(calls, 7);
 }
 
+TEST(Choosing, MeasuresWithAnyNumberOfThreads) {
+  for (const int threads : {1, 3, 400, kMaxThreads}) {
+    const TuningTable table = measure_tuning(threads, {.ms = 1, .rounds = 1});
+    EXPECT_GE(table.ways.size(), prefetch_ways().size()) << threads;
+  }
+}
+
 TEST(Choosing, MeasuresEveryWay) {
   const TuningTable table = measure_tuning(2, {.ms = 1e6, .rounds = 2});
   ASSERT_GE(table.ways.size(), prefetch_ways().size());

@@ -30,7 +30,7 @@ class Measurement {
         device_(cpu_device(pool_.threads())),
         memory_({kMemory / 4}),
         x_({kManyRows, kIn}),
-        y_({kManyRows, std::max(kWindow / kIn, kManyColumns * pool_.threads())}) {
+        y_({kManyRows, std::max(kWindow / kIn, many_columns())}) {
     std::memset(memory_.data(), kPattern, kMemory);
     std::fill_n(x_.data(), x_.size(), 0.5f);
     // threads start, scratch grows
@@ -52,7 +52,7 @@ class Measurement {
   }
 
   double many_rows(Arithmetic arithmetic) {
-    const int64_t out = kManyColumns * pool_.threads();
+    const int64_t out = many_columns();
     return time(linear(WeightFormat::bf16, out, arithmetic, 0), kManyRows, out,
                 [&](ConstMatrix x, const Product& product) {
                   many_row_products(pool_, x, {&product, 1});
@@ -64,6 +64,12 @@ class Measurement {
     WeightView view(format, rows, kIn, is_quantised(format) ? WeightLayout::panels : WeightLayout::rows);
     view.values = reinterpret_cast<const std::byte*>(memory_.data()) + offset;
     return {Weight{view, {}}, {}, arithmetic, *device_};
+  }
+
+  /// Of the product of many rows: as many as there is memory for, where threads are many.
+  int64_t many_columns() const {
+    constexpr int64_t kMost = kMemory / (kIn * 2);
+    return std::min(kManyColumns * pool_.threads(), kMost);
   }
 
   template <class Work>

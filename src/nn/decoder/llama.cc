@@ -249,15 +249,18 @@ void LlamaDecoder::forward(ConstMatrix embeds, std::span<const RowPlace> places,
   norm_.forward(x, hidden, workspace.device());  // [n, D]
 }
 
-// A sequence is long, for all rows of a call, once its prompt or what it holds is: keys of earlier calls stay
-// as they were rotated, as in the reference.
+// A row is long once its prompt is, or what its sequence holds up to it: keys before it stay as they were
+// rotated, as in the reference, which gives itself one token a call behind the prompt. Where no prompt is
+// known, a call is one.
 std::span<const RopeRun> LlamaDecoder::rope_runs(std::span<const RowPlace> places, const KvCache& cache,
                                                  Workspace& workspace) const {
   const std::span<RopeRun> runs = workspace.array<RopeRun>(std::ssize(places));
   size_t count = 0;
   for (size_t i = 0; i < places.size(); ++i) {
     const KvSequence& sequence = cache.at(places[i].sequence);
-    const int64_t length = std::max(sequence.prompt(), sequence.length());
+    const int64_t length = sequence.prompt() > 0
+                               ? std::max<int64_t>(sequence.prompt(), places[i].position + 1)
+                               : sequence.length();
     const std::vector<float>* inv_freq =
         length > config_.rope.original_max_position_embeddings ? &long_inv_freq_ : &inv_freq_;
     if (count > 0 && runs[count - 1].inv_freq == inv_freq)

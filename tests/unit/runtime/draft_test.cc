@@ -9,8 +9,10 @@
 #include <cctype>
 #include <random>
 
+#include "core/clock.h"
 #include "galago/scheduler.h"
 #include "models/registry.h"
+#include "structured/grammar.h"
 #include "support/fixtures.h"
 #include "support/model_files.h"
 
@@ -103,6 +105,44 @@ TEST(Drafter, LearnsHowOftenItIsRight) {
     EXPECT_GE(guess.chance, 0);
     EXPECT_LE(guess.chance, 1);
   }
+}
+
+// A tokenizer may know tokens that the model has no row for; a page's words may name them.
+TEST(Drafter, GuessesNoTokenThatTheModelDoesNotHave) {
+  const std::string name = "<end_of_utterance>";
+  const int32_t beyond = tags().token_to_id(name).value();
+  const auto texts = std::make_shared<DraftTexts>(std::vector<std::string>{"a fox" + name + " runs"}, tags());
+  Drafter all({}, texts, beyond + 1), fewer({}, texts, beyond);
+  for (const int32_t id : tags().encode("a fox")) {
+    all.observe(id);
+    fewer.observe(id);
+  }
+  ASSERT_FALSE(all.guess(7).empty());
+  EXPECT_EQ(all.guess(7).front().id, beyond);
+  EXPECT_TRUE(fewer.guess(7).empty());
+}
+
+TEST(DraftTexts, FindTheNextWordBehindAnyAmountOfWhiteSpace) {
+  std::vector<std::string> texts(200'000, "\n");
+  texts.insert(texts.begin() + 7, "fox");
+  texts.emplace_back("river");
+  const auto all = std::make_shared<DraftTexts>(texts, tags());
+  ASSERT_GT(all->size(), 200'000);
+  const std::vector<int32_t> fox = tags().encode("fox");
+  EXPECT_EQ(all->id(all->first_word(0)), fox.front());
+  EXPECT_EQ(all->first_word(7), 7);
+  EXPECT_EQ(all->first_word(all->size()), all->size());
+  const int64_t last = all->first_word(all->size() / 2);
+  EXPECT_EQ(all->id(last), tags().encode("river").front());
+  EXPECT_EQ(all->first_word(7 + std::ssize(fox)), last);
+  // Nothing that is looked up goes through all of it.
+  const Clock clock;
+  Drafter drafter({}, all, tags().vocab_size());
+  for (const int32_t id : tags().encode(kParagraphs[0] + kParagraphs[1] + kParagraphs[2])) {
+    drafter.guess(7);
+    drafter.observe(id);
+  }
+  EXPECT_LT(clock.ms(), 500);
 }
 
 TEST(DraftTexts, RefusesWhatIsNoText) {
@@ -199,6 +239,104 @@ TEST_P(DraftedAnswers, AreThoseWithoutADraft) {
 INSTANTIATE_TEST_SUITE_P(Models, DraftedAnswers,
                          testing::Values("docling", "smolvlm_tiles", "llava_granite", "llava_mistral",
                                          "idefics3_llama3"));
+
+Request question(GenerateOptions options) {
+  return {.prompt = "What is this?", .options = std::move(options)};
+}
+
+// Each answer to `request` with each of the drafts, alone and beside the others; the guesses that were right.
+int64_t expect_same_with_drafts(const Model& model, const Request& request) {
+  const Answer expected = model.ask(request);
+  std::vector<Request> together;
+  int64_t accepted = 0;
+  for (const Draft& draft : drafts_for(model.detokenize(expected.token_ids, true))) {
+    together.push_back(request);
+    together.back().options.draft = draft;
+    const Answer answer = model.ask(together.back());
+    expect_same(answer, expected);
+    accepted += answer.usage.accepted_tokens;
+  }
+  for (const Outcome& outcome : model.ask_all(together)) expect_same(outcome.value(), expected);
+  return accepted;
+}
+
+TEST(DraftedAnswer, HasItsForm) {
+  const Model model = Model::load(test::data_path("models/smolvlm_tiles"), {.threads = 2});
+  using Kind = AnswerFormat::Kind;
+  std::vector<AnswerFormat> forms = {
+      {.kind = Kind::choice, .choices = {"the one that is long", "the one that is not", "another one"}}};
+  if (has_grammars()) {
+    forms.push_back({.kind = Kind::regex, .definition = "((ab|cd){6}, (yes, it is so|no)\\. ){2,4}end"});
+    forms.push_back({.kind = Kind::json_schema,
+                     .definition =
+                         R"({"type": "object", "properties": {"first name": {"enum": ["Ann", "Bob"]},)"
+                         R"( "how many of them": {"type": "integer"}, "which": {"type": "string"}},)"
+                         R"( "required": ["first name", "how many of them", "which"]})"});
+  }
+  int64_t accepted = 0;
+  for (const AnswerFormat& form : forms)
+    for (const double temperature : {0.0, 1.0})
+      for (const bool scored : {false, true}) {
+        GenerateOptions options{.max_new_tokens = 60, .temperature = temperature, .seed = 4};
+        options.format = form;
+        if (scored) options.logprobs = 1;
+        accepted += expect_same_with_drafts(model, question(options));
+      }
+  EXPECT_GT(accepted, 0);
+}
+
+TEST(DraftedAnswer, IsOneOfSeveral) {
+  const Model model = Model::load(test::data_path("models/docling"), {.threads = 2});
+  int64_t accepted = 0;
+  for (const int64_t n : {2, 5}) {
+    Request request = question({.max_new_tokens = 40, .temperature = 0.9, .seed = 11, .logprobs = 0});
+    const std::vector<Outcome> expected = model.ask_n(request, n);
+    request.options.draft.answer = true;
+    for (const Outcome& one : expected)
+      request.options.draft.texts.push_back(model.detokenize(one.value().token_ids, true));
+    const std::vector<Outcome> drafted = model.ask_n(request, n);
+    for (size_t i = 0; i < drafted.size(); ++i) {
+      expect_same(drafted[i].value(), expected[i].value());
+      accepted += drafted[i].value().usage.accepted_tokens;
+    }
+  }
+  EXPECT_GT(accepted, 0);
+}
+
+TEST(DraftedAnswer, GoesOnBeyondTheLengthOfShortTexts) {
+  const test::ModelCopy copy;
+  Request request = question({.max_new_tokens = 60, .ignore_eos = true, .logprobs = 2});
+  const int64_t prompt = Model::load(copy.path(), {.threads = 1}).count_tokens(request);
+  copy.edit("config.json", R"("rope_type": "default")",
+            R"("rope_type": "longrope", "short_factor": [1, 1, 1, 1, 1, 1, 1, 1],)"
+            R"( "long_factor": [2, 3, 4, 5, 6, 7, 8, 90], "original_max_position_embeddings": )" +
+                std::to_string(prompt + 20));
+  EXPECT_GT(expect_same_with_drafts(Model::load(copy.path(), {.threads = 2}), request), 0);
+}
+
+TEST(DraftedAnswer, IsNotHarmedByWordsThatNameATokenOfTheTokenizerAlone) {
+  const test::ModelCopy copy("docling");
+  Json tokenizer = parse_json(test::read_bytes(copy.path() / "tokenizer.json"), "tokenizer.json");
+  Json added = tokenizer.at("added_tokens").back();
+  const auto beyond = static_cast<int64_t>(tags().vocab_size());
+  added["id"] = beyond;
+  added["content"] = "<beyond>";
+  tokenizer["added_tokens"].push_back(added);
+  copy.write("tokenizer.json", tokenizer.dump());
+  const Model model = Model::load(copy.path(), {.threads = 2});
+  ASSERT_EQ(model.tokenize("<beyond>", true).back(), beyond);
+  const Request request = question({.max_new_tokens = 40, .ignore_eos = true});
+  const Answer expected = model.ask(request);
+  std::vector<Request> together(3, request);
+  for (const size_t at : {1, 9, 20}) {
+    const std::vector<int32_t> said(expected.token_ids.begin(),
+                                    expected.token_ids.begin() + static_cast<int64_t>(at));
+    Request& drafted = together[at / 9];
+    drafted.options.draft.texts = {model.detokenize(said, true) + "<beyond><beyond>"};
+    expect_same(model.ask(drafted), expected);
+  }
+  for (const Outcome& outcome : model.ask_all(together)) expect_same(outcome.value(), expected);
+}
 
 TEST(DraftedAnswer, LeavesNothingBehindForPromptsToCome) {
   const LoadOptions load{.threads = 1, .prefix_cache_bytes = 64 << 20};

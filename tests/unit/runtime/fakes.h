@@ -13,6 +13,7 @@
 
 #include "galago/error.h"
 #include "runtime/answer.h"
+#include "runtime/scheduler_loop.h"
 #include "runtime/work.h"
 
 namespace galago::fakes {
@@ -262,6 +263,58 @@ inline Tensor fake_rows(int64_t length, int64_t number) {
 inline std::shared_ptr<FakeWork> fake_work(int64_t length, int64_t number, GenerateOptions options) {
   return std::make_shared<FakeWork>(fake_ids(length, number), fake_rows(length, number), std::move(options));
 }
+
+/// A model, a loop and a clock that moves a millisecond a round.
+struct Bench {
+  explicit Bench(const LoopLimits& limits, int64_t context = 1000)
+      : model(context), loop(model, limits, [this] { return now; }) {}
+
+  std::shared_ptr<FakeWork> add(int64_t length, int64_t number, GenerateOptions options) {
+    return add(fake_work(length, number, std::move(options)));
+  }
+  template <class Kind>
+  std::shared_ptr<Kind> add(std::shared_ptr<Kind> work) {
+    loop.check(*work);
+    loop.add(work);
+    return work;
+  }
+  bool step() {
+    now += 1;
+    return loop.step();
+  }
+  void run() {
+    while (step()) {
+    }
+  }
+
+  double now = 0;
+  HashModel model;
+  SchedulerLoop loop;
+};
+
+/// Forbids all but even tokens; after each of them the two that follow it are certain.
+class Triples final : public Constraint {
+ public:
+  bool fill(TokenMask mask) override {
+    EXPECT_EQ(left_, 0) << "what is certain needs no mask";
+    for (uint32_t& word : mask) word = 0x55555555;
+    return true;
+  }
+  void accept(int32_t id) override {
+    EXPECT_TRUE(left_ > 0 || id % 2 == 0);
+    left_ = left_ == 0 ? 2 : left_ - 1;
+    last_ = id;
+  }
+  std::vector<int32_t> forced() override {
+    std::vector<int32_t> certain;
+    for (int i = 1; i <= left_; ++i) certain.push_back((last_ + i) % static_cast<int32_t>(kVocabulary));
+    return certain;
+  }
+
+ private:
+  int left_ = 0;
+  int32_t last_ = 0;
+};
 
 /// The error that a call throws; a code that nothing uses here when it throws none.
 template <typename Call>

@@ -3,49 +3,35 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <limits>
 #include <random>
 #include <stdexcept>
 
 #include "fakes.h"
 #include "runtime/scheduler_loop.h"
+#include "support/allocation.h"
 
 namespace galago {
 namespace {
 
+using fakes::Bench;
 using fakes::fake_work;
 using fakes::FakeWork;
 using fakes::HashModel;
+using fakes::Triples;
 using ::testing::ElementsAre;
 
-/// A model, a loop and a clock that moves a millisecond a round.
-struct Bench {
-  explicit Bench(const LoopLimits& limits, int64_t context = 1000)
-      : model(context), loop(model, limits, [this] { return now; }) {}
-  std::shared_ptr<FakeWork> add(int64_t length, int64_t number, GenerateOptions options) {
-    auto work = fake_work(length, number, std::move(options));
-    work->change().scored = number % 2 == 0;
-    loop.check(*work);
-    loop.add(work);
-    return work;
-  }
-  bool step() {
-    now += 1;
-    return loop.step();
-  }
-  void run() {
-    while (step()) {
-    }
-  }
-
-  double now = 0;
-  HashModel model;
-  SchedulerLoop loop;
-};
+/// Every second one wants its scores.
+std::shared_ptr<FakeWork> add(Bench& bench, int64_t length, int64_t number, GenerateOptions options) {
+  auto work = fake_work(length, number, std::move(options));
+  work->change().scored = number % 2 == 0;
+  return bench.add(std::move(work));
+}
 
 Generation alone(int64_t length, int64_t number, GenerateOptions options) {
   options.draft = {};
   Bench bench({.sequences = 1});
-  const auto work = bench.add(length, number, std::move(options));
+  const auto work = add(bench, length, number, std::move(options));
   bench.run();
   EXPECT_EQ(work->endings, 1);
   EXPECT_EQ(bench.model.rows_cut, 0);
@@ -103,7 +89,7 @@ TEST(SchedulerDraft, ARightOneIsAnsweredInFewCalls) {
   Bench bench({.sequences = 1});
   GenerateOptions drafted = options;
   drafted.draft = knowing(expected.token_ids);
-  const auto work = bench.add(4, 2, drafted);
+  const auto work = add(bench, 4, 2, drafted);
   bench.run();
   expect_same(work->generation(), expected);
   EXPECT_LE(bench.model.calls.size(), 12U);
@@ -124,8 +110,9 @@ TEST(SchedulerDraft, AWrongOneIsSoonTriedNoMore) {
     }
     std::vector<int32_t> ids;
   };
-  const auto work = bench.add(
-      4, 2, {.max_new_tokens = 300, .draft = {.source = [&] { return std::make_unique<Wrong>(wrong); }}});
+  const auto work =
+      add(bench, 4, 2,
+          {.max_new_tokens = 300, .draft = {.source = [&] { return std::make_unique<Wrong>(wrong); }}});
   bench.run();
   expect_same(work->generation(), expected);
   EXPECT_EQ(work->generation().usage.accepted_tokens, 0);
@@ -149,7 +136,7 @@ TEST(SchedulerDraft, EachIsWhatItIsWithoutWhoeverIsThereAndWhateverIsGuessed) {
         const int64_t length = 1 + random() % 9, number = random() % 20;
         expected.push_back(alone(length, number, options));
         options.draft = knowing(expected.back().token_ids, random() % 8, random());
-        works.push_back(bench.add(length, number, options));
+        works.push_back(add(bench, length, number, options));
       }
       for (const auto& work : works) work->room = random() % 4 > 0;
       bench.step();
@@ -175,9 +162,9 @@ TEST(SchedulerDraft, AFullBatchLeavesNoRowForGuesses) {
   Bench bench({.sequences = 40});
   std::vector<std::shared_ptr<FakeWork>> works;
   for (int64_t i = 0; i < 40; ++i)
-    works.push_back(bench.add(
-        2, i % 20,
-        {.max_new_tokens = 9, .draft = knowing(alone(2, i % 20, {.max_new_tokens = 9}).token_ids)}));
+    works.push_back(
+        add(bench, 2, i % 20,
+            {.max_new_tokens = 9, .draft = knowing(alone(2, i % 20, {.max_new_tokens = 9}).token_ids)}));
   bench.run();
   for (const auto& work : works) EXPECT_EQ(work->generation().usage.drafted_tokens, 0);
 }
@@ -186,7 +173,7 @@ TEST(SchedulerDraft, AModelThatCannotTakeRowsBackIsNotAskedTo) {
   Bench bench({.sequences = 1});
   bench.model.cuts = false;
   const Generation expected = alone(3, 1, {.max_new_tokens = 20});
-  const auto work = bench.add(3, 1, {.max_new_tokens = 20, .draft = knowing(expected.token_ids)});
+  const auto work = add(bench, 3, 1, {.max_new_tokens = 20, .draft = knowing(expected.token_ids)});
   bench.run();
   expect_same(work->generation(), expected);
   EXPECT_EQ(work->generation().usage.drafted_tokens, 0);
@@ -196,7 +183,7 @@ TEST(SchedulerDraft, OneThatIsCancelledKeepsWhatItHasSaid) {
   const Generation expected = alone(4, 2, {.max_new_tokens = 50});
   for (size_t at = 1; at < 20; ++at) {
     Bench bench({.sequences = 1});
-    const auto work = bench.add(4, 2, {.max_new_tokens = 50, .draft = knowing(expected.token_ids, 7)});
+    const auto work = add(bench, 4, 2, {.max_new_tokens = 50, .draft = knowing(expected.token_ids, 7)});
     work->on_piece = [&](const StreamPiece&) { return work->streamed.size() < at; };
     bench.run();
     EXPECT_EQ(work->generation().finish_reason, FinishReason::cancelled);
@@ -216,13 +203,187 @@ TEST(SchedulerDraft, WhatASourceThrowsEndsItsAnswerAlone) {
   };
   Bench bench({.sequences = 2});
   const Generation expected = alone(3, 5, {.max_new_tokens = 30});
-  const auto bad = bench.add(
-      4, 2, {.max_new_tokens = 30, .draft = {.source = [] { return std::make_unique<Throwing>(); }}});
-  const auto good = bench.add(3, 5, {.max_new_tokens = 30, .draft = knowing(expected.token_ids)});
+  const auto bad = add(
+      bench, 4, 2, {.max_new_tokens = 30, .draft = {.source = [] { return std::make_unique<Throwing>(); }}});
+  const auto good = add(bench, 3, 5, {.max_new_tokens = 30, .draft = knowing(expected.token_ids)});
   bench.run();
   EXPECT_THROW(std::rethrow_exception(bad->error), std::runtime_error);
   expect_same(good->generation(), expected);
   EXPECT_EQ(bench.model.open_now(), 0);
+}
+
+// What it proposes is hostile: ids of no token, far too many, none at all.
+TEST(SchedulerDraft, WhatNoVocabularyHasIsNotTried) {
+  struct Hostile : DraftSource {
+    explicit Hostile(std::vector<int32_t> all) : right(std::move(all)) {}
+    std::vector<int32_t> propose(std::span<const int32_t> answer, int64_t most) override {
+      constexpr int32_t kLeast = std::numeric_limits<int32_t>::min(),
+                        kMost = std::numeric_limits<int32_t>::max();
+      const int32_t one = right[answer.size()];
+      switch (++turn % 5) {
+        case 0:
+          return {one, -1, one};
+        case 1:
+          return {kLeast, kMost};
+        case 2:
+          return std::vector<int32_t>(static_cast<size_t>(most) + 100'000, kMost);
+        case 3:
+          return {one, static_cast<int32_t>(fakes::kVocabulary)};
+        default:
+          return {};
+      }
+    }
+    std::vector<int32_t> right;
+    int turn = 0;
+  };
+  const Generation expected = alone(4, 3, {.max_new_tokens = 60, .temperature = 1, .seed = 5});
+  Bench bench({.sequences = 1});
+  const auto work =
+      add(bench, 4, 3, {.max_new_tokens = 60, .temperature = 1, .seed = 5, .draft = {.source = [&] {
+                                                                             return std::make_unique<Hostile>(
+                                                                                 expected.token_ids);
+                                                                           }}});
+  bench.run();
+  expect_same(work->generation(), expected);
+  EXPECT_GT(work->generation().usage.accepted_tokens, 5);
+}
+
+TEST(SchedulerDraft, ASourceThatCannotBeMadeOrThrowsAnythingEndsItsAnswerAlone) {
+  struct Odd : DraftSource {
+    std::vector<int32_t> propose(std::span<const int32_t>, int64_t) override { throw 42; }
+  };
+  Bench bench({.sequences = 4});
+  const Generation expected = alone(3, 5, {.max_new_tokens = 30});
+  const auto unmade =
+      add(bench, 4, 2, {.max_new_tokens = 30, .draft = {.source = []() -> std::unique_ptr<DraftSource> {
+                                                throw std::runtime_error("mine");
+                                              }}});
+  const auto odd =
+      add(bench, 4, 4, {.max_new_tokens = 30, .draft = {.source = [] { return std::make_unique<Odd>(); }}});
+  const auto none = add(bench, 3, 5, {.max_new_tokens = 30, .draft = {.source = [] { return nullptr; }}});
+  bench.run();
+  EXPECT_THROW(std::rethrow_exception(unmade->error), std::runtime_error);
+  EXPECT_THROW(std::rethrow_exception(odd->error), int);
+  expect_same(none->generation(), expected);
+  EXPECT_EQ(bench.model.open_now(), 0);
+}
+
+GenerateOptions drawn(uint64_t seed) { return {.max_new_tokens = 40, .temperature = 1, .seed = seed}; }
+
+// Tokens that a form makes certain stand between those that are guessed, before them and among them.
+TEST(SchedulerDraft, AFormIsKeptAndItsCertainTokensStandAmongGuesses) {
+  int64_t accepted = 0;
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    const auto ask = [&](const Draft& draft, bool scored, int64_t memory) {
+      Bench bench({.sequences = 2, .memory_bytes = memory});
+      GenerateOptions options = drawn(seed);
+      if (seed % 3 == 0) options.temperature = 0;
+      if (seed % 4 == 1) options.repetition_penalty = 1.4;
+      if (seed % 5 == 2) options.stop = {"CDE", "Q"};
+      options.max_new_tokens = 20 + seed % 25;
+      options.draft = draft;
+      const auto work = fake_work(3 + seed % 4, seed % 20, options);
+      work->change().constraint = std::make_shared<Triples>();
+      work->change().scored = scored;
+      if (memory > 0) bench.add(fake_work(2, 1, {.max_new_tokens = 30}));
+      bench.add(work);
+      if (memory > 0) bench.add(fake_work(9, 3, drawn(seed)));
+      bench.run();
+      EXPECT_FALSE(work->error);
+      EXPECT_EQ(bench.model.open_now(), 0);
+      accepted += work->generation().usage.accepted_tokens;
+      return work->generation();
+    };
+    for (const bool scored : {false, true}) {
+      const Generation expected = ask({}, scored, 0);
+      for (const unsigned wrong : {0U, 2U, 5U})
+        for (const int64_t memory : {int64_t{0}, int64_t{900}})
+          expect_same(ask(knowing(expected.token_ids, wrong, seed), scored, memory), expected);
+    }
+  }
+  EXPECT_GT(accepted, 1000);
+}
+
+TEST(SchedulerDraft, SeveralAnswersToAPromptHaveGuessesOfTheirOwn) {
+  for (const int64_t sequences : {1, 3, 8}) {
+    Bench bench({.sequences = sequences});
+    std::vector<std::shared_ptr<FakeWork>> works;
+    std::vector<Generation> expected;
+    for (uint64_t i = 0; i < 6; ++i) {
+      expected.push_back(alone(9, 3, drawn(i)));
+      GenerateOptions options = drawn(i);
+      options.draft = knowing(expected.back().token_ids, static_cast<unsigned>(i), 7);
+      works.push_back(fake_work(9, 3, options));
+      works.back()->group = &bench;
+      bench.add(works.back());
+    }
+    bench.run();
+    for (size_t i = 0; i < works.size(); ++i) {
+      EXPECT_EQ(works[i]->generation().token_ids, expected[i].token_ids) << i;
+      EXPECT_GT(works[i]->generation().usage.drafted_tokens, 0) << i;
+    }
+    EXPECT_EQ(bench.model.open_now(), 0);
+  }
+}
+
+TEST(SchedulerDraft, CancelledFromOutsideAtAnyTimeItLeavesTheOthersAlone) {
+  const Generation first = alone(4, 2, {.max_new_tokens = 50}), second = alone(5, 3, drawn(4));
+  for (int at = 1; at < 16; ++at) {
+    Bench bench({.sequences = 2});
+    const auto gone = add(bench, 4, 2, {.max_new_tokens = 50, .draft = knowing(first.token_ids, 6)});
+    GenerateOptions options = drawn(4);
+    options.draft = knowing(second.token_ids, 4);
+    const auto stays = add(bench, 5, 3, options);
+    for (int i = 0; i < at; ++i) bench.step();
+    gone->cancel = true;
+    bench.run();
+    const std::vector<int32_t>& said = gone->generation().token_ids;
+    EXPECT_TRUE(std::equal(said.begin(), said.end(), first.token_ids.begin()));
+    expect_same(stays->generation(), second);
+    EXPECT_EQ(bench.model.open_now(), 0);
+  }
+}
+
+TEST(SchedulerDraft, EachEndsOnceWhereverMemoryRunsOut) {
+  const Generation expected = alone(4, 2, {.max_new_tokens = 12});
+  bool happened = true;
+  for (int64_t good = 0; happened; ++good) {
+    Bench bench({.sequences = 2, .memory_bytes = 400});
+    std::vector<std::shared_ptr<FakeWork>> works;
+    for (int i = 0; i < 3; ++i)
+      works.push_back(add(bench, 4, 2, {.max_new_tokens = 12, .draft = knowing(expected.token_ids, 4)}));
+    {
+      const test::AllocationFault fault(good);
+      try {
+        bench.run();
+      } catch (...) {
+        bench.loop.fail_all(std::current_exception());
+      }
+      happened = fault.happened();
+    }
+    bench.run();
+    EXPECT_EQ(bench.loop.size(), 0);
+    EXPECT_EQ(bench.model.open_now(), 0);
+    for (const auto& work : works) {
+      ASSERT_EQ(work->endings, 1) << good;
+      if (!work->error) {
+        EXPECT_EQ(work->generation().token_ids, expected.token_ids) << good;
+      }
+    }
+  }
+}
+
+TEST(SchedulerDraft, AFaultOfACallWithGuessesEndsAllInItInOrder) {
+  const Generation expected = alone(4, 2, {.max_new_tokens = 30});
+  for (int64_t call = 3; call < 6; ++call) {
+    Bench bench({.sequences = 2});
+    bench.model.fails_to_decode = call;
+    const auto a = add(bench, 4, 2, {.max_new_tokens = 30, .draft = knowing(expected.token_ids, 3)}),
+               b = add(bench, 4, 2, {.max_new_tokens = 30, .draft = knowing(expected.token_ids)});
+    bench.run();
+    EXPECT_TRUE(a->error && b->error) << call;
+    EXPECT_EQ(bench.model.open_now(), 0);
+  }
 }
 
 TEST(SchedulerDraft, AnAnswerThatRepeatsItselfIsItsOwnDraft) {
@@ -239,20 +400,6 @@ TEST(SchedulerDraft, AnAnswerThatRepeatsItselfIsItsOwnDraft) {
   EXPECT_EQ(work->generation().token_ids, script);
   EXPECT_LT(model.calls.size(), 60U);
   EXPECT_GT(work->generation().usage.accepted_tokens, 90);
-}
-
-TEST(CallCosts, AGuessIsWorthItsRowWhenItIsLikelierThanThatRowsShare) {
-  CallCosts costs;
-  for (int i = 0; i < 200; ++i)
-    for (const int64_t rows : {1, 4, 16}) costs.add(rows, 9.0 + static_cast<double>(rows));
-  EXPECT_NEAR(costs.worth(1), 0.1, 1e-6);            // 1 / (1 + 9)
-  EXPECT_NEAR(costs.worth(9), 1.0 / (1 + 1), 1e-6);  // a call's 9 are shared by nine
-  CallCosts odd;
-  EXPECT_GT(odd.worth(1), 0);
-  EXPECT_LT(odd.worth(1), 0.5);
-  for (int i = 0; i < 100; ++i) odd.add(1 + i % 5, 7 - i % 5);  // a clock that is busy with others
-  EXPECT_GT(odd.worth(1), 0);
-  EXPECT_LE(odd.worth(1000), 1);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 namespace galago {
 namespace {
 
+using fakes::Bench;
 using fakes::error_of;
 using fakes::fake_work;
 using fakes::FakeWork;
@@ -24,37 +25,8 @@ using ::testing::HasSubstr;
 
 GenerateOptions tokens(int64_t count) { return {.max_new_tokens = count}; }
 
-/// A model, a loop and a clock that moves a millisecond a round.
-struct Bench {
-  explicit Bench(const LoopLimits& limits, int64_t context = 100)
-      : model(context), loop(model, limits, [this] { return now; }) {}
-
-  std::shared_ptr<FakeWork> add(int64_t length, int64_t number, GenerateOptions options) {
-    auto work = fake_work(length, number, std::move(options));
-    return add(work);
-  }
-  template <class Kind>
-  std::shared_ptr<Kind> add(std::shared_ptr<Kind> work) {
-    loop.check(*work);
-    loop.add(work);
-    return work;
-  }
-  bool step() {
-    now += 1;
-    return loop.step();
-  }
-  void run() {
-    while (step()) {
-    }
-  }
-
-  double now = 0;
-  HashModel model;
-  SchedulerLoop loop;
-};
-
 Generation alone(int64_t length, int64_t number, GenerateOptions options) {
-  Bench bench({.sequences = 1}, 1000);
+  Bench bench({.sequences = 1});
   const auto work = bench.add(length, number, std::move(options));
   bench.run();
   EXPECT_EQ(work->endings, 1);

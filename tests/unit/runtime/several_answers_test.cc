@@ -17,6 +17,7 @@ namespace {
 using fakes::fake_work;
 using fakes::FakeWork;
 using fakes::HashModel;
+using fakes::Triples;
 
 GenerateOptions drawn(uint64_t seed) { return {.max_new_tokens = 12, .temperature = 1, .seed = seed}; }
 
@@ -85,31 +86,6 @@ TEST(SeveralAnswers, ComeBackAfterMemoryRanOut) {
   group.run();
   for (uint64_t i = 0; i < 4; ++i) EXPECT_EQ(group.works[i]->generation().token_ids, alone(9, 3, drawn(i)));
 }
-
-/// Forbids all but even tokens; after each of them the two that follow it are certain.
-class Triples final : public Constraint {
- public:
-  bool fill(TokenMask mask) override {
-    EXPECT_EQ(left_, 0) << "what is certain needs no mask";
-    for (uint32_t& word : mask) word = 0x55555555;
-    return true;
-  }
-  void accept(int32_t id) override {
-    EXPECT_TRUE(left_ > 0 || id % 2 == 0);
-    left_ = left_ == 0 ? 2 : left_ - 1;
-    last_ = id;
-  }
-  std::vector<int32_t> forced() override {
-    std::vector<int32_t> certain;
-    for (int i = 1; i <= left_; ++i)
-      certain.push_back((last_ + i) % static_cast<int32_t>(fakes::kVocabulary));
-    return certain;
-  }
-
- private:
-  int left_ = 0;
-  int32_t last_ = 0;
-};
 
 TEST(CertainTokens, GoThroughTheDecoderTogetherAndChangeNothing) {
   std::vector<Generation> said;
