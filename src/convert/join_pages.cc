@@ -57,7 +57,7 @@ bool join_lists(Element& first, Element& second) {
   if (first.numbered) {
     const auto last = number_of(first.children.back().marker),
                next = number_of(second.children.front().marker);
-    if (!last || !next || *next - 1 != *last) return false;
+    if (!last || !next || int64_t{*next} - 1 != *last) return false;
   }
   std::ranges::move(second.children, std::back_inserter(first.children));
   return true;

@@ -55,11 +55,12 @@ bool lies_in(const PdfWord& word, const documents::Box& box) {
   return left <= x && x <= right && top <= y && y <= bottom;
 }
 
-// The words of a box in one line, as the model may have read them.
+// The words of a box in one line, as the model may have read them; of more than are compared, some.
 std::string joined(std::span<const PdfWord> words, const documents::Box& box, std::string_view read) {
   std::string text;
   const PdfWord* last = nullptr;
   for (const PdfWord& word : words) {
+    if (text.size() > kLongest) break;
     if (!lies_in(word, box)) continue;
     const bool new_line = last != nullptr && word.top > last->bottom - (last->bottom - last->top) / 2;
     if (new_line && text.ends_with('-')) {

@@ -9,6 +9,7 @@
 #include "convert/page_record.h"
 #include "convert/text_draft.h"
 #include "convert/text_layer.h"
+#include "core/clock.h"
 #include "documents/doctags_parser.h"
 #include "documents/export.h"
 #include "support/fixtures.h"
@@ -233,6 +234,16 @@ TEST(TextLayer, CorrectsItemsOfLists) {
   EXPECT_EQ(document.pages[0].elements.at(0).children.at(0).text, "first");
 }
 
+TEST(TextLayer, ReadsNoMoreWordsThanItCompares) {
+  documents::Document document = documents::parse_doctags(
+      "<doctag><text><loc_0><loc_0><loc_500><loc_500>A few words of a page</text></doctag>");
+  std::vector<PdfWord> words;
+  for (int i = 0; i < 200'000; ++i) words.push_back(word("x-", 0.1, 0.1 + 4e-6 * i, 1e-6));
+  const Clock clock;
+  EXPECT_EQ(correct(document.pages[0], words), 0);
+  EXPECT_LT(clock.ms(), 1000);
+}
+
 // Pages of DocTags, joined: their Markdown with | between pages.
 std::string joined(const std::string& doctags) {
   documents::Document document = documents::parse_doctags("<doctag>" + doctags + "</doctag>");
@@ -263,6 +274,13 @@ TEST(JoinPages, Lists) {
   EXPECT_THAT(joined("<unordered_list><list_item>a</list_item></"
                      "unordered_list><page_break><ordered_list><list_item>b</list_item></ordered_list>"),
               HasSubstr("|"));
+  const std::string list = "<ordered_list><list_item>a</list_item></ordered_list>";
+  const std::string two = "<doctag>" + list + "<page_break>" + list + "</doctag>";
+  for (const auto& [marker, joins] : {std::pair("2.", 1), {"1.", 0}, {"-2147483648.", 0}, {"x", 0}}) {
+    documents::Document document = documents::parse_doctags(two);
+    document.pages[1].elements[0].children[0].marker = marker;
+    EXPECT_EQ(join_pages(document), joins) << marker;
+  }
 }
 
 TEST(JoinPages, Tables) {
