@@ -177,6 +177,13 @@ bool PlannedRequest::keep_special() const {
   return request_.options.keep_special.value_or(model_.frontend->answer_defaults().doctags);
 }
 
+void PlannedRequest::forget_functions() {
+  for (GenerateOptions* options : {&request_.options, &generate_.options}) {
+    options->draft.source = {};
+    options->processors.clear();
+  }
+}
+
 // The end token tells nothing of the text before it.
 void PlannedRequest::add_confidence(const Generation& generation) {
   const std::span<const float> logprobs(generation.logprobs), margins(generation.margins);

@@ -29,6 +29,9 @@ class PlannedRequest {
   /// Whether special tokens other than the end token stay in the text.
   bool keep_special() const;
 
+  /// Lets go of the functions that the caller gave.
+  void forget_functions();
+
   /// What encoding adds to.
   EncodeCosts costs() { return {.timings = answer_.timings, .cache = answer_.cache}; }
   /// The answer that was generated; once.

@@ -102,6 +102,7 @@ void RequestWork::report() {
 
 void RequestWork::leave() {
   release();
+  planned_.forget_functions();
   if (!std::exchange(left_, true)) --place_.unfinished;
 }
 

@@ -219,6 +219,10 @@ void SchedulerLoop::end(Member& one, std::exception_ptr error) {
   one.promised = 0;
   one.started = false;
   leave_seat(one);
+  // What a caller's own functions hold goes before the reader is told: it may be the model, and the last to
+  // let go of that must not be this thread.
+  one.sampler.reset();
+  one.drafter.reset();
   if (error) return one.work->fail(std::move(error));
   try {
     Generation out = one.answer ? one.answer->finish() : Generation{};

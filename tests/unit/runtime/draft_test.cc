@@ -362,6 +362,36 @@ TEST(DraftedAnswer, LeavesNothingBehindForPromptsToCome) {
   }
 }
 
+// It may be the model itself, whose own thread must not be the last to let go of it.
+TEST(DraftedAnswer, LetsGoOfTheCallersFunctionsBeforeItsEndIsTold) {
+  using Held = std::shared_ptr<const Model>;
+  struct Silent : DraftSource {
+    explicit Silent(Held model) : held(std::move(model)) {}
+    std::vector<int32_t> propose(std::span<const int32_t>, int64_t) override { return {}; }
+    Held held;
+  };
+  struct Idle : LogitsProcessor {
+    explicit Idle(Held model) : held(std::move(model)) {}
+    void process(std::span<const int32_t>, std::span<float>) override {}
+    Held held;
+  };
+  for (int i = 0; i < 20; ++i) {
+    const auto model =
+        std::make_shared<const Model>(Model::load(test::data_path("models/smolvlm_tiles"), {.threads = 1}));
+    {
+      Request request = question({.max_new_tokens = 3});
+      request.options.processors = {[held = Held(model)] { return std::make_unique<Idle>(held); }};
+      request.options.draft.source = [held = Held(model)] { return std::make_unique<Silent>(held); };
+      if (i % 2 == 0) request.options.format.kind = AnswerFormat::Kind::choice;  // without one: refused
+      try {
+        i % 4 == 1 ? (void)model->ask_n(request, 3) : (void)model->ask(request);
+      } catch (const Error&) {
+      }
+    }
+    EXPECT_EQ(model.use_count(), 1) << i;
+  }
+}
+
 TEST(DraftedAnswer, IsRefusedForATextThatIsNone) {
   const Model model = Model::load(test::data_path("models/smolvlm_tiles"), {.threads = 1});
   Request request{.prompt = "Hello?", .options = {.draft = {.texts = {"\xc3"}}}};
