@@ -59,7 +59,7 @@ bool exists(const std::string& name) {
 }
 
 bool is_model_elsewhere(const std::string& word) {
-  return is_hub_name(word) || word == "models/demo";  // which is in the folder of the sources
+  return is_hub_name(word) || word == "models/demo" || word == "models/demo-page";  // of the sources
 }
 
 /// The words of one command.

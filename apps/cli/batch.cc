@@ -92,7 +92,7 @@ int run_batch(BatchFlags& flags) {
   if (flags.no_split) request.split_images = false;
   if (flags.split) request.split_images = true;
   request.prompt = question(flags);
-  say_what_is_not_followed(request.options);
+  if (!flags.quiet) say_what_is_not_followed(request.options);
   options.settings = settings(flags);
   ChatCalls calls(media_folder(flags), request.options.max_new_tokens, options.timings);
   flags.source.read_call = [&calls](std::string line, const std::string& id, const std::string& where) {
@@ -102,13 +102,13 @@ int run_batch(BatchFlags& flags) {
   catch_interrupt();
   BatchProgress progress(flags.quiet, flags.progress);
   progress.show("loading the model");
-  const std::filesystem::path path = model_path(flags.model);
+  const std::filesystem::path path = model_path(flags.model, "demo", flags.quiet);
   const Model model = [&] {
     const EndsAtOnce loading;
     return Model::load(path, flags.load);
   }();
   progress.clear();
-  warn(model.warnings());
+  if (!flags.quiet) warn(model.warnings());
   forbid_words(flags.answer, model, request.options);
   calls.use(model, flags.model.empty() ? "galago" : flags.model);
   const batch::Summary summary =

@@ -170,7 +170,11 @@ void Chat::take(const std::string& text) {
   const Dropped dropped = dropped_pictures(text);
   if (!dropped.missing.empty()) refuse_missing(dropped.missing);
   attach_images(dropped.pictures);
-  if (!dropped.rest.empty()) ask(dropped.rest);
+  if (dropped.rest.empty()) return;
+  if (const std::string word = picture_word(dropped.rest); !word.empty() && session_.attached() == 0)
+    notice(one_line(word) +
+           " is a word of this question: its name at the beginning of a line, or /image, shows a picture");
+  ask(dropped.rest);
 }
 
 void Chat::command(const std::string& line) {

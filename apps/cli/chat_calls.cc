@@ -81,7 +81,10 @@ std::string answer_line(const Line& line, const Answer& answer, bool timings) {
   OrderedJson body = server::chat_writer(line.call)->whole({&answer, 1});
   body["id"] = "chatcmpl-" + line.digits;
   body["created"] = 0;
-  if (!timings) body.erase("timings");
+  if (!timings) {
+    body.erase("timings");
+    body["usage"].erase("completion_tokens_details");  // which guesses were tried, time decides
+  }
   body.erase("cache");
   OrderedJson& message = body["choices"][0]["message"];
   if (message.contains("tool_calls"))

@@ -146,4 +146,18 @@ Dropped dropped_pictures(const std::string& line) {
   return dropped;
 }
 
+std::string picture_word(const std::string& question) {
+  constexpr std::string_view kMarks = "\"'`()[]<>{},;:!?.";
+  for (size_t begin = 0, end = 0; begin < question.size(); begin = end + 1) {
+    end = begin;
+    while (end < question.size() && !is_space(question[end])) ++end;
+    const std::string_view word = std::string_view(question).substr(begin, end - begin);
+    const size_t first = word.find_first_not_of("\"'`()[]<>{}"), last = word.find_last_not_of(kMarks);
+    if (first == std::string_view::npos || last == std::string_view::npos || last < first) continue;
+    const std::string name(word.substr(first, last + 1 - first));
+    if (name.size() < 256 && is_named_as_picture(name)) return name;
+  }
+  return "";
+}
+
 }  // namespace galago::cli

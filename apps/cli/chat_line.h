@@ -40,4 +40,8 @@ struct Dropped {
 };
 Dropped dropped_pictures(const std::string& line);
 
+/// The first word of a question that is named as a picture, without quotes and marks around it: nobody shows
+/// it to the model. "" for none.
+std::string picture_word(const std::string& question);
+
 }  // namespace galago::cli

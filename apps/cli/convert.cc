@@ -88,13 +88,13 @@ int run_convert(ConvertFlags& flags) {
   catch_interrupt();
   BatchProgress progress(flags.quiet, flags.progress);
   progress.show("loading the model");
-  const std::filesystem::path path = model_path(flags.model, "demo-page");
+  const std::filesystem::path path = model_path(flags.model, "demo-page", flags.quiet);
   const Model model = [&] {
     const EndsAtOnce loading;
     return Model::load(path, flags.load);
   }();
   progress.clear();
-  warn(model.warnings());
+  if (!flags.quiet) warn(model.warnings());
   forbid_words(flags.answer, model, flags.options.run.request.options);
   if (!model.answer_defaults().doctags && !flags.quiet)
     notice("this model does not write DocTags: its answers are taken as the words of the pages");

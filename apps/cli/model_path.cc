@@ -58,24 +58,26 @@ std::filesystem::path module_folder() {
   return dladdr(&here, &info) != 0 ? std::filesystem::path(info.dli_fname).parent_path() : ".";
 }
 
-std::filesystem::path downloaded(const std::string& name) {
+std::filesystem::path downloaded(const std::string& name, bool quiet) {
   if (const auto found = hub::find_model(name)) return *found;
   hub::PullOptions options;
-  const PullProgress shown(options, false);
+  const PullProgress shown(options, quiet);
   return hub::model_path(name, options);
 }
 
 // Of an adapter the base model, too, where that is no folder.
-std::filesystem::path with_base(const std::filesystem::path& model) {
+std::filesystem::path with_base(const std::filesystem::path& model, bool quiet) {
   if (!is_lora_adapter(model)) return model;
   const LoraAdapter adapter = read_lora_adapter(model);
   const std::string base = adapter.base + (adapter.revision.empty() ? "" : "@" + adapter.revision);
   std::error_code error;
-  if (!std::filesystem::is_directory(adapter.base, error) && is_hub_name(base)) downloaded(base);
+  if (!std::filesystem::is_directory(adapter.base, error) && is_hub_name(base)) downloaded(base, quiet);
   return model;
 }
 
-std::filesystem::path pulled(const std::string& name) { return with_base(downloaded(name)); }
+std::filesystem::path pulled(const std::string& name, bool quiet) {
+  return with_base(downloaded(name, quiet), quiet);
+}
 
 // A path that is written wrong, rather than a model that somebody put on the hub.
 bool is_rather_a_path(const std::string& given) {
@@ -103,13 +105,13 @@ std::filesystem::path demo_model(const std::string& name) {
                                              "such as HuggingFaceTB/SmolVLM-256M-Instruct"});
 }
 
-std::filesystem::path model_path(const std::string& given, const std::string& demo) {
+std::filesystem::path model_path(const std::string& given, const std::string& demo, bool quiet) {
   if (given.empty()) {
     std::filesystem::path path = demo_model(demo);
-    notice("no -m, so the small " + demo + " model answers (a real model: -m DIR)");
+    if (!quiet) notice("no -m, so the small " + demo + " model answers (a real model: -m DIR)");
     return path;
   }
-  if (const std::string name = hub_name_of_address(given); !name.empty()) return pulled(name);
+  if (const std::string name = hub_name_of_address(given); !name.empty()) return pulled(name, quiet);
   if (given.starts_with("http://") || given.starts_with("https://"))
     throw Error(ErrorCode::usage, {.where = "-m " + shortened(given, 120),
                                    .got = "an address on the web",
@@ -124,12 +126,14 @@ std::filesystem::path model_path(const std::string& given, const std::string& de
                                        .got = "a picture by its name",
                                        .expected = "a model directory or a GGUF file",
                                        .hint = "a picture is given with -i"});
-  if (std::filesystem::exists(given, error)) return with_base(given);
-  if (given == "models/demo")
-    throw Error(ErrorCode::not_found, {.where = "-m " + given,
-                                       .got = "no such folder from here",
-                                       .expected = "a model directory, a GGUF file, or ORG/NAME",
-                                       .hint = "the demo model answers where -m is left out"});
+  if (std::filesystem::exists(given, error)) return with_base(given, quiet);
+  if (given == "models/demo" || given == "models/demo-page")
+    throw Error(ErrorCode::not_found,
+                {.where = "-m " + given,
+                 .got = "no such folder from here",
+                 .expected = "a model directory, a GGUF file, or ORG/NAME",
+                 .hint = given == "models/demo" ? "the demo model answers where -m is left out"
+                                                : "galago convert reads with it where -m is left out"});
   if (!is_hub_name(given)) return given;
   if (is_rather_a_path(given) && !hub::find_model(given))
     throw Error(ErrorCode::not_found,
@@ -137,7 +141,7 @@ std::filesystem::path model_path(const std::string& given, const std::string& de
                  .got = "no such file or folder, and no model of this name in " + hub_cache().string(),
                  .expected = "a model directory, a GGUF file, or ORG/NAME",
                  .hint = "galago pull " + shortened(given, 120) + " asks the Hugging Face hub"});
-  return pulled(given);
+  return pulled(given, quiet);
 }
 
 Lora lora_of(const std::string& given) {
@@ -145,7 +149,7 @@ Lora lora_of(const std::string& given) {
   std::error_code error;
   const std::string name = lora.directory.string();
   if (is_hub_name(name) && !is_rather_a_path(name) && !std::filesystem::exists(name, error))
-    lora.directory = downloaded(name);
+    lora.directory = downloaded(name, false);
   return lora;
 }
 

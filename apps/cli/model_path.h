@@ -13,9 +13,10 @@ namespace galago::cli {
 std::filesystem::path demo_model(const std::string& name = "demo");
 
 /// The path itself; for ORG/NAME and its address on the web the model in the Hugging Face cache, downloaded
-/// if it is not there; for "" the demo model of that name. A line on stderr says so. Error{usage} for another
-/// address; errors of hub::pull.
-std::filesystem::path model_path(const std::string& given, const std::string& demo = "demo");
+/// if it is not there; for "" the demo model of that name. A line on stderr says so, unless `quiet`.
+/// Error{usage} for another address; errors of hub::pull.
+std::filesystem::path model_path(const std::string& given, const std::string& demo = "demo",
+                                 bool quiet = false);
 
 /// What --lora names, DIR[:SCALE]; of ORG/NAME the adapter in the Hugging Face cache, downloaded as models
 /// are.

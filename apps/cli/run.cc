@@ -8,6 +8,7 @@
 
 #include "answer_text.h"
 #include "block_art.h"
+#include "chat_line.h"
 #include "commands.h"
 #include "console.h"
 #include "core/limits.h"
@@ -236,6 +237,18 @@ void check_answers(const RunFlags& flags, size_t questions) {
     notice("--temp is 0, so that all answers are the same: --temp 0.7 samples");
 }
 
+// A file that is named in a question is not shown to the model.
+void say_what_is_not_shown(const RunFlags& flags, const std::vector<std::string>& prompts) {
+  if (!flags.images.empty() || !flags.videos.empty()) return;
+  for (const std::string& prompt : prompts) {
+    const std::string word = picture_word(prompt);
+    std::error_code error;
+    if (word.empty() || !std::filesystem::is_regular_file(word, error)) continue;
+    notice(one_line(word) + " is a word of the question: -i " + one_line(word) + " shows the picture");
+    return;
+  }
+}
+
 int run(RunFlags& flags) {
   finish_answer_flags(flags.answer, flags.request.options);
   if (flags.no_split) flags.request.split_images = false;
@@ -245,6 +258,7 @@ int run(RunFlags& flags) {
       flags.messages.empty() ? questions(flags) : std::vector<std::string>{""};
   if (flags.messages.empty()) check_fps(flags.videos, flags.fps);
   check_answers(flags, prompts.size());
+  if (flags.messages.empty()) say_what_is_not_shown(flags, prompts);
   say_what_is_not_followed(flags.request.options);
   const bool several = prompts.size() > 1;
   if (!several) flags.request.prompt = prompts[0];

@@ -75,9 +75,9 @@ class JsonlSource final : public Source {
     item.request = [line, where, columns = options_.columns,
                     root = options_.image_root](const Request& base) {
       Request request = base;
-      read_fields(line->json, columns, root, where, request);
-      if (request.messages.empty())
-        for (const std::string& word : line->pictures) request.images.push_back(open_picture(word, root));
+      const OwnPictures own = {.count = line->pictures.size(),
+                               .open = [&](size_t i) { return open_picture(line->pictures[i], root); }};
+      read_fields(line->json, columns, root, where, own, request);
       check_question(request, where);
       return request;
     };

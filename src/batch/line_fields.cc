@@ -1,14 +1,23 @@
 // See the header.
 #include "batch/line_fields.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "core/limits.h"
+#include "core/printable.h"
+#include "core/words.h"
 #include "messages/conversation.h"
+#include "messages/uri.h"
 
 namespace galago::batch {
 namespace {
+
+constexpr std::initializer_list<const char*> kPictureKeys = {"image", "images", "file_name", "path",
+                                                             "image_path"};
 
 [[noreturn]] void fail(const std::string& where, const OrderedJson& got, const std::string& expected) {
   throw Error(ErrorCode::input_invalid, {.where = where, .got = shown_json(got), .expected = expected});
@@ -87,6 +96,9 @@ void read_format(Fields& fields, AnswerFormat& format) {
     if (!definition.empty()) format = {.kind = kind, .definition = definition, .choices = {}};
   }
   std::vector<std::string> choices;
+  // One text, "yes,no", would leave the model no choice at all.
+  if (const OrderedJson* list = fields.find({"choices"}); list && !list->is_array())
+    fail(fields.place(), *list, "a list of texts");
   fields.texts({"choices"}, choices);
   if (!choices.empty()) format = {.kind = Kind::choice, .definition = {}, .choices = choices};
 }
@@ -105,12 +117,96 @@ void read_options(Fields& fields, GenerateOptions& options) {
   read_format(fields, options.format);
 }
 
+// A picture of the item itself among the words of messages: no file has such a name.
+std::string own_word(size_t number) { return std::string(1, '\0') + std::to_string(number); }
+
+std::optional<size_t> own_number(const std::string& word, size_t count) {
+  if (!word.starts_with('\0')) return {};
+  size_t number = count;
+  std::from_chars(word.data() + 1, word.data() + word.size(), number);
+  return number < count ? std::optional(number) : std::nullopt;
+}
+
+OrderedJson own_part(size_t number) { return {{"type", "image"}, {"path", own_word(number)}}; }
+
+bool is_picture_part(const OrderedJson& part) {
+  if (!part.is_object()) return false;
+  const auto type = part.find("type");
+  return type != part.end() && (*type == "image" || *type == "image_url");
+}
+
+bool names_its_picture(const OrderedJson& part) {
+  return std::ranges::any_of(std::initializer_list<const char*>{"path", "url", "image", "image_url"},
+                             [&](const char* key) { return part.contains(key) && !part[key].is_null(); });
+}
+
+/// How the pictures of a conversation are named: in its parts, or by what stands beside it.
+struct Parts {
+  size_t open = 0;  // parts that name none; each gets one of the item's, as far as they go
+  bool named = false;
+  OrderedJson* question = nullptr;  // the last message of a user
+};
+
+Parts fill_parts(OrderedJson& messages, size_t count) {
+  Parts parts;
+  for (OrderedJson& message : messages) {
+    if (!message.is_object()) continue;
+    if (message.value("role", OrderedJson()) == "user") parts.question = &message;
+    const auto content = message.find("content");
+    if (content == message.end() || !content->is_array()) continue;
+    for (OrderedJson& part : *content) {
+      if (!is_picture_part(part)) continue;
+      if (names_its_picture(part))
+        parts.named = true;
+      else if (parts.open++ < count)
+        part = own_part(parts.open - 1);
+    }
+  }
+  return parts;
+}
+
+// The item's own pictures in its messages; else they would be answered without a word about them.
+void place_own(OrderedJson& messages, size_t count, const std::string& where) {
+  if (count == 0 || !messages.is_array()) return;
+  const Parts parts = fill_parts(messages, count);
+  if (parts.open == count) return;
+  const std::string pictures = std::to_string(count) + (count == 1 ? " picture" : " pictures");
+  if (parts.open > 0 || parts.named || !parts.question)
+    throw Error(ErrorCode::input_invalid,
+                {.where = where + ": messages",
+                 .got = pictures + " beside a conversation with " +
+                        (parts.open > 0 ? std::to_string(parts.open) + " parts for them"
+                         : parts.named  ? "pictures of its own"
+                                        : "no message of a user"),
+                 .expected = "as many parts {\"type\": \"image\"}, or none and a question"});
+  OrderedJson content = OrderedJson::array();
+  for (size_t i = 0; i < count; ++i) content.push_back(own_part(i));
+  const OrderedJson said = parts.question->value("content", OrderedJson());
+  if (said.is_array())
+    content.insert(content.end(), said.begin(), said.end());
+  else if (!said.is_null())
+    content.push_back({{"type", "text"}, {"text", said}});
+  (*parts.question)["content"] = std::move(content);
+}
+
+// The line's own system message, or the run's where the conversation begins with none.
+void place_system(const OrderedJson& line, const std::string& where, std::string system, Request& request) {
+  if (system.empty()) return;
+  const bool has_one = request.messages[0].role == "system" || request.messages[0].role == "developer";
+  if (has_one && line.contains("system") && !line["system"].is_null())
+    fail(where + ": system", line["system"], "none beside messages that begin with a system message");
+  if (!has_one)
+    request.messages.insert(request.messages.begin(),
+                            {.role = "system", .parts = {std::move(system)}, .fields = {}});
+}
+
 void read_conversation_of(const OrderedJson& line, const std::filesystem::path& root,
-                          const std::string& where, Request& request) {
+                          const std::string& where, const OwnPictures& own, Request& request) {
   OrderedJson document = OrderedJson::object();
   for (const char* key :
        {"messages", "tools", "template_arguments", "add_generation_prompt", "continue_final_message"})
     if (line.contains(key)) document[key] = line[key];
+  place_own(document["messages"], own.count, where);
   int64_t count = 0;
   const PartOpeners open = {
       .image =
@@ -120,15 +216,59 @@ void read_conversation_of(const OrderedJson& line, const std::filesystem::path& 
                           {.where = where,
                            .got = "more pictures",
                            .expected = "at most " + std::to_string(limits::kImagesPerPrompt)});
-            return open_picture(word, root);
+            const auto number = own_number(word, own.count);
+            return number ? own.open(*number) : open_picture(word, root);
           },
       .video = [&](const std::string&) -> Video {
         throw Error(ErrorCode::unsupported_media,
                     {.where = where, .got = "a video", .expected = "pictures and texts"});
       }};
   request.prompt.clear();
-  request.system.clear();
+  std::string system = std::exchange(request.system, {});
   read_conversation(document.dump(), where, open, request);
+  place_system(line, where, std::move(system), request);
+}
+
+/// Whether a value seems to name a picture, or the key says so of any text.
+bool seems_a_picture(const std::string& key, const OrderedJson& value) {
+  const OrderedJson& one = value.is_array() && !value.empty() ? value[0] : value;
+  const std::string name = lower_ascii(key);
+  const bool called =
+      std::ranges::any_of(std::initializer_list<const char*>{"image", "img", "picture", "photo"},
+                          [&](const char* word) { return name.find(word) != std::string::npos; });
+  if (called && (one.is_object() || (one.is_string() && one != ""))) return true;
+  if (!one.is_string()) return false;
+  const std::string& text = one.get_ref<const std::string&>();
+  return has_scheme(text, "data:image/") ||
+         (ends_like_picture(text) && text.find_first_of(" \t\n") == std::string::npos);
+}
+
+bool has_picture_parts(const OrderedJson& messages) {
+  return std::any_of(messages.begin(), messages.end(), [](const OrderedJson& message) {
+    const auto content = message.is_object() ? message.find("content") : message.end();
+    return content != message.end() && content->is_array() &&
+           std::any_of(content->begin(), content->end(), is_picture_part);
+  });
+}
+
+// Data sets have columns of their own; but where nothing says that there is no picture, none may be
+// overlooked.
+void check_other_keys(const OrderedJson& line, const Columns& columns, const std::string& where) {
+  const auto messages = line.find("messages");
+  if (messages != line.end() && messages->is_array() && has_picture_parts(*messages)) return;
+  if (std::ranges::any_of(kPictureKeys, [&](const char* key) { return line.contains(key); })) return;
+  for (const auto& [key, value] : line.items()) {
+    const std::string& name = key;
+    const bool known =
+        std::ranges::any_of(std::initializer_list<const char*>{"id", "custom_id", "prompt", "question"},
+                            [&](const char* one) { return name == one; });
+    if (known || name == columns.id || name == columns.prompt || !seems_a_picture(name, value)) continue;
+    throw Error(ErrorCode::input_invalid,
+                {.where = where + ": " + printable(name, 60),
+                 .got = "what seems to be a picture, " + shown_json(value),
+                 .expected = "a picture under image, images, file_name, path or image_path",
+                 .hint = "--image-column takes another key; \"image\": null says that there is none"});
+  }
 }
 
 }  // namespace
@@ -150,7 +290,8 @@ std::vector<std::string> pictures_of(const OrderedJson& line, const Columns& col
   if (!columns.image.empty())
     fields.texts({columns.image.c_str()}, words);
   else
-    fields.texts({"image", "images", "file_name", "path", "image_path"}, words);
+    fields.texts(kPictureKeys, words);
+  if (columns.image.empty() && words.empty()) check_other_keys(line, columns, where);
   if (std::ssize(words) > limits::kImagesPerPrompt)
     throw Error(ErrorCode::input_too_large,
                 {.where = fields.place(),
@@ -160,7 +301,7 @@ std::vector<std::string> pictures_of(const OrderedJson& line, const Columns& col
 }
 
 void read_fields(const OrderedJson& line, const Columns& columns, const std::filesystem::path& root,
-                 const std::string& where, Request& request) {
+                 const std::string& where, const OwnPictures& own, Request& request) {
   Fields fields(line, where);
   if (!columns.prompt.empty())
     fields.text({columns.prompt.c_str()}, request.prompt);
@@ -172,7 +313,8 @@ void read_fields(const OrderedJson& line, const Columns& columns, const std::fil
     request.split_images = split->get<bool>();
   }
   read_options(fields, request.options);
-  if (fields.find({"messages"})) read_conversation_of(line, root, where, request);
+  if (fields.find({"messages"})) return read_conversation_of(line, root, where, own, request);
+  for (size_t i = 0; i < own.count; ++i) request.images.push_back(own.open(i));
 }
 
 bool asks_itself(const OrderedJson& line, const Columns& columns) {

@@ -178,13 +178,14 @@ constexpr std::array<Unread, 14> kUnread = {
      {".json", "a file of JSON", "lines of JSON are read, NAME.jsonl: jq -c '.[]' FILE > NAME.jsonl"}}};
 
 // A word that is no picture by its looks: what is written wrong would be one record with an error.
-void check_picture_file(const std::string& word) {
+void check_picture_file(const std::string& word, Form asked) {
   std::error_code error;
   if (!fs::exists(word, error))
     throw Error(ErrorCode::not_found, {.where = printable(word),
                                        .got = "no such file or folder",
                                        .expected = "a folder, a picture, or a file of items",
                                        .hint = "galago batch --help tells what is read"});
+  if (asked == Form::pictures) return;
   const std::string name = lower_ascii(word);
   for (const Unread& unread : kUnread)
     if (name.ends_with(unread.ending))
@@ -229,7 +230,7 @@ std::unique_ptr<Source> source_of(const std::string& word, const SourceOptions& 
   if (is_uri(word)) return std::make_unique<PictureSource>(word);
   if (fs::is_directory(word, error)) return std::make_unique<FolderSource>(word, "", word);
   if (is_pattern(word)) return pattern_source(word);
-  if (options.form == Form::by_name) check_picture_file(word);
+  check_picture_file(word, options.form);
   return std::make_unique<PictureSource>(word);
 }
 

@@ -48,19 +48,19 @@ Request request_of(const ByteFile& file, const Group& group, const Columns& colu
                 {.where = where,
                  .got = "more pictures",
                  .expected = "at most " + std::to_string(limits::kImagesPerPrompt)});
+  const OwnPictures own = {.count = group.pictures.size(), .open = [&](size_t i) {
+                             const TarMember& picture = group.pictures[i];
+                             const std::string bytes = read(file, picture, limits::kImageBytes);
+                             return Image::from_bytes(std::as_bytes(std::span(bytes)),
+                                                      file.path().string() + ": " + picture.name);
+                           }};
   Request request = base;
   if (group.text && base.prompt.empty()) request.prompt = read(file, *group.text, kMostText);
-  if (group.json) {
-    const OrderedJson json = parse_ordered_json(read(file, *group.json, kMostText), where + ".json");
-    if (json.is_object()) read_fields(json, columns, {}, where + ".json", request);
-  }
+  OrderedJson json = OrderedJson::object();
+  if (group.json) json = parse_ordered_json(read(file, *group.json, kMostText), where + ".json");
+  if (!json.is_object()) json = OrderedJson::object();
+  read_fields(json, columns, {}, where + ".json", own, request);
   check_question(request, where);
-  if (!request.messages.empty()) return request;
-  for (const TarMember& picture : group.pictures) {
-    const std::string bytes = read(file, picture, limits::kImageBytes);
-    request.images.push_back(
-        Image::from_bytes(std::as_bytes(std::span(bytes)), file.path().string() + ": " + picture.name));
-  }
   return request;
 }
 

@@ -87,6 +87,22 @@ TEST(ChatLine, APictureThatIsNotThereIsNoQuestion) {
     EXPECT_EQ(dropped_pictures(line).missing, missing) << line;
 }
 
+TEST(ChatLine, APictureThatIsAWordOfAQuestionIsFound) {
+  for (const auto& [question, word] :
+       std::vector<std::pair<std::string, std::string>>{{"What is in nope.jpg?", "nope.jpg"},
+                                                        {"Is 'dir/cat.PNG' older (or b.png)?", "dir/cat.PNG"},
+                                                        {"See [a.webp](b).", ""},
+                                                        {"(a.webp).", "a.webp"},
+                                                        {"\ta.gif\n", "a.gif"},
+                                                        {"What is a .png, a jpg or ...?", ""},
+                                                        {"''", ""},
+                                                        {"?!", ""},
+                                                        {"", ""},
+                                                        {std::string(300, 'a') + ".png", ""},
+                                                        {"What is in the picture?", ""}})
+    EXPECT_EQ(picture_word(question), word) << question;
+}
+
 TEST(ChatLine, EveryCommandHasItsHelp) {
   EXPECT_EQ(chat_commands().size(), 12U);
   for (const ChatCommand& command : chat_commands()) {

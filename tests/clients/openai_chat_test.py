@@ -110,6 +110,19 @@ class Chat(ClientTest):
         answer = client(max_retries=0).post("../tokenize", body={"content": text, "model": "demo"}, cast_to=object)
         return answer["tokens"]
 
+    def test_a_prediction_changes_no_answer(self):
+        plain = self.ask()
+        self.assertIsNone(plain.usage.completion_tokens_details)
+        for content in ("a cat", "a dog", [{"type": "text", "text": "a cat"}]):
+            answer = self.ask(prediction={"type": "content", "content": content})
+            self.assertEqual(answer.choices, plain.choices)
+            counts = answer.usage.completion_tokens_details
+            self.assertLessEqual(counts.accepted_prediction_tokens, answer.usage.completion_tokens)
+            self.assertGreaterEqual(counts.rejected_prediction_tokens, 0)
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.ask(prediction={"type": "content", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]})
+        self.assertEqual(caught.exception.param, "prediction.content[0].type")
+
     def test_parse_gives_an_object(self):
         answer = client().chat.completions.parse(
             model="demo", messages=[question("shapes.png", "What shape is blue?")], response_format=Thing, max_tokens=200

@@ -104,6 +104,14 @@ TEST(ChatPiped, APictureThatIsNotThereIsNotAskedAbout) {
   EXPECT_EQ(lines_of(done.out).size(), 1U);
 }
 
+TEST(ChatPiped, APictureThatIsAWordOfAQuestionIsTold) {
+  const Finished done =
+      piped("What is in nope.jpg?\n" + picture("shapes_100x80.png") + " What is in shapes_100x80.png?\n");
+  EXPECT_EQ(done.code, 0);
+  EXPECT_THAT(done.err, HasSubstr("galago: nope.jpg is a word of this question"));
+  EXPECT_THAT(done.err, Not(HasSubstr("shapes_100x80.png is a word")));
+}
+
 TEST(ChatPiped, HostileLinesAreAnswered) {
   const TempDir folder;
   const std::string file = folder.file("chat.json");

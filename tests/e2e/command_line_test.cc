@@ -145,6 +145,7 @@ TEST(CommandLine, ModelsThatCannotBeHadSayWhatToDo) {
       {"datasets/org", 66, "ORG/NAME"},
       {"SmolVLM-256M-Instruct", 66, "ORG/NAME"},
       {"models/demo", 66, "where -m is left out"},
+      {"models/demo-page", 66, "galago convert reads with it"},
       {picture(kPicture), 66, "-i"},
       {"no-such-model", 66, "no-such-model"}};
   for (const auto& [model, code, says] : rows) {
@@ -235,6 +236,13 @@ TEST(CommandLine, AnyTextIsAQuestion) {
   for (const char* text : {"{}", "[a,b]", "%%", "-what", " "})
     prompts.insert(answer(ask({"-p", text}))["prompt_token_ids"].get<std::vector<int>>());
   EXPECT_EQ(prompts.size(), 5U);
+}
+
+TEST(CommandLine, APictureThatIsAWordOfTheQuestionIsTold) {
+  const std::string file = picture(kPicture);
+  EXPECT_THAT(galago(ask({"-p", "What is in " + file + "?"})).err, HasSubstr("-i " + file + " shows"));
+  EXPECT_THAT(galago(ask({"-p", "What is in " + file + "?", "-i", file})).err, Not(HasSubstr(" shows")));
+  EXPECT_THAT(galago(ask({"-p", "What is in no.jpg?"})).err, Not(HasSubstr(" shows")));
 }
 
 TEST(CommandLine, WithoutAModelTheDemoModelIsNamed) {
@@ -337,8 +345,8 @@ TEST(CommandLine, TheParsersOwnErrorsAreToldAsAllOthers) {
 }
 
 TEST(CommandLine, HelpTeaches) {
-  for (const char* command :
-       {"run", "inspect", "trace", "verify", "export", "quantize", "embed", "classify", "bench"}) {
+  for (const char* command : {"run", "chat", "inspect", "trace", "verify", "export", "quantize", "embed",
+                              "classify", "batch", "convert", "serve", "pull", "bench"}) {
     const Finished help = galago({command, "--help"});
     EXPECT_EQ(help.code, 0);
     EXPECT_THAT(help.out, AllOf(HasSubstr("Usage: galago " + std::string(command)), HasSubstr("Example"),

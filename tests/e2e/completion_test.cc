@@ -74,7 +74,7 @@ TEST(Completion, BashOffersCommandsFlagsWordsAndFiles) {
 TEST(Completion, EveryFlagOfEveryCommandIsOffered) {
   if (!has("bash")) GTEST_SKIP() << "no bash";
   for (const char* command : {"run", "chat", "inspect", "trace", "verify", "export", "quantize", "embed",
-                              "classify", "batch", "bench", "completion"}) {
+                              "classify", "batch", "convert", "serve", "pull", "bench", "completion"}) {
     const Words offered = bash_offers(std::string("galago ") + command + " -");
     std::istringstream help(galago({command, "--help"}).out);
     for (std::string line; std::getline(help, line);) {

@@ -169,11 +169,13 @@ TEST(Loading, EndsAtTheFirstSignal) {
   const std::vector<std::string> question = {"run", "-m", model.path(), "-p", "abc", "-n", "1", "-t", "1"};
   const auto [code, whole] = processor_time(question, 0);
   EXPECT_EQ(code, 0);
-  for (const int signal : {SIGTERM, SIGINT}) {
-    const auto [stopped, used] = processor_time(question, signal);
-    EXPECT_EQ(stopped, signal == SIGINT ? 130 : 143);
-    EXPECT_LT(used, whole / 2);
-  }
+  const std::vector<std::string> server = {"serve", "-m", model.path(), "--port", "0", "-t", "1"};
+  for (const int signal : {SIGTERM, SIGINT})
+    for (const auto& words : {question, server}) {
+      const auto [stopped, used] = processor_time(words, signal);
+      EXPECT_EQ(stopped, signal == SIGINT ? 130 : 143) << words[0];
+      EXPECT_LT(used, whole / 2) << words[0];
+    }
 }
 
 // So many tokens take a while to be made of a question, too.

@@ -15,6 +15,7 @@ namespace {
 using test::Finished;
 using test::TempDir;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int kSeconds = 60;
 
@@ -141,6 +142,22 @@ TEST(Serve, AnswersAsRunDoes) {
   EXPECT_THAT(server.err(), HasSubstr("POST /v1/chat/completions 200"));
 }
 
+TEST(Serve, APredictionThatIsRightChangesTimeAlone) {
+  Running server;
+  const auto ask = [&](const std::string& fields) {
+    const std::string reply = server.ask(
+        "POST", kChat, question(R"("max_tokens":200,"ignore_eos":true,"cache_prompt":false)" + fields));
+    return test::Json::parse(reply.substr(reply.find("\r\n\r\n") + 4));
+  };
+  const auto plain = ask("");
+  const std::string said = plain["choices"][0]["message"]["content"];
+  const auto predicted = ask(R"(,"prediction":{"type":"content","content":)" + test::Json(said).dump() + "}");
+  EXPECT_EQ(predicted["choices"], plain["choices"]);
+  EXPECT_GT(predicted["usage"]["completion_tokens_details"]["accepted_prediction_tokens"], 0) << predicted;
+  EXPECT_EQ(ask(R"(,"prediction":{"type":"content","content":"Nothing of it."})")["choices"],
+            plain["choices"]);
+}
+
 TEST(Serve, SigtermLetsAnswersEnd) {
   Running server;
   Connection answering(server.port());
@@ -225,6 +242,22 @@ TEST(Serve, TakesItsFlagsFromTheEnvironment) {
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with("{")) objects += test::Json::parse(line).contains("status");
   EXPECT_EQ(objects, 4U) << server.err();
+}
+
+TEST(Serve, WarnsOfAnOpenAddressAndOfVariablesThatAreNone) {
+  const auto said = [](const std::vector<std::string>& more) {
+    Running server(more);
+    server.signal(SIGTERM);
+    EXPECT_EQ(server.end(), 0);
+    return server.err();
+  };
+  const std::string open = "galago: warning: whoever reaches 0.0.0.0 may ask";
+  ::setenv("GALAGO_MAX_BODDY", "1MB", 1);
+  EXPECT_THAT(said({"--host", "0.0.0.0"}),
+              testing::AllOf(HasSubstr(open), HasSubstr("did you mean GALAGO_MAX_BODY?")));
+  ::unsetenv("GALAGO_MAX_BODDY");
+  EXPECT_THAT(said({"--host", "0.0.0.0", "--api-key", "k"}), Not(HasSubstr("warning")));
+  EXPECT_THAT(said({}), Not(HasSubstr("warning")));
 }
 
 TEST(Serve, ListensOnALocalSocket) {

@@ -2,7 +2,7 @@
 
     import galago
 
-    model = galago.Model("models/demo")
+    model = galago.Model(galago.demo_model())
     print(model.ask("What is in the picture?", ["cat.jpg"]).text)
 
 docs/python.md of the project has the whole tour.

@@ -93,6 +93,16 @@ def _words(items: object) -> list[str] | None:
     return None
 
 
+def _column_names(columns: Mapping[str, str]) -> list[str]:
+    """Of image, id and prompt; "" for those that are called as usual."""
+    parts = ("image", "id", "prompt")
+    for part, column in columns.items():
+        if part not in parts:
+            raise UsageError("columns", part, ", ".join(parts))
+        checked_text(column, f"columns: {part}")
+    return [columns.get(part, "") for part in parts]
+
+
 def batch(
     model: Model,
     items: BatchItems,
@@ -123,7 +133,8 @@ def batch(
         prompt: the question of items that have none.
         output: a file of JSON lines, a .tar or a folder as of `galago batch`; or a .parquet file with the columns id, text,
             finish_reason, usage, error and more (JSON of what else a record has).
-        columns: of a Parquet input: which column is "image" (bytes, a path, or a struct with either), "id" and "prompt".
+        columns: of a Parquet file: which column is "image" (bytes, a path, or a struct with either), "id" and "prompt"; of lines of
+            JSON and tables the same.
         workers: requests in work at a time.
         readers: threads that open pictures ahead; 0: by the processors.
         max_memory: bytes that requests in work may hold together; 0: no limit.
@@ -158,7 +169,7 @@ def batch(
     try:
         words = None if _is_parquet(items) else _words(items)
         if words is not None:
-            return BatchSummary(**_core.batch_words(model._core, words, made, told, sink))
+            return BatchSummary(**_core.batch_words(model._core, words, _column_names(columns or {}), made, told, sink))
         rows, total = _rows(items, columns or {})
         return BatchSummary(**_core.batch_items(model._core, _Items(rows, prompt, options), total, made, told, sink))
     finally:
@@ -172,7 +183,7 @@ def _rows(items: Any, columns: Mapping[str, str]) -> tuple[Iterable[Mapping[str,
 
         return read_rows(items, columns)
     if columns:
-        raise UsageError("columns", "items that are no Parquet file", "the path of one")
+        raise UsageError("columns", "items that are no file", "the path of one")
     return items, len(items) if isinstance(items, Sequence) else None
 
 

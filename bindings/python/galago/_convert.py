@@ -368,7 +368,7 @@ def convert(
     """Reads PDF files and pictures of pages, and yields docling's document of each, in their order.
 
     Pages of all sources are read side by side. PDF pages are drawn by pypdfium2. Needs the packages of
-    `pip install "galago[documents]"`.
+    galago's extra "documents": `pip install '.[documents]'` in a checkout.
 
     Args:
         model: one that writes DocTags (Granite-Docling, SmolDocling).

@@ -63,7 +63,7 @@ class Document:
         return self._core.doctags()
 
     def docling(self) -> DoclingDocument:
-        """docling-core's own document. ImportError without docling-core (pip install "galago[documents]")."""
+        """docling-core's own document. ImportError without docling-core (pip install docling-core)."""
         from docling_core.types.doc.document import DoclingDocument
 
         return DoclingDocument.model_validate_json(self.json())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from . import _core
 from ._hub import located
 from ._loading import load_options
-from ._media import ImageSource, image_of
+from ._media import ImageSource, image_of, listed
 from ._requests import checked_text
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Embedder:
         Raises:
             NotFoundError, InputError, InputTooLargeError, UnsupportedMediaError.
         """
-        return self._core.embed_images([image_of(source) for source in images], normalize)
+        return self._core.embed_images([image_of(source) for source in listed(images, "images")], normalize)
 
     def embed_texts(
         self, texts: Sequence[str], *, normalize: bool = False, parse_special: bool = False
@@ -110,7 +110,7 @@ class Embedder:
         """
         words = _texts(labels, "labels")
         logits, probabilities = self._core.classify(
-            [image_of(source) for source in images], words, checked_text(template, "template"), parse_special
+            [image_of(source) for source in listed(images, "images")], words, checked_text(template, "template"), parse_special
         )
         return Scores(tuple(words), logits, probabilities)
 

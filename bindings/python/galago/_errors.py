@@ -174,6 +174,7 @@ _FLAGS = {"restart": "restart=True", "raw": "raw=True", "all": "all_files=True",
 
 def _in_python(text: str) -> str:
     """Flags of the command line and options of the C++ API by their names here."""
+    text = re.sub(r"--(image|id|prompt)-column(?: NAME)?", r'columns={"\1": NAME}', text)
     text = re.sub(r"\b(?:max|min)_new_tokens\b", lambda found: _IN_PYTHON[found[0]], text)
     return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda found: _FLAGS.get(found[1], found[1].replace("-", "_")), text)
 

@@ -33,20 +33,26 @@ def located(model: str | os.PathLike[str]) -> bytes:
     """The path of a model: as it is, or where the cache has the one of this name, which is pulled if it is missing."""
     if not isinstance(model, str) or os.path.exists(encoded_path(model)):
         return encoded_path(model)
-    if model == "models/demo":
-        raise NotFoundError(model, "no such folder from here", "a model directory, a GGUF file, or ORG/NAME", "galago.demo_model() is the demo model's folder")
+    if model in ("models/demo", "models/demo-page"):
+        call = "galago.demo_model()" if model == "models/demo" else "galago.demo_model('demo-page')"
+        raise NotFoundError(model, "no such folder from here", "a model directory, a GGUF file, or ORG/NAME", f"{call} is the demo model's folder")
     if not (model.isascii() and _core.is_hub_name(model)):
         return encoded_path(model)
     with _told(None, model) as progress:
         return _core.model_path(model, progress)
 
 
+def _patterns(given: str | Sequence[str], where: str) -> list[str]:
+    """One pattern is as good as a list of it; its letters would match everything."""
+    return [checked_text(pattern, where) for pattern in ([given] if isinstance(given, str) else given)]
+
+
 def pull(
     name: str,
     *,
     revision: str | None = None,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    include: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     all_files: bool = False,
     workers: int = 4,
     cache: str | os.PathLike[str] | None = None,
@@ -60,8 +66,8 @@ def pull(
     Args:
         name: ORG/NAME, ORG/NAME@REVISION, or ORG/NAME:Q4_K_M for one of several GGUF files.
         revision: a branch, a tag or a commit; before the one in the name.
-        include: patterns: these files and no others.
-        exclude: patterns: not these.
+        include: a pattern or several: these files and no others.
+        exclude: a pattern or several: not these.
         all_files: every file of the repository; else those that galago needs.
         workers: files at a time, 1 to 16.
         cache, endpoint, token, offline: None: as HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE say.
@@ -79,8 +85,8 @@ def pull(
         raise UsageError("workers", str(workers), "1 to 16")
     options = _core.PullOptions()
     options.revision = revision or ""
-    options.include = [checked_text(pattern, "include") for pattern in include]
-    options.exclude = [checked_text(pattern, "exclude") for pattern in exclude]
+    options.include = _patterns(include, "include")
+    options.exclude = _patterns(exclude, "exclude")
     options.all = all_files
     options.workers = workers
     options.cache = encoded_path(cache) if cache is not None else b""

@@ -23,7 +23,8 @@ class LoadOptions(TypedDict, total=False):
     pillow: Literal[12, 13]  #: the major version of Pillow whose resized pixels pictures get
     low_memory: bool  #: give the image stations' memory back after each request's pictures
     strict: bool  #: tensors that the model does not use are an error
-    lora: Sequence[str | os.PathLike[str] | tuple[str | os.PathLike[str], float]]  #: adapters, folders or ORG/NAME, with a scale or 1
+    #: an adapter or several: folders or ORG/NAME, with a scale or 1
+    lora: str | os.PathLike[str] | tuple[str | os.PathLike[str], float] | Sequence[str | os.PathLike[str] | tuple[str | os.PathLike[str], float]]
     chat_template: str | os.PathLike[str]  #: a Jinja file in place of the model's own
     mmproj: str | os.PathLike[str]  #: the vision file of a GGUF model; the best beside it where it is left out
     prefix_cache_bytes: int  #: keys and values that are kept for prompts which begin with the same; 0: off
@@ -39,6 +40,12 @@ class LoadOptions(TypedDict, total=False):
 _PATHS = ("chat_template", "mmproj", "image_cache_directory")
 
 
+def _is_one_adapter(value: object) -> bool:
+    """A path, or a path with its scale, in the place of a list of them."""
+    scaled = isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], (int, float))
+    return scaled or isinstance(value, (str, os.PathLike))
+
+
 def load_options(options: Mapping[str, Any]) -> _core.LoadOptions:
     """What the extension module takes. TypeError for an unknown one or a wrong type, UsageError for an unknown word."""
     made = _core.LoadOptions()
@@ -46,7 +53,7 @@ def load_options(options: Mapping[str, Any]) -> _core.LoadOptions:
         if name not in LoadOptions.__annotations__:
             raise TypeError(f"{name}: no such option; there are {', '.join(sorted(LoadOptions.__annotations__))}")
         if name == "lora":
-            for adapter in value:
+            for adapter in [value] if _is_one_adapter(value) else value:
                 directory, scale = adapter if isinstance(adapter, tuple) else (adapter, 1.0)
                 made.add_lora(located(directory), scale)
             continue

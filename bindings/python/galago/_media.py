@@ -85,6 +85,14 @@ def image_of(source: ImageSource) -> Image:
     raise TypeError(f"no picture: {type(source).__name__}; expected a path, bytes, an array, a tensor or a picture of Pillow's")
 
 
+def listed(images: Sequence[ImageSource], where: str) -> Sequence[ImageSource]:
+    """Several pictures. TypeError for one that stands alone: its letters, bytes or rows would be taken for pictures."""
+    alone = isinstance(images, (str, bytes, bytearray, memoryview)) or getattr(images, "ndim", None) in (2, 3)
+    if alone or not hasattr(images, "__iter__"):
+        raise TypeError(f"{where}: got {type(images).__name__}, expected a list of pictures: [picture]")
+    return images
+
+
 def video_of(source: VideoSource, fps: float | None = None) -> Video:
     """The video. fps: pictures of a folder that make a second. Errors as image_of."""
     if isinstance(source, Video):

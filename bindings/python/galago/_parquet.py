@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ def _picture(value: Any) -> Any:
     return value.get("bytes") if value.get("bytes") is not None else value.get("path")
 
 
+def _seems_pictures(field: Any) -> bool:
+    """Whether a column may hold pictures, about which nothing would be asked."""
+    of_bytes = pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
+    if of_bytes or (pa.types.is_struct(field.type) and {"bytes", "path"} & {part.name for part in field.type}):
+        return True
+    of_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    return of_text and re.search("image|img|picture|photo", field.name.lower()) is not None
+
+
 def read_rows(path: str | os.PathLike[str], columns: Mapping[str, str]) -> tuple[Iterator[Mapping[str, Any]], int]:
     """A file's rows as items, and how many there are. NotFoundError, InputError, UsageError for a column that is not there."""
     name = os.fspath(path)
@@ -58,6 +68,11 @@ def read_rows(path: str | os.PathLike[str], columns: Mapping[str, str]) -> tuple
     chosen = {part: columns.get(part, part) for part in _PARTS if columns.get(part, part) in there}
     if "image" not in chosen and "prompt" not in chosen:
         raise UsageError("columns", f"neither image nor prompt among {', '.join(sorted(there))}", 'columns={"image": NAME}')
+
+    seen = [] if columns or "image" in chosen else [field.name for field in file.schema_arrow if _seems_pictures(field)]
+    if seen:
+        hint = 'columns={"prompt": "prompt"} asks about no picture'
+        raise UsageError("columns", f"no column image, and {seen[0]} beside it", f'columns={{"image": "{seen[0]}"}}', hint)
 
     def rows() -> Iterator[Mapping[str, Any]]:
         for table in file.iter_batches(batch_size=_ROWS, columns=list(chosen.values())):

@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Union
 from . import _core
 from ._answers import Answer, answer_of
 from ._errors import InputError, InputTooLargeError, UsageError
-from ._media import ImageSource, VideoSource, image_of, video_of
+from ._media import ImageSource, VideoSource, image_of, listed, video_of
 
 #: A conversation as transformers and the OpenAI API write it, or one user's text.
 Messages = Union[str, Sequence[Mapping[str, Any]]]
@@ -181,6 +181,8 @@ def _set_form(request: _core.Request, options: Mapping[str, Any]) -> Callable[[s
         request.options.set_format(name, "", [])
         return json.loads
     if name == "choices":
+        if isinstance(value, str):
+            raise TypeError("choices: got one str, expected a list of texts")
         request.options.set_format(name, "", [checked_text(text, name) for text in value])
         return None
     request.options.set_format(name, checked_text(value, name), [])
@@ -260,6 +262,13 @@ def _read_conversation(
     request.read_conversation(text, media, image_of, video_of)
 
 
+def _meant(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, [*_KNOWN, "images", "videos", "messages"], 1, 0.7)
+    return f": did you mean {near[0]}?" if near else ""
+
+
 def prepare(
     messages: Messages,
     images: Sequence[ImageSource],
@@ -269,9 +278,8 @@ def prepare(
     """The request of a question. Opens its pictures; TypeError, UsageError, InputError and its kin."""
     unknown = sorted(set(options) - _KNOWN)
     if unknown:
-        raise TypeError(f"{unknown[0]}: no such option; there are {', '.join(sorted(_KNOWN))}")
-    if isinstance(images, (str, bytes)) or not hasattr(images, "__iter__"):
-        raise TypeError(f"images: got {type(images).__name__}, expected a list of pictures")
+        raise TypeError(f"{unknown[0]}: no such option{_meant(unknown[0])}; there are {', '.join(sorted(_KNOWN))}")
+    pictures = listed(images, "images")
     request = _core.Request()
     _set_generation(request, options)
     parse = _set_form(request, options)
@@ -280,16 +288,15 @@ def prepare(
         if used:
             raise UsageError(used[0], "a text in the place of messages", "a conversation: a list of messages")
         request.prompt = checked_text(messages, "prompt")
-        request.images = [image_of(source) for source in images]
+        request.images = [image_of(source) for source in pictures]
         request.videos = [video_of(source) for source in videos]
     elif isinstance(messages, Mapping):
         raise TypeError("messages: got one dict, expected a text or a list of messages: [{'role': 'user', 'content': TEXT}]")
     elif not hasattr(messages, "__iter__"):
         raise TypeError(f"messages: got {type(messages).__name__}, expected a text or a list of messages")
     else:
-        _read_conversation(request, messages, images, videos, options)
+        _read_conversation(request, messages, pictures, videos, options)
     return Prepared(request, parse)
-
 
 
 def finished(ask: _core.Ask, prepared: Prepared) -> Answer:

@@ -15,6 +15,7 @@
 #include "batch/sources.h"
 #include "bindings.h"
 #include "interruptible.h"
+#include "messages/ordered_json.h"
 #include "model_handle.h"
 
 namespace galago::python {
@@ -123,11 +124,18 @@ nb::dict summary_dict(const batch::Summary& summary) {
   return all;
 }
 
+// What shapes the answers beside the request, with which columns are read.
+std::string with_settings_of(const LoadOptions& load, const std::string& columns) {
+  OrderedJson all = OrderedJson::parse(batch::describe(load));
+  if (!columns.empty()) all["columns"] = columns;
+  return all.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
 // What a signal's handler raises ends the run so that it can be resumed, and is raised then.
 nb::dict run(const ModelHandle& handle, batch::Source& source, batch::Options options,
              const nb::object& progress, const nb::object& sink) {
   const auto loaded = handle.loaded();
-  options.settings = batch::describe(handle.options());
+  options.settings = with_settings_of(handle.options(), options.settings);
   batch::Callbacks callbacks = callbacks_of(progress, sink);
   std::exception_ptr raised;
   callbacks.stop = [&raised] {
@@ -153,9 +161,15 @@ nb::dict run_items(const ModelHandle& handle, const nb::object& items, std::opti
 }
 
 nb::dict run_words(const ModelHandle& handle, const std::vector<std::string>& words,
-                   const batch::Options& options, const nb::object& progress, const nb::object& sink) {
-  const std::unique_ptr<batch::Source> source = interruptible([words] { return batch::open_source(words); });
-  return run(handle, *source, options, progress, sink);
+                   const std::vector<std::string>& columns, batch::Options options,
+                   const nb::object& progress, const nb::object& sink) {
+  const batch::SourceOptions read{
+      .columns = {.image = columns.at(0), .id = columns.at(1), .prompt = columns.at(2)}};
+  const bool usual = columns[0].empty() && columns[1].empty() && columns[2].empty();
+  if (!usual) options.settings = OrderedJson(columns).dump();
+  const std::unique_ptr<batch::Source> source =
+      interruptible([words, read] { return batch::open_source(words, read); });
+  return run(handle, *source, std::move(options), progress, sink);
 }
 
 }  // namespace
@@ -185,12 +199,14 @@ void bind_batch(nb::module_& module) {
               "progress: collections.abc.Callable[[int, int, int | None], None] | None, sink: "
               "collections.abc.Callable[[], typing.Any] | None) -> dict[str, typing.Any]"),
       "Answers the items of an iterable: an id, what tells it from others, and what makes its request.");
-  module.def("batch_words", &run_words, nb::arg("model"), nb::arg("words"), nb::arg("options"),
-             nb::arg("progress").none(), nb::arg("sink").none(),
-             nb::sig("def batch_words(model: Model, words: list[str], options: BatchOptions, progress: "
-                     "collections.abc.Callable[[int, int, int | None], None] | None, sink: "
-                     "collections.abc.Callable[[], typing.Any] | None) -> dict[str, typing.Any]"),
-             "Answers the items that words name, as those of `galago batch` do.");
+  module.def(
+      "batch_words", &run_words, nb::arg("model"), nb::arg("words"), nb::arg("columns"), nb::arg("options"),
+      nb::arg("progress").none(), nb::arg("sink").none(),
+      nb::sig("def batch_words(model: Model, words: list[str], columns: list[str], options: "
+              "BatchOptions, progress: collections.abc.Callable[[int, int, int | None], None] | None, sink: "
+              "collections.abc.Callable[[], typing.Any] | None) -> dict[str, typing.Any]"),
+      "Answers the items that words name, as those of `galago batch` do. columns: of image, id and "
+      "prompt; an empty text: the usual ones.");
 }
 
 }  // namespace galago::python

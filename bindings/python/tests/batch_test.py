@@ -51,6 +51,24 @@ class Batch(unittest.TestCase):
         with self.assertRaisesRegex(galago.UsageError, "restart=True"):
             galago.batch(self.model, PICTURES, QUESTION, output=output)
 
+    def test_columns_of_lines_and_tables(self):
+        (self.folder / "q.jsonl").write_text(json.dumps({"photo": str(SHAPES), "key": "a", "ask": QUESTION}) + "\n")
+        (self.folder / "q.csv").write_text(f"photo,key,ask\n{SHAPES},a,{QUESTION}\n")
+        columns = {"image": "photo", "id": "key", "prompt": "ask"}
+        wanted = self.model.chat(QUESTION, [SHAPES], max_tokens=3)
+        for name in ("q.jsonl", "q.csv"):
+            with self.subTest(name):
+                output = self.folder / f"{name}.out"
+                galago.batch(self.model, self.folder / name, "Another?", output=output, columns=columns, max_tokens=3, keep_journal=True)
+                (record,) = self.lines(output)
+                self.assertEqual((record["id"], record["text"]), ("a", wanted.text))
+                with self.assertRaisesRegex(galago.UsageError, "columns"):
+                    galago.batch(self.model, self.folder / name, "Another?", output=output, columns={"image": "photo"}, max_tokens=3)
+        with self.assertRaisesRegex(galago.UsageError, "columns: got picture"):
+            galago.batch(self.model, self.folder / "q.csv", QUESTION, output=self.folder / "b", columns={"picture": "photo"})
+        with self.assertRaisesRegex(galago.InputError, r'columns=\{"image": NAME\} takes another'):
+            galago.batch(self.model, self.folder / "q.csv", QUESTION, output=self.folder / "b")
+
     def test_errors_again(self):
         broken, output = self.folder / "broken.png", self.folder / "out.jsonl"
         broken.write_bytes(b"no picture")
@@ -176,6 +194,19 @@ class Batch(unittest.TestCase):
                 self.assertEqual(len(json.loads(a["more"])["tokens"]), 3)
                 self.assertEqual((b["text"], bool(b["error"]["message"]), a["error"]), (None, True, None))
                 self.assertEqual([file.name for file in self.folder.glob(".*")], [])
+
+    def test_a_column_of_pictures_is_not_overlooked(self):
+        source, output = self.folder / "in.parquet", self.folder / "out.jsonl"
+        pixels = SHAPES.read_bytes()
+        for column in ({"photo": [str(SHAPES)]}, {"bytes": [pixels]}, {"first": [{"bytes": pixels, "path": None}]}):
+            name = next(iter(column))
+            pyarrow.parquet.write_table(pyarrow.table({"prompt": ["What?"], "note": ["a"], **column}), source)
+            with self.subTest(name), self.assertRaisesRegex(galago.UsageError, f'columns={{"image": "{name}"}}'):
+                galago.batch(self.model, source, output=output)
+        galago.batch(self.model, source, output=output, columns={"prompt": "prompt"}, max_tokens=2)
+        self.assertEqual(self.lines(output)[0]["usage"]["image_tokens"], 0)
+        pyarrow.parquet.write_table(pyarrow.table({"prompt": ["What?"], "note": ["a"]}), source)
+        self.assertEqual(galago.batch(self.model, source, output=self.folder / "b.jsonl", max_tokens=2).failed, 0)
 
     def test_parquet_refused(self):
         source = self.folder / "in.parquet"

@@ -1,18 +1,22 @@
-"""The code of docs/python.md, docs/scale-out.md and README.md, and the examples, as they stand."""
+"""The code of docs/python.md, docs/scale-out.md and README.md, the commands of docs/batch.md, and the examples, as they stand."""
 
 import concurrent.futures
 import contextlib
 import http.client
 import importlib.util
 import json
+import os
+import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
-from support import CAT, ROOT
+from support import CAT, PROGRAM, ROOT
 
 
 def blocks(page):
@@ -47,6 +51,68 @@ class Pages(unittest.TestCase):
                 self.assertEqual((cell["outputs"], cell["execution_count"]), ([], None), "kept without results")
                 exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
         self.assertEqual(names["captions"]["cat.jpg"], "a cat")
+
+
+def commands(page):
+    """-> the commands of a page's indented blocks, a line each."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [line.strip() for line in text.splitlines() if line.startswith("    ") and line.strip()]
+
+
+class BatchPage(unittest.TestCase):
+    """What docs/batch.md says to type, in a folder with photos, one of them broken."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.photos = self.folder / "photos"
+        self.photos.mkdir()
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin" / "galago").symlink_to(PROGRAM)
+        for picture in CAT.parent.glob("*.jpg"):
+            shutil.copy(picture, self.photos)
+
+    def run_line(self, line):
+        environment = {**os.environ, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
+        done = subprocess.run(["bash", "-c", line], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stderr
+
+    def records(self, name="answers.jsonl"):
+        return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
+
+    def line_with(self, *words):
+        found = [line for line in commands("docs/batch.md") if all(word in line for word in words)]
+        self.assertEqual(len(found), 1, words)
+        return found[0]
+
+    def test_first(self):
+        line = commands("docs/batch.md")[0]
+        self.assertEqual(self.run_line(line)[0], 0)
+        self.assertEqual(len(self.records()), len(list(self.photos.iterdir())))
+        self.assertEqual({record["id"]: record["text"] for record in self.records()}["photos/cat.jpg"].strip(), "a cat")
+        self.assertEqual(self.run_line(line)[0], 64, "its output is there")
+
+    def test_until_it_is_done(self):
+        self.assertEqual(self.run_line(self.line_with("until"))[0], 0)
+        self.assertEqual(len(self.records()), len(list(self.photos.iterdir())))
+
+    def test_errors_again(self):
+        (self.photos / "dog.jpg").write_bytes(b"no picture")
+        code, said = self.run_line(self.line_with("--keep-journal", "-o"))
+        self.assertEqual(code, 3, said)
+        if shutil.which("jq"):
+            self.assertEqual(self.run_line(self.line_with("jq"))[0], 0)
+        else:
+            (self.folder / "again.txt").write_text("".join(f"{record['id']}\n" for record in self.records() if "error" in record))
+        shutil.copy(CAT, self.photos / "dog.jpg")
+        code, said = self.run_line('galago batch again.txt -p "Is there a dog?" -o rest.jsonl')
+        self.assertEqual(code, 0, said)
+        self.assertEqual([record["id"] for record in self.records("rest.jsonl")], ["photos/dog.jpg"])
+        code, said = self.run_line(self.line_with("--retry-errors", "-o"))
+        self.assertEqual(code, 0, said)
+        self.assertEqual([record for record in self.records() if "error" in record], [])
+        self.assertIn(self.records("rest.jsonl")[0], self.records())
 
 
 @unittest.skipUnless(importlib.util.find_spec("fastapi"), "no fastapi")

@@ -60,6 +60,8 @@ class Vectors(unittest.TestCase):
     def test_refused(self):
         for use, kind in (
             (lambda: self.model.embed_texts("a"), TypeError),
+            (lambda: self.model.embed_images(str(SHAPES)), TypeError),
+            (lambda: self.model.classify(SHAPES, ["a"]), TypeError),
             (lambda: self.model.embed_texts(["\ud800"]), galago.InputError),
             (lambda: self.model.embed_images(["nowhere"]), galago.NotFoundError),
             (lambda: self.model.classify([SHAPES], []), galago.UsageError),

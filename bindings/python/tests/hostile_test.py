@@ -193,9 +193,11 @@ class Questions(unittest.TestCase):
                 self.ask(messages)
 
     def test_images(self):
-        for images in (str(SHAPES), b"abc", 3, None):
-            with self.assertRaises(TypeError):
+        pixels = numpy.zeros((8, 8, 3), numpy.uint8)
+        for images in (str(SHAPES), SHAPES, b"abc", bytearray(b"abc"), memoryview(b"abc"), pixels, pixels[0], 3, None):
+            with self.subTest(type(images).__name__), self.assertRaisesRegex(TypeError, "list of pictures"):
                 self.ask(QUESTION, images)
+        self.assertEqual(self.ask(QUESTION, pixels[None]).tokens, self.ask(QUESTION, [pixels]).tokens)
 
     def test_options(self):
         for options, kind in (
@@ -211,6 +213,7 @@ class Questions(unittest.TestCase):
             ({"logprobs": 21}, galago.UsageError),
             ({"logit_bias": {1: 101}}, galago.UsageError),
             ({"choices": []}, galago.InputError),
+            ({"choices": "yes,no"}, TypeError),
             ({"regex": "("}, galago.InputError),
             ({"schema": "{"}, galago.InputError),
             ({"schema": {"type": "object", "not": {}}}, galago.InputError),
@@ -239,10 +242,29 @@ class Questions(unittest.TestCase):
             self.ask({"role": "user", "content": QUESTION})
         with self.assertRaisesRegex(TypeError, "model: got str, expected a galago.Model"):
             galago.batch("photos", QUESTION, output="a.jsonl")
+        with self.assertRaisesRegex(TypeError, "image: no such option: did you mean images?"):
+            self.ask(QUESTION, image=SHAPES)
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir("/")
-        with self.assertRaisesRegex(galago.NotFoundError, "demo_model"):
+        with self.assertRaisesRegex(galago.NotFoundError, r"demo_model\(\)"):
             galago.Model("models/demo")
+        with self.assertRaisesRegex(galago.NotFoundError, r"demo_model\('demo-page'\)"):
+            galago.Model("models/demo-page")
+
+    def test_demo_models(self):
+        self.assertTrue((galago.demo_model("demo-page") / "config.json").exists())
+        with self.assertRaises(galago.UsageError):
+            galago.demo_model("../demo")
+
+    def test_one_adapter_is_as_good_as_a_list(self):
+        base, adapter = TINY.parent / "text_smollm2", TINY.parents[1] / "adapters" / "smollm2_all"
+        said = []
+        for lora in ([adapter], adapter, str(adapter), (adapter, 1), [(adapter, 0.5)], (adapter, 0.5)):
+            with galago.Model(base, lora=lora) as model:
+                said.append(model.chat("Hello", max_tokens=6, logprobs=True).logprobs)
+        self.assertEqual(said[:4], [said[0]] * 4)
+        self.assertEqual(said[4], said[5])
+        self.assertNotEqual(said[0], said[4])
 
     def test_models(self):
         for options, kind in (

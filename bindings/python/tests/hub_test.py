@@ -53,6 +53,10 @@ class Hub(unittest.TestCase):
             self.assertEqual([file.name for file in path.iterdir()], ["config.json"])
             self.assertTrue(str(path).startswith(folder))
 
+    def test_one_pattern_is_no_list_of_letters(self):
+        path = galago.pull("org/tiny", include="config.json")
+        self.assertEqual([file.name for file in path.iterdir()], ["config.json"])
+
     def test_refused(self):
         for use, kind in (
             (lambda: galago.pull("org/none"), (galago.NotFoundError, galago.AuthError)),

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -144,6 +145,22 @@ class OfTwoMachines(unittest.TestCase):
             for path, caption in after:
                 self.assertEqual(caption, expected[int(pathlib.Path(path).stem) % len(expected)])
             self.assertLessEqual(set(before), set(after))
+
+    def test_45_the_program_of_the_page(self):
+        text = (ROOT / "docs" / "scale-out.md").read_text(encoding="utf-8")
+        program = next(code for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if "galago.ray" in code)
+        with tempfile.TemporaryDirectory() as folder:
+            place = pathlib.Path(folder)
+            (place / "pages").mkdir()
+            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows(6)), place / "pages" / "1.parquet")
+            self.assertEqual(program.count("s3://bucket/"), 2)
+            program = program.replace("s3://bucket/", f"{place}/").replace("ORG/NAME", str(DEMO))
+            exec(compile(program, "docs/scale-out.md", "exec"), {})
+            found = pyarrow.parquet.read_table(place / "doctags").to_pylist()
+        self.assertEqual(sorted(row["id"] for row in found), list(range(6)))
+        for row in found:
+            self.assertEqual((row["doctags_error"], row["doctags_finish_reason"]), (None, "stop"))
+            self.assertNotIn("image", row)
 
     def captions(self, out, torn=False):
         """(path, caption) of all files; torn: one that is not whole is passed over."""

@@ -26,21 +26,28 @@ OrderedJson token_json(const TokenLogprob& token) {
 
 }  // namespace
 
-OrderedJson usage_json(std::span<const Answer> answers, size_t n) {
+OrderedJson usage_json(std::span<const Answer> answers, size_t n, bool predicted) {
   Usage sum;
   for (size_t i = 0; i < answers.size(); ++i) {
     const Usage& one = answers[i].usage;
     sum.completion_tokens += one.completion_tokens;
+    sum.drafted_tokens += one.drafted_tokens;
+    sum.accepted_tokens += one.accepted_tokens;
     if (i % n != 0) continue;  // the prompt of the one before
     sum.prompt_tokens += one.prompt_tokens;
     sum.cached_tokens += one.cached_tokens;
     sum.image_tokens += one.image_tokens;
   }
-  return {
+  OrderedJson json{
       {"prompt_tokens", sum.prompt_tokens},
       {"completion_tokens", sum.completion_tokens},
       {"total_tokens", sum.prompt_tokens + sum.completion_tokens},
       {"prompt_tokens_details", {{"cached_tokens", sum.cached_tokens}, {"image_tokens", sum.image_tokens}}}};
+  if (predicted)
+    json["completion_tokens_details"] = {
+        {"accepted_prediction_tokens", sum.accepted_tokens},
+        {"rejected_prediction_tokens", sum.drafted_tokens - sum.accepted_tokens}};
+  return json;
 }
 
 OrderedJson timings_json(const Answer& answer) {

@@ -9,8 +9,9 @@
 
 namespace galago::server {
 
-/// OpenAI's usage of n answers to each of one or several prompts, with cached and image tokens.
-OrderedJson usage_json(std::span<const Answer> answers, size_t n);
+/// OpenAI's usage of n answers to each of one or several prompts, with cached and image tokens; of a request
+/// with a prediction also with tokens of it that went through the model.
+OrderedJson usage_json(std::span<const Answer> answers, size_t n, bool predicted);
 /// Stages in milliseconds, with llama-server's names beside galago's.
 OrderedJson timings_json(const Answer& answer);
 /// Of the tokens so far of an answer that goes on, by llama-server's names.

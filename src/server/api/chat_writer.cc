@@ -22,6 +22,7 @@ class ChatWriter final : public AnswerWriter {
         progress_(call.progress),
         timings_(call.timings_per_token),
         n_(call.n),
+        predicted_(!call.request.options.draft.empty()),
         logprobs_(call.request.options.logprobs.has_value()),
         unseen_(call.unseen_ids()) {}
 
@@ -163,8 +164,8 @@ class ChatWriter final : public AnswerWriter {
     return json;
   }
 
-  static void add_counts(std::span<const Answer> answers, OrderedJson& json) {
-    json["usage"] = usage_json(answers, answers.size());
+  void add_counts(std::span<const Answer> answers, OrderedJson& json) const {
+    json["usage"] = usage_json(answers, answers.size(), predicted_);
     json["timings"] = timings_json(answers[0]);
     json["images"] = images_json(answers[0].images);
     json["cache"] = cache_json(answers[0].cache);
@@ -184,6 +185,7 @@ class ChatWriter final : public AnswerWriter {
   const bool progress_;
   const bool timings_;
   const int64_t n_;
+  const bool predicted_;
   const bool logprobs_;
   const std::vector<int32_t> unseen_;
 };

@@ -15,6 +15,7 @@ class CompletionWriter final : public AnswerWriter {
         fingerprint_(call.model->fingerprint),
         usage_(call.include_usage),
         n_(call.n),
+        predicted_(!call.request.options.draft.empty()),
         logprobs_(call.request.options.logprobs.has_value()),
         unseen_(call.unseen_ids()),
         echo_(call.echo ? call.request.prompt : std::string()),
@@ -51,7 +52,7 @@ class CompletionWriter final : public AnswerWriter {
     if (!usage_) return kDone;
     OrderedJson last = chunk(0, "", nullptr);
     last["choices"] = OrderedJson::array();
-    last["usage"] = usage_json(answers, static_cast<size_t>(n_));
+    last["usage"] = usage_json(answers, static_cast<size_t>(n_), predicted_);
     last["timings"] = timings_json(answers[0]);
     return event(last) + kDone;
   }
@@ -67,7 +68,7 @@ class CompletionWriter final : public AnswerWriter {
     }
     OrderedJson json = head();
     json["choices"] = choices;
-    json["usage"] = usage_json(answers, static_cast<size_t>(n_));
+    json["usage"] = usage_json(answers, static_cast<size_t>(n_), predicted_);
     json["timings"] = timings_json(answers[0]);
     return json;
   }
@@ -110,6 +111,7 @@ class CompletionWriter final : public AnswerWriter {
   const std::string fingerprint_;
   const bool usage_;
   const int64_t n_;
+  const bool predicted_;
   const bool logprobs_;
   const std::vector<int32_t> unseen_;
   const std::string echo_;

@@ -42,8 +42,10 @@ double number_of(const OrderedJson& value, const std::string& where, double leas
 
 int64_t integer_of(const OrderedJson& value, const std::string& where, int64_t least, int64_t most) {
   const auto refuse = [&] {
-    refuse_field(where, shown_json(value),
-                 "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    const std::string range = most == INT64_MAX
+                                  ? "of at least " + std::to_string(least)
+                                  : "from " + std::to_string(least) + " to " + std::to_string(most);
+    refuse_field(where, shown_json(value), "a whole number " + range);
   };
   constexpr double kExact = 9007199254740992.0;  // 2^53
   int64_t number = 0;

@@ -15,6 +15,8 @@ namespace {
 
 constexpr size_t kMostStops = 64;
 constexpr size_t kMostBiases = 4096;
+constexpr size_t kMostPrediction = size_t{256}
+                                   << 10;        // bytes; what looks them up takes some hundred times as many
 constexpr int64_t kAnyCount = int64_t{1} << 40;  // tokens: the context's end comes first
 
 int64_t token_limit(const Fields& body, const ApiOptions& api, AnswerCall& call) {
@@ -106,6 +108,36 @@ void read_end(const Fields& body, GenerateOptions& options) {
   options.ignore_eos = body.boolean("ignore_eos").value_or(false);
 }
 
+std::string text_part(const OrderedJson& value, const std::string& where) {
+  const Fields part(value, where);
+  if (const auto type = part.text("type"); type.value_or("text") != "text")
+    refuse_field(part.path("type"), shown_json(*type), "text");
+  const OrderedJson* text = part.find("text");
+  return text_of(text ? *text : OrderedJson(), part.path("text"));
+}
+
+// OpenAI's predicted outputs: {"type": "content", "content": a text or a list of parts with texts}.
+void read_prediction(const Fields& body, GenerateOptions& options) {
+  const OrderedJson* asked = body.find("prediction");
+  if (!asked) return;
+  const Fields prediction(*asked, body.path("prediction"));
+  if (const auto type = prediction.text("type"); type && *type != "content")
+    refuse_field(prediction.path("type"), shown_json(*type), "content");
+  const OrderedJson* content = prediction.find("content");
+  const std::string where = prediction.path("content");
+  std::vector<std::string>& texts = options.draft.texts;
+  if (content && content->is_array())
+    for (size_t i = 0; i < content->size(); ++i)
+      texts.push_back(text_part((*content)[i], where + "[" + std::to_string(i) + "]"));
+  else
+    texts.push_back(text_of(content ? *content : OrderedJson(), where));
+  size_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  if (bytes > kMostPrediction)
+    refuse_field(where, std::to_string(bytes) + " bytes", "at most " + std::to_string(kMostPrediction));
+  options.draft.answer = true;
+}
+
 }  // namespace
 
 std::vector<int32_t> AnswerCall::unseen_ids() const {
@@ -120,6 +152,7 @@ void read_generation(const Fields& body, const ApiOptions& api, AnswerCall& call
   read_end(body, options);
   options.logprobs = logprobs(body);
   options.format = answer_format(body);
+  read_prediction(body, options);
   // The text of DocTags is of no use without them, whatever a client's habit is.
   const bool doctags = call.model->chat->answer_defaults().doctags;
   if (const auto skip = body.boolean("skip_special_tokens"); skip && !doctags) options.keep_special = !*skip;

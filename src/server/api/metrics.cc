@@ -87,6 +87,8 @@ void Metrics::count_answer(const std::string& model, const Answer& answer) {
   sums.usage.image_tokens += answer.usage.image_tokens;
   sums.usage.completion_tokens += answer.usage.completion_tokens;
   sums.usage.cached_tokens += answer.usage.cached_tokens;
+  sums.usage.drafted_tokens += answer.usage.drafted_tokens;
+  sums.usage.accepted_tokens += answer.usage.accepted_tokens;
   for (const auto stage : {&Timings::decode_image_ms, &Timings::preprocess_ms, &Timings::vision_ms,
                            &Timings::connector_ms, &Timings::prefill_ms, &Timings::decode_ms})
     sums.timings.*stage += answer.timings.*stage;
@@ -140,6 +142,10 @@ std::string Metrics::text(const std::vector<Gauge>& gauges) const {
           [](const Sums& s) { return s.usage.cached_tokens; });
   counter("galago_completion_tokens_total", "Tokens of answers.",
           [](const Sums& s) { return s.usage.completion_tokens; });
+  counter("galago_drafted_tokens_total", "Guesses at tokens of answers that went through the model.",
+          [](const Sums& s) { return s.usage.drafted_tokens; });
+  counter("galago_accepted_tokens_total", "Of them, those that were right.",
+          [](const Sums& s) { return s.usage.accepted_tokens; });
   counter("galago_tiles_encoded_total", "Tiles that went through the vision tower.",
           [](const Sums& s) { return s.tiles; });
   counter("galago_image_cache_hits_total", "Pictures that were known.",

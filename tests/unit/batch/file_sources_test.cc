@@ -83,6 +83,95 @@ TEST_F(Files, ALineWithNeitherPictureNorQuestionIsAnError) {
               ElementsAre(line("q.jsonl", 1) + " | input_invalid", testing::HasSubstr("Why? | 0")));
 }
 
+// A line that asks for itself is answered without a picture only where it has none.
+TEST_F(Files, APictureUnderAnotherKeyIsAnError) {
+  const auto code = [&](const std::string& key_and_value) {
+    return read("q.jsonl", "{\"id\": \"x\", \"prompt\": \"What?\", " + key_and_value + "}")[0];
+  };
+  const std::string refused = line("q.jsonl", 1) + " | input_invalid", asked = "x | What? | 0 | -1";
+  for (const char* seen : {R"("picture": "a.png")", R"("file": "a.PNG")", R"("photos": ["a"])",
+                           R"("url": "https://x.org/a.jpg")", R"("input": "data:image/png;base64,AA")",
+                           R"("image_url": {"url": "a"})", R"("imgs": [{"bytes": "a"}])"})
+    EXPECT_EQ(code(seen), refused) << seen;
+  for (const char* none :
+       {R"("picture": "a.png", "image": null)", R"("file": "a.PNG", "images": [])", R"("image_id": 17)",
+        R"("note": "see a.png")", R"("photo": "")", R"("picture": null)", R"("label": "cat")"})
+    EXPECT_EQ(code(none), asked) << none;
+  EXPECT_THAT(read("q.jsonl", R"({"id": "x", "prompt": "Why?", "photo": "a.png", "picture": "b.png"})",
+                   {.columns = {.image = "photo"}}),
+              ElementsAre("x | Why? | 1 | -1"));
+  EXPECT_THAT(read("q.jsonl", R"({"file": "a.png", "ask": "Why?", "prompt": "b.png"})",
+                   {.columns = {.image = {}, .id = "file", .prompt = "ask"}}),
+              ElementsAre("a.png | Why? | 0 | -1"));
+  const auto talk = [](const std::string& content) {
+    return R"("messages": [{"role": "user", "content": )" + content + "}]";
+  };
+  EXPECT_EQ(code(R"("picture": "a.png", )" + talk(R"("What?")")), refused);
+  EXPECT_EQ(code(R"("picture": "b.png", )" + talk(R"([{"type": "image", "path": "a.png"}, "What?"])")),
+            "x |  | 0 | -1");
+}
+
+/// "user: I T" of a message with a picture and a text.
+std::string shape(const Request& request) {
+  std::string all;
+  for (const Message& message : request.messages) {
+    all += (all.empty() ? "" : ", ") + message.role + ":";
+    for (const MessagePart& part : message.parts) all += std::holds_alternative<Image>(part) ? " I" : " T";
+  }
+  return all;
+}
+
+TEST_F(Files, PicturesBesideAConversationStandInIt) {
+  const auto told_of = [&](const std::string& fields, const std::string& messages) {
+    folder_.add("q.jsonl", "{" + fields + ", \"messages\": " + messages + "}");
+    const auto item = open_source({folder_.file("q.jsonl")})->next();
+    Request base = base_request();
+    base.system = "The run's.";
+    try {
+      const Request request = item->request(base);
+      EXPECT_TRUE(request.images.empty() && request.prompt.empty() && request.system.empty());
+      return shape(request);
+    } catch (const Error& error) {
+      return std::string(to_string(error.code()));
+    }
+  };
+  const std::string hole = R"({"type": "image"})", text = R"({"type": "text", "text": "Which?"})";
+  const std::string asked = R"([{"role": "user", "content": "What?"}])";
+  const auto user = [](const std::string& parts) {
+    return R"([{"role": "user", "content": [)" + parts + "]}]";
+  };
+  const std::string one = R"("image": "a.png")", two = R"("images": ["a.png", "a.png"])";
+  EXPECT_EQ(told_of(two, user(hole + "," + text + "," + hole)), "system: T, user: I T I");
+  EXPECT_EQ(told_of(one, asked), "system: T, user: I T");
+  EXPECT_EQ(told_of(two, user(text)), "system: T, user: I I T");
+  const std::string before = R"([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, )";
+  EXPECT_EQ(told_of(one, before + R"({"role": "user", "content": "c"}])"),
+            "system: T, user: T, assistant: T, user: I T");
+  EXPECT_EQ(told_of(one, R"([{"role": "system", "content": "Mine."}, {"role": "user", "content": "a"}])"),
+            "system: T, user: I T")
+      << "a system message of its own is in the place of the run's";
+  EXPECT_EQ(told_of(R"("system": "Brief.")", asked), "system: T, user: T");
+  const std::string bad = "input_invalid";
+  EXPECT_EQ(told_of(R"("system": "Brief.")", R"([{"role": "system", "content": "a"}])"), bad);
+  EXPECT_EQ(told_of(one, user(hole + "," + hole)), bad);
+  EXPECT_EQ(told_of(two, user(hole)), bad);
+  EXPECT_EQ(told_of(R"("id": 1)", user(hole)), bad);
+  EXPECT_EQ(told_of(one, user(R"({"type": "image", "path": "a.png"})")), bad) << "which of them?";
+  EXPECT_EQ(told_of(one, R"([{"role": "assistant", "content": "a"}])"), bad);
+  EXPECT_EQ(told_of(one, "[]"), bad);
+  EXPECT_EQ(told_of(one, "[3, {\"role\": 5}]"), bad);
+  EXPECT_EQ(told_of(one, "7"), bad);
+  EXPECT_EQ(told_of(R"("id": 1)", user(R"({"type": "image", "path": "\u00000"})")), "not_found");
+  EXPECT_EQ(told_of(R"("image": "none.png")", asked), "not_found");
+}
+
+TEST_F(Files, ChoicesAreAList) {
+  EXPECT_THAT(read("q.jsonl",
+                   "{\"image\": \"a.png\", \"choices\": \"yes,no\"}\n"
+                   "{\"image\": \"a.png\", \"choices\": [\"yes\", \"no\"]}"),
+              ElementsAre("a.png | input_invalid", "a.png | What? | 1 | -1"));
+}
+
 TEST_F(Files, LinesThatCannotBeReadAreItems) {
   const std::string deep(100, '[');
   const std::vector<std::string> all = read(
@@ -196,6 +285,15 @@ TEST_F(Files, ArchivesGiveWhatBelongsTogether) {
   folder_.add("w.tar", archive);
   const auto source = open_source({folder_.file("w.tar")});
   EXPECT_EQ(source->next()->request({}).prompt, "Why?") << "where nothing else is asked";
+}
+
+TEST_F(Files, AConversationOfAnArchiveHasItsPictures) {
+  folder_.add("w.tar", member("1.a.png", picture_) + member("1.b.png", picture_) +
+                           member("1.json", R"({"messages": [{"role": "user", "content": [
+                               {"type": "image"}, "or", {"type": "image"}]}]})") +
+                           std::string(1024, '\0'));
+  const auto item = open_source({folder_.file("w.tar")})->next();
+  EXPECT_EQ(shape(item->request(base_request())), "user: I T I");
 }
 
 TEST_F(Files, AnArchiveThatBreaksOffIsAnItemAtItsEnd) {

@@ -131,7 +131,10 @@ TEST(Word, ThatIsNoPictureIsAnErrorOfItsItem) {
 TEST(Word, ThatIsNotThereOrNotReadIsRefused) {
   const TempDir folder;
   for (const char* name : {"nope", "nope.jpg", "nope.tar.gz"})
-    EXPECT_EQ(error_of([&] { open_source({folder.file(name)}); }).code(), ErrorCode::not_found) << name;
+    for (const Form form : {Form::by_name, Form::pictures})
+      EXPECT_EQ(error_of([&] { open_source({folder.file(name)}, {.form = form}); }).code(),
+                ErrorCode::not_found)
+          << name;
   for (const char* name : {"s.tar.gz", "S.TGZ", "s.tar.zst", "s.zip", "s.gz", "s.parquet", "s.json"}) {
     const Error error = error_of([&] { open_source({folder.add(name, "x")}); });
     EXPECT_EQ(error.code(), ErrorCode::unsupported_media) << name;
