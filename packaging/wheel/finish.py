@@ -182,7 +182,7 @@ def main():
         raise SystemExit(f"wheel: {made} has {size} bytes, more than {LIMIT}")
     if worked > IMPORT_LIMIT:
         raise SystemExit(f"wheel: its import takes {worked:.3f} s of processor time, more than {IMPORT_LIMIT}")
-    print(f"{made}: {size / 1e6:.1f} MB, {len(rows)} libraries, import {took:.3f} s, read {kinds}")
+    print(f"{made}: {size / 1e6:.1f} MB, {len(rows)} libraries, import {took:.3f} s ({worked:.3f} s of processor time), read {kinds}")
 
 
 if __name__ == "__main__":
