@@ -50,6 +50,7 @@ int bench_tune(int threads, bool json) {
     show(key, table, kept);
     return 0;
   }
+  const kernels::Ways& chosen = table.choice.ways;
   auto ways = nlohmann::ordered_json::array();
   for (const kernels::TunedWay& way : table.ways)
     ways.push_back({{"name", way.name}, {"ms", way.ms}, {"chosen", way.chosen}});
@@ -59,7 +60,10 @@ int bench_tune(int threads, bool json) {
       {"backend", key.backend},
       {"threads", key.threads},
       {"ms", table.ms},
-      {"prefetch", {{"hint", to_string(table.choice.prefetch.hint)}, {"bytes", table.choice.prefetch.bytes}}},
+      {"prefetch", {{"hint", to_string(chosen.prefetch.hint)}, {"bytes", chosen.prefetch.bytes}}},
+      {"rows_together", chosen.rows_together},
+      {"panel_depth", chosen.panel_depth},
+      {"operations_per_part", chosen.operations_per_part},
       {"compute_auto", automatic(table.choice)},
       {"settled", table.settled},
       {"ways", ways},

@@ -20,6 +20,10 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   int threads() const { return threads_; }
+  /// Multiply-adds that are worth handing to another thread: who divides work goes by it. Set while no call
+  /// runs.
+  void divide_from(int64_t operations) { operations_per_part_ = operations; }
+  int64_t operations_per_part() const { return operations_per_part_; }
   /// Calls body(context, part) for every part in [0, parts); comes back when all are done. Parts are handed
   /// out one by one, so a thread that the system holds up delays its own part only. What a body throws
   /// reaches the caller (the first one of several). While another call runs, and within a body, the caller
@@ -29,6 +33,7 @@ class Pool {
  private:
   class Team;
   int threads_;
+  int64_t operations_per_part_ = 32'768;
   std::unique_ptr<Team> team_;
 };
 

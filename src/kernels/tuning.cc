@@ -36,6 +36,21 @@ std::span<const WeightPrefetch> prefetch_ways() {
   return kWays;
 }
 
+std::span<const int64_t> rows_together_ways() {
+  static constexpr int64_t kWays[] = {1, 4};
+  return kWays;
+}
+
+std::span<const int64_t> panel_depth_ways() {
+  static constexpr int64_t kWays[] = {1024, 512, 2048};
+  return kWays;
+}
+
+std::span<const int64_t> operations_per_part_ways() {
+  static constexpr int64_t kWays[] = {32'768, 131'072, 524'288};
+  return kWays;
+}
+
 std::vector<WayTimes> race(size_t ways, const std::function<double(size_t way)>& time,
                            const TuningLimits& limits) {
   std::vector<WayTimes> times(ways);

@@ -31,19 +31,36 @@ struct WeightPrefetch {
   bool operator==(const WeightPrefetch&) const = default;
 };
 
-/// The ways that are tried: the one that stands without a choice first.
+/// In what order the fast kernels do their work, and how they divide it. Changes no bit of a result.
+struct Ways {
+  WeightPrefetch prefetch;
+  /// Rows of weights that one row of floats meets at once: 1 reads memory in order, 4 keeps more in flight.
+  int64_t rows_together = 1;
+  /// Places of 4 bytes (a float, two bfloat16) that are packed at once of each column of a panel of weights,
+  /// for many rows: as much as the second cache holds beside the rows.
+  int64_t panel_depth = 1024;
+  /// Multiply-adds that are worth handing to another thread.
+  int64_t operations_per_part = 32'768;
+
+  bool operator==(const Ways&) const = default;
+};
+
+// What is tried of each: the one that stands without a choice first.
 std::span<const WeightPrefetch> prefetch_ways();
+std::span<const int64_t> rows_together_ways();
+std::span<const int64_t> panel_depth_ways();
+std::span<const int64_t> operations_per_part_ways();
 
 /// What is chosen for a processor and a number of threads.
 struct Tuning {
-  WeightPrefetch prefetch;
+  Ways ways;
   bool bf16_is_faster = false;  ///< than float32, in products of many rows
 
   bool operator==(const Tuning&) const = default;
 };
 
 /// As cpu_device(threads), with a choice of ways.
-SharedDevice cpu_device(int threads, const WeightPrefetch& prefetch);
+SharedDevice cpu_device(int threads, const Ways& ways);
 
 /// One way that was tried.
 struct TunedWay {
@@ -60,7 +77,7 @@ struct TuningTable {
 
 /// What a measurement may take: it ends when `ms` are spent.
 struct TuningLimits {
-  double ms = 25;
+  double ms = 50;
   int rounds = 6;
 };
 

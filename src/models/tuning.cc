@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using kernels::Tuning;
 
 constexpr int64_t kFileBytes = 4096;
-constexpr const char* kKind = "galago tuning 1";
+constexpr const char* kKind = "galago tuning 2";
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -32,8 +32,11 @@ Json json_of(const Tuning& tuning, const TuningKey& key) {
           {"processor", key.processor},
           {"backend", key.backend},
           {"threads", key.threads},
-          {"prefetch", to_string(tuning.prefetch.hint)},
-          {"prefetch_bytes", tuning.prefetch.bytes},
+          {"prefetch", to_string(tuning.ways.prefetch.hint)},
+          {"prefetch_bytes", tuning.ways.prefetch.bytes},
+          {"rows_together", tuning.ways.rows_together},
+          {"panel_depth", tuning.ways.panel_depth},
+          {"operations_per_part", tuning.ways.operations_per_part},
           {"bf16_is_faster", tuning.bf16_is_faster}};
 }
 
@@ -66,11 +69,23 @@ std::string to_text(const Tuning& tuning, const TuningKey& key) {
 std::optional<Tuning> parse_tuning(std::string_view text, const TuningKey& key) {
   try {
     const Json found = parse_json(text, "tuning");
-    // Only what this program writes is believed: a way that it tries, in the very same object.
+    // Only what this program writes is believed: ways that it tries, in the very same object.
+    Tuning tuning;
+    const auto says = [&found](const char* name, const Json& value) {
+      const auto field = found.find(name);
+      return field != found.end() && *field == value;
+    };
+    const auto one_of = [&says](const char* name, std::span<const int64_t> ways) {
+      const auto way = std::ranges::find_if(ways, [&](int64_t number) { return says(name, number); });
+      return way == ways.end() ? 0 : *way;
+    };
     for (const kernels::WeightPrefetch& way : kernels::prefetch_ways())
-      for (const bool bf16 : {false, true})
-        if (const Tuning tuning{.prefetch = way, .bf16_is_faster = bf16}; found == json_of(tuning, key))
-          return tuning;
+      if (says("prefetch", to_string(way.hint)) && says("prefetch_bytes", way.bytes)) tuning.ways.prefetch = way;
+    tuning.ways.rows_together = one_of("rows_together", kernels::rows_together_ways());
+    tuning.ways.panel_depth = one_of("panel_depth", kernels::panel_depth_ways());
+    tuning.ways.operations_per_part = one_of("operations_per_part", kernels::operations_per_part_ways());
+    tuning.bf16_is_faster = says("bf16_is_faster", true);
+    if (found == json_of(tuning, key)) return tuning;
   } catch (const Error&) {
   }
   return {};
@@ -137,7 +152,7 @@ Tuning tuning_of(int threads) {
 }
 
 kernels::SharedDevice tuned_device(int threads) {
-  return kernels::cpu_device(threads, tuning_of(threads).prefetch);
+  return kernels::cpu_device(threads, tuning_of(threads).ways);
 }
 
 ComputeDtype resolved(ComputeDtype compute, const kernels::Device& device) {

@@ -148,10 +148,12 @@ TEST(Bench, TuneShowsTheWaysAndKeepsTheChoice) {
     EXPECT_THAT(result["kept"].get<std::string>(), testing::StartsWith(cache.path()));
     const Json file = Json::parse(read_bytes(result["kept"]));
     EXPECT_EQ(file["prefetch"], result["prefetch"]["hint"]);
+    for (const char* number : {"rows_together", "panel_depth", "operations_per_part"})
+      EXPECT_EQ(file[number], result[number]) << number;
     EXPECT_EQ(file["bf16_is_faster"], result["compute_auto"] == "bf16");
   }
   EXPECT_THAT(galago({"bench", "--tune", "-t", "1"}).out,
-              AllOf(HasSubstr("prefetch nta 8192"), HasSubstr("chosen"), HasSubstr("--compute auto means")));
+              AllOf(HasSubstr("prefetch nta 8192"), HasSubstr("rows together 4"), HasSubstr("panel depth 512"), HasSubstr("chosen"), HasSubstr("--compute auto means")));
   ::setenv("GALAGO_TUNE", "off", 1);
   EXPECT_TRUE(galago({"bench", "--tune", "-t", "1", "--json"}).json()["kept"].is_null());
   ::setenv("GALAGO_TUNE", "never", 1);
@@ -163,7 +165,7 @@ TEST(Bench, TuneShowsTheWaysAndKeepsTheChoice) {
 TEST(Bench, AModelGoesByTheChoiceThatIsKept) {
   const TempDir cache;
   ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
-  kernels::Tuning choice{.prefetch = kernels::prefetch_ways().back(), .bf16_is_faster = true};
+  kernels::Tuning choice{.ways = {.prefetch = kernels::prefetch_ways().back()}, .bf16_is_faster = true};
   ASSERT_TRUE(keep_tuning(tuning_folder(), tuning_key(1), choice));
   const auto computes = [](const char* word) {
     ::setenv("GALAGO_TUNE", word, 1);

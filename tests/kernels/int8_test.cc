@@ -151,7 +151,7 @@ TEST(Int8, BytesAndShortsGiveTheSameBits) {
     const Linear layer = int8_layer(weight.weight());
     for (const bool in_bytes : {false, true}) {
       const Product product{&layer, (in_bytes ? bytes : shorts).view(), {}};
-      const cpu::Chain chain{{&product, 1}, {}};
+      const cpu::Chain chain{{&product, 1}, {}, Ways().panel_depth};
       const auto rows = cpu::int8_rows(pool, x.view(), in_bytes ? cpu::Int8Way::bytes : cpu::Int8Way::shorts);
       for (int64_t panel = 0; panel * cpu::int8_panel_columns() < out; ++panel)
         cpu::int8_task(rows, chain, panel, 0, 41);

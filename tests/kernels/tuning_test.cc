@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -82,19 +83,44 @@ TEST(Choosing, MeasuresWithAnyNumberOfThreads) {
 
 TEST(Choosing, MeasuresEveryWay) {
   const TuningTable table = measure_tuning(2, {.ms = 1e6, .rounds = 2});
-  ASSERT_GE(table.ways.size(), prefetch_ways().size());
-  int chosen = 0;
+  std::map<std::string, int> chosen;  // for each kind of way
   for (const TunedWay& way : table.ways) {
     EXPECT_GT(way.ms, 0) << way.name;
-    chosen += way.chosen;
+    EXPECT_LT(way.ms, 1e4) << way.name;
+    chosen[way.name.substr(0, way.name.find(' '))] += way.chosen;
   }
-  EXPECT_EQ(chosen, table.ways.size() > prefetch_ways().size() ? 2 : 1);
+  const bool products = chosen.erase("products") > 0;  // where the processor has two kinds
+  EXPECT_EQ(chosen, (std::map<std::string, int>{{"prefetch", 1}, {"rows", 1}, {"operations", 1}, {"panel", 1}}));
+  EXPECT_EQ(table.ways.size(), prefetch_ways().size() + rows_together_ways().size() + panel_depth_ways().size() +
+                                   operations_per_part_ways().size() + (products ? 2 : 0));
   EXPECT_GT(table.ms, 0);
   EXPECT_FALSE(measure_tuning(1, {.ms = 0.001, .rounds = 2}).settled);
 }
 
+/// Each way of each kind, the others as they stand.
+std::vector<Ways> all_ways() {
+  std::vector<Ways> ways(1);
+  for (const WeightPrefetch& way : prefetch_ways()) ways.push_back({.prefetch = way});
+  for (const int64_t rows : rows_together_ways()) ways.push_back({.rows_together = rows});
+  for (const int64_t depth : panel_depth_ways()) ways.push_back({.panel_depth = depth});
+  for (const int64_t operations : operations_per_part_ways()) ways.push_back({.operations_per_part = operations});
+  return ways;
+}
+
+/// Every number of `all` as of `first`, which becomes `all` if it is empty.
+void expect_same(std::vector<Tensor> all, std::vector<Tensor>& first) {
+  if (first.empty()) {
+    first = std::move(all);
+    return;
+  }
+  ASSERT_EQ(all.size(), first.size());
+  for (size_t i = 0; i < all.size(); ++i)
+    for (int64_t k = 0; k < all[i].size(); ++k)
+      ASSERT_EQ(all[i].data()[k], first[i].data()[k]) << i << " " << k;
+}
+
 // Floats of each format, rows of each kind of kernel, and attention over a cache.
-TEST(Choosing, NoWayOfAskingAheadChangesABit) {
+TEST(Choosing, NoWayChangesABit) {
   constexpr int64_t kIn = 96, kOut = 40;
   const Tensor x = random_rows(7, kIn, 1);
   std::vector<std::byte> floats(kOut * kIn * 4);
@@ -108,8 +134,8 @@ TEST(Choosing, NoWayOfAskingAheadChangesABit) {
   const CausalRow row{cache, 0, 6};
   const HeadLayout layout{.heads = 3, .kv_heads = 3, .head_dim = 32, .scale = 0.2f};
   std::vector<Tensor> first;
-  for (const WeightPrefetch& way : prefetch_ways()) {
-    const SharedDevice device = cpu_device(1, way);
+  for (const Ways& ways : all_ways()) {
+    const SharedDevice device = cpu_device(2, ways);
     std::vector<Tensor> all;
     for (const LinearView& view : views)
       for (const int64_t rows : {1, 2, 7}) {
@@ -118,13 +144,25 @@ TEST(Choosing, NoWayOfAskingAheadChangesABit) {
       }
     all.emplace_back(Shape{1, kIn});
     device->attention_cached(x.matrix().slice_rows(6, 1), {&row, 1}, layout, all.back().matrix());
-    if (first.empty()) {
-      first = std::move(all);
-      continue;
+    ASSERT_NO_FATAL_FAILURE(expect_same(std::move(all), first));
+  }
+}
+
+// Many rows whose sums wait for the next depth of a panel, in each arithmetic; bfloat16 and int8 have two and four
+// numbers in a place.
+TEST(Choosing, NoDepthOfPanelsChangesABit) {
+  constexpr int64_t kRows = kFewRows + 10, kIn = 5000, kOut = 50;
+  const Tensor x = random_rows(kRows, kIn, 2), weights = random_rows(kOut, kIn, 3);
+  const TensorView view{DType::f32, {kOut, kIn}, reinterpret_cast<const std::byte*>(weights.data())};
+  std::vector<Tensor> first;
+  for (const Ways& ways : all_ways()) {
+    const SharedDevice device = cpu_device(2, ways);
+    std::vector<Tensor> all;
+    for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16, Arithmetic::int8}) {
+      all.emplace_back(Shape{kRows, kOut});
+      device->linear(x.matrix(), Linear(LinearView{view, {}, arithmetic}, *device), all.back().matrix());
     }
-    for (size_t i = 0; i < all.size(); ++i)
-      for (int64_t k = 0; k < all[i].size(); ++k)
-        ASSERT_EQ(all[i].data()[k], first[i].data()[k]) << i << " " << k;
+    ASSERT_NO_FATAL_FAILURE(expect_same(std::move(all), first));
   }
 }
 

@@ -15,9 +15,8 @@ void copy(Pool& pool, ConstMatrix x, Matrix y);
 void scale(Pool& pool, ConstMatrix x, float factor, Matrix y);
 void add(Pool& pool, ConstMatrix x, Matrix y);
 void unfold_patches(Pool& pool, const TileView& tile, int64_t patch, Matrix rows);
-void linear_each(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
-                 std::span<const Product> products);
-void feed_forward(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x, std::span<const Product> in,
+void linear_each(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> products);
+void feed_forward(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> in,
                   const Product& out);
 void layer_norm(Pool& pool, ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
 void rms_norm(Pool& pool, ConstMatrix x, const float* weight, float eps, Matrix y);

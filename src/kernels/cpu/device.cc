@@ -8,7 +8,9 @@ namespace {
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice(int threads, const WeightPrefetch& prefetch) : Device(threads), prefetch_(prefetch) {}
+  CpuDevice(int threads, const Ways& ways) : Device(threads), ways_(ways) {
+    pool().divide_from(ways.operations_per_part);
+  }
   std::string name() const override { return cpu::name(); }
 
  private:
@@ -19,10 +21,10 @@ class CpuDevice final : public Device {
     cpu::unfold_patches(pool(), tile, patch, rows);
   }
   void do_linear_each(ConstMatrix x, std::span<const Product> products) const override {
-    cpu::linear_each(pool(), prefetch_, x, products);
+    cpu::linear_each(pool(), ways_, x, products);
   }
   void do_feed_forward(ConstMatrix x, std::span<const Product> in, const Product& out) const override {
-    cpu::feed_forward(pool(), prefetch_, x, in, out);
+    cpu::feed_forward(pool(), ways_, x, in, out);
   }
   void do_layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps,
                      Matrix y) const override {
@@ -37,7 +39,7 @@ class CpuDevice final : public Device {
   }
   void do_attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
                            Matrix out) const override {
-    cpu::attention_cached(pool(), prefetch_, q, rows, layout, out);
+    cpu::attention_cached(pool(), ways_.prefetch, q, rows, layout, out);
   }
   void do_rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
                int64_t head_dim, float scale) const override {
@@ -58,20 +60,20 @@ class CpuDevice final : public Device {
     cpu::look_up(pool(), bytes, plane, tables, out);
   }
 
-  WeightPrefetch prefetch_;
+  Ways ways_;
 };
 
 }  // namespace
 
-SharedDevice cpu_device(int threads) { return cpu_device(threads, WeightPrefetch{}); }
+SharedDevice cpu_device(int threads) { return cpu_device(threads, Ways{}); }
 
-SharedDevice cpu_device(int threads, const WeightPrefetch& prefetch) {
+SharedDevice cpu_device(int threads, const Ways& ways) {
   if (threads < 0 || threads > kMaxThreads)
     throw Error(ErrorCode::usage, {.where = "threads",
                                    .got = std::to_string(threads),
                                    .expected = "0 to " + std::to_string(kMaxThreads)});
   cpu::capped_targets();  // from here on
-  return std::make_shared<const CpuDevice>(threads > 0 ? threads : processors(), prefetch);
+  return std::make_shared<const CpuDevice>(threads > 0 ? threads : processors(), ways);
 }
 
 }  // namespace galago::kernels

@@ -32,7 +32,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int kPanelVectors = kBf16Vectors;
 constexpr int kBlockRows = kSums / kPanelVectors;
-constexpr int64_t kMostDepth = 1024;  // of a panel at once: 192 KiB with 16 lanes, in the second cache
 constexpr int64_t kChunk = 256;       // weights of a row that become floats at once
 constexpr int64_t kPrefetchRows = 2 * kBlockRows;  // rows between those that are prefetched and those in work
 
@@ -130,14 +129,14 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
   const Product& written = chain.products.back();
   const int64_t width = PanelColumns(), first = panel * width, in = x.cols;
   const int64_t count = std::min(width, written.y.cols - first);
-  const int64_t depths = (in + kMostDepth - 1) / kMostDepth;
-  const int64_t depth = ((in + depths - 1) / depths + kWeightGroup - 1) / kWeightGroup * kWeightGroup;
-  const int64_t kept = depths > 1 ? end - begin : kBlockRows;  // rows whose sums wait for the next depth
+  const int64_t depth = chain.part_of(in);
+  const bool whole = depth >= in;
+  const int64_t kept = whole ? kBlockRows : end - begin;  // rows whose sums wait for the next depth
   float* const packed = thread_scratch<struct Packed>(links * (depth + kept) * width);
   const bool in_place = IsPlain(written) && !chain.pairs.data && count == width;
   const auto sums_of = [&](int64_t link, int64_t row, int64_t rows) -> Matrix {
     if (in_place && link + 1 == links) return written.y.slice_rows(row, rows).slice_cols(first, width);
-    const int64_t place = links * depth + link * kept + (depths > 1 ? row - begin : 0);
+    const int64_t place = links * depth + link * kept + (whole ? 0 : row - begin);
     return {packed + place * width, rows, count, width};
   };
   for (int64_t from = 0; from < in; from += depth) {
@@ -239,14 +238,14 @@ struct Input {
 };
 
 /// All products of x; the last one's y as pairs in `last_pairs` if that has memory.
-void multiply(Pool& pool, Input x, std::span<const Product> products, Matrix last_pairs) {
+void multiply(Pool& pool, const Ways& ways, Input x, std::span<const Product> products, Matrix last_pairs) {
   const int64_t width = HWY_DYNAMIC_DISPATCH(PanelColumns)();
   const auto panels = [width](const Product& product) { return (product.y.cols + width - 1) / width; };
   const int64_t rows = products.front().y.rows;
   std::vector<Chain> chains;
   int64_t all = 0;
   for (size_t i = 0; i < products.size(); i += chains.back().products.size()) {
-    chains.push_back({links_from(products, i), {}});
+    chains.push_back({links_from(products, i), {}, ways.panel_depth});
     all += panels(products[i]);
     if (in_pairs(chains.back()) && !x.pairs.data) x.pairs = rounded(pool, x.floats);
     if (in_int8(chains.back(), rows) && !x.integers.places.data) x.integers = int8_rows(pool, x.floats);
@@ -271,16 +270,17 @@ void multiply(Pool& pool, Input x, std::span<const Product> products, Matrix las
 
 }  // namespace
 
-void many_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products) {
-  multiply(pool, {.floats = x}, products, {});
+void many_row_products(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> products) {
+  multiply(pool, ways, {.floats = x}, products, {});
 }
 
-void many_row_feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out) {
+void many_row_feed_forward(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> in,
+                           const Product& out) {
   const Matrix hidden = in.back().y;
   Matrix pairs;
   if (in_pairs(out)) pairs = pairs_of<struct Hidden>(hidden.rows, hidden.cols);
-  multiply(pool, {.floats = x}, in, pairs);
-  multiply(pool, {.floats = hidden, .pairs = pairs}, {&out, 1}, {});
+  multiply(pool, ways, {.floats = x}, in, pairs);
+  multiply(pool, ways, {.floats = hidden, .pairs = pairs}, {&out, 1}, {});
 }
 
 }  // namespace galago::kernels::cpu

@@ -86,34 +86,43 @@ void AddTail(ConstMatrix x, const WeightView& weight, int64_t out, float* dots) 
   }
 }
 
+/// How weights are read: what is asked for ahead, and whether one row of x takes them in the order of memory
+/// or four rows of them together.
+template <class Ahead>
+struct Reading {
+  Ahead ask;
+  bool in_order = false;
+};
+
 /// dots[r][0..outs) for kRows rows from row `row` on.
 template <int kRows, class Element, class Ahead>
-void SomeRows(ConstMatrix x, int64_t row, const std::byte* weights, int64_t outs, const Ahead& ask,
+void SomeRows(ConstMatrix x, int64_t row, const std::byte* weights, int64_t outs, const Reading<Ahead>& how,
               float* dots) {
   constexpr int kOuts = 4;
   const ConstMatrix some = x.slice_rows(row, kRows);
   const int64_t stride = x.cols * Element::kBytes;
   int64_t o = 0;
+  if constexpr (kRows == 1 && Ahead::kAsks)
+    for (; how.in_order && o + kOuts <= outs; o += kOuts)
+      OneRow<Element>(some.row(0), x.cols, weights + o * stride, how.ask, dots + o);
   for (; o + kOuts <= outs; o += kOuts)
-    if constexpr (kRows == 1 && Ahead::kAsks)
-      OneRow<Element>(some.row(0), x.cols, weights + o * stride, ask, dots + o);
-    else
-      Dots<kRows, kOuts, Element>(some, weights + o * stride, ask, dots + row * kOutputBlock + o);
+    Dots<kRows, kOuts, Element>(some, weights + o * stride, how.ask, dots + row * kOutputBlock + o);
   for (; o < outs; ++o)
-    Dots<kRows, 1, Element>(some, weights + o * stride, ask, dots + row * kOutputBlock + o);
+    Dots<kRows, 1, Element>(some, weights + o * stride, how.ask, dots + row * kOutputBlock + o);
 }
 
 template <class Element, class Ahead>
-void AllRows(ConstMatrix x, const std::byte* weights, int64_t outs, const Ahead& ask, float* dots) {
+void AllRows(ConstMatrix x, const std::byte* weights, int64_t outs, const Reading<Ahead>& how, float* dots) {
   if (x.rows >= 4)
-    SomeRows<4, Element>(x, 0, weights, outs, ask, dots);
+    SomeRows<4, Element>(x, 0, weights, outs, how, dots);
   else if (x.rows >= 2)
-    SomeRows<2, Element>(x, 0, weights, outs, ask, dots);
+    SomeRows<2, Element>(x, 0, weights, outs, how, dots);
   else
-    SomeRows<1, Element>(x, 0, weights, outs, ask, dots);
+    SomeRows<1, Element>(x, 0, weights, outs, how, dots);
   int64_t row = x.rows >= 4 ? 4 : x.rows >= 2 ? 2 : 1;
-  for (; row + 4 <= x.rows; row += 4) SomeRows<4, Element>(x, row, weights, outs, AskNot(), dots);
-  for (; row < x.rows; ++row) SomeRows<1, Element>(x, row, weights, outs, AskNot(), dots);
+  const Reading<AskNot> near;
+  for (; row + 4 <= x.rows; row += 4) SomeRows<4, Element>(x, row, weights, outs, near, dots);
+  for (; row < x.rows; ++row) SomeRows<1, Element>(x, row, weights, outs, near, dots);
 }
 
 /// x in the order of elements that are split: of each two vectors the even columns, then the odd ones.
@@ -132,27 +141,29 @@ void Split(ConstMatrix x, float* to) {
 /// Columns [begin, end) of product.y. split: x as Split gives it.
 template <class Ahead>
 void Columns(ConstMatrix x, ConstMatrix split, const Product& product, int64_t begin, int64_t end,
-             const Ahead& ask) {
+             const Reading<Ahead>& how) {
   float dots[kFewRows * kOutputBlock];
   const WeightView& weight = product.layer->weight();
   for (int64_t first = begin; first < end; first += kOutputBlock) {
     const int64_t outs = std::min(kOutputBlock, end - first);
     const std::byte* weights = weight.row(first);
     if (weight.format == WeightFormat::f32)
-      AllRows<F32>(x, weights, outs, ask, dots);
+      AllRows<F32>(x, weights, outs, how, dots);
     else if (weight.format == WeightFormat::bf16)
-      AllRows<Bf16>(split, weights, outs, ask, dots);
+      AllRows<Bf16>(split, weights, outs, how, dots);
     else
-      AllRows<F16>(x, weights, outs, ask, dots);
+      AllRows<F16>(x, weights, outs, how, dots);
     if (x.cols % (2 * static_cast<int64_t>(hn::Lanes(Floats()))) != 0)
       for (int64_t o = 0; o < outs; ++o) AddTail(x, weight, first + o, dots + o);
     Finish(product.epilogue, EndOf(product, 0, first, {dots, x.rows, outs, kOutputBlock}));
   }
 }
 
-void FewRows(const WeightPrefetch& prefetch, ConstMatrix x, ConstMatrix split, const Product& product,
-             int64_t begin, int64_t end) {
-  with_ask(prefetch, [&](const auto& ask) { Columns(x, split, product, begin, end, ask); });
+void FewRows(const Ways& ways, ConstMatrix x, ConstMatrix split, const Product& product, int64_t begin,
+             int64_t end) {
+  with_ask(ways.prefetch, [&]<class Ahead>(const Ahead& ask) {
+    Columns(x, split, product, begin, end, Reading<Ahead>{ask, ways.rows_together == 1});
+  });
 }
 
 const char* SimdName() { return hwy::TargetName(HWY_TARGET); }
@@ -169,8 +180,7 @@ HWY_EXPORT(SimdName);
 
 const char* simd_name() { return HWY_DYNAMIC_DISPATCH(SimdName)(); }
 
-void few_row_products(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
-                      std::span<const Product> products) {
+void few_row_products(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> products) {
   const auto blocks_of = [](const Product& product) {
     return (product.y.cols + kOutputBlock - 1) / kOutputBlock;
   };
@@ -195,9 +205,9 @@ void few_row_products(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
       const int64_t first = begin * own / blocks * kOutputBlock;
       const int64_t last = std::min(end * own / blocks * kOutputBlock, product.y.cols);
       if (first < last && is_quantised(product.layer->weight().format))
-        quantised_few_rows(integers, product, first, last, prefetch);
+        quantised_few_rows(integers, product, first, last, ways.prefetch);
       else if (first < last)
-        HWY_DYNAMIC_DISPATCH(FewRows)(prefetch, x, split, product, first, last);
+        HWY_DYNAMIC_DISPATCH(FewRows)(ways, x, split, product, first, last);
     }
   });
 }

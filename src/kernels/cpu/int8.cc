@@ -28,7 +28,6 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int64_t kMostDepth = 1024;  // places of a panel at once: 192 KiB with 16 lanes, in the second cache
 constexpr int64_t kChunk = 1024;      // weights of a row that become floats at once
 constexpr int64_t kMostWidth = kInt8Vectors * hn::MaxLanes(Floats());
 
@@ -170,14 +169,14 @@ void Int8PanelTask(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t
   const Product& written = chain.products.back();
   const int64_t width = Int8PanelColumns(), first = panel * width, in = x.places.cols;
   const int64_t count = std::min(width, written.y.cols - first);
-  const int64_t depths = (in + kMostDepth - 1) / kMostDepth;
-  const int64_t depth = ((in + depths - 1) / depths + kWeightGroup - 1) / kWeightGroup * kWeightGroup;
-  const int64_t kept = depths > 1 ? end - begin : kRows;  // rows whose sums wait for the next depth
+  const int64_t depth = chain.part_of(in);
+  const bool whole = depth >= in;
+  const int64_t kept = whole ? kRows : end - begin;  // rows whose sums wait for the next depth
   float* const packed = thread_scratch<struct Int8Packed>(links * (depth + kept) * width);
   const bool in_place = IsPlain(written) && !chain.pairs.data && count == width;
   const auto sums_of = [&](int64_t link, int64_t row, int64_t rows) -> Matrix {
     if (in_place && link + 1 == links) return written.y.slice_rows(row, rows).slice_cols(first, width);
-    const int64_t place = links * depth + link * kept + (depths > 1 ? row - begin : 0);
+    const int64_t place = links * depth + link * kept + (whole ? 0 : row - begin);
     return {packed + place * width, rows, count, width};
   };
   std::vector<Int8Columns> columns(static_cast<size_t>(links));

@@ -23,19 +23,18 @@ bool are_few(ConstMatrix x, std::span<const Product> products) {
 
 }  // namespace
 
-void linear_each(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
-                 std::span<const Product> products) {
+void linear_each(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> products) {
   if (are_few(x, products))
-    few_row_products(pool, prefetch, x, products);
+    few_row_products(pool, ways, x, products);
   else
-    many_row_products(pool, x, products);
+    many_row_products(pool, ways, x, products);
 }
 
-void feed_forward(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x, std::span<const Product> in,
+void feed_forward(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> in,
                   const Product& out) {
-  if (x.rows > kFewRows) return many_row_feed_forward(pool, x, in, out);
-  cpu::linear_each(pool, prefetch, x, in);
-  cpu::linear_each(pool, prefetch, in.back().y, {&out, 1});
+  if (x.rows > kFewRows) return many_row_feed_forward(pool, ways, x, in, out);
+  cpu::linear_each(pool, ways, x, in);
+  cpu::linear_each(pool, ways, in.back().y, {&out, 1});
 }
 
 std::string name() {

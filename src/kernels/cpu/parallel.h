@@ -12,9 +12,7 @@
 
 namespace galago::kernels::cpu {
 
-/// Elementary operations (a load, a multiply-add) that are worth handing to another thread.
-inline constexpr int64_t kOperationsPerPart = 32'768;
-/// Those that are worth the agreement of threads on who does them.
+/// Elementary operations (a load, a multiply-add) that are worth the agreement of threads on who does them.
 inline constexpr int64_t kOperationsPerTake = 16'384;
 /// Into how many tasks, for each thread, work is divided whose tasks are long.
 inline constexpr int64_t kTasksPerThread = 4;
@@ -23,7 +21,7 @@ inline constexpr int64_t kTasksPerThread = 4;
 inline int64_t parts_for(const Pool& pool, int64_t items, int64_t cost) {
   const int64_t team = pool.threads();
   if (team == 1) return 1;
-  const int64_t useful = items * std::max<int64_t>(cost, 1) / kOperationsPerPart;
+  const int64_t useful = items * std::max<int64_t>(cost, 1) / pool.operations_per_part();
   return std::clamp<int64_t>(std::min(useful, items), 1, team);
 }
 

@@ -14,17 +14,24 @@ namespace galago::kernels::cpu {
 /// one is written, as floats to its y or, where `pairs` has memory, as bfloat16 there.
 struct Chain {
   std::span<const Product> products;
-  Matrix pairs;  ///< [n, out / 2], two numbers in the place of a float
+  Matrix pairs;   ///< [n, out / 2], two numbers in the place of a float
+  int64_t depth;  ///< as Ways::panel_depth
+
+  /// Into how many places of a column a panel is divided, `in` places in all: parts of a size.
+  int64_t part_of(int64_t in) const {
+    const int64_t parts = (in + depth - 1) / depth;
+    return ((in + parts - 1) / parts + kWeightGroup - 1) / kWeightGroup * kWeightGroup;
+  }
 };
 
 /// linear_each for many rows. Error{resource} without memory for a panel.
-void many_row_products(Pool& pool, ConstMatrix x, std::span<const Product> products);
+void many_row_products(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> products);
 /// feed_forward for many rows.
-void many_row_feed_forward(Pool& pool, ConstMatrix x, std::span<const Product> in, const Product& out);
+void many_row_feed_forward(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> in,
+                           const Product& out);
 
 /// linear_each for at most kFewRows rows. What a row gives does not depend on the other rows, bit for bit.
-void few_row_products(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix x,
-                      std::span<const Product> products);
+void few_row_products(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> products);
 /// Outputs that few_row_products finishes together.
 inline constexpr int64_t kOutputBlock = 16;
 

@@ -21,7 +21,11 @@ using kernels::Tuning;
 
 const TuningKey kKey{
     .version = "1.2.3", .processor = "Some-1-2-3", .backend = "cpu: AVX3+BF16", .threads = 2};
-const Tuning kChoice{.prefetch = {PrefetchHint::t1, 8192}, .bf16_is_faster = true};
+const Tuning kChoice{.ways = {.prefetch = {PrefetchHint::t1, 8192},
+                             .rows_together = 4,
+                             .panel_depth = 512,
+                             .operations_per_part = 131'072},
+                    .bf16_is_faster = true};
 
 /// remembered_tuning that measures kChoice; how often it did.
 int times_measured(const fs::path& folder, const TuningKey& key = kKey, bool settled = true) {
@@ -80,7 +84,7 @@ TEST(Tuning, OnlyItsOwnTextIsBelieved) {
   const std::string text = to_text(kChoice, kKey);
   EXPECT_EQ(parse_tuning(text, kKey), kChoice);
   for (const kernels::WeightPrefetch& way : kernels::prefetch_ways()) {
-    const Tuning tuning{.prefetch = way, .bf16_is_faster = false};
+    const Tuning tuning{.ways = {.prefetch = way}, .bf16_is_faster = false};
     EXPECT_EQ(parse_tuning(to_text(tuning, kKey), kKey), tuning);
   }
   TuningKey other = kKey;
@@ -95,7 +99,8 @@ TEST(Tuning, OnlyItsOwnTextIsBelieved) {
        {std::string(), std::string("{}"), std::string("[]"), std::string("null"),
         text.substr(0, text.size() / 2), std::string(100'000, '['), std::string("\0\xff", 2),
         with("8192", "8193"), with("8192", "-1"), with("8192", "1e400"), with("8192", "\"8192\""),
-        with("t1", "t9"), with("true", "1"), with("\"threads\"", "\"more\": 1, \"threads\"")})
+        with("131072", "131071"), with("512", "0"), with("\"rows_together\": 4", "\"rows_together\": 3"),
+        with("\"panel_depth\"", "\"depth\""), with("t1", "t9"), with("true", "1"), with("\"threads\"", "\"more\": 1, \"threads\"")})
     EXPECT_EQ(parse_tuning(foreign, kKey), std::nullopt) << foreign.substr(0, 200);
 }
 
