@@ -66,13 +66,13 @@ void stop_if_interrupted() {
   if (interrupted()) throw Cancelled{};
 }
 
-Measured measure(const BenchStage& stage, Arithmetic many_rows, int runs, StatusLine& status) {
+Measured measure(const BenchStage& stage, Arithmetic arithmetic, int runs, StatusLine& status) {
   status.show(stage.name + ": warming up");
   if (stage.warm_up)
     stage.warm_up();
   else
     stage.run();
-  Measured measured{.stage = stage, .arithmetic = stage.many_rows ? many_rows : Arithmetic::f32, .ms = {}};
+  Measured measured{.stage = stage, .arithmetic = arithmetic, .ms = {}};
   int repeats = 1;
   while (std::ssize(measured.ms) < runs) {
     stop_if_interrupted();
@@ -108,12 +108,13 @@ double load_average() {
   return getloadavg(&load, 1) == 1 ? load : -1;
 }
 
-/// In what the products of a model's many rows are made here: what was asked for, where there is an
-/// instruction for it.
-Arithmetic arithmetic_of(ComputeDtype compute, const kernels::MachinePeak& peak) {
-  if (compute == ComputeDtype::bf16 && peak.bf16_gflops > 0) return Arithmetic::bf16;
-  if (compute == ComputeDtype::int8 && peak.int8_gops > 0) return Arithmetic::int8;
-  return Arithmetic::f32;
+/// In what a stage's products are made here: what was asked for, where there is an instruction for it.
+Arithmetic arithmetic_of(const BenchStage& stage, ComputeDtype compute, const kernels::MachinePeak& peak) {
+  if (!stage.many_rows) return Arithmetic::f32;
+  if (compute == ComputeDtype::int8 && !stage.of_decoder)
+    return peak.int8_gops > 0 ? Arithmetic::int8 : Arithmetic::f32;
+  const bool bf16 = compute == ComputeDtype::bf16 || compute == ComputeDtype::int8;
+  return bf16 && peak.bf16_gflops > 0 ? Arithmetic::bf16 : Arithmetic::f32;
 }
 
 const char* word_of(Arithmetic arithmetic) {
@@ -209,7 +210,7 @@ int run(const BenchFlags& flags) {
   kernels::MachinePeak peak = kernels::measure_peak(threads, kPeakRounds, go_on);
   std::vector<Measured> stages;
   for (const BenchStage& stage : bench.stages(flags.only))
-    stages.push_back(measure(stage, arithmetic_of(compute, peak), flags.runs, status));
+    stages.push_back(measure(stage, arithmetic_of(stage, compute, peak), flags.runs, status));
   if (stages.empty())
     throw Error(ErrorCode::usage,
                 {.where = "--only", .got = "no stage that this model and these flags have"});

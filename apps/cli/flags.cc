@@ -81,7 +81,8 @@ void add_weights(CLI::App& command, LoadOptions& load) {
   add_dtype(
       command, "--compute", load.compute, compute_dtype,
       "How products with pictures and prompts multiply: f32, as exactly as floats can; bf16, about three "
-      "digits; int8, about two; auto: f32 or bf16. Which is fastest depends on the processor")
+      "digits; int8, about two for pictures and bf16 for prompts; auto: f32 or bf16. Which is fastest "
+      "depends on the processor")
       ->group(kSpeedGroup);
 }
 

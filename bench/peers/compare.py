@@ -31,7 +31,7 @@ TEXT_ONLY = ("llama-q4_0",)  # llama.cpp has no image part in this format
 GALAGO = {"galago": [], "galago-compute-bf16": ["--compute", "bf16"], "galago-compute-int8": ["--compute", "int8"],
           "galago-no-mmap": ["--no-mmap"], "galago-f32": [], "galago-q8": ["--dtype", "q8"], "galago-q4": ["--dtype", "q4"]}
 MANY_ROWS = ["galago", "galago-compute-bf16", "galago-compute-int8"]
-WAYS = {"tile": MANY_ROWS, "photo": MANY_ROWS, "prefill": MANY_ROWS,
+WAYS = {"tile": MANY_ROWS, "photo": MANY_ROWS, "prefill": MANY_ROWS[:2],
         "decode": ["galago", "galago-no-mmap", "galago-f32", "galago-q8", "galago-q4"], "cold": ["galago", "galago-q8"]}
 # What holds every program to an older set of instructions. llama.cpp is compiled for it; ONNX Runtime and OpenVINO have
 # no such setting and are left out, and so are galago's products in bfloat16, which is an instruction of AVX-512.

@@ -16,7 +16,7 @@ GALAGO_API const char* to_string(WeightDtype dtype) noexcept;
 GALAGO_API WeightDtype weight_dtype(std::string_view word);
 
 /// In what products of many rows, those with pictures and prompts, multiply. bf16 rounds both operands and
-/// sums in float32; int8 makes both whole numbers of 8 bits, a row of each with a factor of its own
+/// sums in float32; int8 makes those of pictures whole numbers of 8 bits, prompts as with bf16
 /// (docs/numerics.md). automatic: f32 or bf16, whichever this processor is measured to do faster.
 enum class ComputeDtype { f32, bf16, int8, automatic };
 /// "f32", "bf16", "int8", "auto".

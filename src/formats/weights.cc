@@ -169,7 +169,11 @@ std::vector<std::string> unused_warnings(const std::vector<std::string>& unused,
   return {where + ": " + text + (unused.size() > kShown ? ", ..." : "")};
 }
 
-Scope Scope::sub(const std::string& name) const { return {*binder_, prefix_ + name + "."}; }
+Scope Scope::sub(const std::string& name) const {
+  Scope inner = *this;
+  inner.prefix_ += name + ".";
+  return inner;
+}
 
 Scope Scope::sub(const std::string& name, int64_t index) const {
   return sub(name).sub(std::to_string(index));
@@ -195,7 +199,16 @@ NormView Scope::norm(const std::string& name, int64_t n) const {
   return {tensor(name + ".weight", {n}), tensor(name + ".bias", {n})};
 }
 
-Arithmetic Scope::arithmetic() const { return binder_->checkpoint_.arithmetic(); }
+Arithmetic Scope::arithmetic() const {
+  const Arithmetic asked = binder_->checkpoint_.arithmetic();
+  return without_int8_ && asked == Arithmetic::int8 ? Arithmetic::bf16 : asked;
+}
+
+Scope Scope::without_int8() const {
+  Scope same = *this;
+  same.without_int8_ = true;
+  return same;
+}
 
 bool Scope::repeats(const std::string& name, const Scope& other, const std::string& other_name) const {
   const Checkpoint& checkpoint = binder_->checkpoint_;

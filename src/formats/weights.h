@@ -97,6 +97,8 @@ class Scope {
   const kernels::Device& device() const { return binder_->device_; }
   /// In what products with these weights multiply.
   Arithmetic arithmetic() const;
+  /// The same tensors, for modules that 8 bits serve badly: multiplied in bfloat16 where int8 is asked for.
+  Scope without_int8() const;
   /// Whether the checkpoint has prefix + name (for choosing once, at load).
   bool has(const std::string& name) const;
   /// Whether the matrix `name` of this scope repeats `other_name` of `other`: the same type, shape and bytes,
@@ -106,6 +108,7 @@ class Scope {
  private:
   Binder* binder_;
   std::string prefix_;
+  bool without_int8_ = false;
 };
 
 }  // namespace galago

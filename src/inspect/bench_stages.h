@@ -29,8 +29,9 @@ struct BenchStage {
   std::string work;  ///< what one run does, e.g. "1 tile of 1024 patches"
   StageCost cost;
   bool many_rows = false;  ///< its products are those of many rows, made in the arithmetic that was asked for
-  double items = 0;        ///< of which a user counts the rate, e.g. tokens; 0: none
-  std::string item;        ///< their name, e.g. "tokens"
+  bool of_decoder = false;        ///< where int8 means bfloat16
+  double items = 0;               ///< of which a user counts the rate, e.g. tokens; 0: none
+  std::string item;               ///< their name, e.g. "tokens"
   std::function<void()> run;      ///< may throw Cancelled
   std::function<void()> warm_up;  ///< brings caches and packed weights to their lasting state; empty: run()
 };

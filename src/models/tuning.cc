@@ -80,7 +80,8 @@ std::optional<Tuning> parse_tuning(std::string_view text, const TuningKey& key) 
       return way == ways.end() ? 0 : *way;
     };
     for (const kernels::WeightPrefetch& way : kernels::prefetch_ways())
-      if (says("prefetch", to_string(way.hint)) && says("prefetch_bytes", way.bytes)) tuning.ways.prefetch = way;
+      if (says("prefetch", to_string(way.hint)) && says("prefetch_bytes", way.bytes))
+        tuning.ways.prefetch = way;
     tuning.ways.rows_together = one_of("rows_together", kernels::rows_together_ways());
     tuning.ways.panel_depth = one_of("panel_depth", kernels::panel_depth_ways());
     tuning.ways.operations_per_part = one_of("operations_per_part", kernels::operations_per_part_ways());

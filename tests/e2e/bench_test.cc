@@ -153,7 +153,8 @@ TEST(Bench, TuneShowsTheWaysAndKeepsTheChoice) {
     EXPECT_EQ(file["bf16_is_faster"], result["compute_auto"] == "bf16");
   }
   EXPECT_THAT(galago({"bench", "--tune", "-t", "1"}).out,
-              AllOf(HasSubstr("prefetch nta 8192"), HasSubstr("rows together 4"), HasSubstr("panel depth 512"), HasSubstr("chosen"), HasSubstr("--compute auto means")));
+              AllOf(HasSubstr("prefetch nta 8192"), HasSubstr("rows together 4"),
+                    HasSubstr("panel depth 512"), HasSubstr("chosen"), HasSubstr("--compute auto means")));
   ::setenv("GALAGO_TUNE", "off", 1);
   EXPECT_TRUE(galago({"bench", "--tune", "-t", "1", "--json"}).json()["kept"].is_null());
   ::setenv("GALAGO_TUNE", "never", 1);

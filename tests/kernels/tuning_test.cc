@@ -90,9 +90,11 @@ TEST(Choosing, MeasuresEveryWay) {
     chosen[way.name.substr(0, way.name.find(' '))] += way.chosen;
   }
   const bool products = chosen.erase("products") > 0;  // where the processor has two kinds
-  EXPECT_EQ(chosen, (std::map<std::string, int>{{"prefetch", 1}, {"rows", 1}, {"operations", 1}, {"panel", 1}}));
-  EXPECT_EQ(table.ways.size(), prefetch_ways().size() + rows_together_ways().size() + panel_depth_ways().size() +
-                                   operations_per_part_ways().size() + (products ? 2 : 0));
+  EXPECT_EQ(chosen,
+            (std::map<std::string, int>{{"prefetch", 1}, {"rows", 1}, {"operations", 1}, {"panel", 1}}));
+  EXPECT_EQ(table.ways.size(), prefetch_ways().size() + rows_together_ways().size() +
+                                   panel_depth_ways().size() + operations_per_part_ways().size() +
+                                   (products ? 2 : 0));
   EXPECT_GT(table.ms, 0);
   EXPECT_FALSE(measure_tuning(1, {.ms = 0.001, .rounds = 2}).settled);
 }
@@ -103,7 +105,8 @@ std::vector<Ways> all_ways() {
   for (const WeightPrefetch& way : prefetch_ways()) ways.push_back({.prefetch = way});
   for (const int64_t rows : rows_together_ways()) ways.push_back({.rows_together = rows});
   for (const int64_t depth : panel_depth_ways()) ways.push_back({.panel_depth = depth});
-  for (const int64_t operations : operations_per_part_ways()) ways.push_back({.operations_per_part = operations});
+  for (const int64_t operations : operations_per_part_ways())
+    ways.push_back({.operations_per_part = operations});
   return ways;
 }
 
@@ -148,8 +151,8 @@ TEST(Choosing, NoWayChangesABit) {
   }
 }
 
-// Many rows whose sums wait for the next depth of a panel, in each arithmetic; bfloat16 and int8 have two and four
-// numbers in a place.
+// Many rows whose sums wait for the next depth of a panel, in each arithmetic; bfloat16 and int8 have two and
+// four numbers in a place.
 TEST(Choosing, NoDepthOfPanelsChangesABit) {
   constexpr int64_t kRows = kFewRows + 10, kIn = 5000, kOut = 50;
   const Tensor x = random_rows(kRows, kIn, 2), weights = random_rows(kOut, kIn, 3);

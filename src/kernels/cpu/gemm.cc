@@ -32,7 +32,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int kPanelVectors = kBf16Vectors;
 constexpr int kBlockRows = kSums / kPanelVectors;
-constexpr int64_t kChunk = 256;       // weights of a row that become floats at once
+constexpr int64_t kChunk = 256;                    // weights of a row that become floats at once
 constexpr int64_t kPrefetchRows = 2 * kBlockRows;  // rows between those that are prefetched and those in work
 
 int64_t PanelColumns() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(Floats())); }

@@ -28,7 +28,7 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int64_t kChunk = 1024;      // weights of a row that become floats at once
+constexpr int64_t kChunk = 1024;  // weights of a row that become floats at once
 constexpr int64_t kMostWidth = kInt8Vectors * hn::MaxLanes(Floats());
 
 /// Whether this instruction set has products of bytes, if the processor does.

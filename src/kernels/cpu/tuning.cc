@@ -24,8 +24,8 @@ constexpr int64_t kWindow = int64_t{2} << 20;          // of it that one time is
 constexpr int kPattern = 0x3c;                         // of every byte: harmless in all formats
 constexpr int64_t kManyRows = 256, kManyColumns = 96;  // of the product of many rows, columns a thread
 constexpr int64_t kDeepRows = 128, kDeepIn = 3072, kDeepColumns = 48;  // of the one whose panels may be deep
-constexpr int64_t kSmall[] = {64, 192, 640};           // outputs of products that may not be worth a thread
-constexpr int kSmallTimes = 8;                         // one is too short for the clock
+constexpr int64_t kSmall[] = {64, 192, 640};  // outputs of products that may not be worth a thread
+constexpr int kSmallTimes = 8;                // one is too short for the clock
 
 class Measurement {
  public:
@@ -68,7 +68,8 @@ class Measurement {
   }
 
   double many_rows(const Ways& ways, Arithmetic arithmetic) {
-    return many_rows(linear(WeightFormat::bf16, columns(kManyColumns, kIn), kIn, arithmetic, 0), kManyRows, ways);
+    return many_rows(linear(WeightFormat::bf16, columns(kManyColumns, kIn), kIn, arithmetic, 0), kManyRows,
+                     ways);
   }
 
   /// Many rows by weights of so many columns that a panel's depth is for choice.
@@ -121,7 +122,8 @@ class Races {
   /// The index of the chosen one of `ways` ways.
   template <class Name, class Time>
   size_t choose(size_t ways, double share, const Name& name, const Time& time) {
-    const std::vector<WayTimes> times = race(ways, time, {.ms = limits_.ms * share, .rounds = limits_.rounds});
+    const std::vector<WayTimes> times =
+        race(ways, time, {.ms = limits_.ms * share, .rounds = limits_.rounds});
     const std::optional<size_t> fastest = fastest_way(times);
     table_.settled = table_.settled && fastest;
     for (size_t way = 0; way < ways; ++way)
@@ -181,9 +183,8 @@ TuningTable measure_tuning(int threads, const TuningLimits& limits) {
   Races races(limits);
   Measurement measurement(threads);
   choose_prefetch(measurement, races);
-  races.choose_number("rows together", rows_together_ways(), &Ways::rows_together, 0.06, [&](const Ways& ways) {
-    return measurement.few_rows(ways, WeightFormat::bf16);
-  });
+  races.choose_number("rows together", rows_together_ways(), &Ways::rows_together, 0.06,
+                      [&](const Ways& ways) { return measurement.few_rows(ways, WeightFormat::bf16); });
   if (measurement.threads() > 1)
     races.choose_number("operations a part", operations_per_part_ways(), &Ways::operations_per_part, 0.1,
                         [&](const Ways& ways) { return measurement.small(ways); });

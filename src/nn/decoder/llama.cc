@@ -193,7 +193,8 @@ LlamaDecoder::LlamaDecoder(const TextConfig& config, bool tied, const Scope& tex
       long_inv_freq_(rope_long_frequencies(config.rope, config.head_dim)) {
   bind_table_and_head(tied, text, head);
   layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
-  for (int64_t i = 0; i < config.num_hidden_layers; ++i) layers_.emplace_back(config, text.sub("layers", i));
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i)
+    layers_.emplace_back(config, text.without_int8().sub("layers", i));
   norm_ = RmsNorm(text.tensor("norm.weight", {config.hidden_size}), config.rms_norm_eps, device_);
 }
 

@@ -21,7 +21,7 @@ LinearView patch_linear(const VisionConfig& config, const Scope& scope) {
   const int64_t values = config.num_channels * config.patch_size * config.patch_size;
   return {.weight = scope.tensor("weight", {config.hidden_size, values}),
           .bias = scope.tensor("bias", {config.hidden_size}),
-          .arithmetic = patch_arithmetic(scope)};
+          .arithmetic = scope.without_int8().arithmetic()};
 }
 
 }  // namespace

@@ -9,21 +9,18 @@ namespace galago {
 namespace {
 
 // The convolution's kernel [C, channels, p, p] read as the weight of a linear layer [C, channels * p * p].
+// Never in int8: a small part of a tower, on which everything after it depends.
 LinearView patch_linear(const VisionConfig& config, const Scope& scope, Bias bias) {
   const int64_t c = config.hidden_size;
   const int64_t p = config.patch_size;
   TensorView kernel = scope.tensor("weight", {c, config.num_channels, p, p});
   kernel.shape = {c, config.num_channels * p * p};
-  LinearView view{.weight = kernel, .bias = {}, .arithmetic = patch_arithmetic(scope)};
+  LinearView view{.weight = kernel, .bias = {}, .arithmetic = scope.without_int8().arithmetic()};
   if (bias == Bias::yes) view.bias = scope.tensor("bias", {c});
   return view;
 }
 
 }  // namespace
-
-Arithmetic patch_arithmetic(const Scope& scope) {
-  return scope.arithmetic() == Arithmetic::int8 ? Arithmetic::bf16 : scope.arithmetic();
-}
 
 PatchEmbedding::PatchEmbedding(const VisionConfig& config, const Scope& scope, Bias bias)
     : patch_(config.patch_size), linear_(patch_linear(config, scope, bias), scope.device()) {

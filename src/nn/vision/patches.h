@@ -14,10 +14,6 @@
 
 namespace galago {
 
-/// In what pixels meet their weights: as in the layers, but bfloat16 in the place of int8. It is a small part
-/// of a tower, and everything after it depends on it.
-Arithmetic patch_arithmetic(const Scope& scope);
-
 /// patch_embedding.weight [C, 3, p, p] and perhaps .bias [C].
 class PatchEmbedding {
  public:

@@ -22,10 +22,10 @@ using kernels::Tuning;
 const TuningKey kKey{
     .version = "1.2.3", .processor = "Some-1-2-3", .backend = "cpu: AVX3+BF16", .threads = 2};
 const Tuning kChoice{.ways = {.prefetch = {PrefetchHint::t1, 8192},
-                             .rows_together = 4,
-                             .panel_depth = 512,
-                             .operations_per_part = 131'072},
-                    .bf16_is_faster = true};
+                              .rows_together = 4,
+                              .panel_depth = 512,
+                              .operations_per_part = 131'072},
+                     .bf16_is_faster = true};
 
 /// remembered_tuning that measures kChoice; how often it did.
 int times_measured(const fs::path& folder, const TuningKey& key = kKey, bool settled = true) {
@@ -100,7 +100,8 @@ TEST(Tuning, OnlyItsOwnTextIsBelieved) {
         text.substr(0, text.size() / 2), std::string(100'000, '['), std::string("\0\xff", 2),
         with("8192", "8193"), with("8192", "-1"), with("8192", "1e400"), with("8192", "\"8192\""),
         with("131072", "131071"), with("512", "0"), with("\"rows_together\": 4", "\"rows_together\": 3"),
-        with("\"panel_depth\"", "\"depth\""), with("t1", "t9"), with("true", "1"), with("\"threads\"", "\"more\": 1, \"threads\"")})
+        with("\"panel_depth\"", "\"depth\""), with("t1", "t9"), with("true", "1"),
+        with("\"threads\"", "\"more\": 1, \"threads\"")})
     EXPECT_EQ(parse_tuning(foreign, kKey), std::nullopt) << foreign.substr(0, 200);
 }
 
