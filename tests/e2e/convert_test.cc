@@ -15,8 +15,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 using Words = std::vector<std::string>;
 
-Words convert(const Words& more) {
-  Words words{"convert", "-m", tiny("docling"), "-t", "1", "-n", "8"};
+Words convert(const Words& more, const char* tokens = "8") {
+  Words words{"convert", "-m", tiny("docling"), "-t", "1", "-n", tokens};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -90,7 +90,7 @@ TEST_F(Convert, KilledAndStartedAgainGivesTheSameBytes) {
 
 TEST_F(Convert, ToldToEndGoesOnLater) {
   const TempDir streams;
-  const Words words = convert({file("in.pdf"), "-o", file("out")});
+  const Words words = convert({file("in.pdf"), "-o", file("out")}, "60");  // not over before it is told
   const pid_t child = start(words, {}, streams);
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   const auto lines = [this] {
