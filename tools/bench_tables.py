@@ -111,6 +111,12 @@ def photos(rounds):
              number(middle(done, "peak_mib")) if "peak_mib" in done[0] else "–"] for name, done in rounds.items()]
 
 
+def stage_times(rounds):
+    """Where the time of each program goes that tells it, a line each."""
+    return "".join(f"\n{name}: " + ", ".join(f"{stage.replace('_', ' ')} {number(middle(done, 'stage_seconds', stage))} s" for stage in done[0]["stage_seconds"]) + ".\n"
+                   for name, done in rounds.items() if "stage_seconds" in done[0])
+
+
 def faults(f):
     """Rows: what was done, what came of it, what /health took meanwhile."""
     connections, streams, left, slow, drain = (f[name] for name in ("connections", "streams", "disconnects", "slow_clients", "drain"))
@@ -136,9 +142,10 @@ def serve(result):
     if "photos" in result:
         rounds = len(next(iter(result["photos"].values())))
         width, height = result["size"]
-        text += (f"\n{result['questions']} questions about photos of {width} x {height}, {result['together']} at a time, answers of {result['tokens']} tokens, medians of {rounds} "
+        text += (f"\n{result['questions']} {'question' if result['questions'] == 1 else 'questions'} about photos of {width} x {height}, {result['together']} at a time, answers of {result['tokens']} tokens, medians of {rounds} "
                  f"rounds in turns, milliseconds.\n\n")
         text += table(["", "tokens/s", "questions/min", "first token p50", "p99", "gap p50", "p99", "max", "MiB"], photos(result["photos"]))
+        text += stage_times(result["photos"])
     if "faults" in result:
         text += f"\nLoad and faults with {result['faults']['model']}, milliseconds as p50 / p95 / p99 / max.\n\n"
         text += table(["done", "what came of it", "/health, ms"], faults(result["faults"]))

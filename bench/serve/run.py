@@ -78,7 +78,10 @@ def photos(arguments, log):
         for name, command in sorted(commands.items(), reverse=number % 2 == 1):
             with server.running(command, log) as (process, port):
                 figures = asyncio.run(scenarios.photos(port, arguments.questions, arguments.together, arguments.tokens, *arguments.size))
-                rounds[name].append(say(name, {**figures, "peak_mib": peak_mib(process.pid)}))
+                figures["peak_mib"] = peak_mib(process.pid)
+                if name in WAYS and arguments.together == 1:  # side by side, steps of several answers are shared
+                    figures["stage_seconds"] = asyncio.run(scenarios.stage_seconds(port))
+                rounds[name].append(say(name, figures))
     return rounds
 
 

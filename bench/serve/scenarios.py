@@ -38,6 +38,13 @@ async def metric(port, name):
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
 
 
+async def stage_seconds(port):
+    """What galago's stages took in all answers so far: {stage: seconds}"""
+    lines = (await ask(HOST, port, "GET", "/metrics")).body.decode().splitlines()
+    stages = [line for line in lines if line.startswith("galago_stage_seconds_total{")]
+    return {line.split('stage="')[1].split('"')[0]: round(float(line.split()[-1]), 2) for line in stages}
+
+
 async def idle(port, seconds=60):
     """Until nothing runs and nothing waits; -> seconds."""
     begin = time.monotonic()

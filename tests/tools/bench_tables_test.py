@@ -54,6 +54,11 @@ THREADS = {"kind": "threads", **FACTS, "threads": "1 and 2", "rounds": 3,
                 "ms": {"1": {"median": 100, "min": 99, "max": 101}, "2": {"median": 60, "min": 59, "max": 61}}}]}
 
 
+SERVE = {"kind": "serve", **FACTS, "size": [3, 2], "questions": 1, "together": 1, "tokens": "5", "photos": {
+    "galago": [{"tokens_per_second": 4, "requests_per_second": 0.5, "first_token_ms": {"p50": 7, "p99": 8}, "stage_seconds": {"decode_image": 0.5, "vision": 2}}],
+    "other": [{"tokens_per_second": 2, "requests_per_second": 0.25, "first_token_ms": {"p50": 9, "p99": 10}}]}}
+
+
 class ThreadPlan(unittest.TestCase):
     TIMES, RATES = {1: 100, 2: 60}, {1: 2, 2: 4}
 
@@ -115,6 +120,14 @@ class BenchTables(unittest.TestCase):
         self.assertNotIn("Other programs were running", text)
         self.assertTrue((self.root / "docs" / "performance" / "c-plain-1-2.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
+
+    def test_one_question_says_where_its_time_goes(self):
+        sys.path.insert(0, str(TOOL.parent))
+        import bench_tables
+        text = bench_tables.serve(SERVE)
+        self.assertIn("1 question about photos of 3 x 2, 1 at a time, answers of 5 tokens", text)
+        self.assertIn("| galago | 4.00 | 30.0 | 7.00 | 8.00 |", text)
+        self.assertTrue(text.endswith("\ngalago: decode image 0.50 s, vision 2.00 s.\n"), text)
 
     def test_newer_recordings_name_the_peak_of_each_instruction(self):
         sys.path.insert(0, str(TOOL.parent))
