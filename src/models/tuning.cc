@@ -77,7 +77,7 @@ std::optional<Tuning> parse_tuning(std::string_view text, const TuningKey& key) 
     };
     const auto one_of = [&says](const char* name, std::span<const int64_t> ways) {
       const auto way = std::ranges::find_if(ways, [&](int64_t number) { return says(name, number); });
-      return way == ways.end() ? 0 : *way;
+      return way == ways.end() ? ways.front() : *way;
     };
     for (const kernels::WeightPrefetch& way : kernels::prefetch_ways())
       if (says("prefetch", to_string(way.hint)) && says("prefetch_bytes", way.bytes))
