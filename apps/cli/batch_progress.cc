@@ -80,11 +80,12 @@ void BatchProgress::finish(const batch::Summary& s, const std::string& output) {
   status_.clear();
   if (quiet_ && (s.failed == 0 || s.stopped)) return;
   const std::string failed = s.failed > 0 ? ", " + counted(s.failed, "error") + " among them" : "";
+  const std::string none = s.done == 0 ? ", since there was no item in the input" : "";
   if (s.stopped)
     notice("stopped after " + counted(s.done, "record") + failed + ": the same command goes on from there");
   else
-    notice(counted(s.done, "record") + " in " + output + failed + ", " + counted(s.tokens, "token") + " in " +
-           time_text(s.seconds));
+    notice(counted(s.done, "record") + " in " + output + failed + none + ", " + counted(s.tokens, "token") +
+           " in " + time_text(s.seconds));
 }
 
 }  // namespace galago::cli

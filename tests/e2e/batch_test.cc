@@ -300,6 +300,8 @@ TEST_F(BatchRun, ReadsLinesTablesAndArchivesAndWritesTextsBesideThem) {
   const Finished again = galago(
       std::vector<std::string>{"batch", folder_.file("texts.tar"), "-o", folder_.file("none.jsonl")} + kAsk);
   EXPECT_EQ(again.code, 0) << "an archive without pictures: " << again.err;
+  EXPECT_THAT(again.err,
+              HasSubstr("0 records in " + folder_.file("none.jsonl") + ", since there was no item"));
 }
 
 TEST_F(BatchRun, AnswersRequestsOfOpenAisBatches) {

@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kMostStops = 64;
 constexpr size_t kMostBiases = 4096;
-constexpr size_t kMostPrediction = size_t{256}
-                                   << 10;        // bytes; what looks them up takes some hundred times as many
+// Bytes of a prediction; what looks them up takes some thirty times as many.
+constexpr size_t kMostPrediction = size_t{256} << 10;
 constexpr int64_t kAnyCount = int64_t{1} << 40;  // tokens: the context's end comes first
 
 int64_t token_limit(const Fields& body, const ApiOptions& api, AnswerCall& call) {
