@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -24,7 +25,13 @@
 namespace galago::kernels {
 namespace {
 
+// What a test switches off in turn.
+#if HWY_ARCH_X86
 constexpr int64_t kNoAvx512 = HWY_AVX3 | HWY_AVX3_DL, kNoAvx2 = kNoAvx512 | HWY_AVX2;
+constexpr int64_t kOff[] = {0, kNoAvx512, kNoAvx2};
+#else
+constexpr int64_t kOff[] = {0};
+#endif
 
 /// Rows of normal numbers, each row of another size unless `even`, `gap` columns apart from the next.
 class Rows {
@@ -98,7 +105,7 @@ TEST(Int8, ByHand) {
 }
 
 TEST(Int8, IsTheTwinForAnySize) {
-  for (const int64_t off : {int64_t{0}, kNoAvx512, kNoAvx2}) {
+  for (const int64_t off : kOff) {
     hwy::DisableTargets(off | cpu::capped_targets());
     for (const int64_t rows : {33, 71})
       for (const auto& [in, out] : {std::pair<int64_t, int64_t>{1, 1},
@@ -121,7 +128,7 @@ TEST(Int8, IsTheTwinForAnySize) {
 }
 
 TEST(Int8, TakesWeightsOfAnyFormat) {
-  for (const int64_t off : {int64_t{0}, kNoAvx512, kNoAvx2}) {
+  for (const int64_t off : kOff) {
     hwy::DisableTargets(off | cpu::capped_targets());
     for (const auto& [in, out] : {std::pair<int64_t, int64_t>{32, 1}, {96, 53}, {576, 100}, {4128, 33}}) {
       SCOPED_TRACE(testing::Message() << in << "x" << out << " without " << off);
@@ -143,22 +150,98 @@ TEST(Int8, TakesWeightsOfAnyFormat) {
   hwy::DisableTargets(cpu::capped_targets());
 }
 
-TEST(Int8, BytesAndShortsGiveTheSameBits) {
-  if (cpu::int8_way() == cpu::Int8Way::shorts) GTEST_SKIP() << "shorts are the only way here, tested above";
-  Pool pool(1);
-  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{5, 7}, {577, 96}, {4099, 48}}) {
-    const Rows x(41, in, 1), weight(out, in, 2), bytes(41, out, 3), shorts(41, out, 3);
-    const Linear layer = int8_layer(weight.weight());
-    for (const bool in_bytes : {false, true}) {
-      const Product product{&layer, (in_bytes ? bytes : shorts).view(), {}};
-      const cpu::Chain chain{{&product, 1}, {}, Ways().panel_depth};
-      const auto rows = cpu::int8_rows(pool, x.view(), in_bytes ? cpu::Int8Way::bytes : cpu::Int8Way::shorts);
-      for (int64_t panel = 0; panel * cpu::int8_panel_columns() < out; ++panel)
-        cpu::int8_task(rows, chain, panel, 0, 41);
-    }
-    for (int64_t r = 0; r < 41; ++r)
-      for (int64_t o = 0; o < out; ++o) ASSERT_EQ(bytes.row(r)[o], shorts.row(r)[o]) << in << "x" << out;
+/// One of the ways to multiply, in the instruction set that is left without some.
+struct WayHere {
+  const char* name;
+  cpu::Int8Way way;
+  int64_t off;
+  const char* instruction;
+};
+
+class Int8Ways : public testing::TestWithParam<WayHere> {
+ protected:
+  void SetUp() override {
+    hwy::DisableTargets(GetParam().off | cpu::capped_targets());
+    if (!cpu::has_int8_way(GetParam().way))
+      GTEST_SKIP() << "no " << GetParam().instruction << " in the instruction set that is used here";
   }
+  void TearDown() override { hwy::DisableTargets(cpu::capped_targets()); }
+
+  static void multiply(const Linear& layer, ConstMatrix x, cpu::Int8Way way, Matrix y) {
+    Pool pool(1);
+    const Product product{&layer, y, {}};
+    const cpu::Chain chain{{&product, 1}, {}, Ways().panel_depth};
+    const auto rows = cpu::int8_rows(pool, x, way);
+    for (int64_t panel = 0; panel * cpu::int8_panel_columns() < y.cols; ++panel)
+      cpu::int8_task(rows, chain, panel, 0, x.rows);
+  }
+  static void expect_the_bits_of_shorts(const Linear& layer, const Rows& x) {
+    const int64_t rows = x.view().rows, out = layer.out_features();
+    const Rows asked(rows, out, 3), shorts(rows, out, 4);
+    multiply(layer, x.view(), GetParam().way, asked.view());
+    multiply(layer, x.view(), cpu::Int8Way::shorts, shorts.view());
+    for (int64_t r = 0; r < rows; ++r)
+      ASSERT_EQ(std::memcmp(asked.row(r), shorts.row(r), static_cast<size_t>(4 * out)), 0) << "row " << r;
+  }
+};
+
+constexpr WayHere kWays[] = {
+    {"Bytes", cpu::Int8Way::bytes, 0, "products of bytes"},
+#if HWY_ARCH_X86
+    {"AvxVnni", cpu::Int8Way::bytes, kNoAvx512, "AVX_VNNI"},
+    {"AvxVnniInEvex", cpu::Int8Way::evex_bytes, kNoAvx512, "AVX512_VNNI"},
+#else
+    {"Matrices", cpu::Int8Way::matrices, 0, "i8mm"},
+#endif
+};
+INSTANTIATE_TEST_SUITE_P(All, Int8Ways, testing::ValuesIn(kWays),
+                         [](const auto& of) { return std::string(of.param.name); });
+
+// Numbers of inputs that end anywhere in what is multiplied at once, of more than one depth; blocks of any
+// number of rows.
+TEST_P(Int8Ways, GiveTheBitsOfShorts) {
+  for (const int64_t rows : {33, 42, 47})
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{1, 1},
+                                  {2, 12},
+                                  {5, 7},
+                                  {11, 13},
+                                  {12, 24},
+                                  {577, 96},
+                                  {1030, 50},
+                                  {4099, 48},
+                                  {8201, 25}}) {
+      SCOPED_TRACE(testing::Message() << rows << "x" << in << "x" << out);
+      const Rows weight(out, in, 2);
+      expect_the_bits_of_shorts(int8_layer(weight.weight()), Rows(rows, in, 1, 5));
+    }
+}
+
+TEST_P(Int8Ways, GiveThemWithWeightsInPanels) {
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4})
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{32, 1}, {96, 53}, {4128, 33}}) {
+      SCOPED_TRACE(testing::Message() << in << "x" << out);
+      const QuantisedMatrix quantised(format, out, in, 1, 1);
+      expect_the_bits_of_shorts(int8_layer(quantised.packed()), Rows(41, in, 1));
+    }
+}
+
+// The largest products of both signs: with an offset their sums leave 32 bits on the way and come back.
+TEST_P(Int8Ways, GiveTheLargestSums) {
+  const int64_t in = kMostInt8Columns;
+  const Rows x(34, in, 1), weight(3, in, 2), y(34, 3, 3);
+  for (int64_t r = 0; r < 34; ++r) std::fill_n(x.row(r), in, r % 2 == 0 ? 1.0f : -1.0f);
+  for (int64_t o = 0; o < 3; ++o) std::fill_n(weight.row(o), in, o == 1 ? -1.0f : 1.0f);
+  multiply(int8_layer(weight.weight()), x.view(), GetParam().way, y.view());
+  for (int64_t r = 0; r < 34; ++r)
+    for (int64_t o = 0; o < 3; ++o) {
+      const auto sum = static_cast<float>((r % 2 == 0) == (o != 1) ? in : -in);
+      ASSERT_NEAR(y.row(r)[o], sum, in * 1e-6) << r << " " << o;
+    }
+}
+
+TEST_P(Int8Ways, HaveAYardstick) {
+  EXPECT_GT(cpu::int8_step_operations(GetParam().way), 0);
+  cpu::int8_steps(GetParam().way, 10, 0x01010101);
 }
 
 TEST(Int8, ARowDependsNeitherOnItsNeighboursNorOnThreads) {
@@ -182,7 +265,7 @@ TEST(Int8, ARowDependsNeitherOnItsNeighboursNorOnThreads) {
 }
 
 TEST(Int8, ZerosAndNumbersBesideAHugeOne) {
-  for (const int64_t off : {int64_t{0}, kNoAvx512, kNoAvx2}) {
+  for (const int64_t off : kOff) {
     hwy::DisableTargets(off | cpu::capped_targets());
     const Rows x(40, 100, 1), weight(50, 100, 2), y(40, 50, 3);
     std::fill_n(x.row(3), 100, 0.0f);
@@ -204,7 +287,7 @@ TEST(Int8, ZerosAndNumbersBesideAHugeOne) {
 }
 
 TEST(Int8, WhatIsNotFiniteStaysInItsRow) {
-  for (const int64_t off : {int64_t{0}, kNoAvx512, kNoAvx2}) {
+  for (const int64_t off : kOff) {
     hwy::DisableTargets(off | cpu::capped_targets());
     for (const float strange :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "kernels/cpu/bf16.h"
-#include "kernels/cpu/quant.h"
+#include "kernels/cpu/int8.h"
 
 namespace galago::kernels {
 namespace {
@@ -21,10 +21,10 @@ TEST(Peak, GivesRates) {
 TEST(Peak, EachArithmeticHasTheRateOfItsInstruction) {
   const MachinePeak peak = measure_peak(1, 1);
   EXPECT_EQ(peak.bf16_gflops > 0, cpu::has_bf16_products());
-  EXPECT_EQ(peak.int8_gops > 0, cpu::has_byte_products());
+  EXPECT_EQ(peak.int8_gops > 0, cpu::int8_way() != cpu::Int8Way::shorts);
   EXPECT_EQ(peak.of(Arithmetic::f32), peak.gflops);
   EXPECT_EQ(peak.of(Arithmetic::bf16), cpu::has_bf16_products() ? peak.bf16_gflops : peak.gflops);
-  EXPECT_EQ(peak.of(Arithmetic::int8), cpu::has_byte_products() ? peak.int8_gops : peak.gflops);
+  EXPECT_EQ(peak.of(Arithmetic::int8), peak.int8_gops > 0 ? peak.int8_gops : peak.gflops);
 }
 
 TEST(Peak, StopsWhenAsked) {

@@ -69,7 +69,7 @@ class CheckIncludes(unittest.TestCase):
     def test_headers_of_the_system_stay_where_another_replaces_them(self):
         for name in ("src/models/a.cc", "src/core/tensor.cc", "src/kernels/cpu/gemv.cc", "include/galago/a.h"):
             self.assertIn("is the system's", self.only(name, "#include <unistd.h>\n"))
-        for name in ("src/io/a.cc", "src/core/aligned_memory.cc", "src/kernels/pool.cc"):
+        for name in ("src/io/a.cc", "src/core/aligned_memory.cc", "src/kernels/pool.cc", "src/kernels/cpu/instructions.cc"):
             self.assertEqual(self.check({name: "#include <sys/mman.h>\n#include <cstdlib>\n"}), [])
 
     def test_public_headers_include_public_headers(self):

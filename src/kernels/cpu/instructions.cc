@@ -3,6 +3,12 @@
 
 #include <hwy/targets.h>
 
+#if HWY_ARCH_X86
+#include <cpuid.h>
+#elif HWY_ARCH_ARM_A64 && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 #include <array>
 #include <cstdlib>
 
@@ -11,8 +17,13 @@
 namespace galago::kernels::cpu {
 namespace {
 
-constexpr std::array kSteps = {Instructions::baseline, Instructions::sse4,        Instructions::avx2,
-                               Instructions::avx512,   Instructions::avx512_vnni, Instructions::avx512_bf16};
+using enum Instructions;
+
+#if HWY_ARCH_ARM
+constexpr std::array kSteps = {baseline, dotprod, i8mm};
+#else
+constexpr std::array kSteps = {baseline, sse4, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16};
+#endif
 
 /// Highway's sets beyond a step. Those of other processors have no part in it.
 int64_t targets_beyond(Instructions step) {
@@ -26,6 +37,37 @@ int64_t targets_beyond(Instructions step) {
   static_cast<void>(step);
   return 0;
 #endif
+}
+
+/// What the processor has of what Highway does not ask for.
+struct Found {
+  bool avx_vnni = false;
+  bool avx512_vnni = false;
+  bool avx512vl = false;
+  bool dotprod = false;
+  bool i8mm = false;
+};
+
+Found ask_processor() {
+  Found found;
+#if HWY_ARCH_X86
+  found.avx512_vnni = __builtin_cpu_supports("avx512vnni");
+  found.avx512vl = __builtin_cpu_supports("avx512vl");
+  constexpr unsigned kFeatures = 7, kAvxVnni = 1U << 4;  // a leaf of cpuid, and a bit of its part 1
+  unsigned parts = 0, eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(kFeatures, 0, &parts, &ebx, &ecx, &edx) && parts >= 1 &&
+      __get_cpuid_count(kFeatures, 1, &eax, &ebx, &ecx, &edx))
+    found.avx_vnni = (eax & kAvxVnni) != 0 && __builtin_cpu_supports("avx2");  // which asks the system, too
+#elif HWY_ARCH_ARM_A64 && defined(__linux__)
+  found.dotprod = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  found.i8mm = (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
+#endif
+  return found;
+}
+
+const Found& the_processor() {
+  static const Found found = ask_processor();
+  return found;
 }
 
 struct Cap {
@@ -58,12 +100,18 @@ std::string_view to_string(Instructions step) {
       return "sse4";
     case Instructions::avx2:
       return "avx2";
+    case Instructions::avx_vnni:
+      return "avx_vnni";
     case Instructions::avx512:
       return "avx512";
     case Instructions::avx512_vnni:
       return "avx512_vnni";
     case Instructions::avx512_bf16:
       return "avx512_bf16";
+    case Instructions::dotprod:
+      return "dotprod";
+    case Instructions::i8mm:
+      return "i8mm";
   }
   return "";
 }
@@ -80,6 +128,26 @@ Instructions instructions_of(std::string_view word, std::string_view where) {
 }
 
 bool may_use(Instructions step) { return step <= the_cap().step; }
+
+bool can_use(Instructions step) {
+  if (!may_use(step)) return false;
+  switch (step) {
+    case Instructions::avx_vnni:
+      return the_processor().avx_vnni;
+    case Instructions::avx512_vnni:
+      return the_processor().avx512_vnni;
+    case Instructions::dotprod:
+      return the_processor().dotprod;
+    case Instructions::i8mm:
+      return the_processor().i8mm;
+    default:
+      return false;
+  }
+}
+
+bool can_use_evex_for_avx_vnni() {
+  return may_use(Instructions::avx_vnni) && the_processor().avx512_vnni && the_processor().avx512vl;
+}
 
 std::string cap_word() { return the_cap().given ? std::string(to_string(the_cap().step)) : ""; }
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/cpu/block-inl.h"
@@ -18,6 +19,7 @@
 #include "kernels/cpu/int8.h"
 #include "kernels/cpu/int8_block-inl.h"
 #include "kernels/cpu/int8_rows-inl.h"
+#include "kernels/cpu/int8_ways-inl.h"
 #include "kernels/cpu/panels-inl.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/quant.h"
@@ -30,9 +32,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int64_t kChunk = 1024;  // weights of a row that become floats at once
 constexpr int64_t kMostWidth = kInt8Vectors * hn::MaxLanes(Floats());
+constexpr int kStepSums = 12;  // enough for two units with a latency of six cycles
 
-/// Whether this instruction set has products of bytes, if the processor does.
-bool Int8InBytes() { return ByteProducts::kNumbers == 4; }
+bool HasInt8Way(Int8Way way) {
+  return WithWay(way, [way]<class Way>(Way) {
+    return Way::Has() && (way == Int8Way::shorts || !std::is_same_v<Way, ShortProducts>);
+  });
+}
+
+int64_t Int8Places(Int8Way way, int64_t count) {
+  return WithWay(way, [count]<class Way>(Way) { return PlacesOf<Way>(count); });
+}
+
+void RowToInt8(const float* x, int64_t count, Int8Way way, float* places, float* factor, int32_t* start) {
+  WithWay(way, [&]<class Way>(Way) { Int8Row<Way>(x, count, places, factor, start); });
+}
 
 int64_t Int8PanelColumns() { return kInt8Vectors * static_cast<int64_t>(hn::Lanes(Floats())); }
 
@@ -149,7 +163,7 @@ void PackInt8(const WeightView& weights, int64_t first, int64_t count, int64_t b
       const int64_t numbers = std::min(places * Way::kNumbers, weights.cols - from);
       for (int64_t r = 0; r < std::min(lanes, count - column); ++r) {
         float* const row = rows + r * kPlaces;
-        row[places - 1] = 0;
+        std::fill_n(row + places - Way::kPlaces, Way::kPlaces, 0.0f);
         WithPart(weights, first + column + r, from, numbers,
                  [&]<class Element>(Element, const std::byte* part) {
                    ToIntegers<Element>(part, numbers, columns.inverses[column + r], Way::kOffset,
@@ -159,6 +173,9 @@ void PackInt8(const WeightView& weights, int64_t first, int64_t count, int64_t b
       Transpose(rows, kPlaces, places, panel + k * width + column, width);
     }
   }
+#if HWY_TARGET == HWY_NEON
+  if constexpr (Way::kPlaces == 2) PairPlaces(panel, depth, width);
+#endif
 }
 
 /// Rows [begin, end) of the columns of one panel.
@@ -212,10 +229,39 @@ void Int8PanelTask(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t
 }
 
 void Int8Task(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
-  if (x.way == Int8Way::bytes)
-    Int8PanelTask<ByteProducts>(x, chain, panel, begin, end);
-  else
-    Int8PanelTask<ShortProducts>(x, chain, panel, begin, end);
+  WithWay(x.way, [&]<class Way>(Way) { Int8PanelTask<Way>(x, chain, panel, begin, end); });
+}
+
+/// `steps` times twelve independent sums of products. Sums wrap around.
+template <class Way>
+HWY_NOINLINE float StepsOf(int64_t steps, int32_t bytes) {
+  const auto x = hn::Set(Ints(), bytes), y = x;
+  hn::Vec<Ints> sums[kStepSums][1];
+#pragma GCC unroll 12
+  for (int i = 0; i < kStepSums; ++i) sums[i][0] = hn::Set(Ints(), i);
+  for (int64_t s = 0; s < steps; ++s)
+#pragma GCC unroll 12
+    for (int i = 0; i < kStepSums; ++i) Way::Add(x, y, sums[i]);
+  auto all = sums[0][0];
+#pragma GCC unroll 12
+  for (int i = 1; i < kStepSums; ++i) all = hn::Xor(all, sums[i][0]);
+  return static_cast<float>(hn::GetLane(all));
+}
+
+int64_t Int8StepOperations(Int8Way way) {
+  return WithWay(way, []<class Way>(Way) -> int64_t {
+    if constexpr (std::is_same_v<Way, ShortProducts>) return 0;
+    return kStepSums * 2 * Way::kNumbers * Way::kPlaces * static_cast<int64_t>(hn::Lanes(Floats()));
+  });
+}
+
+float Int8Steps(Int8Way way, int64_t steps, int32_t bytes) {
+  return WithWay(way, [&]<class Way>(Way) -> float {
+    if constexpr (std::is_same_v<Way, ShortProducts>)
+      return 0;
+    else
+      return StepsOf<Way>(steps, bytes);
+  });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -224,13 +270,26 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace galago::kernels::cpu {
-HWY_EXPORT(Int8InBytes);
+HWY_EXPORT(HasInt8Way);
+HWY_EXPORT(Int8Places);
 HWY_EXPORT(Int8PanelColumns);
-HWY_EXPORT(Int8Row);
+HWY_EXPORT(RowToInt8);
 HWY_EXPORT(Int8Task);
+HWY_EXPORT(Int8StepOperations);
+HWY_EXPORT(Int8Steps);
+
+bool has_int8_way(Int8Way way) { return HWY_DYNAMIC_DISPATCH(HasInt8Way)(way); }
 
 Int8Way int8_way() {
-  return has_byte_products() && HWY_DYNAMIC_DISPATCH(Int8InBytes)() ? Int8Way::bytes : Int8Way::shorts;
+  for (const Int8Way way : {Int8Way::matrices, Int8Way::bytes, Int8Way::evex_bytes})
+    if (has_int8_way(way)) return way;
+  return Int8Way::shorts;
+}
+
+int64_t int8_step_operations(Int8Way way) { return HWY_DYNAMIC_DISPATCH(Int8StepOperations)(way); }
+
+float int8_steps(Int8Way way, int64_t steps, int32_t bytes) {
+  return HWY_DYNAMIC_DISPATCH(Int8Steps)(way, steps, bytes);
 }
 
 bool in_int8(const Product& product, int64_t rows) {
@@ -240,14 +299,14 @@ bool in_int8(const Product& product, int64_t rows) {
 
 Int8Rows int8_rows(Pool& pool, ConstMatrix x, Int8Way way) {
   constexpr int64_t kLine = 16;  // places of a cache line, of which each row has whole ones
-  const int64_t number = way == Int8Way::bytes ? 4 : 2, places = (x.cols + number - 1) / number;
+  const int64_t places = HWY_DYNAMIC_DISPATCH(Int8Places)(way, x.cols);
   const int64_t stride = (places + kLine - 1) / kLine * kLine;
   float* const memory = thread_scratch<struct Int8Scratch>(x.rows * (stride + 2));
   float* const factors = memory + x.rows * stride;
   auto* const starts = reinterpret_cast<int32_t*>(factors + x.rows);
   parallel_for(pool, x.rows, x.cols, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
-      HWY_DYNAMIC_DISPATCH(Int8Row)(x.row(r), x.cols, way, memory + r * stride, factors + r, starts + r);
+      HWY_DYNAMIC_DISPATCH(RowToInt8)(x.row(r), x.cols, way, memory + r * stride, factors + r, starts + r);
   });
   return {{memory, x.rows, places, stride}, factors, starts, way};
 }

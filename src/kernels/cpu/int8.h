@@ -11,18 +11,29 @@
 
 namespace galago::kernels::cpu {
 
-/// How whole numbers lie in places of 4 bytes: two of 16 bits, or four of 8 where the processor multiplies
-/// these (x86: AVX512_VNNI).
-enum class Int8Way { shorts, bytes };
-/// The faster one that this processor has. Another one is for tests.
+/// How whole numbers lie in places of 4 bytes and which instruction multiplies them. All give the same bits.
+enum class Int8Way {
+  shorts,      ///< two of 16 bits
+  bytes,       ///< four of 8 bits (AVX512_VNNI, AVX_VNNI; on Arm the dot product)
+  evex_bytes,  ///< the same with AVX512_VNNI on vectors of 32 bytes, where AVX_VNNI is wanted and not there
+  matrices,    ///< eight of each of two rows, by eight of each of two columns (on Arm: i8mm)
+};
+/// Whether the processor multiplies in that way, in the instruction set that Highway has chosen.
+bool has_int8_way(Int8Way way);
+/// The fastest one that it has. Another one is for tests.
 Int8Way int8_way();
+
+/// Operations of one step of int8_steps in that way, and such steps between registers: the yardstick of all
+/// that is below. 0 and nothing for shorts, whose yardstick is float32's.
+int64_t int8_step_operations(Int8Way way);
+float int8_steps(Int8Way way, int64_t steps, int32_t bytes);
 
 /// Rows as whole numbers, in scratch of the calling thread that the next call takes over.
 struct Int8Rows {
-  ConstMatrix places;  ///< of 4 bytes; zeros fill the last one
+  ConstMatrix places;  ///< of 4 bytes, as many as the way takes at once; zeros fill them
   const float* factors =
       nullptr;  ///< [rows]: a number is its integer times the row's factor, which may be NaN
-  const int32_t* starts = nullptr;  ///< [rows], -128 times the sum of a row's integers
+  const int32_t* starts = nullptr;  ///< [rows], what is added to weights times the row, taken away
   Int8Way way = Int8Way::shorts;
 };
 Int8Rows int8_rows(Pool& pool, ConstMatrix x, Int8Way way = int8_way());

@@ -10,6 +10,8 @@
 #include <hwy/highway.h>
 
 #include "kernels/cpu/block-inl.h"
+#include "kernels/cpu/int8_matrix-inl.h"
+#include "kernels/cpu/int8_ways-inl.h"
 #include "kernels/cpu/prefetch.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,83 +19,17 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using Ints = hn::ScalableTag<int32_t>;
-
 /// Vectors of the panels of products of weights.
 constexpr int kInt8Vectors = 3;
 
-// How a place of 4 bytes of x meets those of the panel's columns. kNumbers: in a place; kOffset: what is
-// added to a weight; kParts: vectors that together are a sum.
-
-#if HWY_TARGET == HWY_SCALAR
-
-/// Two numbers of 16 bits.
-struct ShortProducts {
-  using Number = int16_t;
-  static constexpr int64_t kNumbers = 2;
-  static constexpr int32_t kOffset = 0;
-  static constexpr int kParts = 1;
-  static hn::Vec<Ints> Factor(int32_t x) { return hn::Set(Ints(), x); }
-  static void Add(hn::Vec<Ints> x, hn::Vec<Ints> weights, hn::Vec<Ints> (&sum)[1]) {
-    int16_t a[2], b[2];
-    std::memcpy(a, &x.raw, sizeof a);
-    std::memcpy(b, &weights.raw, sizeof b);
-    sum[0].raw += a[0] * b[0] + a[1] * b[1];
-  }
-  static hn::Vec<Ints> Join(const hn::Vec<Ints> (&sum)[1]) { return sum[0]; }
-};
-
-#else
-
-/// Two numbers of 16 bits.
-struct ShortProducts {
-  using Number = int16_t;
-  static constexpr int64_t kNumbers = 2;
-  static constexpr int32_t kOffset = 0;
-  static constexpr int kParts = 2;
-  static HWY_INLINE void Add(hn::Vec<Ints> x, hn::Vec<Ints> weights, hn::Vec<Ints> (&sum)[2]) {
-    const hn::Repartition<int16_t, Ints> shorts;
-    sum[0] = hn::ReorderWidenMulAccumulate(Ints(), hn::BitCast(shorts, weights), hn::BitCast(shorts, x),
-                                           sum[0], sum[1]);
-  }
-  static HWY_INLINE hn::Vec<Ints> Join(const hn::Vec<Ints> (&sum)[2]) {
-    return hn::RearrangeToOddPlusEven(sum[0], sum[1]);
-  }
-};
-
-#endif
-
-#if HWY_TARGET == HWY_AVX3
-
-/// Four numbers of 8 bits, those of weights plus 128: AVX512_VNNI multiplies numbers without a sign by
-/// numbers with one. Highway has no name for the instruction, so it is written out.
-struct ByteProducts {
-  using Number = uint8_t;
-  static constexpr int64_t kNumbers = 4;
-  static constexpr int32_t kOffset = 128;
-  static constexpr int kParts = 1;
-  static HWY_INLINE void Add(hn::Vec<Ints> x, hn::Vec<Ints> weights, hn::Vec<Ints> (&sum)[1]) {
-    asm("vpdpbusd %2, %1, %0" : "+v"(sum[0].raw) : "v"(weights.raw), "v"(x.raw));
-  }
-  static HWY_INLINE hn::Vec<Ints> Join(const hn::Vec<Ints> (&sum)[1]) { return sum[0]; }
-};
-
-#else
-using ByteProducts = ShortProducts;
-#endif
-
-/// Rows of a block: as many as there are registers for sums. NEON adds 16-bit products in two of them.
+/// Rows of a block: as many as there are registers for sums.
 template <class Way, int kVectors>
-constexpr int kInt8Rows = kSums / kVectors / (HWY_TARGET == HWY_NEON ? Way::kParts : 1);
+constexpr int kInt8Rows = kSums / kVectors / Way::kParts;
 
-/// What becomes of the sums of a block: all integers are added from the first depth to the last.
-struct Int8End {
-  const float* factors;   ///< of the rows
-  const int32_t* starts;  ///< of the rows
-  const float* columns;   ///< factors of the columns
-  bool is_first;
-  bool is_last;  ///< sums become floats, times both factors
-};
+/// What the sums of a vector of a row begin at: its start, or the sums of the depths before.
+HWY_INLINE hn::Vec<Ints> Int8Beginning(const Int8End& end, int64_t row, const float* sums) {
+  return end.is_first ? hn::Set(Ints(), end.starts[row]) : hn::BitCast(Ints(), hn::LoadU(Floats(), sums));
+}
 
 /// sums [kRows, kVectors vectors] (+)= a [kRows, places] times panel [places][kVectors vectors]: integers,
 /// and floats at the end.
@@ -113,9 +49,10 @@ HWY_NOINLINE void Int8Block(const ConstMatrix& a, const float* HWY_RESTRICT pane
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      sums[r][v][0] = own.is_first ? hn::Set(ints, own.starts[r])
-                                   : hn::BitCast(ints, hn::LoadU(d, to + r * to_stride + v * lanes));
-      if constexpr (Way::kParts > 1) sums[r][v][1] = hn::Zero(ints);
+      if constexpr (Way::kParts == 1)
+        sums[r][v][0] = Int8Beginning(own, r, to + r * to_stride + v * lanes);
+      else  // which join in another order than that of the lanes, so that it is added afterwards
+        sums[r][v][0] = sums[r][v][1] = hn::Zero(ints);
     }
   int64_t k = 0;
   for (int part = 1; part <= kParts<Fetch, kRows>; ++part) {
@@ -134,12 +71,19 @@ HWY_NOINLINE void Int8Block(const ConstMatrix& a, const float* HWY_RESTRICT pane
       }
     }
   }
+  if constexpr (Way::kParts > 1) {
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v)
+        sums[r][v][0] = hn::Add(Way::Join(sums[r][v]), Int8Beginning(own, r, to + r * to_stride + v * lanes));
+  }
   if (!own.is_last) {
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v)
-        hn::StoreU(hn::BitCast(d, Way::Join(sums[r][v])), d, to + r * to_stride + v * lanes);
+        hn::StoreU(hn::BitCast(d, sums[r][v][0]), d, to + r * to_stride + v * lanes);
     return;
   }
 #pragma GCC unroll 4
@@ -147,7 +91,7 @@ HWY_NOINLINE void Int8Block(const ConstMatrix& a, const float* HWY_RESTRICT pane
     const auto column = hn::LoadU(d, own.columns + v * lanes);
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
-      const auto value = hn::Mul(hn::ConvertTo(d, Way::Join(sums[r][v])), column);
+      const auto value = hn::Mul(hn::ConvertTo(d, sums[r][v][0]), column);
       hn::StoreU(hn::Mul(value, hn::Set(d, own.factors[r])), d, to + r * to_stride + v * lanes);
     }
   }
@@ -163,8 +107,14 @@ void Int8BlockRows(const ConstMatrix& x, const float* panel, const Int8End& end,
       Int8End own = end;
       own.factors += row;
       own.starts += row;
-      Int8Block<Way, kRows, kVectors>(x.slice_rows(row, kRows), panel, own, sums.slice_rows(row, kRows),
-                                      prefetch);
+      const ConstMatrix from = x.slice_rows(row, kRows);
+      const Matrix to = sums.slice_rows(row, kRows);
+#if HWY_TARGET == HWY_NEON
+      if constexpr (Way::kPlaces == 2)
+        Int8MatrixBlock<Way, kRows, kVectors>(from, panel, own, to, prefetch);
+      else
+#endif
+        Int8Block<Way, kRows, kVectors>(from, panel, own, to, prefetch);
     }
   };
   step.template operator()<kInt8Rows<Way, kVectors>>();

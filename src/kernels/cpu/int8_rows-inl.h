@@ -10,9 +10,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
-#include "kernels/cpu/int8.h"
 #include "kernels/cpu/load-inl.h"
+#include "kernels/int8_scale.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -79,25 +80,30 @@ int32_t ToIntegers(const std::byte* HWY_RESTRICT from, int64_t count, float inve
   return sum;
 }
 
+/// Places of a row of `count` numbers.
+template <class Way>
+constexpr int64_t PlacesOf(int64_t count) {
+  constexpr int64_t kAtOnce = Way::kNumbers * Way::kPlaces;
+  return (count + kAtOnce - 1) / kAtOnce * Way::kPlaces;
+}
+
 /// A row of x as places, with its factor and its start.
-inline void Int8Row(const float* x, int64_t count, Int8Way way, float* places, float* factor,
-                    int32_t* start) {
+template <class Way>
+void Int8Row(const float* x, int64_t count, float* places, float* factor, int32_t* start) {
   const auto* const from = reinterpret_cast<const std::byte*>(x);
   Sizes sizes;
   sizes.Take<F32>(from, count);
   const Int8Scale scale = sizes.Scale();
   *factor = scale.factor;
   *start = 0;
-  const int64_t number = way == Int8Way::bytes ? 4 : 2, whole = (count + number - 1) / number;
+  const int64_t whole = PlacesOf<Way>(count);
   if (scale.inverse == 0) {
     std::fill_n(places, whole, 0.0f);
     return;
   }
-  places[whole - 1] = 0;
-  if (way == Int8Way::bytes)
-    *start = -128 * ToIntegers<F32>(from, count, scale.inverse, 0, reinterpret_cast<int8_t*>(places));
-  else
-    ToIntegers<F32>(from, count, scale.inverse, 0, reinterpret_cast<int16_t*>(places));
+  std::fill_n(places + whole - Way::kPlaces, Way::kPlaces, 0.0f);
+  using Number = std::make_signed_t<typename Way::Number>;
+  *start = -Way::kOffset * ToIntegers<F32>(from, count, scale.inverse, 0, reinterpret_cast<Number*>(places));
 }
 
 }  // namespace HWY_NAMESPACE

@@ -17,7 +17,7 @@
 #include "galago/error.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/instructions.h"
-#include "kernels/cpu/quant.h"
+#include "kernels/cpu/int8.h"
 #include "kernels/peak.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -57,34 +57,6 @@ float MultiplyAdds(int64_t steps, float factor, float part) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(first, last)));
 }
 
-#if HWY_TARGET == HWY_AVX3
-
-/// Multiplications and additions of one step of ByteProducts.
-int64_t ByteOperationsPerStep() { return 12 * 2 * 4 * static_cast<int64_t>(hn::Lanes(Floats())); }
-
-/// `steps` times twelve independent sums of products of bytes, as integers-inl.h has them. Sums wrap around.
-float ByteProducts(int64_t steps, int32_t bytes) {
-  const hn::ScalableTag<int32_t> d;
-  const auto x = hn::Set(d, bytes), y = x;
-  hn::Vec<decltype(d)> sums[12];
-#pragma GCC unroll 12
-  for (int i = 0; i < 12; ++i) sums[i] = hn::Set(d, i);
-  for (int64_t s = 0; s < steps; ++s)
-#pragma GCC unroll 12
-    for (int i = 0; i < 12; ++i) asm("vpdpbusd %2, %1, %0" : "+v"(sums[i].raw) : "v"(x.raw), "v"(y.raw));
-  auto all = sums[0];
-#pragma GCC unroll 12
-  for (int i = 1; i < 12; ++i) all = hn::Xor(all, sums[i]);
-  return static_cast<float>(hn::GetLane(all));
-}
-
-#else
-
-int64_t ByteOperationsPerStep() { return 0; }
-float ByteProducts(int64_t, int32_t) { return 0; }
-
-#endif
-
 /// The sum of n floats, n a multiple of 8 vectors.
 float ReadAll(const float* x, int64_t n) {
   const Floats d;
@@ -112,8 +84,6 @@ HWY_AFTER_NAMESPACE();
 namespace galago::kernels::cpu {
 HWY_EXPORT(OperationsPerStep);
 HWY_EXPORT(MultiplyAdds);
-HWY_EXPORT(ByteOperationsPerStep);
-HWY_EXPORT(ByteProducts);
 HWY_EXPORT(ReadAll);
 
 namespace {
@@ -172,10 +142,11 @@ double bf16_rate(int threads) {
 }
 
 double byte_rate(int threads) {
-  const auto step = static_cast<double>(HWY_DYNAMIC_DISPATCH(ByteOperationsPerStep)());
+  const Int8Way way = int8_way();
+  const auto step = static_cast<double>(int8_step_operations(way));
   if (step == 0) return 0;
-  const double seconds = seconds_of_team(
-      threads, [&](int64_t) { keep(HWY_DYNAMIC_DISPATCH(ByteProducts)(kSteps, 0x01010101)); });
+  const double seconds =
+      seconds_of_team(threads, [&](int64_t) { keep(int8_steps(way, kSteps, 0x01010101)); });
   return step * static_cast<double>(kSteps) * threads / seconds / 1e9;
 }
 
@@ -200,7 +171,7 @@ MachinePeak measure_peak(int threads, int rounds, const std::function<bool()>& g
   for (int i = 0; i < rounds && (i == 0 || !go_on || go_on()); ++i) {
     best = better(best, {.gflops = cpu::multiply_add_rate(threads),
                          .bf16_gflops = cpu::has_bf16_products() ? cpu::bf16_rate(threads) : 0,
-                         .int8_gops = cpu::has_byte_products() ? cpu::byte_rate(threads) : 0,
+                         .int8_gops = cpu::byte_rate(threads),
                          .gb_per_s = cpu::read_rate(threads, memory)});
   }
   return best;

@@ -34,7 +34,7 @@ struct IntegerRows {
   int32_t* fours_of(int64_t row, int64_t group) const { return fours + (row * groups + group) * kGroupFours; }
 };
 
-/// Whether the processor has products of bytes, which are faster (x86: AVX512_VNNI).
+/// Whether the processor has products of bytes that these weights use, which are faster (x86: AVX512_VNNI).
 bool has_byte_products();
 
 /// x made ready, in scratch of the calling thread that the next call takes over. A row that is not finite

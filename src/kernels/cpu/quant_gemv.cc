@@ -206,14 +206,7 @@ namespace galago::kernels::cpu {
 HWY_EXPORT(FewRows);
 HWY_EXPORT(IntegerRow);
 
-bool has_byte_products() {
-#if defined(__x86_64__)
-  static const bool has = may_use(Instructions::avx512_vnni) && __builtin_cpu_supports("avx512vnni");
-  return has;
-#else
-  return false;
-#endif
-}
+bool has_byte_products() { return can_use(Instructions::avx512_vnni); }
 
 IntegerRows integer_rows(ConstMatrix x, bool in_bytes) {
   const int64_t groups = x.cols / kWeightGroup, all = x.rows * groups;

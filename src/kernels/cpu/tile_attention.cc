@@ -244,7 +244,7 @@ class Queries<Arithmetic::int8> {
   Queries(ConstMatrix q, float* places) : rows_(places, q.rows, Places<Arithmetic::int8>(q.cols)) {
     for (int64_t r = 0; r < q.rows; ++r) PrefetchRow(q.row(r), 4 * q.cols);
     for (int64_t r = 0; r < q.rows; ++r)
-      Int8Row(q.row(r), q.cols, Int8Way::bytes, places + r * rows_.cols, factors_ + r, starts_ + r);
+      Int8Row<ByteProducts>(q.row(r), q.cols, places + r * rows_.cols, factors_ + r, starts_ + r);
   }
   void Scores(const PackedHead& head, int64_t first, int64_t panels, const Matrix& scores) const {
     const float* const factors = head.keys + RoundUp(head.count, Panel()) * rows_.cols;
