@@ -2,6 +2,7 @@
 #include "models/tuning.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include "formats/json.h"
 #include "galago/error.h"
 #include "io/files.h"
+#include "io/folder_lock.h"
 #include "io/processor.h"
 
 namespace galago {
@@ -19,6 +21,7 @@ namespace fs = std::filesystem;
 using kernels::Tuning;
 
 constexpr int64_t kFileBytes = 4096;
+constexpr std::chrono::milliseconds kPatience(2000);
 constexpr const char* kKind = "galago tuning 2";
 
 std::string variable(const char* name) {
@@ -38,6 +41,16 @@ Json json_of(const Tuning& tuning, const TuningKey& key) {
           {"panel_depth", tuning.ways.panel_depth},
           {"operations_per_part", tuning.ways.operations_per_part},
           {"bf16_is_faster", tuning.bf16_is_faster}};
+}
+
+std::optional<Tuning> kept_tuning(const fs::path& folder, const TuningKey& key) {
+  if (folder.empty()) return {};
+  try {
+    const auto text = read_if_present(folder / key.file_name(), kFileBytes);
+    return text ? parse_tuning(*text, key) : std::nullopt;
+  } catch (const Error&) {  // a folder or pipe in its place, too large, not ours to read
+    return {};
+  }
 }
 
 }  // namespace
@@ -116,11 +129,12 @@ bool keep_tuning(const fs::path& folder, const TuningKey& key, const Tuning& tun
 
 Tuning remembered_tuning(const fs::path& folder, const TuningKey& key,
                          const std::function<kernels::TuningTable()>& measure) {
-  if (!folder.empty()) try {
-      if (const auto text = read_if_present(folder / key.file_name(), kFileBytes))
-        if (const auto tuning = parse_tuning(*text, key)) return *tuning;
-    } catch (const Error&) {  // a folder or pipe in its place, too large, not ours to read
-    }
+  if (const auto tuning = kept_tuning(folder, key)) return *tuning;
+  // Processes that start at the same time would measure each other: the first one does it for all.
+  std::error_code ignored;
+  if (!folder.empty()) fs::create_directories(folder, ignored);
+  const FolderLock turn(folder, kPatience);
+  if (const auto tuning = kept_tuning(folder, key)) return *tuning;
   const kernels::TuningTable table = measure();
   if (table.settled) keep_tuning(folder, key, table.choice);
   return table.choice;

@@ -6,7 +6,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "galago/error.h"
 #include "io/processor.h"
@@ -71,6 +74,24 @@ TEST(Tuning, WhatABusyMachineGivesIsNotKept) {
   EXPECT_EQ(times_measured(cache.path(), kKey, false), 1);
   EXPECT_EQ(times_measured(cache.path(), kKey, true), 1);
   EXPECT_EQ(times_measured(cache.path(), kKey, true), 0);
+}
+
+TEST(Tuning, OneMeasuresForAllThatStartTogether) {
+  const TempDir cache;
+  const fs::path folder = fs::path(cache.path()) / "new";
+  std::atomic<int> times = 0;
+  std::vector<std::thread> starts;
+  for (int i = 0; i < 4; ++i)
+    starts.emplace_back([&] {
+      const Tuning got = remembered_tuning(folder, kKey, [&] {
+        ++times;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        return kernels::TuningTable{.choice = kChoice, .ways = {}};
+      });
+      EXPECT_EQ(got, kChoice);
+    });
+  for (std::thread& start : starts) start.join();
+  EXPECT_EQ(times, 1);
 }
 
 TEST(Tuning, FileNamesArePlain) {
