@@ -156,7 +156,13 @@ def growth(result, plot_name):
     return origin(result) + f"\n![How time grows](performance/{plot_name}.svg)\n"
 
 
-TEXTS = {"stages": stages, "threads": threads, "peers": bench_peers.peers, "e2e": e2e, "gap": gap, "serve": serve}
+def start(result):
+    rows = [[name, *(f"{number(one[what]['median'])} ({number(one[what]['min'])} to {number(one[what]['max'])})" for what in ("health_ms", "answer_ms"))]
+            for name, one in result["programs"].items()]
+    return origin(result) + "\n" + f"Medians of {result['rounds']} rounds in turns.\n\n" + table(["", "/health answers after, ms", "a question of one token is answered after, ms"], rows)
+
+
+TEXTS = {"stages": stages, "threads": threads, "peers": bench_peers.peers, "e2e": e2e, "gap": gap, "serve": serve, "start": start}
 REGIONS = (*TEXTS, "growth", "summary", "bars")
 
 

@@ -59,6 +59,10 @@ SERVE = {"kind": "serve", **FACTS, "size": [3, 2], "questions": 1, "together": 1
     "other": [{"tokens_per_second": 2, "requests_per_second": 0.25, "first_token_ms": {"p50": 9, "p99": 10}}]}}
 
 
+START = {"kind": "start", **FACTS, "rounds": 3, "programs": {
+    "small": {what: {"median": median, "min": 1, "max": 9} for what, median in (("health_ms", 5), ("answer_ms", 7))}}}
+
+
 class ThreadPlan(unittest.TestCase):
     TIMES, RATES = {1: 100, 2: 60}, {1: 2, 2: 4}
 
@@ -88,7 +92,7 @@ class BenchTables(unittest.TestCase):
         (self.root / "docs").mkdir()
         (self.root / "bench" / "results").mkdir(parents=True)
         self.page = self.root / "docs" / "performance.md"
-        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth", "bars", "e2e", "gap")))
+        self.page.write_text("".join(PAGE.format(name) for name in ("stages", "peers", "growth", "bars", "e2e", "gap", "start")))
         (self.root / "README.md").write_text(PAGE.format("summary"))
 
     def tearDown(self):
@@ -104,7 +108,7 @@ class BenchTables(unittest.TestCase):
         return done.returncode, done.stdout + done.stderr
 
     def test_fills_regions_and_then_agrees(self):
-        for name, result in (("a", STAGES), ("b", PEERS), ("c", GROWTH), ("d", E2E), ("e", GAP)):
+        for name, result in (("a", STAGES), ("b", PEERS), ("c", GROWTH), ("d", E2E), ("e", GAP), ("f", START)):
             self.add(name, result)
         self.assertEqual(self.run_tool("--check")[0], 1)
         self.assertEqual(self.run_tool()[0], 0)
@@ -116,7 +120,8 @@ class BenchTables(unittest.TestCase):
         self.assertIn("| as stored | 900 (800 to 1000) | 99.0 (9.00 to 120) |", text)
         self.assertNotIn("old", text)
         self.assertIn("| longest gap, ms | 22.0 (1.00 to 99.0) | 11.0 (1.00 to 99.0) |", text)
-        self.assertEqual(text.count("\nafter\n"), 6)
+        self.assertIn("| small | 5.00 (1.00 to 9.00) | 7.00 (1.00 to 9.00) |", text)
+        self.assertEqual(text.count("\nafter\n"), 7)
         self.assertNotIn("Other programs were running", text)
         self.assertTrue((self.root / "docs" / "performance" / "c-plain-1-2.svg").read_text().startswith("<svg"))
         self.assertEqual(self.run_tool("--check"), (0, ""))
@@ -264,7 +269,7 @@ class BenchTables(unittest.TestCase):
 
     def test_without_results_the_page_says_so(self):
         self.run_tool()
-        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 6)
+        self.assertEqual(self.page.read_text().count("No results are recorded yet."), 7)
 
     def test_unknown_regions_are_refused(self):
         self.page.write_text(PAGE.format("nonsense"))
