@@ -1,6 +1,6 @@
 # How long servers take from their start until /health answers 200, and until a first question of one token is answered,
 # in turns. What they open is in the page cache. In: command lines. Out: one JSON file.
-# Usage: python3 bench/serve/start.py --program build/galago -o bench/results/PROCESSOR/start.json
+# Usage: python3 bench/serve/start.py --program build/galago --model DIR -o bench/results/PROCESSOR/start.json
 #            --case "galago q8" "build/galago serve -m DIR --port PORT --no-log" --case NAME COMMAND [...]
 
 import argparse
@@ -61,6 +61,8 @@ def main():
     parser = argparse.ArgumentParser(description="Times the start of servers.")
     parser.add_argument("--program", type=pathlib.Path, required=True, help="a galago, of which the result names the commit")
     parser.add_argument("--case", nargs=2, action="append", required=True, metavar=("NAME", "COMMAND"), help="with PORT where the port goes")
+    parser.add_argument("--model", required=True, help="what the commands open, for the result")
+    parser.add_argument("--threads", type=int, default=2, help="that the commands name, for the result")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
@@ -73,7 +75,7 @@ def main():
         for name, command in cases[number % len(cases):] + cases[:number % len(cases)]:
             for what, ms in zip(times[name], once(command)):
                 times[name][what].append(round(ms, 1))
-    result = {"kind": "start", **facts, "rounds": arguments.rounds, "load_average_at_end": os.getloadavg()[0],
+    result = {"kind": "start", **facts, "threads": arguments.threads, "model": arguments.model, "rounds": arguments.rounds, "load_average_at_end": os.getloadavg()[0],
               "programs": {name: {what: measure.spread(values) for what, values in one.items()} for name, one in times.items()}}
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for name, one in result["programs"].items():
