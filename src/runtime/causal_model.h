@@ -90,11 +90,9 @@ class CausalModel {
   /// valid until the next call. Logits depend neither on other sequences nor on how many tokens of their own
   /// come in one call, bit for bit.
   virtual ConstMatrix decode(std::span<const NextToken> tokens) = 0;
-  /// Whether tokens may be tried: given to decode() and taken back.
-  virtual bool can_cut() const { return false; }
   /// Forgets all but the first `positions` positions of a sequence, none of them of its prompt; its room
-  /// stays. Only where can_cut().
-  virtual void cut(int32_t /*sequence*/, int64_t /*positions*/) {}
+  /// stays. So tokens may be tried: given to decode() and taken back.
+  virtual void cut(int32_t sequence, int64_t positions) = 0;
 };
 
 }  // namespace galago

@@ -24,7 +24,7 @@ struct Guess {
   double chance = 0;
 };
 
-/// The texts of a draft as tokens, made ready for looking things up. Const: answers to one request share it.
+/// The texts of a draft as tokens, made ready for looking things up. Const.
 class DraftTexts {
  public:
   /// Error{input_invalid}, Error{input_too_large} as galago/draft.h has them.

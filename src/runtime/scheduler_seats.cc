@@ -117,7 +117,7 @@ void SchedulerLoop::prepare(Member& one) {
                                  .keep_end = request.options.keep_special.value_or(false)},
                      one.work->text());
   const Draft& draft = request.options.draft;
-  if (model_.can_cut() && (request.draft_texts || draft.answer || draft.source))
+  if (request.draft_texts || draft.answer || draft.source)
     one.drafter.emplace(draft, request.draft_texts, model_.vocab_size());
   if (request.constraint) one.format.emplace(request.constraint, model_.vocab_size(), formats_);
 }

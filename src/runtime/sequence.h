@@ -43,7 +43,6 @@ class DecoderSequences final : public CausalModel {
   std::span<const float> prefill(int32_t sequence, ConstMatrix rows) override;
   std::span<const float> prefill(int32_t sequence, ConstMatrix rows, const RowLogits& each) override;
   ConstMatrix decode(std::span<const NextToken> tokens) override;
-  bool can_cut() const override { return true; }
   void cut(int32_t sequence, int64_t positions) override;
 
  private:

@@ -17,7 +17,7 @@ struct Chain {
   Matrix pairs;   ///< [n, out / 2], two numbers in the place of a float
   int64_t depth;  ///< as Ways::panel_depth
 
-  /// Into how many places of a column a panel is divided, `in` places in all: parts of a size.
+  /// Places of a column in a part of a panel, of `in` places in all: parts are alike.
   int64_t part_of(int64_t in) const {
     const int64_t parts = (in + depth - 1) / depth;
     return ((in + parts - 1) / parts + kWeightGroup - 1) / kWeightGroup * kWeightGroup;

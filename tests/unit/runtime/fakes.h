@@ -15,6 +15,7 @@
 #include "runtime/answer.h"
 #include "runtime/scheduler_loop.h"
 #include "runtime/work.h"
+#include "support/allocation.h"
 
 namespace galago::fakes {
 
@@ -91,7 +92,6 @@ class HashModel : public CausalModel {
     return {logits_.data(), std::ssize(tokens), kVocabulary};
   }
 
-  bool can_cut() const override { return cuts; }
   void cut(int32_t sequence, int64_t positions) override {
     State& state = open_.at(sequence);
     EXPECT_LE(positions, state.rows);
@@ -112,7 +112,6 @@ class HashModel : public CausalModel {
   int64_t refused_length = -1;   // a prompt of that length cannot be opened
   int64_t fails_to_decode = -1;  // that call throws
   std::vector<int64_t> calls;    // rows of each
-  bool cuts = true;
   int64_t rows_cut = 0;
 
  protected:
@@ -285,6 +284,25 @@ struct Bench {
   void run() {
     while (step()) {
     }
+  }
+
+  /// As the loop's thread does it, a round that throws ends all: with memory running out after `good`
+  /// allocations, and then to the end. Whether it ran out.
+  bool run_out_of_memory(int64_t good) {
+    bool happened = false;
+    {
+      const test::AllocationFault fault(good);
+      try {
+        run();
+      } catch (...) {
+        loop.fail_all(std::current_exception());
+      }
+      happened = fault.happened();
+    }
+    run();
+    EXPECT_EQ(loop.size(), 0);
+    EXPECT_EQ(model.open_now(), 0);
+    return happened;
   }
 
   double now = 0;

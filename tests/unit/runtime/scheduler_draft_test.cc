@@ -9,7 +9,6 @@
 
 #include "fakes.h"
 #include "runtime/scheduler_loop.h"
-#include "support/allocation.h"
 
 namespace galago {
 namespace {
@@ -167,16 +166,6 @@ TEST(SchedulerDraft, AFullBatchLeavesNoRowForGuesses) {
             {.max_new_tokens = 9, .draft = knowing(alone(2, i % 20, {.max_new_tokens = 9}).token_ids)}));
   bench.run();
   for (const auto& work : works) EXPECT_EQ(work->generation().usage.drafted_tokens, 0);
-}
-
-TEST(SchedulerDraft, AModelThatCannotTakeRowsBackIsNotAskedTo) {
-  Bench bench({.sequences = 1});
-  bench.model.cuts = false;
-  const Generation expected = alone(3, 1, {.max_new_tokens = 20});
-  const auto work = add(bench, 3, 1, {.max_new_tokens = 20, .draft = knowing(expected.token_ids)});
-  bench.run();
-  expect_same(work->generation(), expected);
-  EXPECT_EQ(work->generation().usage.drafted_tokens, 0);
 }
 
 TEST(SchedulerDraft, OneThatIsCancelledKeepsWhatItHasSaid) {
@@ -352,18 +341,7 @@ TEST(SchedulerDraft, EachEndsOnceWhereverMemoryRunsOut) {
     std::vector<std::shared_ptr<FakeWork>> works;
     for (int i = 0; i < 3; ++i)
       works.push_back(add(bench, 4, 2, {.max_new_tokens = 12, .draft = knowing(expected.token_ids, 4)}));
-    {
-      const test::AllocationFault fault(good);
-      try {
-        bench.run();
-      } catch (...) {
-        bench.loop.fail_all(std::current_exception());
-      }
-      happened = fault.happened();
-    }
-    bench.run();
-    EXPECT_EQ(bench.loop.size(), 0);
-    EXPECT_EQ(bench.model.open_now(), 0);
+    happened = bench.run_out_of_memory(good);
     for (const auto& work : works) {
       ASSERT_EQ(work->endings, 1) << good;
       if (!work->error) {

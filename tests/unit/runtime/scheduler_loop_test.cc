@@ -10,7 +10,6 @@
 #include <stdexcept>
 
 #include "fakes.h"
-#include "support/allocation.h"
 
 namespace galago {
 namespace {
@@ -285,7 +284,6 @@ TEST(SchedulerLoop, AFaultOfTheSharedCallEndsAllInIt) {
   EXPECT_EQ(bench.model.open_now(), 0);
 }
 
-// As the thread does it: a round that throws ends all.
 TEST(SchedulerLoop, EachEndsOnceWhereverMemoryRunsOut) {
   bool happened = true;
   for (int64_t good = 0; happened; ++good) {
@@ -293,18 +291,7 @@ TEST(SchedulerLoop, EachEndsOnceWhereverMemoryRunsOut) {
     std::vector<std::shared_ptr<FakeWork>> works;
     for (int64_t i = 0; i < 4; ++i) works.push_back(bench.add(3 + i, i, some_options(15 + i)));
     works[1]->turn_.deadline = 9;
-    {
-      const test::AllocationFault fault(good);
-      try {
-        bench.run();
-      } catch (...) {
-        bench.loop.fail_all(std::current_exception());
-      }
-      happened = fault.happened();
-    }
-    bench.run();
-    EXPECT_EQ(bench.loop.size(), 0);
-    EXPECT_EQ(bench.model.open_now(), 0);
+    happened = bench.run_out_of_memory(good);
     for (const auto& work : works) ASSERT_EQ(work->endings, 1) << good;
   }
 }
