@@ -7,7 +7,6 @@
 #include "batch/journal.h"
 #include "messages/ordered_json.h"
 #include "models/registry.h"
-#include "runtime/model_state.h"
 #include "server/api/answer_request.h"
 #include "server/api/answer_writer.h"
 #include "server/api/api_error.h"
@@ -106,9 +105,7 @@ ChatCalls::ChatCalls(const std::filesystem::path& media, std::optional<int64_t> 
 
 void ChatCalls::use(const Model& model, const std::string& name) {
   model_.names = {name};
-  model_.fingerprint = std::string("galago-") + version() + "-" + model.digest().substr(0, 16);
-  model_.chat = model;
-  model_.tile_side = model.state()->frontend->tile_shape().side;
+  server::set_chat(model_, model);
 }
 
 batch::Item ChatCalls::item(std::string text, const std::string& id, const std::string& where) const {

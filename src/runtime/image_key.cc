@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -30,6 +31,9 @@ std::vector<std::string> vision_prefixes(const Frontend& frontend) {
       prefixes.insert(prefixes.end(), module.prefixes.begin(), module.prefixes.end());
   return prefixes;
 }
+
+constexpr size_t kWhole = std::numeric_limits<size_t>::max();
+constexpr size_t kSample = 4096;  // a page of a file
 
 int64_t number_of(std::optional<bool> split) { return split ? (*split ? 1 : 0) : -1; }
 
@@ -72,7 +76,8 @@ void add_files(Sha256& hash, const ModelFiles& files, std::span<const char* cons
   }
 }
 
-void add_tensors(Sha256& hash, const Checkpoint& checkpoint,
+/// `most`: how many bytes of each, from its first.
+void add_tensors(Sha256& hash, const Checkpoint& checkpoint, size_t most,
                  const std::function<bool(const std::string&)>& wanted) {
   for (const auto& tensor : checkpoint.tensors()) {
     const std::string& name = tensor.first;
@@ -81,9 +86,19 @@ void add_tensors(Sha256& hash, const Checkpoint& checkpoint,
     hash.add_text(name);
     hash.add_text(to_string(view.dtype));
     hash.add_text(to_string(view.shape));
-    hash.add({checkpoint.read(name).data, static_cast<size_t>(view.count() * size_of(view.dtype))});
+    const auto bytes = static_cast<size_t>(view.count() * size_of(view.dtype));
+    hash.add({checkpoint.read(name).data, std::min(bytes, most)});
     checkpoint.unload(name);  // a picture that is found needs none of them
   }
+}
+
+Digest digest_of(const char* kind, const Frontend& frontend, const Checkpoint& checkpoint, size_t most) {
+  Sha256 hash;
+  hash.add_text(kind);
+  add_files(hash, frontend.files(), kSettings, limits::kConfigBytes);
+  add_files(hash, frontend.files(), kTexts, limits::kTokenizerBytes);
+  add_tensors(hash, checkpoint, most, [](const std::string&) { return true; });
+  return hash.finish();
 }
 
 }  // namespace
@@ -95,7 +110,7 @@ Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const s
     hash.add_text(text);
   add_files(hash, frontend.files(), kSettings, limits::kConfigBytes);
   const std::vector<std::string> prefixes = vision_prefixes(frontend);
-  add_tensors(hash, checkpoint, [&](const std::string& name) {
+  add_tensors(hash, checkpoint, kWhole, [&](const std::string& name) {
     return std::any_of(prefixes.begin(), prefixes.end(),
                        [&](const std::string& prefix) { return name.starts_with(prefix); });
   });
@@ -103,12 +118,11 @@ Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const s
 }
 
 Digest model_digest(const Frontend& frontend, const Checkpoint& checkpoint) {
-  Sha256 hash;
-  hash.add_text("whole model");
-  add_files(hash, frontend.files(), kSettings, limits::kConfigBytes);
-  add_files(hash, frontend.files(), kTexts, limits::kTokenizerBytes);
-  add_tensors(hash, checkpoint, [](const std::string&) { return true; });
-  return hash.finish();
+  return digest_of("whole model", frontend, checkpoint, kWhole);
+}
+
+Digest model_sample(const Frontend& frontend, const Checkpoint& checkpoint) {
+  return digest_of("model's sample", frontend, checkpoint, kSample);
 }
 
 }  // namespace galago

@@ -34,4 +34,8 @@ Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const s
 /// model_key does.
 Digest model_digest(const Frontend& frontend, const Checkpoint& checkpoint);
 
+/// Tells models apart without reading them whole: model_digest's texts, and of every tensor its name, type,
+/// shape and first 4096 bytes.
+Digest model_sample(const Frontend& frontend, const Checkpoint& checkpoint);
+
 }  // namespace galago

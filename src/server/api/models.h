@@ -19,7 +19,7 @@ namespace galago::server {
 struct ServedModel {
   std::vector<std::string> names;
   std::string path;         ///< canonical
-  std::string fingerprint;  ///< "galago-VERSION-DIGEST"
+  std::string fingerprint;  ///< "galago-VERSION-" and 16 digits of a digest: the same for the same files
   int64_t created = 0;      ///< seconds since 1970, of loading
   std::optional<Model> chat;
   std::unique_ptr<Scheduler> scheduler;  ///< of chat
@@ -30,6 +30,9 @@ struct ServedModel {
 
   const std::string& name() const { return names.front(); }
 };
+
+/// Fills in what a loaded model tells of itself; its weights are not read whole.
+void set_chat(ServedModel& served, const Model& chat);
 
 /// Loads them all; what has the same path is loaded once. Errors of loading.
 std::vector<std::unique_ptr<ServedModel>> load_models(const std::vector<ModelSource>& sources);

@@ -49,14 +49,14 @@ Digest key_of(const std::filesystem::path& directory, const std::string& dtype =
   return model_key(*model.frontend, model.checkpoint, dtype);
 }
 
-// One element of one tensor, changed.
-void touch(const test::ModelCopy& copy, const std::string& part) {
+// One byte of one tensor, changed: its last or its first.
+void touch(const test::ModelCopy& copy, const std::string& part, bool last = true) {
   std::vector<std::byte> bytes;
   copy.change_weights([&](std::vector<NamedTensor>& tensors) {
     for (NamedTensor& tensor : tensors) {
       if (tensor.name.find(part) == std::string::npos) continue;
       bytes.assign(tensor.view.data, tensor.view.data + tensor.view.count() * size_of(tensor.view.dtype));
-      bytes.back() ^= std::byte{1};
+      (last ? bytes.back() : bytes.front()) ^= std::byte{1};
       tensor.view.data = bytes.data();
       return;
     }
@@ -103,6 +103,24 @@ TEST(ModelKey, IsOfDtypeAndKernels) {
   const Digest whole = key_of(copy.path());
   EXPECT_NE(key_of(copy.path(), "q8"), whole);
   EXPECT_NE(key_of(copy.path(), "auto", test::Backend::reference), whole);
+}
+
+Digest sample_of(const std::filesystem::path& directory) {
+  const test::Loaded model(directory, test::shared_device(test::Backend::cpu));
+  return model_sample(*model.frontend, model.frontend->files().checkpoint());
+}
+
+TEST(ModelSample, IsOfSettingsTokenizerAndEveryPartsTensors) {
+  const Digest whole = sample_of(test::ModelCopy().path());
+  EXPECT_EQ(sample_of(test::ModelCopy().path()), whole);
+  for (const char* part : {"vision_model.encoder", "connector.", "text_model.layers"}) {
+    const test::ModelCopy copy;
+    touch(copy, part, false);
+    EXPECT_NE(sample_of(copy.path()), whole) << part;
+  }
+  const test::ModelCopy settings;
+  settings.edit("tokenizer_config.json", "{", "{ ");
+  EXPECT_NE(sample_of(settings.path()), whole);
 }
 
 }  // namespace

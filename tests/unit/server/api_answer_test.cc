@@ -17,6 +17,7 @@ using test::question;
 using test::Reply;
 using test::tiny;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 
 constexpr const char* kChat = "/v1/chat/completions";
 
@@ -43,7 +44,8 @@ TEST(ApiChat, IsTheEnginesAnswer) {
   EXPECT_EQ(reply.json["usage"]["prompt_tokens_details"]["image_tokens"], expected.usage.image_tokens);
   EXPECT_EQ(reply.json["images"][0]["tiles"], expected.images[0].tiles);
   EXPECT_GT(reply.json["timings"]["first_token_ms"].get<double>(), 0);
-  EXPECT_THAT(reply.json["system_fingerprint"].get<std::string>(), HasSubstr(model().digest().substr(0, 16)));
+  EXPECT_THAT(reply.json["system_fingerprint"].get<std::string>(),
+              MatchesRegex("galago-" + std::string(version()) + "-[0-9a-f]{16}"));
   EXPECT_EQ(reply.json["model"], "smolvlm_tiles");
 }
 
