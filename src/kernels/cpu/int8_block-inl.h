@@ -104,9 +104,12 @@ void Int8BlockRows(const ConstMatrix& x, const float* panel, const Int8End& end,
   int64_t row = 0;
   const auto step = [&]<int kRows>() {
     for (; row + kRows <= x.rows; row += kRows) {
-      Int8End own = end;
-      own.factors += row;
-      own.starts += row;
+      // Member by member: a copy in vectors would wait for the members that were just stored.
+      const Int8End own{.factors = end.factors + row,
+                        .starts = end.starts + row,
+                        .columns = end.columns,
+                        .is_first = end.is_first,
+                        .is_last = end.is_last};
       const ConstMatrix from = x.slice_rows(row, kRows);
       const Matrix to = sums.slice_rows(row, kRows);
 #if HWY_TARGET == HWY_NEON
