@@ -30,6 +30,11 @@ class Pool {
   /// does all parts itself.
   void run(int64_t parts, void (*body)(const void* context, int64_t part), const void* context);
 
+  /// Which of a pool's threads the calling one is: 0 but for those that the pool started. Of those that do
+  /// the parts of a call each has another place, below the number of parts; so work can go to who did the
+  /// like of it before and has the memory near. Nothing promises that a thread of some place comes at all.
+  static int place();
+
  private:
   class Team;
   int threads_;

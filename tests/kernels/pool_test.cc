@@ -7,7 +7,10 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -41,6 +44,59 @@ TEST_P(Threads, RangesCoverTheItemsWithoutOverlap) {
       });
       for (int64_t i = 0; i < 1000; ++i) ASSERT_EQ(runs[static_cast<size_t>(i)], i < items ? 1 : 0);
     }
+}
+
+TEST_P(Threads, EveryTaskRunsOnce) {
+  for (int round = 0; round < 100; ++round)
+    for (const int64_t tasks : {0, 1, 2, 5, 64}) {
+      std::vector<std::atomic<int>> runs(64);
+      parallel_tasks(pool_, tasks, [&](int64_t task) { ++runs[static_cast<size_t>(task)]; });
+      for (int64_t task = 0; task < 64; ++task)
+        ASSERT_EQ(runs[static_cast<size_t>(task)], task < tasks ? 1 : 0) << tasks << " tasks, task " << task;
+    }
+}
+
+TEST_P(Threads, EachKeepsAPlaceOfItsOwn) {
+  std::map<std::thread::id, std::set<int>> places;
+  std::mutex mutex;
+  for (int round = 0; round < 50; ++round)
+    parallel_parts(pool_, pool_.threads(), [&](int64_t) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));  // so that others come, too
+      const std::lock_guard lock(mutex);
+      places[std::this_thread::get_id()].insert(Pool::place());
+    });
+  std::set<int> all;
+  for (const auto& [thread, own] : places) {
+    EXPECT_EQ(own.size(), 1U);
+    EXPECT_GE(*own.begin(), 0);
+    EXPECT_LT(*own.begin(), pool_.threads());
+    EXPECT_TRUE(all.insert(*own.begin()).second) << "two threads have place " << *own.begin();
+  }
+  EXPECT_EQ(places[std::this_thread::get_id()], std::set<int>{0});
+}
+
+// Threads that are equally fast have the same rows in every step. The caller waits for the others in the
+// first item of its share, so that nobody has time to help.
+TEST(Pool, AThreadHasTheSameShareOfEveryStep) {
+  Pool pool(2);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::thread::id> of_item(2), of_task(2);
+    const auto both = [](std::atomic<int>& come) {
+      for (++come; come < 2;) std::this_thread::yield();
+    };
+    std::atomic<int> come = 0;
+    parallel_for(pool, 2, 1 << 20, [&](int64_t begin, int64_t) {
+      of_item[static_cast<size_t>(begin)] = std::this_thread::get_id();
+      both(come);
+    });
+    come = 0;
+    parallel_tasks(pool, 2, [&](int64_t task) {
+      of_task[static_cast<size_t>(task)] = std::this_thread::get_id();
+      both(come);
+    });
+    EXPECT_EQ(of_item, of_task);
+    EXPECT_EQ(of_item[0], std::this_thread::get_id());
+  }
 }
 
 TEST_P(Threads, AnErrorReachesTheCallerAndThePoolGoesOn) {

@@ -24,6 +24,7 @@
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/quant.h"
 #include "kernels/cpu/transpose-inl.h"
+#include "kernels/cpu/weights_ahead.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -144,6 +145,9 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
     for (int64_t i = 0; i < links; ++i)
       PackPanel<kKind>(chain.products[static_cast<size_t>(i)].layer->weight(), first, count, from, part,
                        packed + i * depth * width);
+    constexpr int64_t kNumbers = kKind == Arithmetic::bf16 ? 2 : 1;  // in a place
+    const int64_t blocks = (end - begin + kBlockRows - 1) / kBlockRows;
+    WeightsAhead ahead(chain, NextPart(chain, {first, width, kNumbers * from, kNumbers * depth}), blocks);
     for (int64_t row = begin; row < end; row += kBlockRows) {
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
       const bool last_depth = from + part == in;
@@ -154,6 +158,7 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
         if (i == 0 && row + 2 * kBlockRows <= end) prefetch.next = x.row(row + kBlockRows) + from;
         if (last_depth && i + 1 == links && row + kPrefetchRows + kBlockRows <= end)
           PrefetchWritten(chain, row + kPrefetchRows, first, count, prefetch);
+        if (i == 0) ahead.step(prefetch);
         Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), packed + i * depth * width, from > 0,
                     sums, prefetch);
         if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);
@@ -185,12 +190,15 @@ namespace {
 
 constexpr int64_t kMostRows = 2048;   // of a task, which keeps sums of them
 constexpr int64_t kFewestRows = 256;  // for which packing a panel is a small part of the work
+constexpr int64_t kOwnRows = 512;     // for which it costs less than rows that come from another thread
 
-/// Into how many parts the rows are divided: as few as keep every thread busy.
+/// Into how many parts the rows are divided: one for each thread where packing a panel once more costs less
+/// than it brings, and as many more as keep every thread busy.
 int64_t row_parts(const Pool& pool, int64_t rows, int64_t panels) {
   const int64_t needed = (rows + kMostRows - 1) / kMostRows;
   const int64_t wanted = (pool.threads() * kTasksPerThread + panels - 1) / panels;
-  return std::max(needed, std::min(wanted, rows / kFewestRows));
+  const int64_t own = std::min<int64_t>(pool.threads(), rows / kOwnRows);
+  return std::max({needed, own, std::min(wanted, rows / kFewestRows)});
 }
 
 bool in_pairs(const Product& product) {
@@ -252,7 +260,7 @@ void multiply(Pool& pool, const Ways& ways, Input x, std::span<const Product> pr
   }
   chains.back().pairs = last_pairs;
   const int64_t parts = row_parts(pool, rows, all);
-  parallel_parts(pool, all * parts, [&](int64_t task) {
+  parallel_tasks(pool, all * parts, [&](int64_t task) {
     const int64_t part = task / all;
     int64_t panel = task % all;
     auto chain = chains.begin();

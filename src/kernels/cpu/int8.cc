@@ -24,6 +24,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/quant.h"
 #include "kernels/cpu/transpose-inl.h"
+#include "kernels/cpu/weights_ahead.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace galago::kernels::cpu {
@@ -166,7 +167,7 @@ void PackInt8(const WeightView& weights, int64_t first, int64_t count, int64_t b
         std::fill_n(row + places - Way::kPlaces, Way::kPlaces, 0.0f);
         WithPart(weights, first + column + r, from, numbers,
                  [&]<class Element>(Element, const std::byte* part) {
-                   ToIntegers<Element>(part, numbers, columns.inverses[column + r], Way::kOffset,
+                   ToIntegers<Element>(part, numbers, columns.inverses[column + r],
                                        reinterpret_cast<Number*>(row));
                  });
       }
@@ -204,6 +205,8 @@ void Int8PanelTask(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t
     for (int64_t i = 0; i < links; ++i)
       PackInt8<Way>(chain.products[static_cast<size_t>(i)].layer->weight(), first, count, from, part,
                     columns[static_cast<size_t>(i)], packed + i * depth * width);
+    const WeightPart part_now{first, width, Way::kNumbers * from, Way::kNumbers * depth};
+    WeightsAhead ahead(chain, NextPart(chain, part_now), (end - begin + kRows - 1) / kRows);
     for (int64_t row = begin; row < end; row += kRows) {
       const int64_t rows = std::min<int64_t>(kRows, end - row);
       const bool last_depth = from + part == in;
@@ -214,6 +217,7 @@ void Int8PanelTask(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t
         if (i == 0 && row + 2 * kRows <= end) prefetch.next = x.places.row(row + kRows) + from;
         if (last_depth && i + 1 == links && row + kAhead + kRows <= end)
           PrefetchWritten(chain, row + kAhead, first, count, prefetch);
+        if (i == 0) ahead.step(prefetch);
         const Int8End ending{.factors = x.factors + row,
                              .starts = x.starts + row,
                              .columns = columns[static_cast<size_t>(i)].factors,

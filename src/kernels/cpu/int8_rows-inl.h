@@ -9,7 +9,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/cpu/load-inl.h"
@@ -20,62 +22,71 @@ namespace galago::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The largest size of numbers that come in pieces, and whether all are finite.
+/// The largest size of numbers that come in pieces, and whether all are finite. Sizes are compared as the
+/// integers that their bits are: in the order of floats, behind them infinity, and then NaN.
 class Sizes {
  public:
   template <class Element>
   void Take(const std::byte* from, int64_t count) {
     const Floats d;
+    const hn::RebindToSigned<Floats> ints;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-    auto largest = hn::Zero(d), odd = hn::Zero(d);
+    const auto size = [&](hn::Vec<Floats> v) { return hn::BitCast(ints, hn::Abs(v)); };
+    auto largest = hn::Zero(ints), others = largest;
     int64_t c = 0;
-    for (; c + lanes <= count; c += lanes) {
-      const auto v = Element::Load(from + c * Element::kBytes);
-      largest = hn::Max(largest, hn::Abs(v));
-      odd = hn::Add(odd, hn::Sub(v, v));
+    for (; c + 2 * lanes <= count; c += 2 * lanes) {
+      hn::Vec<Floats> a, b;
+      Element::LoadTwo(from + c * Element::kBytes, a, b);
+      largest = hn::Max(largest, size(a));
+      others = hn::Max(others, size(b));
     }
-    most_ = std::max(most_, hn::GetLane(hn::MaxOfLanes(d, largest)));
-    strange_ += hn::GetLane(hn::SumOfLanes(d, odd));
-    for (; c < count; ++c) {
-      const float v = Element::One(from + c * Element::kBytes);
-      most_ = std::max(most_, std::abs(v));
-      strange_ += v - v;
-    }
+    most_ = std::max(most_, hn::GetLane(hn::MaxOfLanes(ints, hn::Max(largest, others))));
+    for (; c < count; ++c)
+      most_ = std::max(most_, std::bit_cast<int32_t>(std::abs(Element::One(from + c * Element::kBytes))));
   }
-  Int8Scale Scale() const { return int8_scale(most_, strange_ == 0); }
+  Int8Scale Scale() const {
+    constexpr int32_t kInfinity = 0x7f800000;
+    return int8_scale(std::bit_cast<float>(most_), most_ < kInfinity);
+  }
 
  private:
-  float most_ = 0;
-  float strange_ = 0;  // NaN once one is not finite
+  int32_t most_ = 0;
 };
 
-/// The integers of `count` numbers, plus `offset`: zeros with an inverse of 0, whatever the numbers are.
-/// Returns the sum of those before it.
+/// The integers of `count` numbers, plus 128 where T has no sign: zeros with an inverse of 0, whatever the
+/// numbers are. Returns the sum of those before it.
 template <class Element, class T>
-int32_t ToIntegers(const std::byte* HWY_RESTRICT from, int64_t count, float inverse, int32_t offset,
-                   T* HWY_RESTRICT to) {
+int32_t ToIntegers(const std::byte* HWY_RESTRICT from, int64_t count, float inverse, T* HWY_RESTRICT to) {
+  using Signed = std::make_signed_t<T>;
+  constexpr auto kFlip = static_cast<Signed>(std::is_signed_v<T> ? 0 : std::numeric_limits<Signed>::min());
+  auto* HWY_RESTRICT const signed_to = reinterpret_cast<Signed*>(to);
   if (inverse == 0) {
-    std::fill_n(to, count, static_cast<T>(offset));
+    std::fill_n(signed_to, count, kFlip);
     return 0;
   }
   const Floats d;
-  const hn::RebindToSigned<Floats> ints;
-  const hn::Rebind<T, Floats> narrow;
+  const hn::RebindToUnsigned<Floats> words;
+  const hn::Rebind<std::make_unsigned_t<T>, Floats> narrow;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto times = hn::Set(d, inverse);
-  const auto more = hn::Set(ints, offset);
-  auto total = hn::Zero(ints);
+  const auto magic =
+      hn::Set(d, 12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number in the low bits
+  const auto flip = hn::Set(narrow, static_cast<std::make_unsigned_t<T>>(kFlip));
+  auto total = hn::Zero(words);  // without its high bits
   int64_t c = 0;
   for (; c + lanes <= count; c += lanes) {
-    const auto q = hn::NearestInt(hn::Mul(Element::Load(from + c * Element::kBytes), times));
+    const auto q =
+        hn::BitCast(words, hn::Add(hn::Mul(Element::Load(from + c * Element::kBytes), times), magic));
     total = hn::Add(total, q);
-    hn::StoreU(hn::DemoteTo(narrow, hn::Add(q, more)), narrow, to + c);
+    hn::StoreU(hn::Xor(hn::TruncateTo(narrow, q), flip), narrow,
+               reinterpret_cast<std::make_unsigned_t<T>*>(to) + c);
   }
-  int32_t sum = hn::GetLane(hn::SumOfLanes(ints, total));
+  auto sum = static_cast<int32_t>(hn::GetLane(hn::SumOfLanes(words, total)) -
+                                  static_cast<uint32_t>(c) * std::bit_cast<uint32_t>(12582912.0f));
   for (; c < count; ++c) {
     const auto q = static_cast<int32_t>(std::nearbyint(Element::One(from + c * Element::kBytes) * inverse));
     sum += q;
-    to[c] = static_cast<T>(q + offset);
+    signed_to[c] = static_cast<Signed>(q ^ kFlip);
   }
   return sum;
 }
@@ -103,7 +114,7 @@ void Int8Row(const float* x, int64_t count, float* places, float* factor, int32_
   }
   std::fill_n(places + whole - Way::kPlaces, Way::kPlaces, 0.0f);
   using Number = std::make_signed_t<typename Way::Number>;
-  *start = -Way::kOffset * ToIntegers<F32>(from, count, scale.inverse, 0, reinterpret_cast<Number*>(places));
+  *start = -Way::kOffset * ToIntegers<F32>(from, count, scale.inverse, reinterpret_cast<Number*>(places));
 }
 
 }  // namespace HWY_NAMESPACE

@@ -44,14 +44,20 @@ inline void with_ask(const WeightPrefetch& prefetch, const Body& body) {
 /// work: all at once it would take the few places in which a processor waits for memory from the block's own
 /// operands.
 struct Prefetch {
-  const float* next = nullptr;  ///< rows of the next block's first operand; as far apart as this one's
-  const void* data = nullptr;   ///< rows of another matrix
-  int64_t stride = 0;           ///< bytes from one of these rows to the next
-  int64_t bytes = 0;            ///< of such a row
+  const float* next = nullptr;         ///< rows of the next block's first operand; as far apart as this one's
+  const void* data = nullptr;          ///< rows of another matrix
+  int64_t stride = 0;                  ///< bytes from one of these rows to the next
+  int64_t bytes = 0;                   ///< of such a row
+  const std::byte* weights = nullptr;  ///< lines that are packed later, for the second cache
+  int64_t weight_lines = 0;
 
-  /// The cache lines of a row of `data`.
-  void data_row(int64_t row) const {
-    const char* const begin = static_cast<const char*>(data) + row * stride;
+  /// Part `part` of kParts: the cache lines of a row of `data`, and some of `weights`. Always inline: g++ 12
+  /// takes a function that only prefetches for one without effects and drops its calls.
+  template <int kParts>
+  [[gnu::always_inline]] void part(int64_t part) const {
+    for (int64_t l = weight_lines * part / kParts; l < weight_lines * (part + 1) / kParts; ++l)
+      __builtin_prefetch(weights + 64 * l, 0, 2);
+    const char* const begin = static_cast<const char*>(data) + part * stride;
     const auto before = static_cast<int64_t>(reinterpret_cast<uintptr_t>(begin) % 64);  // in its cache line
     for (int64_t b = -before; b < bytes; b += 64) __builtin_prefetch(begin + b);
   }
@@ -66,7 +72,8 @@ struct Prefetch {
 
 /// For blocks whose operands are near.
 struct NoPrefetch {
-  void data_row(int64_t) const {}
+  template <int kParts>
+  void part(int64_t) const {}
   void next_rows(int64_t, int64_t, int64_t) const {}
 };
 

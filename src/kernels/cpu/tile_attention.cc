@@ -127,8 +127,7 @@ void PackInt8Keys(const StoredRows& keys, float scale, float* packed) {
       if (own.inverse == 0)
         std::fill_n(row, places, 0.0f);
       else
-        ToIntegers<F32>(numbers, dim, own.inverse, ByteProducts::kOffset,
-                        reinterpret_cast<ByteProducts::Number*>(row));
+        ToIntegers<F32>(numbers, dim, own.inverse, reinterpret_cast<ByteProducts::Number*>(row));
     }
     Transpose(rows, places, places, packed + first / panel * panel * places + first % panel, panel);
   }
@@ -333,6 +332,11 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
     total[r] = 0;
     first = std::min(first, tile.ranges[r].begin);
     last = std::max(last, tile.ranges[r].end);
+  }
+  // What this tile writes at its end, and what the next one of this head reads first.
+  for (int64_t r = 0; r < rows; ++r) {
+    PrefetchRow(tile.out.row(r), 4 * dim);
+    PrefetchRow(tile.q.row(r) + rows * tile.q.stride, 4 * dim);
   }
   std::fill_n(sums.data, rows * sums.cols, 0.0f);
   const int64_t value_panel = Places<kKind>(RoundUp(head.count, panel)) * panel;
