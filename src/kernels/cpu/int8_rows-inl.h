@@ -69,8 +69,10 @@ int32_t ToIntegers(const std::byte* HWY_RESTRICT from, int64_t count, float inve
   const hn::Rebind<std::make_unsigned_t<T>, Floats> narrow;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto times = hn::Set(d, inverse);
-  const auto magic =
-      hn::Set(d, 12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number in the low bits
+  // Adding it rounds to a whole number in the low bits. The product must have been rounded before that: no
+  // compiler may fuse the two.
+  constexpr float kMagic = 0x1.8p23f;
+  const auto magic = hn::Set(d, kMagic);
   const auto flip = hn::Set(narrow, static_cast<std::make_unsigned_t<T>>(kFlip));
   auto total = hn::Zero(words);  // without its high bits
   int64_t c = 0;
@@ -82,7 +84,7 @@ int32_t ToIntegers(const std::byte* HWY_RESTRICT from, int64_t count, float inve
                reinterpret_cast<std::make_unsigned_t<T>*>(to) + c);
   }
   auto sum = static_cast<int32_t>(hn::GetLane(hn::SumOfLanes(words, total)) -
-                                  static_cast<uint32_t>(c) * std::bit_cast<uint32_t>(12582912.0f));
+                                  static_cast<uint32_t>(c) * std::bit_cast<uint32_t>(kMagic));
   for (; c < count; ++c) {
     const auto q = static_cast<int32_t>(std::nearbyint(Element::One(from + c * Element::kBytes) * inverse));
     sum += q;
