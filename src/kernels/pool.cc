@@ -36,7 +36,7 @@ int await_change(const std::atomic<int>& value, int old) {
 }
 
 thread_local bool inside = false;  // this thread runs a part
-thread_local int own_place = 0;
+thread_local int own_index = 0;
 
 }  // namespace
 
@@ -95,7 +95,7 @@ class Pool::Team {
   }
 
   void work(int index) {
-    own_place = index + 1;
+    own_index = index + 1;
     for (int job = 0;;) {
       job = await_change(job_, job);
       if (job == kNoMoreJobs) return;
@@ -154,7 +154,7 @@ void Pool::run(int64_t parts, void (*body)(const void* context, int64_t part), c
   for (int64_t part = 0; part < parts; ++part) body(context, part);
 }
 
-int Pool::place() { return own_place; }
+int Pool::thread_index() { return own_index; }
 
 int processors() {
   static const int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));

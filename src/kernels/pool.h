@@ -31,9 +31,10 @@ class Pool {
   void run(int64_t parts, void (*body)(const void* context, int64_t part), const void* context);
 
   /// Which of a pool's threads the calling one is: 0 but for those that the pool started. Of those that do
-  /// the parts of a call each has another place, below the number of parts; so work can go to who did the
-  /// like of it before and has the memory near. Nothing promises that a thread of some place comes at all.
-  static int place();
+  /// the parts of a call (one that is not made within a body) each has an index of its own, below the number
+  /// of parts; so work can go to who did the like of it before and has the memory near. Nothing promises that
+  /// a thread of some index comes at all.
+  static int thread_index();
 
  private:
   class Team;

@@ -121,7 +121,7 @@ Digest model_digest(const Frontend& frontend, const Checkpoint& checkpoint) {
   return digest_of("whole model", frontend, checkpoint, kWhole);
 }
 
-Digest model_sample(const Frontend& frontend, const Checkpoint& checkpoint) {
+Digest model_fingerprint(const Frontend& frontend, const Checkpoint& checkpoint) {
   return digest_of("model's sample", frontend, checkpoint, kSample);
 }
 

@@ -34,8 +34,9 @@ Digest model_key(const Frontend& frontend, const Checkpoint& checkpoint, const s
 /// model_key does.
 Digest model_digest(const Frontend& frontend, const Checkpoint& checkpoint);
 
-/// Tells models apart without reading them whole: model_digest's texts, and of every tensor its name, type,
-/// shape and first 4096 bytes.
-Digest model_sample(const Frontend& frontend, const Checkpoint& checkpoint);
+/// Tells models apart without reading files whole: model_digest's texts, and of every tensor its name, type,
+/// shape and first 4096 bytes. Tensors that no file has as they are used (of GPTQ or a LoRA, for example) are
+/// made for it. Unlike the other keys equal ones do not promise equal models.
+Digest model_fingerprint(const Frontend& frontend, const Checkpoint& checkpoint);
 
 }  // namespace galago

@@ -104,6 +104,25 @@ TEST(Int8, ByHand) {
   }
 }
 
+// Halves go to the even number, above zero and below, in vectors as in what is left behind them.
+TEST(Int8, HalvesGoToTheEvenNumber) {
+  constexpr int64_t kIn = 150;
+  const Rows x(33, kIn, 1), weight(48, kIn, 2);
+  const auto fill = [](float* row, int64_t step) {
+    for (int64_t c = 0; c < kIn; ++c) {
+      const auto whole = static_cast<float>(c * step % 127);
+      row[c] = c == 0 ? 127.0f : c % 5 == 0 ? -0.0f : (c % 2 == 0 ? 1.0f : -1.0f) * (whole + 0.5f);
+    }
+  };
+  for (int64_t r = 0; r < 33; ++r) fill(x.row(r), 1 + r);
+  for (int64_t r = 0; r < 48; ++r) fill(weight.row(r), 3 + r);
+  for (const int64_t off : kOff) {
+    hwy::DisableTargets(off | cpu::capped_targets());
+    expect_the_twins(int8_layer(weight.weight()), x);
+  }
+  hwy::DisableTargets(cpu::capped_targets());
+}
+
 TEST(Int8, IsTheTwinForAnySize) {
   for (const int64_t off : kOff) {
     hwy::DisableTargets(off | cpu::capped_targets());

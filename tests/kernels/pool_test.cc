@@ -56,43 +56,48 @@ TEST_P(Threads, EveryTaskRunsOnce) {
     }
 }
 
-TEST_P(Threads, EachKeepsAPlaceOfItsOwn) {
-  std::map<std::thread::id, std::set<int>> places;
+TEST_P(Threads, EachKeepsAnIndexOfItsOwn) {
+  std::map<std::thread::id, std::set<int>> indices;
   std::mutex mutex;
   for (int round = 0; round < 50; ++round)
     parallel_parts(pool_, pool_.threads(), [&](int64_t) {
       std::this_thread::sleep_for(std::chrono::microseconds(200));  // so that others come, too
       const std::lock_guard lock(mutex);
-      places[std::this_thread::get_id()].insert(Pool::place());
+      indices[std::this_thread::get_id()].insert(Pool::thread_index());
     });
   std::set<int> all;
-  for (const auto& [thread, own] : places) {
+  for (const auto& [thread, own] : indices) {
     EXPECT_EQ(own.size(), 1U);
     EXPECT_GE(*own.begin(), 0);
     EXPECT_LT(*own.begin(), pool_.threads());
-    EXPECT_TRUE(all.insert(*own.begin()).second) << "two threads have place " << *own.begin();
+    EXPECT_TRUE(all.insert(*own.begin()).second) << "two threads have index " << *own.begin();
   }
-  EXPECT_EQ(places[std::this_thread::get_id()], std::set<int>{0});
+  EXPECT_EQ(indices[std::this_thread::get_id()], std::set<int>{0});
 }
 
-// Threads that are equally fast have the same rows in every step. The caller waits for the others in the
-// first item of its share, so that nobody has time to help.
+// Threads that are equally fast have the same rows in every step: here each waits in its first item for the
+// others, so that nobody has time to help.
 TEST(Pool, AThreadHasTheSameShareOfEveryStep) {
-  Pool pool(2);
+  constexpr size_t kThreads = 3;
+  using Takers = std::vector<std::thread::id>;
+  Pool pool(kThreads);
+  std::atomic<size_t> come;
+  const auto wait_for_all = [&] {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    for (++come; come < kThreads && std::chrono::steady_clock::now() < end;) std::this_thread::yield();
+  };
   for (int round = 0; round < 20; ++round) {
-    std::vector<std::thread::id> of_item(2), of_task(2);
-    const auto both = [](std::atomic<int>& come) {
-      for (++come; come < 2;) std::this_thread::yield();
-    };
-    std::atomic<int> come = 0;
-    parallel_for(pool, 2, 1 << 20, [&](int64_t begin, int64_t) {
-      of_item[static_cast<size_t>(begin)] = std::this_thread::get_id();
-      both(come);
-    });
+    Takers of_item(kThreads), of_task(kThreads);
     come = 0;
-    parallel_tasks(pool, 2, [&](int64_t task) {
+    parallel_for(pool, kThreads, 1 << 20, [&](int64_t begin, int64_t) {
+      of_item[static_cast<size_t>(begin)] = std::this_thread::get_id();
+      wait_for_all();
+    });
+    ASSERT_EQ(come, kThreads) << "a thread did not come";
+    come = 0;
+    parallel_tasks(pool, kThreads, [&](int64_t task) {
       of_task[static_cast<size_t>(task)] = std::this_thread::get_id();
-      both(come);
+      wait_for_all();
     });
     EXPECT_EQ(of_item, of_task);
     EXPECT_EQ(of_item[0], std::this_thread::get_id());

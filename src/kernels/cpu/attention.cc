@@ -41,7 +41,7 @@ void attend_tiles(Pool& pool, const Job& job, const HeadLayout& layout) {
   const int64_t splits = std::min(wanted, tiles);
   const Arithmetic arithmetic = tile_arithmetic(layout.arithmetic, dim);
   const auto task = [&](int64_t index) {
-    const int64_t kv = index % layout.kv_heads, split = index / layout.kv_heads;
+    const int64_t kv = index % layout.kv_heads, split = splits - 1 - index / layout.kv_heads;
     const int64_t begin = tiles * split / splits * kTileRows;
     const int64_t end = std::min(tiles * (split + 1) / splits * kTileRows, job.q.rows);
     int64_t count = 0;  // keys that a row of this split sees
@@ -62,7 +62,7 @@ void attend_tiles(Pool& pool, const Job& job, const HeadLayout& layout) {
   };
   const int64_t tasks = layout.kv_heads * splits;
   if (parts_for(pool, tasks, group * job.q.rows / splits * job.keys.rows * dim) > 1)
-    parallel_tasks(pool, tasks, task);
+    parallel_parts(pool, tasks, task);
   else
     for (int64_t index = 0; index < tasks; ++index) task(index);
 }

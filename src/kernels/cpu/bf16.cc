@@ -28,7 +28,7 @@ void block(const uint32_t* __restrict a, int64_t a_stride, int64_t pairs, const 
       sum[r][v] = accumulate ? _mm512_loadu_ps(sums + r * sums_stride + v * 16) : _mm512_setzero_ps();
   int64_t k = 0;
   for (int part = 1; part <= kParts<Fetch, kRows>; ++part) {
-    prefetch.template part<kParts<Fetch, kRows>>(part - 1);
+    prefetch.template step<kParts<Fetch, kRows>>(part - 1);
     for (const int64_t end = pairs * part / kParts<Fetch, kRows>; k < end; ++k, panel += kVectors * 16) {
       prefetch.next_rows(kRows, a_stride, k);
       __m512bh b[kVectors];

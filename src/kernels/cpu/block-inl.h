@@ -41,7 +41,7 @@ HWY_NOINLINE void Block(const ConstMatrix& a, const float* HWY_RESTRICT panel, b
       sums[r][v] = accumulate ? hn::LoadU(d, c.row(r) + v * lanes) : hn::Zero(d);
   int64_t k = 0;
   for (int part = 1; part <= kParts<Fetch, kRows>; ++part) {
-    prefetch.template part<kParts<Fetch, kRows>>(part - 1);
+    prefetch.template step<kParts<Fetch, kRows>>(part - 1);
     for (const int64_t end = depth * part / kParts<Fetch, kRows>; k < end; ++k, panel += kVectors * lanes) {
       prefetch.next_rows(kRows, a_stride, k);
       hn::Vec<Floats> b[kVectors];

@@ -147,7 +147,7 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
                        packed + i * depth * width);
     constexpr int64_t kNumbers = kKind == Arithmetic::bf16 ? 2 : 1;  // in a place
     const int64_t blocks = (end - begin + kBlockRows - 1) / kBlockRows;
-    WeightsAhead ahead(chain, NextPart(chain, {first, width, kNumbers * from, kNumbers * depth}), blocks);
+    WeightsAhead ahead(chain, next_part(chain, {first, width, kNumbers * from, kNumbers * depth}), blocks);
     for (int64_t row = begin; row < end; row += kBlockRows) {
       const int64_t rows = std::min<int64_t>(kBlockRows, end - row);
       const bool last_depth = from + part == in;

@@ -150,6 +150,7 @@ template <class Way>
 void PackInt8(const WeightView& weights, int64_t first, int64_t count, int64_t begin, int64_t depth,
               const Int8Columns& columns, float* HWY_RESTRICT panel) {
   using Number = typename Way::Number;
+  static_assert(Way::kOffset == (std::is_signed_v<Number> ? 0 : 128));  // as ToIntegers has it
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(Floats())), width = Int8PanelColumns();
   constexpr int64_t kPlaces = kChunk / Way::kNumbers;
   HWY_ALIGN float rows[hn::MaxLanes(Floats()) * kPlaces];
@@ -206,7 +207,7 @@ void Int8PanelTask(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t
       PackInt8<Way>(chain.products[static_cast<size_t>(i)].layer->weight(), first, count, from, part,
                     columns[static_cast<size_t>(i)], packed + i * depth * width);
     const WeightPart part_now{first, width, Way::kNumbers * from, Way::kNumbers * depth};
-    WeightsAhead ahead(chain, NextPart(chain, part_now), (end - begin + kRows - 1) / kRows);
+    WeightsAhead ahead(chain, next_part(chain, part_now), (end - begin + kRows - 1) / kRows);
     for (int64_t row = begin; row < end; row += kRows) {
       const int64_t rows = std::min<int64_t>(kRows, end - row);
       const bool last_depth = from + part == in;

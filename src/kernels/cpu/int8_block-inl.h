@@ -56,7 +56,7 @@ HWY_NOINLINE void Int8Block(const ConstMatrix& a, const float* HWY_RESTRICT pane
     }
   int64_t k = 0;
   for (int part = 1; part <= kParts<Fetch, kRows>; ++part) {
-    prefetch.template part<kParts<Fetch, kRows>>(part - 1);
+    prefetch.template step<kParts<Fetch, kRows>>(part - 1);
     for (const int64_t until = depth * part / kParts<Fetch, kRows>; k < until;
          ++k, weights += kVectors * lanes) {
       prefetch.next_rows(kRows, a_stride, k);

@@ -67,7 +67,7 @@ HWY_NOINLINE void Int8MatrixBlock(const ConstMatrix& a, const float* HWY_RESTRIC
     }
   int64_t k = 0;
   for (int part = 1; part <= kParts<Fetch, kRows>; ++part) {
-    prefetch.template part<kParts<Fetch, kRows>>(part - 1);
+    prefetch.template step<kParts<Fetch, kRows>>(part - 1);
     for (const int64_t until = depth / 2 * part / kParts<Fetch, kRows> * 2; k < until;
          k += 2, weights += 2 * kVectors * lanes) {
       prefetch.next_rows(kRows, a_stride, k);

@@ -57,38 +57,37 @@ class Sizes {
 /// numbers are. Returns the sum of those before it.
 template <class Element, class T>
 int32_t ToIntegers(const std::byte* HWY_RESTRICT from, int64_t count, float inverse, T* HWY_RESTRICT to) {
-  using Signed = std::make_signed_t<T>;
-  constexpr auto kFlip = static_cast<Signed>(std::is_signed_v<T> ? 0 : std::numeric_limits<Signed>::min());
-  auto* HWY_RESTRICT const signed_to = reinterpret_cast<Signed*>(to);
+  using Bits = std::make_unsigned_t<T>;
+  constexpr auto kFlip = static_cast<Bits>(std::is_signed_v<T> ? 0 : 128);
+  auto* HWY_RESTRICT const bits = reinterpret_cast<Bits*>(to);
   if (inverse == 0) {
-    std::fill_n(signed_to, count, kFlip);
+    std::fill_n(bits, count, kFlip);
     return 0;
   }
   const Floats d;
   const hn::RebindToUnsigned<Floats> words;
-  const hn::Rebind<std::make_unsigned_t<T>, Floats> narrow;
+  const hn::Rebind<Bits, Floats> narrow;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto times = hn::Set(d, inverse);
-  // Adding it rounds to a whole number in the low bits. The product must have been rounded before that: no
-  // compiler may fuse the two.
+  // Adding it rounds to a whole number in the low bits. The product must have been rounded before that:
+  // the build's -ffp-contract=off keeps compilers from fusing the two.
   constexpr float kMagic = 0x1.8p23f;
   const auto magic = hn::Set(d, kMagic);
-  const auto flip = hn::Set(narrow, static_cast<std::make_unsigned_t<T>>(kFlip));
+  const auto flip = hn::Set(narrow, kFlip);
   auto total = hn::Zero(words);  // without its high bits
   int64_t c = 0;
   for (; c + lanes <= count; c += lanes) {
     const auto q =
         hn::BitCast(words, hn::Add(hn::Mul(Element::Load(from + c * Element::kBytes), times), magic));
     total = hn::Add(total, q);
-    hn::StoreU(hn::Xor(hn::TruncateTo(narrow, q), flip), narrow,
-               reinterpret_cast<std::make_unsigned_t<T>*>(to) + c);
+    hn::StoreU(hn::Xor(hn::TruncateTo(narrow, q), flip), narrow, bits + c);
   }
   auto sum = static_cast<int32_t>(hn::GetLane(hn::SumOfLanes(words, total)) -
                                   static_cast<uint32_t>(c) * std::bit_cast<uint32_t>(kMagic));
   for (; c < count; ++c) {
     const auto q = static_cast<int32_t>(std::nearbyint(Element::One(from + c * Element::kBytes) * inverse));
     sum += q;
-    signed_to[c] = static_cast<Signed>(q ^ kFlip);
+    bits[c] = static_cast<Bits>(static_cast<Bits>(q) ^ kFlip);
   }
   return sum;
 }

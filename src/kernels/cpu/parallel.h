@@ -66,7 +66,7 @@ void parallel_shares(Pool& pool, int64_t items, int64_t team, int64_t least, int
     shares[s].end = items * (s + 1) / count;
   }
   parallel_parts(pool, team, [&](int64_t) {
-    const int64_t own = Pool::place();
+    const int64_t own = Pool::thread_index();
     for (int64_t s = own; s < own + count; ++s)
       while (shares[s % count].take(least, most, body)) {
       }

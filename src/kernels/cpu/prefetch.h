@@ -51,20 +51,21 @@ struct Prefetch {
   const std::byte* weights = nullptr;  ///< lines that are packed later, for the second cache
   int64_t weight_lines = 0;
 
-  /// Part `part` of kParts: the cache lines of a row of `data`, and some of `weights`. Always inline: g++ 12
-  /// takes a function that only prefetches for one without effects and drops its calls.
-  template <int kParts>
-  [[gnu::always_inline]] void part(int64_t part) const {
-    for (int64_t l = weight_lines * part / kParts; l < weight_lines * (part + 1) / kParts; ++l)
+  // Always inline: g++ 12 takes a function that only prefetches for one without effects and drops its calls.
+
+  /// Step `step` of kSteps of a block: the cache lines of a row of `data`, and some of `weights`.
+  template <int kSteps>
+  [[gnu::always_inline]] void step(int64_t step) const {
+    for (int64_t l = weight_lines * step / kSteps; l < weight_lines * (step + 1) / kSteps; ++l)
       __builtin_prefetch(weights + 64 * l, 0, 2);
-    const char* const begin = static_cast<const char*>(data) + part * stride;
+    const char* const begin = static_cast<const char*>(data) + step * stride;
     const auto before = static_cast<int64_t>(reinterpret_cast<uintptr_t>(begin) % 64);  // in its cache line
     for (int64_t b = -before; b < bytes; b += 64) __builtin_prefetch(begin + b);
   }
 
   /// Column `col` of a block of `rows` rows is in work: of 16 columns, which are a cache line, each of the
   /// first prefetches that line of one of the next rows.
-  void next_rows(int64_t rows, int64_t row_stride, int64_t col) const {
+  [[gnu::always_inline]] void next_rows(int64_t rows, int64_t row_stride, int64_t col) const {
     const int64_t row = col % 16;
     if (next && row < rows) __builtin_prefetch(next + row * row_stride + col);
   }
@@ -72,8 +73,8 @@ struct Prefetch {
 
 /// For blocks whose operands are near.
 struct NoPrefetch {
-  template <int kParts>
-  void part(int64_t) const {}
+  template <int kSteps>
+  void step(int64_t) const {}
   void next_rows(int64_t, int64_t, int64_t) const {}
 };
 

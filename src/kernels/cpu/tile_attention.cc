@@ -333,11 +333,6 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
     first = std::min(first, tile.ranges[r].begin);
     last = std::max(last, tile.ranges[r].end);
   }
-  // What this tile writes at its end, and what the next one of this head reads first.
-  for (int64_t r = 0; r < rows; ++r) {
-    PrefetchRow(tile.out.row(r), 4 * dim);
-    PrefetchRow(tile.q.row(r) + rows * tile.q.stride, 4 * dim);
-  }
   std::fill_n(sums.data, rows * sums.cols, 0.0f);
   const int64_t value_panel = Places<kKind>(RoundUp(head.count, panel)) * panel;
   for (int64_t key = first / kKeyBlock * kKeyBlock; key < last; key += kKeyBlock) {

@@ -18,7 +18,7 @@ struct WeightPart {
 };
 
 /// What is packed after a part: the same outputs further on, or the outputs behind them.
-inline WeightPart NextPart(const Chain& chain, WeightPart part) {
+inline WeightPart next_part(const Chain& chain, WeightPart part) {
   part.begin += part.cols;
   if (part.begin < chain.products.front().layer->in_features()) return part;
   return {part.first + part.count, part.count, 0, part.cols};
@@ -43,9 +43,9 @@ class WeightsAhead {
   /// Adds the lines of the next step to `prefetch`.
   void step(Prefetch& prefetch) {
     if (link_ == chain_.products.size()) return;
-    const int64_t begin = run_ * run_lines_;
+    const int64_t begin = std::min(run_ * run_lines_, region_.lines);
     prefetch.weights = region_.begin + kLine * begin;
-    prefetch.weight_lines = std::clamp<int64_t>(region_.lines - begin, 0, run_lines_);
+    prefetch.weight_lines = std::min(region_.lines - begin, run_lines_);
     if (++run_ < runs_a_row_) return;
     run_ = 0;
     region_.begin += region_.stride;

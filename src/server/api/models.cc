@@ -12,7 +12,7 @@ namespace galago::server {
 namespace {
 
 std::string fingerprint_of(const Model::State& state) {
-  const Digest sample = model_sample(*state.frontend, state.frontend->files().checkpoint());
+  const Digest sample = model_fingerprint(*state.frontend, state.frontend->files().checkpoint());
   return std::string("galago-") + version() + "-" + to_hex(sample).substr(0, 16);
 }
 

@@ -31,7 +31,7 @@ struct ServedModel {
   const std::string& name() const { return names.front(); }
 };
 
-/// Fills in what a loaded model tells of itself; its weights are not read whole.
+/// Fills in what a loaded model tells of itself.
 void set_chat(ServedModel& served, const Model& chat);
 
 /// Loads them all; what has the same path is loaded once. Errors of loading.

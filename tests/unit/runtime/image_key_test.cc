@@ -105,22 +105,24 @@ TEST(ModelKey, IsOfDtypeAndKernels) {
   EXPECT_NE(key_of(copy.path(), "auto", test::Backend::reference), whole);
 }
 
-Digest sample_of(const std::filesystem::path& directory) {
+Digest fingerprint_of(const std::filesystem::path& directory) {
   const test::Loaded model(directory, test::shared_device(test::Backend::cpu));
-  return model_sample(*model.frontend, model.frontend->files().checkpoint());
+  return model_fingerprint(*model.frontend, model.frontend->files().checkpoint());
 }
 
-TEST(ModelSample, IsOfSettingsTokenizerAndEveryPartsTensors) {
-  const Digest whole = sample_of(test::ModelCopy().path());
-  EXPECT_EQ(sample_of(test::ModelCopy().path()), whole);
+TEST(ModelFingerprint, IsOfSettingsTokenizerAndEveryPartsTensors) {
+  const Digest whole = fingerprint_of(test::ModelCopy().path());
+  EXPECT_EQ(fingerprint_of(test::ModelCopy().path()), whole);
   for (const char* part : {"vision_model.encoder", "connector.", "text_model.layers"}) {
     const test::ModelCopy copy;
     touch(copy, part, false);
-    EXPECT_NE(sample_of(copy.path()), whole) << part;
+    EXPECT_NE(fingerprint_of(copy.path()), whole) << part;
   }
-  const test::ModelCopy settings;
+  const test::ModelCopy settings, behind;
   settings.edit("tokenizer_config.json", "{", "{ ");
-  EXPECT_NE(sample_of(settings.path()), whole);
+  EXPECT_NE(fingerprint_of(settings.path()), whole);
+  touch(behind, "modality_projection.proj");  // the last of more bytes than the sample has
+  EXPECT_EQ(fingerprint_of(behind.path()), whole);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "galago/galago.h"
+#include "server/api/models.h"
 #include "support/model_files.h"
 #include "unit/server/api_harness.h"
 
@@ -44,8 +45,10 @@ TEST(ApiChat, IsTheEnginesAnswer) {
   EXPECT_EQ(reply.json["usage"]["prompt_tokens_details"]["image_tokens"], expected.usage.image_tokens);
   EXPECT_EQ(reply.json["images"][0]["tiles"], expected.images[0].tiles);
   EXPECT_GT(reply.json["timings"]["first_token_ms"].get<double>(), 0);
-  EXPECT_THAT(reply.json["system_fingerprint"].get<std::string>(),
-              MatchesRegex("galago-" + std::string(version()) + "-[0-9a-f]{16}"));
+  server::ServedModel served;
+  set_chat(served, model());
+  EXPECT_EQ(reply.json["system_fingerprint"], served.fingerprint);
+  EXPECT_THAT(served.fingerprint, MatchesRegex("galago-" + std::string(version()) + "-[0-9a-f]+"));
   EXPECT_EQ(reply.json["model"], "smolvlm_tiles");
 }
 
