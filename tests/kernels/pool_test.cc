@@ -86,7 +86,7 @@ TEST(Pool, AThreadHasTheSameShareOfEveryStep) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     for (++come; come < kThreads && std::chrono::steady_clock::now() < end;) std::this_thread::yield();
   };
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 500; ++round) {
     Takers of_item(kThreads), of_task(kThreads);
     come = 0;
     parallel_for(pool, kThreads, 1 << 20, [&](int64_t begin, int64_t) {
