@@ -81,7 +81,7 @@ struct TuningLimits {
   int rounds = 6;
 };
 
-/// Measures with `threads` threads (0: one a processor) on memory of its own, 48 MiB, which the weights of a
+/// Measures with `threads` threads (0: one a processor) on memory of its own, 128 MiB, which the weights of a
 /// model stand for. Error{resource}.
 TuningTable measure_tuning(int threads, const TuningLimits& limits = {});
 

@@ -22,7 +22,7 @@ using kernels::Tuning;
 
 constexpr int64_t kFileBytes = 4096;
 constexpr std::chrono::milliseconds kPatience(2000);
-constexpr const char* kKind = "galago tuning 2";
+constexpr const char* kKind = "galago tuning 3";
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);

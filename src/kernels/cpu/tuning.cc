@@ -1,7 +1,7 @@
-// Measures ways of the fast kernels against each other: one row by weights that no cache holds, with each way
-// to ask for them ahead and to read them; small products, divided and not; many rows with panels of several
-// depths, and in both arithmetics. Memory of its own: weights of the model may not have been read from the
-// disk yet.
+// Measures ways of the fast kernels against each other: few rows by weights that no cache holds, with each
+// way to ask for them ahead and to read them; small products, divided and not; many rows with panels of
+// several depths, and in both arithmetics. Memory of its own: weights of the model may not have been read
+// from the disk yet.
 #include "kernels/tuning.h"
 
 #include <algorithm>
@@ -19,9 +19,10 @@ using cpu::few_row_products;
 using cpu::many_row_products;
 
 constexpr int64_t kIn = 768;                           // columns of a matrix, as small models have them
-constexpr int64_t kMemory = int64_t{48} << 20;         // bytes: beyond a core's share of the last cache
+constexpr int64_t kMemory = int64_t{128} << 20;        // bytes: beyond the last caches of two parts of a chip
 constexpr int64_t kWindow = int64_t{2} << 20;          // of it that one time is taken with
 constexpr int kPattern = 0x3c;                         // of every byte: harmless in all formats
+constexpr int64_t kSequences = 8;                      // whose tokens are decoded together
 constexpr int64_t kManyRows = 256, kManyColumns = 96;  // of the product of many rows, columns a thread
 constexpr int64_t kDeepRows = 128, kDeepIn = 3072, kDeepColumns = 48;  // of the one whose panels may be deep
 constexpr int64_t kSmall[] = {64, 192, 640};  // outputs of products that may not be worth a thread
@@ -42,15 +43,15 @@ class Measurement {
     few_rows({}, WeightFormat::q8);
   }
 
-  /// One row by the next part of the memory, as weights of that format; milliseconds.
-  double few_rows(const Ways& ways, WeightFormat format) {
+  /// Some rows by the next part of the memory, as weights of that format; milliseconds.
+  double few_rows(const Ways& ways, WeightFormat format, int64_t count = 1) {
     const bool floats = format == WeightFormat::bf16;
     const WeightView one(format, kPanelRows, kIn, floats ? WeightLayout::rows : WeightLayout::panels);
     const int64_t rows = kWindow / one.bytes() * kPanelRows;
     if (next_ + kWindow > kMemory) next_ = 0;
     const Linear layer = linear(format, rows, kIn, Arithmetic::f32, next_);
     next_ += kWindow;
-    return time(layer, 1, ways, [&](ConstMatrix x, const Product& product) {
+    return time(layer, count, ways, [&](ConstMatrix x, const Product& product) {
       few_row_products(pool_, ways, x, {&product, 1});
     });
   }
@@ -160,7 +161,9 @@ void choose_prefetch(Measurement& measurement, Races& races) {
   };
   const auto time = [&](size_t way) {
     const Ways ways{.prefetch = prefetches[way]};
-    return measurement.few_rows(ways, WeightFormat::bf16) + measurement.few_rows(ways, WeightFormat::q8);
+    // Tokens of one answer, and of several at once, for which the hint counts most.
+    return measurement.few_rows(ways, WeightFormat::bf16) + measurement.few_rows(ways, WeightFormat::q8) +
+           measurement.few_rows(ways, WeightFormat::bf16, kSequences);
   };
   races.table().choice.ways.prefetch = prefetches[races.choose(prefetches.size(), 0.4, name, time)];
 }
