@@ -63,6 +63,7 @@ int bench_tune(int threads, bool json) {
       {"prefetch", {{"hint", to_string(chosen.prefetch.hint)}, {"bytes", chosen.prefetch.bytes}}},
       {"rows_together", chosen.rows_together},
       {"panel_depth", chosen.panel_depth},
+      {"amx_depth", chosen.amx_depth},
       {"operations_per_part", chosen.operations_per_part},
       {"compute_auto", automatic(table.choice)},
       {"settled", table.settled},

@@ -46,6 +46,11 @@ std::span<const int64_t> panel_depth_ways() {
   return kWays;
 }
 
+std::span<const int64_t> amx_depth_ways() {
+  static constexpr int64_t kWays[] = {256, 128, 512, 1024, 0};
+  return kWays;
+}
+
 std::span<const int64_t> operations_per_part_ways() {
   static constexpr int64_t kWays[] = {32'768, 131'072, 524'288};
   return kWays;

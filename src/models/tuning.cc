@@ -22,7 +22,7 @@ using kernels::Tuning;
 
 constexpr int64_t kFileBytes = 4096;
 constexpr std::chrono::milliseconds kPatience(2000);
-constexpr const char* kKind = "galago tuning 3";
+constexpr const char* kKind = "galago tuning 4";
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -39,6 +39,7 @@ Json json_of(const Tuning& tuning, const TuningKey& key) {
           {"prefetch_bytes", tuning.ways.prefetch.bytes},
           {"rows_together", tuning.ways.rows_together},
           {"panel_depth", tuning.ways.panel_depth},
+          {"amx_depth", tuning.ways.amx_depth},
           {"operations_per_part", tuning.ways.operations_per_part},
           {"bf16_is_faster", tuning.bf16_is_faster}};
 }
@@ -97,6 +98,7 @@ std::optional<Tuning> parse_tuning(std::string_view text, const TuningKey& key) 
         tuning.ways.prefetch = way;
     tuning.ways.rows_together = one_of("rows_together", kernels::rows_together_ways());
     tuning.ways.panel_depth = one_of("panel_depth", kernels::panel_depth_ways());
+    tuning.ways.amx_depth = one_of("amx_depth", kernels::amx_depth_ways());
     tuning.ways.operations_per_part = one_of("operations_per_part", kernels::operations_per_part_ways());
     tuning.bf16_is_faster = says("bf16_is_faster", true);
     if (found == json_of(tuning, key)) return tuning;

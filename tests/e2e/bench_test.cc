@@ -148,7 +148,7 @@ TEST(Bench, TuneShowsTheWaysAndKeepsTheChoice) {
     EXPECT_THAT(result["kept"].get<std::string>(), testing::StartsWith(cache.path()));
     const Json file = Json::parse(read_bytes(result["kept"]));
     EXPECT_EQ(file["prefetch"], result["prefetch"]["hint"]);
-    for (const char* number : {"rows_together", "panel_depth", "operations_per_part"})
+    for (const char* number : {"rows_together", "panel_depth", "amx_depth", "operations_per_part"})
       EXPECT_EQ(file[number], result[number]) << number;
     EXPECT_EQ(file["bf16_is_faster"], result["compute_auto"] == "bf16");
   }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "galago/error.h"
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/quant.h"
 #include "kernels/kernels.h"
@@ -21,8 +22,8 @@ namespace {
 constexpr std::array kWords = {"baseline", "dotprod", "i8mm"};
 constexpr const char* kWordOfAnother = "avx2";
 #else
-constexpr std::array kWords = {"baseline", "sse4",        "avx2",       "avx_vnni",
-                               "avx512",   "avx512_vnni", "avx512_bf16"};
+constexpr std::array kWords = {"baseline", "sse4",        "avx2",        "avx_vnni",
+                               "avx512",   "avx512_vnni", "avx512_bf16", "amx"};
 constexpr const char* kWordOfAnother = "dotprod";
 #endif
 
@@ -60,6 +61,9 @@ TEST(Instructions, NothingBeyondTheCapRuns) {
   }
   if (cap < Instructions::avx_vnni) {
     EXPECT_FALSE(can_use_evex_for_avx_vnni());
+  }
+  if (cap < Instructions::amx) {
+    EXPECT_FALSE(has_amx());
   }
   if (cap < Instructions::avx512_bf16) {
     EXPECT_FALSE(has_bf16_products());

@@ -207,6 +207,7 @@ class Int8Ways : public testing::TestWithParam<WayHere> {
 constexpr WayHere kWays[] = {
     {"Bytes", cpu::Int8Way::bytes, 0, "products of bytes"},
 #if HWY_ARCH_X86
+    {"Amx", cpu::Int8Way::amx, 0, "AMX"},
     {"AvxVnni", cpu::Int8Way::bytes, kNoAvx512, "AVX_VNNI"},
     {"AvxVnniInEvex", cpu::Int8Way::evex_bytes, kNoAvx512, "AVX512_VNNI"},
 #else

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <random>
 #include <vector>
 
+#include "kernels/cpu/amx.h"
 #include "kernels/quant_weights.h"
 #include "support/devices.h"
 
@@ -90,11 +93,13 @@ TEST(Choosing, MeasuresEveryWay) {
     chosen[way.name.substr(0, way.name.find(' '))] += way.chosen;
   }
   const bool products = chosen.erase("products") > 0;  // where the processor has two kinds
+  const bool amx = chosen.erase("amx") > 0;
+  EXPECT_EQ(amx, cpu::has_amx());
   EXPECT_EQ(chosen,
             (std::map<std::string, int>{{"prefetch", 1}, {"rows", 1}, {"operations", 1}, {"panel", 1}}));
   EXPECT_EQ(table.ways.size(), prefetch_ways().size() + rows_together_ways().size() +
                                    panel_depth_ways().size() + operations_per_part_ways().size() +
-                                   (products ? 2 : 0));
+                                   (products ? 2 : 0) + (amx ? amx_depth_ways().size() : 0));
   EXPECT_GT(table.ms, 0);
   EXPECT_FALSE(measure_tuning(1, {.ms = 0.001, .rounds = 2}).settled);
 }
@@ -105,6 +110,8 @@ std::vector<Ways> all_ways() {
   for (const WeightPrefetch& way : prefetch_ways()) ways.push_back({.prefetch = way});
   for (const int64_t rows : rows_together_ways()) ways.push_back({.rows_together = rows});
   for (const int64_t depth : panel_depth_ways()) ways.push_back({.panel_depth = depth});
+  for (const int64_t depth : amx_depth_ways())
+    if (depth > 0) ways.push_back({.amx_depth = depth});
   for (const int64_t operations : operations_per_part_ways())
     ways.push_back({.operations_per_part = operations});
   return ways;
@@ -166,6 +173,36 @@ TEST(Choosing, NoDepthOfPanelsChangesABit) {
       device->linear(x.matrix(), Linear(LinearView{view, {}, arithmetic}, *device), all.back().matrix());
     }
     ASSERT_NO_FATAL_FAILURE(expect_same(std::move(all), first));
+  }
+}
+
+// Products and attention in each arithmetic, with AMX and without.
+TEST(Choosing, WithoutAmxOnlyBfloat16IsAddedInAnotherOrder) {
+  constexpr int64_t kRows = 2 * kFewRows, kIn = 1030, kOut = 50, kDim = 64;
+  const Tensor x = random_rows(kRows, kIn, 2), weights = random_rows(kOut, kIn, 3),
+               head = random_rows(kRows, kDim, 4);
+  const TensorView view{DType::f32, {kOut, kIn}, reinterpret_cast<const std::byte*>(weights.data())};
+  for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16, Arithmetic::int8}) {
+    std::vector<Tensor> products, attended;
+    for (const int64_t depth : {int64_t{0}, Ways().amx_depth}) {
+      const SharedDevice device = cpu_device(2, {.amx_depth = depth});
+      products.emplace_back(Shape{kRows, kOut});
+      device->linear(x.matrix(), Linear(LinearView{view, {}, arithmetic}, *device), products.back().matrix());
+      attended.emplace_back(Shape{kRows, kDim});
+      device->attention(head.matrix(), head.matrix(), head.matrix(), {1, 1, kDim, 0.1f, arithmetic}, {},
+                        attended.back().matrix());
+    }
+    const auto difference = [](const std::vector<Tensor>& two) {
+      float largest = 0;
+      for (int64_t i = 0; i < two[0].size(); ++i)
+        largest = std::max(largest, std::abs(two[0].data()[i] - two[1].data()[i]));
+      return largest;
+    };
+    const bool bf16 = arithmetic == Arithmetic::bf16;
+    EXPECT_EQ(difference(products) > 0, bf16 && cpu::has_amx());
+    EXPECT_EQ(difference(attended) > 0, arithmetic != Arithmetic::f32 && cpu::has_amx());
+    EXPECT_LT(difference(products), 1e-3);
+    EXPECT_LT(difference(attended), 1e-3);
   }
 }
 

@@ -34,12 +34,12 @@ struct Job {
 };
 
 /// Each task packs the keys and values of one head for itself and takes some tiles of rows past them.
-void attend_tiles(Pool& pool, const Job& job, const HeadLayout& layout) {
+void attend_tiles(Pool& pool, const Ways& ways, const Job& job, const HeadLayout& layout) {
   const int64_t dim = layout.head_dim, group = layout.heads / layout.kv_heads;
   const int64_t tiles = (job.q.rows + kTileRows - 1) / kTileRows;
   const int64_t wanted = (pool.threads() * kTasksPerThread + layout.kv_heads - 1) / layout.kv_heads;
   const int64_t splits = std::min(wanted, tiles);
-  const Arithmetic arithmetic = tile_arithmetic(layout.arithmetic, dim);
+  const TileProducts products = tile_products(ways, layout.arithmetic, dim);
   const auto task = [&](int64_t index) {
     const int64_t kv = index % layout.kv_heads, split = splits - 1 - index / layout.kv_heads;
     const int64_t begin = tiles * split / splits * kTileRows;
@@ -50,14 +50,14 @@ void attend_tiles(Pool& pool, const Job& job, const HeadLayout& layout) {
     float* const keys = thread_scratch<struct Packed>(2 * packed + tile_scratch(dim));
     float* const values = keys + packed;
     pack_head(job.keys.slice_rows(0, count).slice_cols(kv * dim, dim),
-              job.values.slice_rows(0, count).slice_cols(kv * dim, dim), layout.scale, arithmetic,
+              job.values.slice_rows(0, count).slice_cols(kv * dim, dim), layout.scale, products.arithmetic,
               {keys, values});
     for (int64_t first = begin; first < end; first += kTileRows)
       for (int64_t head = kv * group; head < (kv + 1) * group; ++head) {
         const int64_t rows = std::min(kTileRows, end - first);
         attend_tile({job.q.slice_rows(first, rows).slice_cols(head * dim, dim), job.ranges + first,
                      job.out.slice_rows(first, rows).slice_cols(head * dim, dim), values + packed},
-                    {keys, values, count, job.bias}, arithmetic);
+                    {keys, values, count, job.bias}, products);
       }
   };
   const int64_t tasks = layout.kv_heads * splits;
@@ -131,8 +131,8 @@ void attend_rows(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix q, std:
 
 }  // namespace
 
-void attention(Pool& pool, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
-               std::span<const uint8_t> key_mask, Matrix out) {
+void attention(Pool& pool, const Ways& ways, ConstMatrix q, ConstMatrix k, ConstMatrix v,
+               const HeadLayout& layout, std::span<const uint8_t> key_mask, Matrix out) {
   thread_local std::vector<Range> ranges;
   ranges.assign(static_cast<size_t>(q.rows), {0, k.rows});
   float* bias = nullptr;
@@ -145,16 +145,16 @@ void attention(Pool& pool, ConstMatrix q, ConstMatrix k, ConstMatrix v, const He
   }
   const auto* const key_page = reinterpret_cast<const std::byte*>(k.data);
   const auto* const value_page = reinterpret_cast<const std::byte*>(v.data);
-  attend_tiles(pool, {q, {&key_page, k}, {&value_page, v}, ranges.data(), bias, out}, layout);
+  attend_tiles(pool, ways, {q, {&key_page, k}, {&value_page, v}, ranges.data(), bias, out}, layout);
 }
 
-void attention_cached(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix q,
-                      std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out) {
+void attention_cached(Pool& pool, const Ways& ways, ConstMatrix q, std::span<const CausalRow> rows,
+                      const HeadLayout& layout, Matrix out) {
   thread_local std::vector<Range> ranges;
   const auto singles = [&](int64_t begin, int64_t end) {
     for (int64_t count; begin < end; begin += count) {
       count = std::min(kRowsAtOnce, end - begin);
-      attend_rows(pool, prefetch, q.slice_rows(begin, count),
+      attend_rows(pool, ways.prefetch, q.slice_rows(begin, count),
                   rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), layout,
                   out.slice_rows(begin, count));
     }
@@ -173,7 +173,7 @@ void attention_cached(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix q,
     singles(waiting, begin);
     waiting = end;
     attend_tiles(
-        pool,
+        pool, ways,
         {q.slice_rows(begin, end - begin), keys_of(cache, layout, count), values_of(cache, layout, count),
          ranges.data(), nullptr, out.slice_rows(begin, end - begin)},
         layout);

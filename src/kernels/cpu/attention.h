@@ -91,11 +91,15 @@ struct PackedPlaces {
 /// Packs all keys, times `scale`, and all values of one head.
 void pack_head(const StoredRows& keys, const StoredRows& values, float scale, Arithmetic arithmetic,
                const PackedPlaces& packed);
+/// How a tile multiplies. int8: the products with keys in whole numbers, the others in bfloat16.
+struct TileProducts {
+  Arithmetic arithmetic = Arithmetic::f32;
+  bool amx = false;  ///< by AMX; never in float32
+};
+/// What is used here for such heads when `wanted` is asked for.
+TileProducts tile_products(const Ways& ways, Arithmetic wanted, int64_t head_dim);
 /// With the arithmetic that the head was packed for.
-void attend_tile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic);
-/// In what tiles of such heads are computed here when `wanted` is asked for. int8: the products with keys in
-/// whole numbers, the others in bfloat16.
-Arithmetic tile_arithmetic(Arithmetic wanted, int64_t head_dim);
+void attend_tile(const Tile& tile, const PackedHead& head, const TileProducts& products);
 
 /// Softmax over some of the keys of one query row of one head, before the division by the sum.
 struct Partial {

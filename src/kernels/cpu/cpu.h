@@ -20,10 +20,10 @@ void feed_forward(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const P
                   const Product& out);
 void layer_norm(Pool& pool, ConstMatrix x, const float* weight, const float* bias, float eps, Matrix y);
 void rms_norm(Pool& pool, ConstMatrix x, const float* weight, float eps, Matrix y);
-void attention(Pool& pool, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
-               std::span<const uint8_t> key_mask, Matrix out);
-void attention_cached(Pool& pool, const WeightPrefetch& prefetch, ConstMatrix q,
-                      std::span<const CausalRow> rows, const HeadLayout& layout, Matrix out);
+void attention(Pool& pool, const Ways& ways, ConstMatrix q, ConstMatrix k, ConstMatrix v,
+               const HeadLayout& layout, std::span<const uint8_t> key_mask, Matrix out);
+void attention_cached(Pool& pool, const Ways& ways, ConstMatrix q, std::span<const CausalRow> rows,
+                      const HeadLayout& layout, Matrix out);
 void rope(Pool& pool, Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
           int64_t head_dim, float scale);
 void scatter_rows(Pool& pool, ConstMatrix x, std::span<void* const> to, DType dtype);
@@ -32,7 +32,7 @@ void resample(Pool& pool, const ConstPicture& in, std::span<const ResamplePass> 
 void look_up(Pool& pool, std::span<const uint8_t> bytes, int64_t plane, std::span<const float> tables,
              float* out);
 
-/// E.g. "cpu: AVX3+BF16", or "cpu: AVX2 (GALAGO_CPU=avx2)" where a cap is given.
+/// E.g. "cpu: AVX3+BF16", "cpu: AVX3+BF16+AMX", or "cpu: AVX2 (GALAGO_CPU=avx2)" where a cap is given.
 std::string name();
 
 }  // namespace galago::kernels::cpu

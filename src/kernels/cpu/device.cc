@@ -35,11 +35,11 @@ class CpuDevice final : public Device {
   }
   void do_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadLayout& layout,
                     std::span<const uint8_t> key_mask, Matrix out) const override {
-    cpu::attention(pool(), q, k, v, layout, key_mask, out);
+    cpu::attention(pool(), ways_, q, k, v, layout, key_mask, out);
   }
   void do_attention_cached(ConstMatrix q, std::span<const CausalRow> rows, const HeadLayout& layout,
                            Matrix out) const override {
-    cpu::attention_cached(pool(), ways_.prefetch, q, rows, layout, out);
+    cpu::attention_cached(pool(), ways_, q, rows, layout, out);
   }
   void do_rope(Matrix x, std::span<const int32_t> positions, std::span<const float> inv_freq,
                int64_t head_dim, float scale) const override {

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/chain-inl.h"
@@ -32,9 +33,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int kPanelVectors = kBf16Vectors;
-constexpr int kBlockRows = kSums / kPanelVectors;
-constexpr int64_t kChunk = 256;                    // weights of a row that become floats at once
-constexpr int64_t kPrefetchRows = 2 * kBlockRows;  // rows between those that are prefetched and those in work
+constexpr int64_t kChunk = 256;  // weights of a row that become floats at once
 
 int64_t PanelColumns() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(Floats())); }
 
@@ -104,13 +103,14 @@ void PackPanel(const WeightView& weights, int64_t first, int64_t count, int64_t 
   }
 }
 
-/// sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel; at most kBlockRows rows.
-template <Arithmetic kKind>
-void Rows(const ConstMatrix& x, const float* panel, bool accumulate, const Matrix& sums,
-          const Prefetch& prefetch) {
-  if constexpr (kKind == Arithmetic::bf16) {
-    bf16_block<kBf16Vectors>(x, panel, accumulate, sums, prefetch);
-  } else {
+// How a block is multiplied: sums [rows of x, PanelColumns()] (+)= x [rows, depth] times the panel, at most
+// kBlockRows rows; and what its places are.
+
+struct FloatBlocks {
+  static constexpr Arithmetic kKind = Arithmetic::f32;
+  static constexpr int kBlockRows = kSums / kPanelVectors;
+  static void Multiply(const ConstMatrix& x, const float* panel, bool accumulate, const Matrix& sums,
+                       const Prefetch& prefetch) {
     int64_t row = 0;
     const auto step = [&]<int kRows>() {
       for (; row + kRows <= x.rows; row += kRows)
@@ -121,11 +121,32 @@ void Rows(const ConstMatrix& x, const float* panel, bool accumulate, const Matri
     step.template operator()<kBlockRows / 2>();
     step.template operator()<1>();
   }
-}
+};
+
+struct PairBlocks {
+  static constexpr Arithmetic kKind = Arithmetic::bf16;
+  static constexpr int kBlockRows = FloatBlocks::kBlockRows;
+  static void Multiply(const ConstMatrix& x, const float* panel, bool accumulate, const Matrix& sums,
+                       const Prefetch& prefetch) {
+    bf16_block<kPanelVectors>(x, panel, accumulate, sums, prefetch);
+  }
+};
+
+struct AmxBlocks {
+  static constexpr Arithmetic kKind = Arithmetic::bf16;
+  static constexpr int kBlockRows = kAmxRows;
+  static void Multiply(const ConstMatrix& x, const float* panel, bool accumulate, const Matrix& sums,
+                       const Prefetch& prefetch) {
+    amx_rows<AmxNumbers::pairs, kPanelVectors>(x, {panel}, accumulate, sums, prefetch);
+  }
+};
 
 /// Rows [begin, end) of the columns of one panel; x in places.
-template <Arithmetic kKind>
+template <class Blocks>
 void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
+  constexpr Arithmetic kKind = Blocks::kKind;
+  constexpr int64_t kBlockRows = Blocks::kBlockRows;
+  constexpr int64_t kAhead = 2 * kBlockRows;  // rows between those that are prefetched and those in work
   const int64_t links = std::ssize(chain.products);
   const Product& written = chain.products.back();
   const int64_t width = PanelColumns(), first = panel * width, in = x.cols;
@@ -156,11 +177,11 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
         const Matrix sums = sums_of(i, row, rows);
         Prefetch prefetch;
         if (i == 0 && row + 2 * kBlockRows <= end) prefetch.next = x.row(row + kBlockRows) + from;
-        if (last_depth && i + 1 == links && row + kPrefetchRows + kBlockRows <= end)
-          PrefetchWritten(chain, row + kPrefetchRows, first, count, prefetch);
+        if (last_depth && i + 1 == links && row + kAhead + kBlockRows <= end)
+          PrefetchWritten(chain, row + kAhead, first, count, prefetch);
         if (i == 0) ahead.step(prefetch);
-        Rows<kKind>(x.slice_rows(row, rows).slice_cols(from, part), packed + i * depth * width, from > 0,
-                    sums, prefetch);
+        Blocks::Multiply(x.slice_rows(row, rows).slice_cols(from, part), packed + i * depth * width, from > 0,
+                         sums, prefetch);
         if (last_depth) FinishBlock(chain, static_cast<size_t>(i), row, first, sums, last);
         last = sums.data;
       }
@@ -169,11 +190,14 @@ void PanelTask(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, 
 }
 
 void Task(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
-  PanelTask<Arithmetic::f32>(x, chain, panel, begin, end);
+  PanelTask<FloatBlocks>(x, chain, panel, begin, end);
 }
 
 void Bf16Task(ConstMatrix x, const Chain& chain, int64_t panel, int64_t begin, int64_t end) {
-  PanelTask<Arithmetic::bf16>(x, chain, panel, begin, end);
+  if (chain.amx)
+    PanelTask<AmxBlocks>(x, chain, panel, begin, end);
+  else
+    PanelTask<PairBlocks>(x, chain, panel, begin, end);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -250,13 +274,17 @@ void multiply(Pool& pool, const Ways& ways, Input x, std::span<const Product> pr
   const int64_t width = HWY_DYNAMIC_DISPATCH(PanelColumns)();
   const auto panels = [width](const Product& product) { return (product.y.cols + width - 1) / width; };
   const int64_t rows = products.front().y.rows;
+  const bool amx = ways.amx_depth > 0 && has_amx();
   std::vector<Chain> chains;
   int64_t all = 0;
   for (size_t i = 0; i < products.size(); i += chains.back().products.size()) {
-    chains.push_back({links_from(products, i), {}, ways.panel_depth});
+    Chain& chain = chains.emplace_back(Chain{links_from(products, i), {}, ways.panel_depth});
     all += panels(products[i]);
-    if (in_pairs(chains.back()) && !x.pairs.data) x.pairs = rounded(pool, x.floats);
-    if (in_int8(chains.back(), rows) && !x.integers.places.data) x.integers = int8_rows(pool, x.floats);
+    const bool integers = in_int8(chain, rows), pairs = in_pairs(chain);
+    if (integers && !x.integers.places.data) x.integers = int8_rows(pool, x.floats, int8_way(amx));
+    if (pairs && !x.pairs.data) x.pairs = rounded(pool, x.floats);
+    chain.amx = integers ? x.integers.way == Int8Way::amx : pairs && amx;
+    if (chain.amx) chain.depth = ways.amx_depth;
   }
   chains.back().pairs = last_pairs;
   const int64_t parts = row_parts(pool, rows, all);

@@ -22,7 +22,7 @@ using enum Instructions;
 #if HWY_ARCH_ARM
 constexpr std::array kSteps = {baseline, dotprod, i8mm};
 #else
-constexpr std::array kSteps = {baseline, sse4, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16};
+constexpr std::array kSteps = {baseline, sse4, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16, amx};
 #endif
 
 /// Highway's sets beyond a step. Those of other processors have no part in it.
@@ -108,6 +108,8 @@ std::string_view to_string(Instructions step) {
       return "avx512_vnni";
     case Instructions::avx512_bf16:
       return "avx512_bf16";
+    case Instructions::amx:
+      return "amx";
     case Instructions::dotprod:
       return "dotprod";
     case Instructions::i8mm:
@@ -136,6 +138,10 @@ bool can_use(Instructions step) {
       return the_processor().avx_vnni;
     case Instructions::avx512_vnni:
       return the_processor().avx512_vnni;
+    case Instructions::amx: {
+      static const bool has = processor_has_amx();  // asked for only where it may be used
+      return has;
+    }
     case Instructions::dotprod:
       return the_processor().dotprod;
     case Instructions::i8mm:

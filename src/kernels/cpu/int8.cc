@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/chain-inl.h"
 #include "kernels/cpu/int8.h"
@@ -256,6 +257,7 @@ HWY_NOINLINE float StepsOf(int64_t steps, int32_t bytes) {
 int64_t Int8StepOperations(Int8Way way) {
   return WithWay(way, []<class Way>(Way) -> int64_t {
     if constexpr (std::is_same_v<Way, ShortProducts>) return 0;
+    if constexpr (kByAmx<Way>) return amx_step_operations(AmxNumbers::bytes);
     return kStepSums * 2 * Way::kNumbers * Way::kPlaces * static_cast<int64_t>(hn::Lanes(Floats()));
   });
 }
@@ -264,6 +266,8 @@ float Int8Steps(Int8Way way, int64_t steps, int32_t bytes) {
   return WithWay(way, [&]<class Way>(Way) -> float {
     if constexpr (std::is_same_v<Way, ShortProducts>)
       return 0;
+    else if constexpr (kByAmx<Way>)
+      return amx_steps(AmxNumbers::bytes, steps), 0;
     else
       return StepsOf<Way>(steps, bytes);
   });
@@ -285,9 +289,9 @@ HWY_EXPORT(Int8Steps);
 
 bool has_int8_way(Int8Way way) { return HWY_DYNAMIC_DISPATCH(HasInt8Way)(way); }
 
-Int8Way int8_way() {
-  for (const Int8Way way : {Int8Way::matrices, Int8Way::bytes, Int8Way::evex_bytes})
-    if (has_int8_way(way)) return way;
+Int8Way int8_way(bool amx) {
+  for (const Int8Way way : {Int8Way::amx, Int8Way::matrices, Int8Way::bytes, Int8Way::evex_bytes})
+    if ((amx || way != Int8Way::amx) && has_int8_way(way)) return way;
   return Int8Way::shorts;
 }
 

@@ -17,11 +17,12 @@ enum class Int8Way {
   bytes,       ///< four of 8 bits (AVX512_VNNI, AVX_VNNI; on Arm the dot product)
   evex_bytes,  ///< the same with AVX512_VNNI on vectors of 32 bytes, where AVX_VNNI is wanted and not there
   matrices,    ///< eight of each of two rows, by eight of each of two columns (on Arm: i8mm)
+  amx,         ///< as bytes, multiplied by AMX_INT8
 };
 /// Whether the processor multiplies in that way, in the instruction set that Highway has chosen.
 bool has_int8_way(Int8Way way);
-/// The fastest one that it has. Another one is for tests.
-Int8Way int8_way();
+/// The fastest one that it has, with AMX or without. Another one is for tests.
+Int8Way int8_way(bool amx = true);
 
 /// Operations of one step of int8_steps in that way, and such steps between registers: the yardstick of all
 /// that is below. 0 and nothing for shorts, whose yardstick is float32's.
@@ -36,7 +37,7 @@ struct Int8Rows {
   const int32_t* starts = nullptr;  ///< [rows], what is added to weights times the row, taken away
   Int8Way way = Int8Way::shorts;
 };
-Int8Rows int8_rows(Pool& pool, ConstMatrix x, Int8Way way = int8_way());
+Int8Rows int8_rows(Pool& pool, ConstMatrix x, Int8Way way);
 
 /// Whether a product of that many rows is one of whole numbers.
 bool in_int8(const Product& product, int64_t rows);

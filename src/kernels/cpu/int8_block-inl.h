@@ -9,6 +9,9 @@
 
 #include <hwy/highway.h>
 
+#include <type_traits>
+
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/block-inl.h"
 #include "kernels/cpu/int8_matrix-inl.h"
 #include "kernels/cpu/int8_ways-inl.h"
@@ -22,9 +25,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// Vectors of the panels of products of weights.
 constexpr int kInt8Vectors = 3;
 
+/// Whether AMX multiplies.
+template <class Way>
+constexpr bool kByAmx = std::is_same_v<Way, AmxProducts> && !std::is_same_v<AmxProducts, ShortProducts>;
+
 /// Rows of a block: as many as there are registers for sums.
 template <class Way, int kVectors>
-constexpr int kInt8Rows = kSums / kVectors / Way::kParts;
+constexpr int kInt8Rows = kByAmx<Way> ? kAmxRows : kSums / kVectors / Way::kParts;
 
 /// What the sums of a vector of a row begin at: its start, or the sums of the depths before.
 HWY_INLINE hn::Vec<Ints> Int8Beginning(const Int8End& end, int64_t row, const float* sums) {
@@ -97,33 +104,58 @@ HWY_NOINLINE void Int8Block(const ConstMatrix& a, const float* HWY_RESTRICT pane
   }
 }
 
-/// The same for any number of rows.
+/// Int8Block by AMX, for any number of rows and of panels. Rows' starts are added at the end.
+template <int kVectors, class Fetch>
+void Int8AmxRows(const ConstMatrix& x, const AmxPanels& panels, const Int8End& end, const Matrix& sums,
+                 const Fetch& prefetch) {
+  amx_rows<AmxNumbers::bytes, kVectors>(x, panels, !end.is_first, sums, prefetch);
+  if (!end.is_last) return;
+  const Floats d;
+  const Ints ints;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), columns = panels.count * kVectors * lanes;
+  for (int64_t r = 0; r < x.rows; ++r) {
+    float* const to = sums.row(r);
+    const auto start = hn::Set(ints, end.starts[r]);
+    const auto factor = hn::Set(d, end.factors[r]);
+    for (int64_t c = 0; c < columns; c += lanes) {
+      const auto sum = hn::Add(hn::BitCast(ints, hn::LoadU(d, to + c)), start);
+      const auto value = hn::Mul(hn::ConvertTo(d, sum), hn::LoadU(d, end.columns + c));
+      hn::StoreU(hn::Mul(value, factor), d, to + c);
+    }
+  }
+}
+
+/// Int8Block for any number of rows.
 template <class Way, int kVectors, class Fetch>
 void Int8BlockRows(const ConstMatrix& x, const float* panel, const Int8End& end, const Matrix& sums,
                    const Fetch& prefetch) {
-  int64_t row = 0;
-  const auto step = [&]<int kRows>() {
-    for (; row + kRows <= x.rows; row += kRows) {
-      // Member by member: a copy in vectors would wait for the members that were just stored.
-      const Int8End own{.factors = end.factors + row,
-                        .starts = end.starts + row,
-                        .columns = end.columns,
-                        .is_first = end.is_first,
-                        .is_last = end.is_last};
-      const ConstMatrix from = x.slice_rows(row, kRows);
-      const Matrix to = sums.slice_rows(row, kRows);
+  if constexpr (kByAmx<Way>) {
+    Int8AmxRows<kVectors>(x, {panel}, end, sums, prefetch);
+  } else {
+    int64_t row = 0;
+    const auto step = [&]<int kRows>() {
+      for (; row + kRows <= x.rows; row += kRows) {
+        // Member by member: a copy in vectors would wait for the members that were just stored.
+        const Int8End own{.factors = end.factors + row,
+                          .starts = end.starts + row,
+                          .columns = end.columns,
+                          .is_first = end.is_first,
+                          .is_last = end.is_last};
+        const ConstMatrix from = x.slice_rows(row, kRows);
+        const Matrix to = sums.slice_rows(row, kRows);
 #if HWY_TARGET == HWY_NEON
-      if constexpr (Way::kPlaces == 2)
-        Int8MatrixBlock<Way, kRows, kVectors>(from, panel, own, to, prefetch);
-      else
+        if constexpr (Way::kPlaces == 2)
+          Int8MatrixBlock<Way, kRows, kVectors>(from, panel, own, to, prefetch);
+        else
 #endif
-        Int8Block<Way, kRows, kVectors>(from, panel, own, to, prefetch);
-    }
-  };
-  step.template operator()<kInt8Rows<Way, kVectors>>();
-  if constexpr (kInt8Rows < Way, kVectors >> 4) step.template operator()<4>();
-  step.template operator()<2>();
-  step.template operator()<1>();
+          Int8Block<Way, kRows, kVectors>(from, panel, own, to, prefetch);
+      }
+    };
+    step.template operator()<kInt8Rows<Way, kVectors>>();
+    if constexpr (kInt8Rows < Way, kVectors >> 4) step.template operator()<4>();
+    step.template operator()<2>();
+    step.template operator()<1>();
+  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -11,6 +11,7 @@
 
 #include <cstring>
 
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/instructions.h"
 #include "kernels/cpu/int8.h"
 
@@ -88,6 +89,10 @@ struct ByteProducts : UnsignedByteProducts {
     asm("vpdpbusd %2, %1, %0" : "+v"(sum[0].raw) : "v"(weights.raw), "v"(x.raw));
   }
 };
+/// By AMX, whose blocks are in int8_block-inl.h.
+struct AmxProducts : UnsignedByteProducts {
+  static bool Has() { return has_amx(); }
+};
 using EvexByteProducts = ShortProducts;
 using MatrixProducts = ShortProducts;
 
@@ -152,6 +157,9 @@ using ByteProducts = ShortProducts;
 using EvexByteProducts = ShortProducts;
 using MatrixProducts = ShortProducts;
 #endif
+#if HWY_TARGET != HWY_AVX3
+using AmxProducts = ShortProducts;
+#endif
 
 /// body(products) of that way; ShortProducts where this instruction set has no such way.
 template <class Body>
@@ -163,6 +171,8 @@ auto WithWay(Int8Way way, const Body& body) {
       return body(EvexByteProducts());
     case Int8Way::matrices:
       return body(MatrixProducts());
+    case Int8Way::amx:
+      return body(AmxProducts());
     case Int8Way::shorts:
       break;
   }

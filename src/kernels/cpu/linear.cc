@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/instructions.h"
@@ -40,7 +41,7 @@ void feed_forward(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const P
 std::string name() {
   const std::string cap = cap_word();
   return std::string("cpu: ") + simd_name() + (has_bf16_products() ? "+BF16" : "") +
-         (cap.empty() ? "" : std::string(" (") + kCapVariable + "=" + cap + ")");
+         (has_amx() ? "+AMX" : "") + (cap.empty() ? "" : std::string(" (") + kCapVariable + "=" + cap + ")");
 }
 
 }  // namespace galago::kernels::cpu

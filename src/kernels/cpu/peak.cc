@@ -15,6 +15,7 @@
 
 #include "core/tensor.h"
 #include "galago/error.h"
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/instructions.h"
 #include "kernels/cpu/int8.h"
@@ -137,8 +138,15 @@ double multiply_add_rate(int threads) {
 }
 
 double bf16_rate(int threads) {
-  const double seconds = seconds_of_team(threads, [&](int64_t) { keep(bf16_steps(kSteps, 0.5f)); });
-  return static_cast<double>(kBf16StepOperations) * static_cast<double>(kSteps) * threads / seconds / 1e9;
+  const bool amx = has_amx();
+  const int64_t step = amx ? amx_step_operations(AmxNumbers::pairs) : kBf16StepOperations;
+  const double seconds = seconds_of_team(threads, [&](int64_t) {
+    if (amx)
+      amx_steps(AmxNumbers::pairs, kSteps);
+    else
+      keep(bf16_steps(kSteps, 0.5f));
+  });
+  return static_cast<double>(step) * static_cast<double>(kSteps) * threads / seconds / 1e9;
 }
 
 double byte_rate(int threads) {

@@ -14,8 +14,9 @@ namespace galago::kernels::cpu {
 /// one is written, as floats to its y or, where `pairs` has memory, as bfloat16 there.
 struct Chain {
   std::span<const Product> products;
-  Matrix pairs;   ///< [n, out / 2], two numbers in the place of a float
-  int64_t depth;  ///< as Ways::panel_depth
+  Matrix pairs;      ///< [n, out / 2], two numbers in the place of a float
+  int64_t depth;     ///< as Ways::panel_depth
+  bool amx = false;  ///< whether AMX multiplies
 
   /// Places of a column in a part of a panel, of `in` places in all: parts are alike.
   int64_t part_of(int64_t in) const {

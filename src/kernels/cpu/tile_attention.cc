@@ -16,6 +16,7 @@
 #include <limits>
 
 #include "kernels/cpu/activation-inl.h"
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/block-inl.h"
@@ -188,16 +189,17 @@ void PackHead(const StoredRows& keys, const StoredRows& values, float scale, Ari
   (keys.dtype == DType::f16 ? PackHeadOf<F16> : PackHeadOf<F32>)(keys, values, scale, arithmetic, packed);
 }
 
-/// c [rows, panels] (+)= a [rows, places] times `panels` panels that lie panel_stride floats apart.
+/// c [rows, panels] (+)= a [rows, places] times the panels.
 template <Arithmetic kKind>
-void Multiply(const ConstMatrix& a, const float* b, int64_t panels, int64_t panel_stride, bool accumulate,
-              const Matrix& c) {
+void Multiply(const ConstMatrix& a, const AmxPanels& panels, bool accumulate, bool amx, const Matrix& c) {
+  if constexpr (kKind == Arithmetic::bf16)
+    if (amx) return amx_rows<AmxNumbers::pairs, kVectors>(a, panels, accumulate, c, NoPrefetch());
   int64_t row = 0;
   const auto some_rows = [&](int64_t count, const auto& block) {
     const ConstMatrix rows = a.slice_rows(row, count);
-    for (int64_t p = 0; p < panels; ++p) {
+    for (int64_t p = 0; p < panels.count; ++p) {
       const Matrix to(c.row(row) + p * Panel(), count, Panel(), c.stride);
-      block(rows, b + p * panel_stride, accumulate, to, NoPrefetch());
+      block(rows, panels.first + p * panels.stride, accumulate, to, NoPrefetch());
     }
     row += count;
   };
@@ -228,39 +230,43 @@ ConstMatrix Operand(ConstMatrix x, int64_t count, float* pairs) {
 template <Arithmetic kKind>
 class Queries {
  public:
-  Queries(ConstMatrix q, float* places) : rows_(Operand<kKind>(q, q.cols, places)) {}
+  Queries(ConstMatrix q, bool amx, float* places) : rows_(Operand<kKind>(q, q.cols, places)), amx_(amx) {}
   void Scores(const PackedHead& head, int64_t first, int64_t panels, const Matrix& scores) const {
-    Multiply<kKind>(rows_, head.keys + first * rows_.cols, panels, Panel() * rows_.cols, false, scores);
+    Multiply<kKind>(rows_, {head.keys + first * rows_.cols, panels, Panel() * rows_.cols}, false, amx_,
+                    scores);
   }
 
  private:
   ConstMatrix rows_;
+  bool amx_;
 };
 
 template <>
 class Queries<Arithmetic::int8> {
  public:
-  Queries(ConstMatrix q, float* places) : rows_(places, q.rows, Places<Arithmetic::int8>(q.cols)) {
+  Queries(ConstMatrix q, bool amx, float* places)
+      : rows_(places, q.rows, Places<Arithmetic::int8>(q.cols)), amx_(amx) {
     for (int64_t r = 0; r < q.rows; ++r) PrefetchRow(q.row(r), 4 * q.cols);
     for (int64_t r = 0; r < q.rows; ++r)
       Int8Row<ByteProducts>(q.row(r), q.cols, places + r * rows_.cols, factors_ + r, starts_ + r);
   }
   void Scores(const PackedHead& head, int64_t first, int64_t panels, const Matrix& scores) const {
     const float* const factors = head.keys + RoundUp(head.count, Panel()) * rows_.cols;
-    for (int64_t p = 0; p < panels; ++p) {
-      const int64_t key = first + p * Panel();
-      const Int8End end{.factors = factors_,
-                        .starts = starts_,
-                        .columns = factors + key,
-                        .is_first = true,
-                        .is_last = true};
-      Int8BlockRows<ByteProducts, kVectors>(rows_, head.keys + key * rows_.cols, end,
+    Int8End end{.factors = factors_,
+                .starts = starts_,
+                .columns = factors + first,
+                .is_first = true,
+                .is_last = true};
+    const AmxPanels all{head.keys + first * rows_.cols, panels, Panel() * rows_.cols};
+    if (amx_) return Int8AmxRows<kVectors>(rows_, all, end, scores, NoPrefetch());
+    for (int64_t p = 0; p < panels; ++p, end.columns += Panel())
+      Int8BlockRows<ByteProducts, kVectors>(rows_, all.first + p * all.stride, end,
                                             scores.slice_cols(p * Panel(), Panel()), NoPrefetch());
-    }
   }
 
  private:
   ConstMatrix rows_;
+  bool amx_;
   float factors_[kTileRows];
   int32_t starts_[kTileRows];
 };
@@ -317,14 +323,14 @@ float Weights(float* scores, float largest, int64_t count, float* to) {
 }
 
 template <Arithmetic kKeys>
-void AttendWith(const Tile& tile, const PackedHead& head) {
+void AttendWith(const Tile& tile, const PackedHead& head, bool amx) {
   constexpr Arithmetic kKind = OfValues(kKeys);
   const int64_t rows = tile.q.rows, dim = tile.q.cols, panel = Panel();
   const Matrix scores(tile.scratch, rows, kKeyBlock);
   const Matrix sums(scores.data + kTileRows * kKeyBlock, rows, RoundUp(dim, panel));
   float* const pairs = sums.data + kTileRows * sums.cols;
   const Matrix weights(kKind == Arithmetic::bf16 ? pairs : scores.data, rows, Places<kKind>(kKeyBlock));
-  const Queries<kKeys> queries(tile.q, pairs + kTileRows * kKeyBlock / 2);
+  const Queries<kKeys> queries(tile.q, amx, pairs + kTileRows * kKeyBlock / 2);
   float largest[kTileRows], total[kTileRows];
   int64_t first = head.count, last = 0;
   for (int64_t r = 0; r < rows; ++r) {
@@ -354,20 +360,21 @@ void AttendWith(const Tile& tile, const PackedHead& head) {
       total[r] = total[r] * shrink + sum;
       if (shrink != 1) ScaleInto(sums.row(r), shrink, sums.cols, sums.row(r));
     }
-    Multiply<kKind>(weights.slice_cols(0, Places<kKind>(count)), head.values + Places<kKind>(key) * panel,
-                    sums.cols / panel, value_panel, true, sums);
+    Multiply<kKind>(weights.slice_cols(0, Places<kKind>(count)),
+                    {head.values + Places<kKind>(key) * panel, sums.cols / panel, value_panel}, true, amx,
+                    sums);
   }
   for (int64_t r = 0; r < rows; ++r) ScaleInto(sums.row(r), 1 / total[r], dim, tile.out.row(r));
 }
 
-void AttendTile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic) {
-  switch (arithmetic) {
+void AttendTile(const Tile& tile, const PackedHead& head, const TileProducts& products) {
+  switch (products.arithmetic) {
     case Arithmetic::f32:
-      return AttendWith<Arithmetic::f32>(tile, head);
+      return AttendWith<Arithmetic::f32>(tile, head, products.amx);
     case Arithmetic::bf16:
-      return AttendWith<Arithmetic::bf16>(tile, head);
+      return AttendWith<Arithmetic::bf16>(tile, head, products.amx);
     case Arithmetic::int8:
-      return AttendWith<Arithmetic::int8>(tile, head);
+      return AttendWith<Arithmetic::int8>(tile, head, products.amx);
   }
 }
 
@@ -394,15 +401,16 @@ void pack_head(const StoredRows& keys, const StoredRows& values, float scale, Ar
   HWY_DYNAMIC_DISPATCH(PackHead)(keys, values, scale, arithmetic, packed);
 }
 
-void attend_tile(const Tile& tile, const PackedHead& head, Arithmetic arithmetic) {
-  HWY_DYNAMIC_DISPATCH(AttendTile)(tile, head, arithmetic);
+void attend_tile(const Tile& tile, const PackedHead& head, const TileProducts& products) {
+  HWY_DYNAMIC_DISPATCH(AttendTile)(tile, head, products);
 }
 
-Arithmetic tile_arithmetic(Arithmetic wanted, int64_t head_dim) {
+TileProducts tile_products(const Ways& ways, Arithmetic wanted, int64_t head_dim) {
   const bool pairs =
       has_bf16_products() && HWY_DYNAMIC_DISPATCH(Panel)() == kBf16HeadVectors * 16 && head_dim % 2 == 0;
-  if (wanted == Arithmetic::f32 || !pairs) return Arithmetic::f32;
-  return wanted == Arithmetic::int8 && int8_way() == Int8Way::bytes ? Arithmetic::int8 : Arithmetic::bf16;
+  if (wanted == Arithmetic::f32 || !pairs) return {};
+  const bool bytes = wanted == Arithmetic::int8 && has_int8_way(Int8Way::bytes);
+  return {bytes ? Arithmetic::int8 : Arithmetic::bf16, ways.amx_depth > 0 && has_amx()};
 }
 
 }  // namespace galago::kernels::cpu

@@ -1,13 +1,14 @@
 // Measures ways of the fast kernels against each other: few rows by weights that no cache holds, with each
 // way to ask for them ahead and to read them; small products, divided and not; many rows with panels of
-// several depths, and in both arithmetics. Memory of its own: weights of the model may not have been read
-// from the disk yet.
+// several depths, with AMX and without, and in both arithmetics. Memory of its own: weights of the model may
+// not have been read from the disk yet.
 #include "kernels/tuning.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 
+#include "kernels/cpu/amx.h"
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/products.h"
 #include "kernels/pool.h"
@@ -74,8 +75,8 @@ class Measurement {
   }
 
   /// Many rows by weights of so many columns that a panel's depth is for choice.
-  double deep(const Ways& ways) {
-    return many_rows(linear(WeightFormat::bf16, columns(kDeepColumns, kDeepIn), kDeepIn, Arithmetic::f32, 0),
+  double deep(const Ways& ways, Arithmetic arithmetic = Arithmetic::f32) {
+    return many_rows(linear(WeightFormat::bf16, columns(kDeepColumns, kDeepIn), kDeepIn, arithmetic, 0),
                      kDeepRows, ways);
   }
 
@@ -168,6 +169,16 @@ void choose_prefetch(Measurement& measurement, Races& races) {
   races.table().choice.ways.prefetch = prefetches[races.choose(prefetches.size(), 0.4, name, time)];
 }
 
+/// Whether AMX multiplies, and with panels of which depth.
+void choose_amx(Measurement& measurement, Races& races) {
+  if (!cpu::has_amx()) return;
+  const auto time = [&](const Ways& ways) {
+    return measurement.many_rows(ways, Arithmetic::bf16) + measurement.deep(ways, Arithmetic::bf16);
+  };
+  time({.amx_depth = std::ranges::max(amx_depth_ways())});  // scratch grows
+  races.choose_number("amx depth", amx_depth_ways(), &Ways::amx_depth, 0.2, time);
+}
+
 void choose_arithmetic(Measurement& measurement, Races& races) {
   if (!cpu::has_bf16_products()) return;
   constexpr Arithmetic kArithmetics[] = {Arithmetic::f32, Arithmetic::bf16};
@@ -194,6 +205,7 @@ TuningTable measure_tuning(int threads, const TuningLimits& limits) {
   measurement.deep({.panel_depth = std::ranges::max(panel_depth_ways())});  // scratch grows
   races.choose_number("panel depth", panel_depth_ways(), &Ways::panel_depth, 0.32,
                       [&](const Ways& ways) { return measurement.deep(ways); });
+  choose_amx(measurement, races);
   choose_arithmetic(measurement, races);
   TuningTable table = std::move(races.table());
   table.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();

@@ -1,0 +1,31 @@
+// Whether this process may use AMX: the processor must have it, and Linux gives each process the memory for
+// its registers only when asked. A file of its own, so that a program can bring another answer with an
+// emulator (tests/amx).
+#include "kernels/cpu/instructions.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace galago::kernels::cpu {
+
+bool processor_has_amx() {
+  constexpr unsigned kFeatures = 7, kNeeded = 1U << 22 | 1U << 24 | 1U << 25;  // bfloat16, tiles, bytes
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid_count(kFeatures, 0, &eax, &ebx, &ecx, &edx) || (edx & kNeeded) != kNeeded) return false;
+  constexpr long kAskPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, and a part of the state
+  return syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
+}
+
+}  // namespace galago::kernels::cpu
+
+#else
+
+namespace galago::kernels::cpu {
+
+bool processor_has_amx() { return false; }
+
+}  // namespace galago::kernels::cpu
+
+#endif
