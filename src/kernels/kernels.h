@@ -4,6 +4,7 @@
 // kernels/cpu holds the fast ones.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -59,10 +60,14 @@ class Linear {
   Arithmetic arithmetic() const { return arithmetic_; }
   /// [out] floats; null when there is none.
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
+  /// Of int8 arithmetic: [out] the largest size of each row of weights (infinity or NaN where one is not
+  /// finite), which kernels note when they have looked for it; below 0 until then. Null otherwise.
+  std::atomic<float>* row_sizes() const { return row_sizes_.get(); }
 
  private:
   Weight weight_;
   Tensor bias_;
+  std::unique_ptr<std::atomic<float>[]> row_sizes_;
   Arithmetic arithmetic_ = Arithmetic::f32;
 };
 

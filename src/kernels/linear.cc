@@ -39,6 +39,9 @@ Linear::Linear(Weight weight, const TensorView& bias, Arithmetic arithmetic, con
   bias_ = device.prepare(bias);
   weight_ = std::move(weight);
   arithmetic_ = arithmetic;
+  if (arithmetic != Arithmetic::int8) return;
+  row_sizes_ = std::make_unique<std::atomic<float>[]>(static_cast<size_t>(out_features()));
+  for (int64_t r = 0; r < out_features(); ++r) row_sizes_[static_cast<size_t>(r)] = -1;
 }
 
 }  // namespace galago::kernels

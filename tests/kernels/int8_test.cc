@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -167,6 +168,38 @@ TEST(Int8, TakesWeightsOfAnyFormat) {
     }
   }
   hwy::DisableTargets(cpu::capped_targets());
+}
+
+// The first product of a layer notes them, later ones go by what was noted.
+TEST(Int8, NotesTheLargestSizeOfEachRowOfWeights) {
+  constexpr int64_t kIn = 64, kOut = 53;
+  const Rows x(40, kIn, 1), weight(kOut, kIn, 2), first(40, kOut, 3), second(40, kOut, 4);
+  weight.row(50)[3] = std::numeric_limits<float>::quiet_NaN();
+  weight.row(51)[4] = -std::numeric_limits<float>::infinity();
+  std::fill_n(weight.row(52), kIn, 0.0f);
+  const QuantisedMatrix q8(WeightFormat::q8, kOut, kIn, 1, 1), q4(WeightFormat::q4, kOut, kIn, 1, 1);
+  for (const WeightView& view :
+       {LinearView{weight.weight(), {}}.weight, q8.view(), q8.packed(), q4.packed()}) {
+    const Linear layer = int8_layer(view), floats({view, {}}, test::device());
+    ASSERT_EQ(floats.row_sizes(), nullptr);
+    for (int64_t o = 0; o < kOut; ++o) ASSERT_LT(layer.row_sizes()[o], 0);
+    test::device().linear(x.view(), layer, first.view());
+    test::device().linear(x.view(), layer, second.view());
+    for (int64_t r = 0; r < 40; ++r) ASSERT_EQ(std::memcmp(first.row(r), second.row(r), 4 * kOut), 0) << r;
+    std::vector<float> row(kIn);
+    for (int64_t o = 0; o < kOut; ++o) {
+      const int32_t id = static_cast<int32_t>(o);
+      test::device().gather_rows(view, {&id, 1}, {row.data(), 1, kIn});
+      float largest = 0;
+      for (const float number : row) largest = std::max(largest, std::abs(number));  // no NaN
+      const bool finite = std::ranges::all_of(row, [](float number) { return std::isfinite(number); });
+      const float noted = layer.row_sizes()[o];
+      ASSERT_EQ(std::isfinite(noted), finite) << o;
+      if (finite) {
+        ASSERT_EQ(noted, largest) << o;
+      }
+    }
+  }
 }
 
 /// One of the ways to multiply, in the instruction set that is left without some.

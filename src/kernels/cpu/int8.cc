@@ -9,6 +9,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -78,8 +79,24 @@ struct Int8Columns {
   HWY_ALIGN float inverses[kMostWidth] = {};
 
   Int8Columns() = default;
-  void Take(const WeightView& weights, int64_t first, int64_t count) {
-    if (weights.in_panels()) return TakePanels(weights, first, count);
+  void Take(const Linear& layer, int64_t first, int64_t count) {
+    std::atomic<float>* const sizes = layer.row_sizes() + first;
+    const auto is_known = [](const std::atomic<float>& size) { return !(size.load(kRelaxed) < 0); };
+    if (!std::all_of(sizes, sizes + count, is_known)) Measure(layer.weight(), first, count, sizes);
+    for (int64_t i = 0; i < count; ++i) {
+      const float size = sizes[i].load(kRelaxed);
+      const Int8Scale scale = int8_scale(size, std::isfinite(size));
+      factors[i] = scale.factor;
+      inverses[i] = scale.inverse;
+    }
+  }
+
+ private:
+  // Two threads may look for the same sizes, and both find them.
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
+
+  static void Measure(const WeightView& weights, int64_t first, int64_t count, std::atomic<float>* found) {
+    if (weights.in_panels()) return MeasurePanels(weights, first, count, found);
     for (int64_t i = 0; i < count; ++i) {
       Sizes sizes;
       for (int64_t k = 0; k < weights.cols; k += kChunk) {
@@ -87,14 +104,12 @@ struct Int8Columns {
         WithPart(weights, first + i, k, part,
                  [&]<class Element>(Element, const std::byte* from) { sizes.Take<Element>(from, part); });
       }
-      const Int8Scale scale = sizes.Scale();
-      factors[i] = scale.factor;
-      inverses[i] = scale.inverse;
+      found[i].store(sizes.Largest(), kRelaxed);
     }
   }
 
- private:
-  void TakePanels(const WeightView& weights, int64_t first, int64_t count) {
+  static void MeasurePanels(const WeightView& weights, int64_t first, int64_t count,
+                            std::atomic<float>* found) {
     const Floats d;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     HWY_ALIGN float group[hn::MaxLanes(Floats()) * kWeightGroup];
@@ -108,13 +123,8 @@ struct Int8Columns {
           odd = hn::Add(odd, hn::Sub(v, v));
         }
       }
-      hn::StoreU(largest, d, factors + i);
-      hn::StoreU(odd, d, inverses + i);
-      for (int64_t l = i; l < i + lanes; ++l) {
-        const Int8Scale scale = int8_scale(factors[l], inverses[l] == 0);
-        factors[l] = scale.factor;
-        inverses[l] = scale.inverse;
-      }
+      hn::Store(hn::Add(largest, odd), d, group);  // odd is zero, or NaN where a weight is not finite
+      for (int64_t l = 0; l < std::min(lanes, count - i); ++l) found[i + l].store(group[l], kRelaxed);
     }
   }
 };
@@ -200,8 +210,7 @@ void Int8PanelTask(const Int8Rows& x, const Chain& chain, int64_t panel, int64_t
     return {packed + place * width, rows, count, width};
   };
   std::vector<Int8Columns> columns(static_cast<size_t>(links));
-  for (size_t i = 0; i < columns.size(); ++i)
-    columns[i].Take(chain.products[i].layer->weight(), first, count);
+  for (size_t i = 0; i < columns.size(); ++i) columns[i].Take(*chain.products[i].layer, first, count);
   for (int64_t from = 0; from < in; from += depth) {
     const int64_t part = std::min(depth, in - from);
     for (int64_t i = 0; i < links; ++i)

@@ -44,10 +44,9 @@ class Sizes {
     for (; c < count; ++c)
       most_ = std::max(most_, std::bit_cast<int32_t>(std::abs(Element::One(from + c * Element::kBytes))));
   }
-  Int8Scale Scale() const {
-    constexpr int32_t kInfinity = 0x7f800000;
-    return int8_scale(std::bit_cast<float>(most_), most_ < kInfinity);
-  }
+  /// Infinity or NaN where a number is not finite.
+  float Largest() const { return std::bit_cast<float>(most_); }
+  Int8Scale Scale() const { return int8_scale(Largest(), std::isfinite(Largest())); }
 
  private:
   int32_t most_ = 0;
