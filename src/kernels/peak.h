@@ -12,11 +12,10 @@ namespace galago::kernels {
 /// Best rates seen; 1 GFLOP = 1e9 additions or multiplications, a fused multiply-add counts as two; 1 GB =
 /// 1e9 bytes.
 struct MachinePeak {
-  double gflops = 0;  ///< float32 fused multiply-adds between registers, in the widest vectors
-  double bf16_gflops =
-      0;  ///< the same with the products of bfloat16 pairs (AMX_BF16, or else AVX512_BF16); 0: it has none
-  double int8_gops = 0;  ///< with the products of bytes that int8 uses, in whole numbers; 0: it has none
-  double gb_per_s = 0;   ///< reading memory far larger than the caches, all threads together
+  double gflops = 0;       ///< float32 fused multiply-adds between registers, in the widest vectors
+  double bf16_gflops = 0;  ///< with products of bfloat16 pairs (AMX_BF16, else AVX512_BF16); 0: it has none
+  double int8_gops = 0;    ///< with the products of bytes that int8 uses, in whole numbers; 0: it has none
+  double gb_per_s = 0;     ///< reading memory far larger than the caches, all threads together
 
   /// The rate that limits products of many rows in that arithmetic: of the instruction that they use, which
   /// is float32's where the processor has no other.

@@ -47,7 +47,7 @@ std::span<const int64_t> panel_depth_ways() {
 }
 
 std::span<const int64_t> amx_depth_ways() {
-  static constexpr int64_t kWays[] = {256, 128, 512, 1024, 0};
+  static constexpr int64_t kWays[] = {128, 256, 512, 1024, 0};
   return kWays;
 }
 

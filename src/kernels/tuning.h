@@ -32,7 +32,7 @@ struct WeightPrefetch {
 };
 
 /// In what order the fast kernels do their work, and how they divide it. Changes no bit of a result, but for
-/// amx_depth, by which products of bfloat16 are added in another order.
+/// amx_depth: whether it is 0 does, where bfloat16 is multiplied.
 struct Ways {
   WeightPrefetch prefetch;
   /// Rows of weights that one row of floats meets at once: 1 reads memory in order, 4 keeps more in flight.
@@ -40,9 +40,9 @@ struct Ways {
   /// Places of 4 bytes (a float, two bfloat16) that are packed at once of each column of a panel of weights,
   /// for many rows: as much as the second cache holds beside the rows.
   int64_t panel_depth = 1024;
-  /// The same where AMX multiplies: as much as the first cache holds beside the rows. 0: it does not
+  /// The same where AMX multiplies, as much as the first cache holds beside the rows. 0: AMX does not
   /// multiply.
-  int64_t amx_depth = 256;
+  int64_t amx_depth = 128;
   /// Multiply-adds that are worth handing to another thread.
   int64_t operations_per_part = 32'768;
 

@@ -52,6 +52,7 @@ struct Instruction {
   int third;  // register of the VEX prefix
   int mod, reg, rm;
   int length;
+  bool has_index = false;
   uint64_t base = 0;   // of its operand in memory, with displacement
   int64_t stride = 0;  // its index register, scaled
 };
@@ -85,6 +86,7 @@ bool decode(const greg_t* registers, Instruction& found) {
   if (found.rm == 4) {
     const int sib = code[found.length++], index = (sib >> 3 & 7) + (more_index ? 8 : 0);
     base = sib & 7;
+    found.has_index = true;
     if (index != 4) found.stride = static_cast<int64_t>(value(index) << (sib >> 6));
   }
   if (found.mod == 0 && base == 5) {
@@ -100,6 +102,11 @@ bool decode(const greg_t* registers, Instruction& found) {
 
 void configure(const uint8_t* from) {
   require(from[0] == 1 && from[1] == 0, "palette");
+  const auto are_zero = [&](int begin, int end) {
+    return std::all_of(from + begin, from + end, [](uint8_t byte) { return byte == 0; });
+  };
+  require(are_zero(2, 16) && are_zero(32, 48) && are_zero(56, 64),
+          "reserved bytes, or shapes of tiles 8 to 15");
   tiles = {};
   tiles.configured = true;
   for (int t = 0; t < kTiles; ++t) {
@@ -107,7 +114,7 @@ void configure(const uint8_t* from) {
     std::memcpy(&row_bytes, from + 16 + 2 * t, 2);
     tiles.row_bytes[t] = row_bytes;
     tiles.rows[t] = from[48 + t];
-    require(row_bytes <= kRowBytes && tiles.rows[t] <= kRows, "shape");
+    require(row_bytes <= kRowBytes && row_bytes % 4 == 0 && tiles.rows[t] <= kRows, "shape");
     require((row_bytes == 0) == (tiles.rows[t] == 0), "shape");
   }
 }
@@ -181,6 +188,7 @@ void require_shapes(int sums, int a, int b) {
 bool execute(const Instruction& one) {
   constexpr int kConfigure = 0x49, kMove = 0x4b, kPairs = 0x5c, kBytes = 0x5e;
   const bool memory = one.mod != 3;
+  if (one.opcode == kMove) require(memory && one.has_index && one.third == 0, "form of a load or store");
   if (one.opcode == kConfigure && one.prefix == 0 && memory) {
     configure(reinterpret_cast<const uint8_t*>(one.base));
   } else if (one.opcode == kConfigure && one.prefix == 0) {

@@ -56,7 +56,7 @@ void expect_sums(const Case& c) {
                 sums_stride = c.panels * width + 5;
   const std::vector<float> a = places(c.rows * a_stride, kNumbers, 1),
                            panels = places(c.panels * stride, kNumbers, 2);
-  std::vector<float> sums(static_cast<size_t>(c.rows * sums_stride), kUntouched), before;
+  std::vector<float> sums(static_cast<size_t>((c.rows + 1) * sums_stride), kUntouched), before;
   for (int64_t r = 0; r < c.rows; ++r)
     for (int64_t j = 0; j < c.panels * width; ++j)
       sums[static_cast<size_t>(r * sums_stride + j)] = std::bit_cast<float>(static_cast<int32_t>(r * 7 - j));
@@ -66,11 +66,13 @@ void expect_sums(const Case& c) {
   before = sums;
   const ConstMatrix x(a.data(), c.rows, c.cols, a_stride);
   const Matrix to(sums.data(), c.rows, c.panels * width, sums_stride);
-  const AmxPanels all{panels.data(), c.panels, stride};
+  const Panels all{panels.data(), c.panels, stride};
   if constexpr (kVectors == 3)
     amx_rows<kNumbers, 3>(x, all, c.accumulate, to, Prefetch());
   else
     amx_rows<kNumbers, 2>(x, all, c.accumulate, to, NoPrefetch());
+  const std::vector<float> beyond(sums.end() - sums_stride, sums.end());
+  ASSERT_EQ(beyond, std::vector<float>(beyond.size(), kUntouched));
   for (int64_t r = 0; r < c.rows; ++r)
     for (int64_t j = 0; j < sums_stride; ++j) {
       const float got = to.row(r)[j], old = before[static_cast<size_t>(r * sums_stride + j)];

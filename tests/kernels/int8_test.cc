@@ -199,6 +199,9 @@ TEST(Int8, NotesTheLargestSizeOfEachRowOfWeights) {
         ASSERT_EQ(noted, largest) << o;
       }
     }
+    layer.row_sizes()[0] = 2 * layer.row_sizes()[0];
+    test::device().linear(x.view(), layer, second.view());
+    for (int64_t r = 0; r < 40; ++r) ASSERT_NE(first.row(r)[0], second.row(r)[0]) << r;
   }
 }
 

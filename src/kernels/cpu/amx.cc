@@ -26,11 +26,12 @@ constexpr int64_t kPlace = 4;  // bytes
 // Which tiles hold what: the sums of a block in the first four, row by row, then its operands.
 constexpr int kRowsTile = 4, kColumnsTile = 6;
 
-/// The shapes of all tiles: `rows` rows of sums and of the first operand, whose rows have `places` places,
-/// as many as the second operand has rows. Tiles are there from its making to its end.
+/// The shapes of all tiles: of a block's rows the upper tiles of sums and of the first operand have `upper`,
+/// the lower ones `lower`. Rows of the first operand have `places` places, as many as the second operand has
+/// rows. Tiles are there from its making to its end.
 class TileShapes {
  public:
-  TileShapes(int64_t rows, int64_t places) {
+  TileShapes(int64_t upper, int64_t lower, int64_t places) {
     struct alignas(64) {
       uint8_t palette = 1, start_row = 0, reserved[14] = {};
       uint16_t row_bytes[16] = {};
@@ -38,9 +39,12 @@ class TileShapes {
     } shapes;
     static_assert(sizeof shapes == 64);
     for (int t = 0; t < 8; ++t) {
-      const bool of_rows = t >= kRowsTile && t < kColumnsTile;
+      const bool of_rows = t >= kRowsTile && t < kColumnsTile, of_columns = t >= kColumnsTile;
+      const bool is_lower = t == 2 || t == 3 || t == kRowsTile + 1;
+      const int64_t rows = of_columns ? places : is_lower ? lower : upper;
+      if (rows == 0) continue;
       shapes.row_bytes[t] = static_cast<uint16_t>(kPlace * (of_rows ? places : kTile));
-      shapes.rows[t] = static_cast<uint8_t>(t < kColumnsTile ? rows : places);
+      shapes.rows[t] = static_cast<uint8_t>(rows);
     }
     asm volatile("ldtilecfg %0" ::"m"(shapes));
   }
@@ -81,16 +85,16 @@ template <int kSums>
     asm volatile("tilezero %%tmm%c0" ::"i"(kSums));
 }
 
-/// Asks for what later blocks touch, at one of `steps` steps of a block of kAmxRows rows.
+/// Asks for what later blocks touch, at one of `steps` steps of a block of kAmxRows rows, of which it has
+/// asked for `asked` so far.
 template <class Fetch>
-[[gnu::always_inline]] inline void ask(const Fetch& prefetch, int64_t row_stride, int64_t step,
-                                       int64_t steps) {
+[[gnu::always_inline]] inline void ask(const Fetch& prefetch, int64_t row_stride, int64_t step, int64_t steps,
+                                       int64_t& asked) {
   if constexpr (!std::is_empty_v<Fetch>) {
     if (prefetch.next)
       for (int64_t r = 0; r < kAmxRows; ++r)
         __builtin_prefetch(prefetch.next + r * row_stride + step * kTile);
-    for (int64_t r = kAmxRows * step / steps; r < kAmxRows * (step + 1) / steps; ++r)
-      prefetch.template step<kAmxRows>(r);
+    for (; asked * steps < kAmxRows * (step + 1); ++asked) prefetch.template step<kAmxRows>(asked);
   }
 }
 
@@ -105,6 +109,7 @@ void block(const float* a, int64_t a_stride, int64_t places, int64_t tile_places
   if constexpr (kRowTiles > 1) begin_sums<2>(accumulate, lower, sums_pitch);
   if constexpr (kRowTiles > 1 && kColumnTiles > 1) begin_sums<3>(accumulate, lower + kTile, sums_pitch);
   const int64_t steps = places / tile_places;
+  int64_t asked = 0;
   for (int64_t s = 0; s < steps; ++s) {
     const float* const from = a + s * tile_places;
     const float* const columns = panel + s * tile_places * width;
@@ -120,7 +125,7 @@ void block(const float* a, int64_t a_stride, int64_t places, int64_t tile_places
       multiply<kNumbers, 0, 1>();
       if constexpr (kRowTiles > 1) multiply<kNumbers, 1, 1>();
     }
-    ask(prefetch, a_stride, s, steps);
+    ask(prefetch, a_stride, s, steps, asked);
   }
   store<0>(sums, sums_pitch);
   if constexpr (kColumnTiles > 1) store<1>(sums + kTile, sums_pitch);
@@ -142,7 +147,7 @@ void panel_of_rows(const ConstMatrix& a, int64_t tile_places, const float* panel
 
 /// All rows by places that are whole tiles of `tile_places`.
 template <AmxNumbers kNumbers, int kVectors, class Fetch>
-void whole_tiles(const ConstMatrix& a, int64_t tile_places, const AmxPanels& panels, bool accumulate,
+void whole_tiles(const ConstMatrix& a, int64_t tile_places, const Panels& panels, bool accumulate,
                  const Matrix& sums, const Fetch& prefetch) {
   const auto rows_of = [&]<int kRowTiles>(int64_t row, int64_t rows) {
     for (int64_t p = 0; p < panels.count; ++p)
@@ -150,37 +155,36 @@ void whole_tiles(const ConstMatrix& a, int64_t tile_places, const AmxPanels& pan
           a.slice_rows(row, rows), tile_places, panels.first + p * panels.stride, accumulate,
           {sums.row(row) + p * kVectors * kTile, rows, kVectors * kTile, sums.stride}, prefetch);
   };
-  int64_t row = 0;
-  if (a.rows >= kTile) {
-    const TileShapes shapes(kTile, tile_places);
-    for (; row + kAmxRows <= a.rows; row += kAmxRows) rows_of.template operator()<2>(row, kAmxRows);
-    if (row + kTile <= a.rows) {
-      rows_of.template operator()<1>(row, kTile);
-      row += kTile;
-    }
+  const int64_t whole = a.rows / kAmxRows * kAmxRows, rest = a.rows - whole;
+  if (whole > 0) {
+    const TileShapes shapes(kTile, kTile, tile_places);
+    for (int64_t row = 0; row < whole; row += kAmxRows) rows_of.template operator()<2>(row, kAmxRows);
   }
-  if (row < a.rows) {
-    const TileShapes shapes(a.rows - row, tile_places);
-    rows_of.template operator()<1>(row, a.rows - row);
+  if (rest > kTile) {
+    const TileShapes shapes(kTile, rest - kTile, tile_places);
+    rows_of.template operator()<2>(whole, rest);
+  } else if (rest > 0) {
+    const TileShapes shapes(rest, 0, tile_places);
+    rows_of.template operator()<1>(whole, rest);
   }
 }
 
 }  // namespace
 
 template <AmxNumbers kNumbers, int kVectors, class Fetch>
-void amx_rows(const ConstMatrix& a, const AmxPanels& panels, bool accumulate, const Matrix& sums,
+void amx_rows(const ConstMatrix& a, const Panels& panels, bool accumulate, const Matrix& sums,
               const Fetch& prefetch) {
   const int64_t whole = a.cols / kTile * kTile;
   if (whole > 0)
     whole_tiles<kNumbers, kVectors>(a.slice_cols(0, whole), kTile, panels, accumulate, sums, prefetch);
   if (whole == a.cols) return;
-  const AmxPanels rest{panels.first + whole * kVectors * kTile, panels.count, panels.stride};
+  const Panels rest{panels.first + whole * kVectors * kTile, panels.count, panels.stride};
   whole_tiles<kNumbers, kVectors>(a.slice_cols(whole, a.cols - whole), a.cols - whole, rest,
                                   accumulate || whole > 0, sums, NoPrefetch());
 }
 
 void amx_steps(AmxNumbers numbers, int64_t steps) {
-  const TileShapes shapes(kTile, kTile);  // zeros in all
+  const TileShapes shapes(kTile, kTile, kTile);  // zeros in all
   const auto all = [steps]<AmxNumbers kNumbers>() {
     for (int64_t s = 0; s < steps; ++s) {
       multiply<kNumbers, 0, 0>();
@@ -198,18 +202,18 @@ void amx_steps(AmxNumbers numbers, int64_t steps) {
 #else
 
 template <AmxNumbers kNumbers, int kVectors, class Fetch>
-void amx_rows(const ConstMatrix&, const AmxPanels&, bool, const Matrix&, const Fetch&) {}
+void amx_rows(const ConstMatrix&, const Panels&, bool, const Matrix&, const Fetch&) {}
 void amx_steps(AmxNumbers, int64_t) {}
 
 #endif
 
-template void amx_rows<AmxNumbers::pairs, 3>(const ConstMatrix&, const AmxPanels&, bool, const Matrix&,
+template void amx_rows<AmxNumbers::pairs, 3>(const ConstMatrix&, const Panels&, bool, const Matrix&,
                                              const Prefetch&);
-template void amx_rows<AmxNumbers::pairs, 2>(const ConstMatrix&, const AmxPanels&, bool, const Matrix&,
+template void amx_rows<AmxNumbers::pairs, 2>(const ConstMatrix&, const Panels&, bool, const Matrix&,
                                              const NoPrefetch&);
-template void amx_rows<AmxNumbers::bytes, 3>(const ConstMatrix&, const AmxPanels&, bool, const Matrix&,
+template void amx_rows<AmxNumbers::bytes, 3>(const ConstMatrix&, const Panels&, bool, const Matrix&,
                                              const Prefetch&);
-template void amx_rows<AmxNumbers::bytes, 2>(const ConstMatrix&, const AmxPanels&, bool, const Matrix&,
+template void amx_rows<AmxNumbers::bytes, 2>(const ConstMatrix&, const Panels&, bool, const Matrix&,
                                              const NoPrefetch&);
 
 }  // namespace galago::kernels::cpu

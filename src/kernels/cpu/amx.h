@@ -7,6 +7,7 @@
 
 #include "core/tensor.h"
 #include "kernels/cpu/prefetch.h"
+#include "kernels/cpu/products.h"
 
 namespace galago::kernels::cpu {
 
@@ -24,18 +25,11 @@ enum class AmxNumbers {
 /// Rows of a block: two tiles.
 inline constexpr int kAmxRows = 32;
 
-/// Panels [places][kVectors * 16 columns], `stride` floats apart.
-struct AmxPanels {
-  const float* first;
-  int64_t count = 1;
-  int64_t stride = 0;
-};
-
-/// sums [rows, panels * kVectors * 16] (+)= a [rows, places] times the panels. What a row gives does not
-/// depend on the other rows, nor on where the places are divided into depths, at multiples of 16.
-/// Instances: 3 vectors with Prefetch, 2 with NoPrefetch, both with each kind of numbers.
+/// sums [rows, panels * kVectors * 16] (+)= a [rows, places] times the panels [places][kVectors * 16]. What a
+/// row gives does not depend on the other rows, nor on where the places are divided into depths, at multiples
+/// of 16. Instances: 3 vectors with Prefetch, 2 with NoPrefetch, both with each kind of numbers.
 template <AmxNumbers kNumbers, int kVectors, class Fetch>
-void amx_rows(const ConstMatrix& a, const AmxPanels& panels, bool accumulate, const Matrix& sums,
+void amx_rows(const ConstMatrix& a, const Panels& panels, bool accumulate, const Matrix& sums,
               const Fetch& prefetch);
 
 /// `steps` times four products between tiles: the yardstick of all that is above.

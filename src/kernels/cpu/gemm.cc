@@ -237,7 +237,8 @@ bool in_pairs(const Chain& chain) {
 /// Places for pairs of `cols` numbers a row, in scratch of the calling thread.
 template <class Owner>
 Matrix pairs_of(int64_t rows, int64_t cols) {
-  return {thread_scratch<Owner>(rows * cols / 2), rows, cols / 2};
+  const int64_t stride = row_stride(cols / 2);
+  return {thread_scratch<Owner>(rows * stride), rows, cols / 2, stride};
 }
 
 /// x as pairs of bfloat16.
@@ -294,7 +295,7 @@ void multiply(Pool& pool, const Ways& ways, Input x, std::span<const Product> pr
     auto chain = chains.begin();
     for (; panel >= panels(chain->products.front()); ++chain) panel -= panels(chain->products.front());
     // Parts begin at whole blocks, which are the fastest.
-    const auto row = [&](int64_t p) { return p == parts ? rows : rows * p / parts / 8 * 8; };
+    const auto row = [&](int64_t p) { return p == parts ? rows : rows * p / parts / kAmxRows * kAmxRows; };
     if (in_int8(*chain, rows))
       int8_task(x.integers, *chain, panel, row(part), row(part + 1));
     else if (in_pairs(*chain))

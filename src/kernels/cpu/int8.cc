@@ -316,9 +316,8 @@ bool in_int8(const Product& product, int64_t rows) {
 }
 
 Int8Rows int8_rows(Pool& pool, ConstMatrix x, Int8Way way) {
-  constexpr int64_t kLine = 16;  // places of a cache line, of which each row has whole ones
   const int64_t places = HWY_DYNAMIC_DISPATCH(Int8Places)(way, x.cols);
-  const int64_t stride = (places + kLine - 1) / kLine * kLine;
+  const int64_t stride = row_stride(places);
   float* const memory = thread_scratch<struct Int8Scratch>(x.rows * (stride + 2));
   float* const factors = memory + x.rows * stride;
   auto* const starts = reinterpret_cast<int32_t*>(factors + x.rows);

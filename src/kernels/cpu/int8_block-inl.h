@@ -106,7 +106,7 @@ HWY_NOINLINE void Int8Block(const ConstMatrix& a, const float* HWY_RESTRICT pane
 
 /// Int8Block by AMX, for any number of rows and of panels. Rows' starts are added at the end.
 template <int kVectors, class Fetch>
-void Int8AmxRows(const ConstMatrix& x, const AmxPanels& panels, const Int8End& end, const Matrix& sums,
+void Int8AmxRows(const ConstMatrix& x, const Panels& panels, const Int8End& end, const Matrix& sums,
                  const Fetch& prefetch) {
   amx_rows<AmxNumbers::bytes, kVectors>(x, panels, !end.is_first, sums, prefetch);
   if (!end.is_last) return;

@@ -90,6 +90,13 @@ void parallel_tasks(Pool& pool, int64_t tasks, const Body& body) {
                   [&](int64_t task, int64_t) { body(task); });
 }
 
+/// Places of 4 bytes from one row of an operand to the next: whole cache lines, an odd number of them, so
+/// that rows side by side do not all lie in a few places of a cache.
+constexpr int64_t row_stride(int64_t places) {
+  constexpr int64_t kLine = 16;
+  return ((places + kLine - 1) / kLine | 1) * kLine;
+}
+
 /// Scratch memory of the calling thread, one for each Owner: grows to the largest call and stays; not
 /// initialised.
 template <class Owner>

@@ -25,6 +25,13 @@ struct Chain {
   }
 };
 
+/// Packed columns side by side, `stride` floats from one panel to the next.
+struct Panels {
+  const float* first;
+  int64_t count = 1;
+  int64_t stride = 0;
+};
+
 /// linear_each for many rows. Error{resource} without memory for a panel.
 void many_row_products(Pool& pool, const Ways& ways, ConstMatrix x, std::span<const Product> products);
 /// feed_forward for many rows.

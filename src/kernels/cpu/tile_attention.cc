@@ -191,7 +191,7 @@ void PackHead(const StoredRows& keys, const StoredRows& values, float scale, Ari
 
 /// c [rows, panels] (+)= a [rows, places] times the panels.
 template <Arithmetic kKind>
-void Multiply(const ConstMatrix& a, const AmxPanels& panels, bool accumulate, bool amx, const Matrix& c) {
+void Multiply(const ConstMatrix& a, const Panels& panels, bool accumulate, bool amx, const Matrix& c) {
   if constexpr (kKind == Arithmetic::bf16)
     if (amx) return amx_rows<AmxNumbers::pairs, kVectors>(a, panels, accumulate, c, NoPrefetch());
   int64_t row = 0;
@@ -257,7 +257,7 @@ class Queries<Arithmetic::int8> {
                 .columns = factors + first,
                 .is_first = true,
                 .is_last = true};
-    const AmxPanels all{head.keys + first * rows_.cols, panels, Panel() * rows_.cols};
+    const Panels all{head.keys + first * rows_.cols, panels, Panel() * rows_.cols};
     if (amx_) return Int8AmxRows<kVectors>(rows_, all, end, scores, NoPrefetch());
     for (int64_t p = 0; p < panels; ++p, end.columns += Panel())
       Int8BlockRows<ByteProducts, kVectors>(rows_, all.first + p * all.stride, end,

@@ -28,6 +28,7 @@ constexpr int64_t kManyRows = 256, kManyColumns = 96;  // of the product of many
 constexpr int64_t kDeepRows = 128, kDeepIn = 3072, kDeepColumns = 48;  // of the one whose panels may be deep
 constexpr int64_t kSmall[] = {64, 192, 640};  // outputs of products that may not be worth a thread
 constexpr int kSmallTimes = 8;                // one is too short for the clock
+constexpr double kDepthShare = 0.32;          // of the time: for the depths of panels
 
 class Measurement {
  public:
@@ -176,7 +177,7 @@ void choose_amx(Measurement& measurement, Races& races) {
     return measurement.many_rows(ways, Arithmetic::bf16) + measurement.deep(ways, Arithmetic::bf16);
   };
   time({.amx_depth = std::ranges::max(amx_depth_ways())});  // scratch grows
-  races.choose_number("amx depth", amx_depth_ways(), &Ways::amx_depth, 0.2, time);
+  races.choose_number("amx depth", amx_depth_ways(), &Ways::amx_depth, kDepthShare / 2, time);
 }
 
 void choose_arithmetic(Measurement& measurement, Races& races) {
@@ -203,7 +204,8 @@ TuningTable measure_tuning(int threads, const TuningLimits& limits) {
     races.choose_number("operations a part", operations_per_part_ways(), &Ways::operations_per_part, 0.1,
                         [&](const Ways& ways) { return measurement.small(ways); });
   measurement.deep({.panel_depth = std::ranges::max(panel_depth_ways())});  // scratch grows
-  races.choose_number("panel depth", panel_depth_ways(), &Ways::panel_depth, 0.32,
+  races.choose_number("panel depth", panel_depth_ways(), &Ways::panel_depth,
+                      cpu::has_amx() ? kDepthShare / 2 : kDepthShare,
                       [&](const Ways& ways) { return measurement.deep(ways); });
   choose_amx(measurement, races);
   choose_arithmetic(measurement, races);

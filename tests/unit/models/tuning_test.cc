@@ -27,7 +27,7 @@ const TuningKey kKey{
 const Tuning kChoice{.ways = {.prefetch = {PrefetchHint::t1, 8192},
                               .rows_together = 4,
                               .panel_depth = 512,
-                              .amx_depth = 128,
+                              .amx_depth = 256,
                               .operations_per_part = 131'072},
                      .bf16_is_faster = true};
 
@@ -122,7 +122,7 @@ TEST(Tuning, OnlyItsOwnTextIsBelieved) {
         text.substr(0, text.size() / 2), std::string(100'000, '['), std::string("\0\xff", 2),
         with("8192", "8193"), with("8192", "-1"), with("8192", "1e400"), with("8192", "\"8192\""),
         with("131072", "131071"), with("512", "0"), with("\"rows_together\": 4", "\"rows_together\": 3"),
-        with("\"panel_depth\"", "\"depth\""), with("\"amx_depth\": 128", "\"amx_depth\": 64"),
+        with("\"panel_depth\"", "\"depth\""), with("\"amx_depth\": 256", "\"amx_depth\": 64"),
         with("t1", "t9"), with("true", "1"), with("\"threads\"", "\"more\": 1, \"threads\"")})
     EXPECT_EQ(parse_tuning(foreign, kKey), std::nullopt) << foreign.substr(0, 200);
 }
