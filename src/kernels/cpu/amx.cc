@@ -98,37 +98,39 @@ template <class Fetch>
   }
 }
 
-/// A block: kRowTiles tiles of rows by kColumnTiles of columns of a panel of `width` columns.
-template <AmxNumbers kNumbers, int kRowTiles, int kColumnTiles, class Fetch>
-void block(const float* a, int64_t a_stride, int64_t places, int64_t tile_places, const float* panel,
-           int64_t width, bool accumulate, float* sums, int64_t sums_stride, const Fetch& prefetch) {
-  const int64_t a_pitch = a_stride * kPlace, panel_pitch = width * kPlace, sums_pitch = sums_stride * kPlace;
-  float* const lower = sums + kTile * sums_stride;
-  begin_sums<0>(accumulate, sums, sums_pitch);
-  if constexpr (kColumnTiles > 1) begin_sums<1>(accumulate, sums + kTile, sums_pitch);
+/// A block: kRowTiles tiles of rows by kColumnTiles of columns, which begin at `panel`, of kWidth in all.
+template <AmxNumbers kNumbers, int kRowTiles, int kColumnTiles, int64_t kWidth, class Fetch>
+void block(const ConstMatrix& a, int64_t tile_places, const float* panel, bool accumulate, const Matrix& sums,
+           const Fetch& prefetch) {
+  constexpr int64_t kPanelPitch = kWidth * kPlace;
+  const int64_t a_pitch = a.stride * kPlace, sums_pitch = sums.stride * kPlace;
+  float* const upper = sums.data;
+  float* const lower = upper + kTile * sums.stride;
+  begin_sums<0>(accumulate, upper, sums_pitch);
+  if constexpr (kColumnTiles > 1) begin_sums<1>(accumulate, upper + kTile, sums_pitch);
   if constexpr (kRowTiles > 1) begin_sums<2>(accumulate, lower, sums_pitch);
   if constexpr (kRowTiles > 1 && kColumnTiles > 1) begin_sums<3>(accumulate, lower + kTile, sums_pitch);
-  const int64_t steps = places / tile_places;
+  const int64_t steps = a.cols / tile_places;
   int64_t asked = 0;
   for (int64_t s = 0; s < steps; ++s) {
-    const float* const from = a + s * tile_places;
-    const float* const columns = panel + s * tile_places * width;
-    load<kColumnsTile>(columns, panel_pitch);
+    const float* const from = a.data + s * tile_places;
+    const float* const columns = panel + s * tile_places * kWidth;
+    load<kColumnsTile>(columns, kPanelPitch);
     load<kRowsTile>(from, a_pitch);
     multiply<kNumbers, 0, 0>();
     if constexpr (kRowTiles > 1) {
-      load<kRowsTile + 1>(from + kTile * a_stride, a_pitch);
+      load<kRowsTile + 1>(from + kTile * a.stride, a_pitch);
       multiply<kNumbers, 1, 0>();
     }
     if constexpr (kColumnTiles > 1) {
-      load<kColumnsTile + 1>(columns + kTile, panel_pitch);
+      load<kColumnsTile + 1>(columns + kTile, kPanelPitch);
       multiply<kNumbers, 0, 1>();
       if constexpr (kRowTiles > 1) multiply<kNumbers, 1, 1>();
     }
-    ask(prefetch, a_stride, s, steps, asked);
+    ask(prefetch, a.stride, s, steps, asked);
   }
-  store<0>(sums, sums_pitch);
-  if constexpr (kColumnTiles > 1) store<1>(sums + kTile, sums_pitch);
+  store<0>(upper, sums_pitch);
+  if constexpr (kColumnTiles > 1) store<1>(upper + kTile, sums_pitch);
   if constexpr (kRowTiles > 1) store<2>(lower, sums_pitch);
   if constexpr (kRowTiles > 1 && kColumnTiles > 1) store<3>(lower + kTile, sums_pitch);
 }
@@ -138,11 +140,10 @@ template <AmxNumbers kNumbers, int kVectors, int kRowTiles, class Fetch>
 void panel_of_rows(const ConstMatrix& a, int64_t tile_places, const float* panel, bool accumulate,
                    const Matrix& sums, const Fetch& prefetch) {
   constexpr int64_t kWidth = kVectors * kTile;
-  block<kNumbers, kRowTiles, 2>(a.data, a.stride, a.cols, tile_places, panel, kWidth, accumulate, sums.data,
-                                sums.stride, prefetch);
+  block<kNumbers, kRowTiles, 2, kWidth>(a, tile_places, panel, accumulate, sums, prefetch);
   if constexpr (kVectors == 3)
-    block<kNumbers, kRowTiles, 1>(a.data, a.stride, a.cols, tile_places, panel + 2 * kTile, kWidth,
-                                  accumulate, sums.data + 2 * kTile, sums.stride, NoPrefetch());
+    block<kNumbers, kRowTiles, 1, kWidth>(a, tile_places, panel + 2 * kTile, accumulate,
+                                          sums.slice_cols(2 * kTile, kTile), NoPrefetch());
 }
 
 /// All rows by places that are whole tiles of `tile_places`.
